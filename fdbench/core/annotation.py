@@ -1,0 +1,107 @@
+"""What scorers may ask for, and what they get: times and words, never audio.
+
+A scorer's ``needs`` returns requests; the annotate stage fulfils exactly those and caches each by the content
+of the audio and the signature of the engine. All times that come back lie on the prompt's timeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fdbench.core.span import Span
+from fdbench.core.speech import Transcript
+
+Channel = Literal["user", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class VadSettings:
+    """How speech is detected (Silero's parameters).
+
+    Attributes:
+        threshold: Speech probability above which a window is speech.
+        min_speech_ms: Shorter stretches are dropped.
+        min_silence_ms: Shorter silences do not end a stretch.
+        pad_ms: Each stretch is widened by this much on both sides.
+        decisecond: Round times to 0.1 s, the end capped at the length (what the library's ``return_seconds`` does).
+        rate: ``16k`` resamples to 16 kHz first; ``mistaken`` hands the samples over at their own rate as if they were
+            16 kHz, which is what the published scripts did until May 2026: 24 kHz times come out x1.5.
+    """
+
+    threshold: float = 0.5
+    min_speech_ms: int = 250
+    min_silence_ms: int = 100
+    pad_ms: int = 0
+    decisecond: bool = False
+    rate: Literal["16k", "mistaken"] = "16k"
+
+
+PRECISE_VAD = VadSettings()
+PUBLISHED_VAD = VadSettings(pad_ms=30, decisecond=True)
+PUBLISHED_VAD_BEFORE_FIX = VadSettings(pad_ms=30, decisecond=True, rate="mistaken")
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """Where somebody speaks. ``span`` None = from t = 0 to the end of the recording, without the lead-in."""
+
+    channel: Channel
+    span: Span | None = None
+    vad: VadSettings = PRECISE_VAD
+
+
+@dataclass(frozen=True, slots=True)
+class WordsRequest:
+    """What somebody says. The recogniser hears only ``span`` (None as above); times come back shifted by its start."""
+
+    channel: Channel
+    span: Span | None = None
+
+
+Request = SpeechRequest | WordsRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Stretches of speech in order of time, and the length of the audio that was searched.
+
+    Attributes:
+        segments: On the prompt's timeline; with ``rate="mistaken"``, on the stretched one that the published script saw.
+        duration_s: True length of what was searched (after resampling where there was any).
+        engine: Signature of the detector, e.g. ``silero-6.2.3`` or ``given``.
+    """
+
+    segments: tuple[Span, ...]
+    duration_s: float
+    engine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """Everything known about one recorded take.
+
+    Attributes:
+        prompt_s: Length of the prompt.
+        recorded_s: Where the model's recording ends on the timeline; a reply not begun by then is censored there.
+        right_censored: The recording stopped while the model was still speaking.
+        speech, words: The answers, by request.
+        missing: Requests that could not be fulfilled: the reason (a key of the reasons registry) for each.
+    """
+
+    prompt_s: float
+    recorded_s: float
+    right_censored: bool = False
+    speech: Mapping[SpeechRequest, Speech] = field(default_factory=dict)
+    words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)
+    missing: Mapping[Request, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judge's rating of one reply: 0 (unrelated) to 5."""
+
+    rating: float
+    analysis: str = ""
+    judge: str = "given"

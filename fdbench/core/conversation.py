@@ -1,0 +1,137 @@
+"""The nouns of an evaluation: a sample is a prompt with its annotations, a take is a call to be made, a recording is what it gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fdbench.core.sound import Audio, Track
+from fdbench.core.span import Span
+from fdbench.core.speech import Transcript
+
+PAUSE = "pause"
+TURN_END = "turn_end"
+CONTEXT = "context"
+INTERRUPTION = "interruption"
+EVENT_KINDS = (PAUSE, TURN_END, CONTEXT, INTERRUPTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens at a known time.
+
+    In a prompt: ``pause`` (a silence inside the user's turn), ``turn_end`` (starts where the user's turn ends),
+    ``context`` (the turn before an interruption), ``interruption`` (the user's barge-in). In a recording: whatever
+    the model tells about itself, such as a piece of its own text.
+    """
+
+    kind: str
+    span: Span
+    text: str = ""
+
+
+class Stimulus(Protocol):
+    """A prompt that has not been read yet. Implementations are small, frozen and picklable."""
+
+    @property
+    def digest(self) -> str:
+        """A hash of everything that determines the samples."""
+
+    def load(self) -> Audio:
+        """Read or put together the audio.
+
+        Raises:
+            DataError: The file is missing, damaged, not mono, empty or not finite.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One item of a task.
+
+    Attributes:
+        id: From the data (a folder's or clip's name), never a position in a list.
+        task: Name of the task, e.g. ``v1/turn_taking.candor``.
+        stimuli: Prompts by name: ``main``, and ``clean`` where a task has a second one.
+        events: What the data says happens in the main stimulus, in order of time within each kind.
+        transcript: The user's words with times, where the data has them.
+        human_timing: Human backchannel distribution over the clip, equal windows from t = 0, or empty.
+        instructions: What a model that takes a text prompt is told.
+    """
+
+    id: str
+    task: str
+    stimuli: Mapping[str, Stimulus]
+    events: tuple[Event, ...] = ()
+    transcript: Transcript | None = None
+    human_timing: tuple[float, ...] = ()
+    instructions: str = ""
+
+    def of_kind(self, kind: str) -> tuple[Event, ...]:
+        return tuple(event for event in self.events if event.kind == kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A call to be made: which sample, which of its stimuli, and the how-manieth time."""
+
+    sample: Sample
+    stimulus: str = "main"
+    repeat: int = 0
+
+    @property
+    def name(self) -> str:
+        """Unique within a run; also the stem of its files: ``<task>/<id>@<stimulus>.r<repeat>``."""
+        return f"{self.sample.task}/{self.sample.id}@{self.stimulus}.r{self.repeat}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """What a call gave, built by the harness and never by an adapter.
+
+    Attributes:
+        user: What the model heard, at the rate at which it heard it.
+        model: What the model said, each frame placed where it could first be heard (causal placement).
+        clock: ``lockstep``, ``realtime`` or ``given``; latencies on different clocks are different quantities.
+        right_censored: The recording stopped while the model was still speaking.
+        events: What the model told about itself while it spoke.
+    """
+
+    user: Track
+    model: Track
+    clock: str
+    right_censored: bool
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no recording: a status, not an exception.
+
+    Attributes:
+        kind: Short and stable: ``prompt``, ``adapter``, ``contract``.
+        message: One line for a person, naming what was expected and what was found.
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a party is told before a call.
+
+    Attributes:
+        instructions: The task's text prompt; empty where it has none.
+        seed: Determines every random choice the party makes in this call.
+        lead_in_s: Silence before the prompt; the prompt's first sample is heard this long after the call begins.
+        stimulus: For the player of a prompt.
+        truth: For the oracle: what an agent that knew the future would know. Nobody else is given it.
+    """
+
+    instructions: str = ""
+    seed: int = 0
+    lead_in_s: float = 0.0
+    stimulus: Audio | None = None
+    truth: Sample | None = field(default=None, repr=False)

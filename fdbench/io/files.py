@@ -1,0 +1,63 @@
+"""Writing files so that a reader never sees half of one, and hashing what was read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fdbench.errors import DataError
+
+
+def write_bytes_atomically(path: Path, data: bytes) -> None:
+    """Write all of ``data`` or nothing: a temporary neighbour, flushed to disk, then renamed over ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def to_json(value: Any, *, indent: int | None = 2) -> str:
+    """JSON text with a stable form: keys as given, no NaN, non-ASCII kept, a newline at the end."""
+    return json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def write_json_atomically(path: Path, value: Any, *, indent: int | None = 2) -> None:
+    write_bytes_atomically(path, to_json(value, indent=indent).encode())
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        DataError: It is missing, not UTF-8, or not JSON; names the file and the line.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: not JSON ({error.msg})", "repair or remove the file") from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
+
+
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_of(facts: Mapping[str, Any] | list[Any]) -> str:
+    """SHA-256 of a JSON value, independent of the order of keys."""
+    return sha256_of(json.dumps(facts, sort_keys=True, allow_nan=False, separators=(",", ":")).encode())
