@@ -83,15 +83,16 @@ class Annotations:
     """Everything known about one recorded take.
 
     Attributes:
-        prompt_s: Length of the prompt.
+        prompt_s: Length of the prompt, or None where only recordings made elsewhere exist and no prompt beside them.
         recorded_s: Where the model's recording ends on the timeline; a reply not begun by then is censored there.
+            None where a transcript and segments were given without audio.
         right_censored: The recording stopped while the model was still speaking.
         speech, words: The answers, by request.
         missing: Requests that could not be fulfilled: the reason (a key of the reasons registry) for each.
     """
 
-    prompt_s: float
-    recorded_s: float
+    prompt_s: float | None = None
+    recorded_s: float | None = None
     right_censored: bool = False
     speech: Mapping[SpeechRequest, Speech] = field(default_factory=dict)
     words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)

@@ -94,6 +94,7 @@ class Recording:
         user: What the model heard, at the rate at which it heard it.
         model: What the model said, each frame placed where it could first be heard (causal placement).
         clock: ``lockstep``, ``realtime`` or ``given``; latencies on different clocks are different quantities.
+        prompt_s: Where the user had nothing more to say.
         right_censored: The recording stopped while the model was still speaking.
         events: What the model told about itself while it spoke.
     """
@@ -101,6 +102,7 @@ class Recording:
     user: Track
     model: Track
     clock: str
+    prompt_s: float
     right_censored: bool
     events: tuple[Event, ...] = ()
 

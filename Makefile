@@ -1,0 +1,53 @@
+# `make demo` and `make test` set up everything they need in .venv; nothing else has to be done first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+# silero-vad's weights are used through onnxruntime, so the torch that it declares is not installed.
+LIGHT := $(VENV)/.light
+# Whisper and the library's own VAD are tested for real. Where a plain torch would bring CUDA, name another build: make test TORCH="..."
+TORCH ?= torch
+FULL := $(VENV)/.full
+
+.PHONY: demo test lint leaderboard bench mini clean
+demo: $(LIGHT)
+	$(BIN)/fdbench demo
+
+test: $(FULL) lint
+	$(BIN)/python -m pytest -q
+
+lint: $(FULL)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict fdbench adapters
+	$(BIN)/lint-imports
+	$(BIN)/fdbench leaderboard --check
+
+# The rows of the trivial agents, measured again, and the page made from them.
+leaderboard: $(LIGHT)
+	for model in silence always-talking echo vad-endpointer random-backchannel oracle; do \
+	  $(BIN)/fdbench run --model $$model --tasks mini --asr sphinx || exit; done
+	$(BIN)/fdbench leaderboard
+
+bench: $(LIGHT)
+	$(BIN)/python benchmarks/speed.py
+
+mini: $(LIGHT)
+	$(BIN)/python tools/make_mini.py
+
+$(LIGHT): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[sphinx]' onnxruntime
+	$(PIP) --no-deps silero-vad
+	touch $@
+
+$(FULL): $(LIGHT)
+	$(PIP) -e '.[sphinx,dev]'
+	$(PIP) $(TORCH)
+	$(PIP) numba tiktoken more-itertools
+	$(PIP) --no-deps openai-whisper
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,165 @@
+"""The contracts: what takes part in a call.
+
+A *virtual party* lives in virtual time: it is handed a frame of what the other side said, and answers with a frame
+that can first be heard when the frame it was handed is over. Prompt players, trivial agents, in-process models and
+examiners are all virtual parties. Most of them handle one conversation at a time and are easiest written as an
+``Agent``; those that batch many conversations (a model on a GPU) implement ``VirtualParty`` itself.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fdbench.core.conversation import Brief, Event, Failure
+from fdbench.core.sound import Samples
+
+__all__ = ["Agent", "AgentParty", "Batch", "Brief", "Opening", "Port", "Spoken", "VirtualParty"]
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """The form in which a party takes or gives audio: mono float32 frames of a fixed size."""
+
+    sample_rate: int
+    frame_samples: int
+
+    @property
+    def frame_s(self) -> Fraction:
+        """Exact length of a frame in seconds."""
+        return Fraction(self.frame_samples, self.sample_rate)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One frame for each of the slots that step now.
+
+    Attributes:
+        slots: Which conversations these are.
+        audio: What the other side said, float32, shape ``(len(slots), hears.frame_samples)``.
+        t_s: When the frames begin on each call's own clock (0 = the call's beginning), shape ``(len(slots),)``.
+    """
+
+    slots: tuple[int, ...]
+    audio: npt.NDArray[np.float32]
+    t_s: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """The answers to a batch, row for row.
+
+    Attributes:
+        audio: float32, shape ``(len(slots), says.frame_samples)``; rows of failed slots are ignored.
+        events: What a party tells about itself, by slot, with times on the call's clock.
+        failed: Slots whose conversation cannot go on, and why; the others are not affected.
+    """
+
+    audio: npt.NDArray[np.float32]
+    events: Mapping[int, Sequence[Event]] = field(default_factory=dict)
+    failed: Mapping[int, Failure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A conversation being opened.
+
+    Attributes:
+        ready: Polled between steps; a slow prefill holds up no other slot.
+        speaks_until_s: For the user's side: when, on the call's clock, it has nothing more to say.
+    """
+
+    ready: Callable[[], bool] = field(default=lambda: True)
+    speaks_until_s: float = 0.0
+
+
+class VirtualParty(Protocol):
+    """One side of up to ``slots`` conversations in virtual time.
+
+    A reply may depend only on the slot's own brief and what the slot has heard: not on its neighbours, the order of
+    calls, or anything that happened in the slot before ``open``.
+    """
+
+    hears: Port
+    says: Port
+    slots: int
+
+    def open(self, slot: int, brief: Brief) -> Opening:
+        """Begin a conversation in a free slot."""
+
+    def step(self, heard: Batch) -> Spoken:
+        """Hear one frame in each of some slots and answer with one frame each."""
+
+    def close(self, slot: int) -> None:
+        """End the slot's conversation, finished or not."""
+
+
+class Agent(ABC):
+    """One conversation at a time: the short way to write an adapter.
+
+    Set the two ports, keep your state in ``self``, and write ``reset`` and ``step``; arguments of ``__init__`` become
+    ``--arg name=value``. One instance is made per slot.
+    """
+
+    hears: Port
+    says: Port
+
+    @abstractmethod
+    def reset(self, brief: Brief) -> None:
+        """Forget everything and begin a new conversation."""
+
+    @abstractmethod
+    def step(self, heard: Samples) -> Samples:
+        """Hear a frame of shape ``(hears.frame_samples,)``, return one of shape ``(says.frame_samples,)``."""
+
+
+class AgentParty:
+    """Makes a virtual party of agents, one per slot; one agent's exception is that slot's failure and nobody else's."""
+
+    def __init__(self, make: Callable[[], Agent], slots: int) -> None:
+        self._agents = [make() for _ in range(slots)]
+        self.hears = self._agents[0].hears
+        self.says = self._agents[0].says
+        self.slots = slots
+        self._silence = np.zeros(self.says.frame_samples, np.float32)
+
+    def open(self, slot: int, brief: Brief) -> Opening:
+        self._agents[slot].reset(brief)
+        return Opening()
+
+    def step(self, heard: Batch) -> Spoken:
+        rows: list[Samples] = []
+        failed: dict[int, Failure] = {}
+        for slot, frame in zip(heard.slots, heard.audio, strict=True):
+            try:
+                said = self._agents[slot].step(frame)
+            except Exception as error:  # noqa: BLE001 - an adapter is foreign code: whatever it raises is its call's status
+                failed[slot] = Failure("adapter", f"step() raised {type(error).__name__}: {error}")
+                said = self._silence
+            else:
+                fault = frame_fault(said, self.says)
+                if fault:
+                    failed[slot] = Failure("contract", f"step() returned {fault}")
+                    said = self._silence
+            rows.append(said)
+        return Spoken(np.stack(rows), failed=failed)
+
+    def close(self, slot: int) -> None:
+        """Nothing is held between conversations."""
+
+
+def frame_fault(said: object, port: Port) -> str:
+    """What is wrong with a frame that a party returned; empty when nothing is."""
+    if not isinstance(said, np.ndarray):
+        return f"{type(said).__name__}, expected a float32 array of shape ({port.frame_samples},)"
+    if said.shape != (port.frame_samples,) or said.dtype != np.float32:
+        return f"{said.dtype} {said.shape}, expected float32 ({port.frame_samples},)"
+    if not np.isfinite(said).all():
+        return f"{int((~np.isfinite(said)).sum())} samples that are not finite"
+    return ""

@@ -1,0 +1,98 @@
+"""Conformance checks: what a party must keep for its numbers to mean anything. ``fdbench doctor --model X`` runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fdbench.adapter.base import Batch, Brief, VirtualParty
+from fdbench.core.sound import Samples
+from fdbench.errors import AdapterError
+
+CHECK_S = 2.0
+"""Length of a checking conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried."""
+
+    name: str
+    holds: bool
+    detail: str = ""
+
+
+def check_party(party: VirtualParty, brief: Brief) -> tuple[Check, ...]:
+    """Hold short conversations with a party and compare them.
+
+    Args:
+        party: Freshly loaded, nobody else talking to it.
+        brief: What it is told; its seed is what "the same seed" means.
+    """
+    try:
+        quiet = converse(party, brief, silence(party))
+        first = converse(party, brief, noise(party, 1))
+        other = converse(party, brief, noise(party, 2))
+        again = converse(party, brief, noise(party, 1))
+        checks = [
+            Check("silence in: finite frames of the right size out", True, f"{len(quiet) / party.says.sample_rate:g} s"),
+            Check("the same call gives the same reply", np.array_equal(first, again)),
+            Check("a call in between leaves no trace (A B A gives A)", len(other) == len(first) and np.array_equal(first, again)),
+        ]
+        if party.slots > 1:
+            beside = converse_beside(party, brief, [noise(party, 1), noise(party, 2)])
+            checks.append(Check("a neighbour in the batch changes nothing", np.array_equal(first, beside)))
+        return tuple(checks)
+    except AdapterError as error:
+        return (Check("frames of the right size and finite", False, error.what),)
+
+
+def silence(party: VirtualParty) -> Samples:
+    return np.zeros(_n_frames(party) * party.hears.frame_samples, np.float32)
+
+
+def noise(party: VirtualParty, seed: int) -> Samples:
+    """Bursts of noise with pauses, the same for the same seed."""
+    samples = np.random.default_rng(seed).normal(0, 0.1, _n_frames(party) * party.hears.frame_samples)
+    samples[len(samples) // 2 :] = 0
+    return samples.astype(np.float32)
+
+
+def converse(party: VirtualParty, brief: Brief, heard: Samples) -> Samples:
+    """What the party says, in slot 0, to what it hears."""
+    return converse_beside(party, brief, [heard])
+
+
+def converse_beside(party: VirtualParty, brief: Brief, heard: Sequence[Samples]) -> Samples:
+    """As ``converse``, with further conversations in the slots beside; returns slot 0's reply.
+
+    Raises:
+        AdapterError: The party broke the contract; says how.
+    """
+    slots = tuple(range(len(heard)))
+    for slot in slots:
+        party.open(slot, brief)
+    n, rows = party.hears.frame_samples, []
+    for index in range(_n_frames(party)):
+        frames = np.stack([each[index * n : (index + 1) * n] for each in heard])
+        t_s = np.full(len(slots), index * n / party.hears.sample_rate)
+        spoken = party.step(Batch(slots, frames, t_s))
+        for slot, failure in spoken.failed.items():
+            raise AdapterError(f"slot {slot}: {failure.message}")
+        rows.append(_checked(spoken.audio, (len(slots), party.says.frame_samples))[0].copy())
+    for slot in slots:
+        party.close(slot)
+    return np.concatenate(rows)
+
+
+def _checked(audio: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    if audio.shape != shape or audio.dtype != np.float32 or not np.isfinite(audio).all():
+        raise AdapterError(f"step() gave {audio.dtype} {audio.shape}, expected finite float32 {shape}")
+    return audio
+
+
+def _n_frames(party: VirtualParty) -> int:
+    return max(1, round(CHECK_S / float(party.hears.frame_s)))

@@ -1,0 +1,203 @@
+"""From ``--model NAME`` to a party: models.yaml, installed entry points, or ``path/to/file.py:Class``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from fdbench.adapter.base import Agent, AgentParty, VirtualParty
+from fdbench.errors import AdapterError, DataError, UsageError, unknown_name
+from fdbench.io.files import sha256_of
+from fdbench.io.strict_yaml import load_yaml
+
+ENTRY_POINTS = "fdbench.adapters"
+Kind = Literal["trivial", "model", "recordings"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What is known about a model before anything heavy is imported.
+
+    Attributes:
+        name: What the user types.
+        adapter: ``module:Class`` under adapters/, an entry point's value, or ``path/to/file.py:Class``.
+        origin: Where the name was found.
+        arguments: Defaults that override those of the class.
+        weights_revision: Of the weights, where there are any.
+    """
+
+    name: str
+    adapter: str
+    origin: Literal["models.yaml", "entry point", "file"]
+    kind: Kind = "model"
+    summary: str = ""
+    clock: str = "lockstep"
+    lead_in_s: float = 0.0
+    tells_truth: bool = False
+    weights_revision: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def model_specs() -> dict[str, ModelSpec]:
+    """Every model that can be named, by name.
+
+    Raises:
+        AdapterError: A name is defined twice; names both places.
+    """
+    text = (resources.files("fdbench.adapters") / "models.yaml").read_text(encoding="utf-8")
+    specs: dict[str, ModelSpec] = {}
+    for name, facts in load_yaml(text, "adapters/models.yaml").items():
+        known = {f for f in ModelSpec.__dataclass_fields__ if f not in ("name", "origin")}
+        if not isinstance(facts, dict) or "adapter" not in facts or not facts.keys() <= known:
+            raise DataError(f"adapters/models.yaml: '{name}' needs 'adapter' and may have {', '.join(sorted(known))}")
+        specs[name] = ModelSpec(name=name, origin="models.yaml", **facts)
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        if point.name in specs:
+            raise AdapterError(
+                f"model '{point.name}' is defined twice: {specs[point.name].adapter} and {point.value}",
+                "uninstall one of the two packages or rename its entry point",
+            )
+        specs[point.name] = ModelSpec(name=point.name, adapter=point.value, origin="entry point")
+    return specs
+
+
+def find_model(name: str) -> ModelSpec:
+    """The model that ``--model NAME`` means; a name with ``.py:`` is a class in a file.
+
+    Raises:
+        UsageError: Nothing has that name.
+    """
+    path, separator, attribute = name.rpartition(":")
+    if separator and path.endswith(".py"):
+        if not Path(path).is_file():
+            raise UsageError(f"--model {name}: no file {path}", "give the path to a Python file and the class in it")
+        return ModelSpec(name=f"{Path(path).stem}-{attribute}", adapter=name, origin="file")
+    specs = model_specs()
+    if name not in specs:
+        raise unknown_name("model", name, specs)
+    return specs[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A model with its arguments resolved: enough to name a run, not yet loaded.
+
+    Attributes:
+        identity: The class, and for a class in a file the hash of that file; part of the run id.
+        arguments: Every argument of the class with the value it will have.
+    """
+
+    spec: ModelSpec
+    identity: str
+    arguments: Mapping[str, Any]
+    make: Callable[..., Any]
+
+    def open_party(self, slots: int) -> VirtualParty:
+        """Load the model.
+
+        Raises:
+            AdapterError: The class is neither an agent nor a party, or its constructor failed.
+        """
+        if isinstance(self.make, type) and issubclass(self.make, Agent):
+            return AgentParty(lambda: typing.cast(Agent, self.make(**self.arguments)), slots)
+        party = self.make(**self.arguments, slots=slots)
+        missing = [name for name in ("hears", "says", "open", "step", "close") if not hasattr(party, name)]
+        if missing:
+            raise AdapterError(f"{self.identity} lacks {', '.join(missing)}", "see fdbench/adapter/base.py for the contract")
+        return typing.cast(VirtualParty, party)
+
+
+def resolve(spec: ModelSpec, given: Mapping[str, str]) -> Adapter:
+    """Import the adapter class and settle its arguments.
+
+    Args:
+        spec: From ``find_model``.
+        given: ``--arg name=value`` as typed; converted to the type of the class's annotation.
+
+    Raises:
+        UsageError: No such argument, or the text is not of its type.
+        AdapterError: The module or class cannot be imported.
+    """
+    make, identity = _import(spec)
+    parameters = dict(inspect.signature(make).parameters)
+    if not (isinstance(make, type) and issubclass(make, Agent)):
+        parameters.pop("slots", None)
+    hints = typing.get_type_hints(make.__init__ if isinstance(make, type) else make)
+    for name in given:
+        if name not in parameters:
+            error = unknown_name(f"argument of {spec.name}", name, parameters)
+            raise UsageError(f"--arg {name}={given[name]}: {error.what}", error.remedy)
+    arguments: dict[str, Any] = {}
+    for name, parameter in parameters.items():
+        if name in given:
+            arguments[name] = _converted(f"--arg {name}={given[name]}", given[name], hints.get(name, str))
+        elif name in spec.arguments:
+            arguments[name] = spec.arguments[name]
+        elif parameter.default is not inspect.Parameter.empty:
+            arguments[name] = parameter.default
+        else:
+            raise UsageError(f"{spec.name} needs the argument '{name}'", f"add --arg {name}=VALUE")
+    return Adapter(spec, identity, arguments, make)
+
+
+def _import(spec: ModelSpec) -> tuple[Callable[..., Any], str]:
+    module_name, _, attribute = spec.adapter.rpartition(":")
+    identity = spec.adapter
+    try:
+        if spec.origin == "file":
+            path = Path(module_name)
+            identity = f"{path.name}:{attribute}@{sha256_of(path.read_bytes())[:12]}"
+            module = _module_from_file(path)
+        else:
+            module = importlib.import_module(f"fdbench.adapters.{module_name}" if spec.origin == "models.yaml" else module_name)
+    except ImportError as error:
+        raise AdapterError(f"{spec.adapter}: cannot be imported ({error})", f"`fdbench doctor --model {spec.name}`") from error
+    make = getattr(module, attribute, None)
+    if not callable(make):
+        classes = [name for name, value in vars(module).items() if isinstance(value, type) and issubclass(value, Agent)]
+        error = unknown_name(f"class in {module_name}", attribute, classes)
+        raise AdapterError(error.what, error.remedy)
+    return make, identity
+
+
+def _module_from_file(path: Path) -> types.ModuleType:
+    specification = importlib.util.spec_from_file_location(f"fdbench_adapter_{path.stem}", path)
+    if specification is None or specification.loader is None:
+        raise AdapterError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        raise AdapterError(f"{path}: {type(error).__name__} while it was imported: {error}", "run it with python to see why") from error
+    return module
+
+
+def _converted(where: str, text: str, wanted: Any) -> Any:
+    options = typing.get_args(wanted) if typing.get_origin(wanted) in (typing.Union, types.UnionType) else (wanted,)
+    if type(None) in options and text.lower() == "none":
+        return None
+    for option in options:
+        if option is bool and text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        if option in (int, float):
+            try:
+                return option(text)
+            except ValueError:
+                continue
+        if option in (str, Any):
+            return text
+        if option is Path:
+            return text
+    names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
+    raise UsageError(f"{where}: expected {names}", "give a value of that type")
+
+

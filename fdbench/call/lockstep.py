@@ -1,0 +1,270 @@
+"""Calls in virtual time: two parties, frame by frame, as fast as they can think.
+
+One slot's clock, with frames of 3 ticks for the user and 4 for the model::
+
+    time    0     3  4     6     8  9          12
+    user    |--u0--|--u1--|--u2--|--u3--|              frame u_j is said at j*3, having heard the model up to then
+    model   |........|---m0---|---m1---|               frame m_k is said at (k+1)*4, having heard the user up to then
+
+Neither side can hear what lies in its future, so whoever is due first can always step and unequal frames cannot
+deadlock. The user's side leads by one frame: what it says first is heard at time 0. The model's reply to a frame is
+placed where that frame ends, the earliest moment at which it could have been heard (causal placement).
+
+Slots keep clocks of their own. A call that ends frees its slot for the next take, whose clock starts at its own zero,
+so the model's batch stays full whatever the lengths of the calls.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from fdbench.adapter.base import Batch, Opening, Spoken, VirtualParty, frame_fault
+from fdbench.call.clock import check_ports, ticks_of_frames
+from fdbench.core.conversation import Brief, Event, Failure, Recording, Take
+from fdbench.core.sound import Audio, Samples, Track
+from fdbench.errors import AdapterError, FdbenchError
+
+SILENCE_DBFS = -50.0
+"""A frame of the model's below this level counts as silence when deciding whether a call is over."""
+
+POLL_S = 0.002
+"""How often conversations that are still being opened are asked whether they are ready, when nothing else can step."""
+
+_SILENCE_POWER = 10 ** (SILENCE_DBFS / 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """When a call is over once the user has nothing more to say.
+
+    Attributes:
+        silence_s: The model has been silent for this long since then.
+        limit_s: This long has passed, whatever the model does.
+    """
+
+    silence_s: float = 2.0
+    limit_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A take and what each side is told. Made when a slot is free, so only open calls hold audio."""
+
+    take: Take
+    user: Brief
+    model: Brief
+
+
+class _Reel:
+    """Samples said so far; grows by doubling."""
+
+    def __init__(self, leading_silence: int) -> None:
+        self._samples = np.zeros(max(1 << 16, 2 * leading_silence), np.float32)
+        self.length = leading_silence
+
+    def append(self, frame: Samples) -> None:
+        end = self.length + len(frame)
+        if end > len(self._samples):
+            self._samples = np.concatenate([self._samples, np.zeros_like(self._samples)])
+        self._samples[self.length : end] = frame
+        self.length = end
+
+    def copy_into(self, row: Samples, start: int) -> None:
+        """Copy ``[start, start + len(row))``; before the reel's beginning nobody was speaking."""
+        if start >= 0:
+            row[:] = self._samples[start : start + len(row)]
+
+    def take(self, n: int) -> Samples:
+        return self._samples[:n].copy()
+
+
+@dataclass(slots=True)
+class _Call:
+    invitation: Invitation
+    slot: int
+    user: _Reel
+    model: _Reel
+    openings: tuple[Opening, Opening]
+    user_steps: int = 0
+    model_steps: int = 0
+    last_loud_s: float = 0.0
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def is_ready(self) -> bool:
+        return all(opening.ready() for opening in self.openings)
+
+
+class Lockstep:
+    """Drives two virtual parties through any number of calls.
+
+    Args:
+        user: The side that leads (a prompt player, a probe, an examiner).
+        model: The side under test.
+        ending: When a call is over.
+
+    Raises:
+        AdapterError: The parties' ports do not fit each other.
+    """
+
+    clock = "lockstep"
+
+    def __init__(self, user: VirtualParty, model: VirtualParty, ending: Ending | None = None) -> None:
+        check_ports("the user's side", user.hears, user.says)
+        check_ports("the model", model.hears, model.says)
+        for speaker, listener, who in ((user, model, "the model"), (model, user, "the user's side")):
+            if speaker.says.sample_rate != listener.hears.sample_rate:
+                raise AdapterError(
+                    f"{who} hears {listener.hears.sample_rate} Hz but is spoken to at {speaker.says.sample_rate} Hz",
+                    "make the two sides of a call agree on the rate of each channel; a prompt player takes any",
+                )
+        self._user, self._model = user, model
+        self._ending = ending or Ending()
+        self._slots = min(user.slots, model.slots)
+        self._tick_rate, (self._user_ticks, self._model_ticks) = ticks_of_frames(user.says, model.says)
+
+    def run(self, invitations: Iterable[Invitation]) -> Iterator[tuple[Take, Recording | Failure]]:
+        """Hold all the calls; yield each as it ends, in no particular order.
+
+        Args:
+            invitations: Lazily consumed, one whenever a slot is free.
+        """
+        queue = iter(invitations)
+        free = list(range(self._slots))[::-1]
+        calls: dict[int, _Call] = {}
+        exhausted = False
+        while True:
+            while free and not exhausted:
+                invitation = next(queue, None)
+                if invitation is None:
+                    exhausted = True
+                    break
+                opened = self._open(invitation, free[-1])
+                if isinstance(opened, _Call):
+                    calls[free.pop()] = opened
+                else:
+                    yield opened
+            if not calls:
+                return
+            ready = [call for call in calls.values() if call.is_ready]
+            if not ready:
+                time.sleep(POLL_S)
+            for call, failure in self._advance(ready):
+                outcome = failure or self._recording(call)
+                self._close(call.slot)
+                del calls[call.slot]
+                free.append(call.slot)
+                yield call.invitation.take, outcome
+
+    def _open(self, invitation: Invitation, slot: int) -> _Call | tuple[Take, Failure]:
+        openings: list[Opening] = []
+        for party, brief, kind in ((self._user, invitation.user, "prompt"), (self._model, invitation.model, "adapter")):
+            try:
+                openings.append(party.open(slot, brief))
+            except FdbenchError as error:
+                failure = Failure(kind, str(error.what))
+            except Exception as error:  # noqa: BLE001 - a party is foreign code: whatever it raises is its call's status
+                failure = Failure(kind, f"open() raised {type(error).__name__}: {error}")
+            else:
+                continue
+            self._close(slot)
+            return invitation.take, failure
+        return _Call(
+            invitation, slot, _Reel(0), _Reel(self._model.says.frame_samples), (openings[0], openings[1])
+        )
+
+    def _close(self, slot: int) -> None:
+        self._user.close(slot)
+        self._model.close(slot)
+
+    def _advance(self, calls: list[_Call]) -> list[tuple[_Call, Failure | None]]:
+        """Let the user's side catch up wherever it is due, then step the model in every slot; return calls that ended."""
+        ended: list[tuple[_Call, Failure | None]] = []
+        while due := [call for call in calls if call.user_steps * self._user_ticks < (call.model_steps + 1) * self._model_ticks]:
+            starts = [call.user_steps - 1 for call in due]
+            rows, failures, _ = self._step(self._user, due, starts, "model")
+            for call, row in zip(due, rows, strict=True):
+                call.user.append(row)
+                call.user_steps += 1
+            ended += failures
+            calls = _without(calls, failures)
+        if not calls:
+            return ended
+        rows, failures, events = self._step(self._model, calls, [call.model_steps for call in calls], "user")
+        power = np.einsum("ij,ij->i", rows, rows) / rows.shape[1]
+        for call, row, loud in zip(calls, rows, power > _SILENCE_POWER, strict=True):
+            call.model.append(row)
+            call.model_steps += 1
+            if loud:
+                call.last_loud_s = self._now_s(call)
+            call.events += events.get(call.slot, ())
+        ended += failures
+        return ended + [(call, None) for call in _without(calls, failures) if self._is_over(call)]
+
+    def _step(
+        self, party: VirtualParty, calls: list[_Call], frames: list[int], other: str
+    ) -> tuple[npt.NDArray[np.float32], list[tuple[_Call, Failure | None]], dict[int, list[Event]]]:
+        """Hand each call's party frame number ``frames[i]`` of what the other side said; check what comes back."""
+        n = party.hears.frame_samples
+        audio = np.zeros((len(calls), n), np.float32)
+        for row, call, frame in zip(audio, calls, frames, strict=True):
+            (call.user if other == "user" else call.model).copy_into(row, frame * n)
+        t_s = np.array(frames, np.float64) * (n / party.hears.sample_rate)
+        batch = Batch(tuple(call.slot for call in calls), audio, t_s)
+        shape = (len(calls), party.says.frame_samples)
+        try:
+            spoken = party.step(batch)
+        except Exception as error:  # noqa: BLE001 - a party is foreign code: whatever it raises is its calls' status
+            failure = Failure("adapter", f"step() raised {type(error).__name__}: {error}")
+            return np.zeros(shape, np.float32), [(call, failure) for call in calls], {}
+        if not isinstance(spoken, Spoken) or getattr(spoken.audio, "shape", None) != shape:
+            found = getattr(getattr(spoken, "audio", None), "shape", type(spoken).__name__)
+            failure = Failure("contract", f"step() returned {found}, expected Spoken with audio of shape {shape}")
+            return np.zeros(shape, np.float32), [(call, failure) for call in calls], {}
+        failures: dict[int, Failure] = dict(spoken.failed)
+        if spoken.audio.dtype != np.float32 or not np.isfinite(spoken.audio).all():
+            for call, row in zip(calls, spoken.audio, strict=True):
+                fault = frame_fault(row, party.says)
+                if fault and call.slot not in failures:
+                    failures[call.slot] = Failure("contract", f"step() returned {fault}")
+        events = {slot: list(told) for slot, told in spoken.events.items()}
+        return (
+            np.nan_to_num(spoken.audio.astype(np.float32)) if failures else spoken.audio,
+            [(call, failures[call.slot]) for call in calls if call.slot in failures],
+            events,
+        )
+
+    def _now_s(self, call: _Call) -> float:
+        """Up to when the model's side of the call is known."""
+        return (call.model_steps + 1) * self._model_ticks / self._tick_rate
+
+    def _is_over(self, call: _Call) -> bool:
+        now_s, user_until_s = self._now_s(call), call.openings[0].speaks_until_s
+        if now_s - user_until_s >= self._ending.limit_s:
+            return True
+        return now_s - max(user_until_s, call.last_loud_s) >= self._ending.silence_s
+
+    def _recording(self, call: _Call) -> Recording:
+        rate_user, rate_model = self._user.says.sample_rate, self._model.says.sample_rate
+        end_s = min(call.user.length / rate_user, call.model.length / rate_model)
+        stimulus = call.invitation.user.stimulus
+        lead_in_s = round(call.invitation.user.lead_in_s * rate_user) / rate_user
+        events = tuple(Event(event.kind, event.span.shifted(-lead_in_s), event.text) for event in call.events)
+        return Recording(
+            user=Track(Audio(call.user.take(round(end_s * rate_user)), rate_user), -lead_in_s),
+            model=Track(Audio(call.model.take(round(end_s * rate_model)), rate_model), -lead_in_s),
+            clock=self.clock,
+            prompt_s=stimulus.duration_s if stimulus else call.openings[0].speaks_until_s - lead_in_s,
+            right_censored=self._now_s(call) - call.last_loud_s < self._ending.silence_s,
+            events=events,
+        )
+
+
+def _without(calls: list[_Call], failures: list[tuple[_Call, Failure | None]]) -> list[_Call]:
+    gone = {call.slot for call, _ in failures}
+    return [call for call in calls if call.slot not in gone] if gone else calls

@@ -1,0 +1,83 @@
+"""``takes/<task>/<id>@<stimulus>.r<repeat>.json``: the last file of a call to be written, so it says the call is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fdbench.core.conversation import Event, Failure
+from fdbench.core.span import Span
+from fdbench.errors import DataError
+from fdbench.io.files import read_json
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoredTrack(_Stored):
+    """One channel: its file, and a hash of the samples themselves (16-bit PCM and rate), not of their encoding."""
+
+    file: str
+    digest: str
+    sample_rate: int
+    n_samples: int
+    start_s: float
+
+
+class StoredEvent(_Stored):
+    kind: str
+    start_s: float
+    end_s: float
+    text: str = ""
+
+    @classmethod
+    def of(cls, event: Event) -> StoredEvent:
+        return cls(kind=event.kind, start_s=event.span.start_s, end_s=event.span.end_s, text=event.text)
+
+    @property
+    def event(self) -> Event:
+        return Event(self.kind, Span(self.start_s, self.end_s), self.text)
+
+
+class StoredFailure(_Stored):
+    kind: str
+    message: str
+
+
+class TakeRecord(_Stored):
+    """What a call gave, or why it gave nothing."""
+
+    schema_: int = Field(default=1, alias="schema")
+    task: str
+    sample: str
+    stimulus: str
+    repeat: int
+    status: Literal["recorded", "failed"]
+    failure: StoredFailure | None = None
+    prompt_s: float | None = None
+    clock: str | None = None
+    right_censored: bool = False
+    user: StoredTrack | None = None
+    model: StoredTrack | None = None
+    events: list[StoredEvent] = []
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}/{self.sample}@{self.stimulus}.r{self.repeat}"
+
+    @property
+    def as_failure(self) -> Failure | None:
+        return Failure(self.failure.kind, self.failure.message) if self.failure else None
+
+    @classmethod
+    def read(cls, path: Path) -> TakeRecord:
+        """Raises DataError naming file and field."""
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise DataError(f"{path}: {where}: {first['msg']}", "remove the file; the next run makes the call again") from None

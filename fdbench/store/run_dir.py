@@ -1,0 +1,138 @@
+"""A run's folder. One atomic file per call says that the call is done; everything else is derived or volatile.
+
+    RUN/manifest.json            what was collected and scored
+        attempts.jsonl           everything volatile: when, where, how long (never compared)
+        takes/<task>/<id>@<stimulus>.r<repeat>.json
+        audio/<task>/<id>@<stimulus>.r<repeat>.{user,model}.flac
+        annotations/             cache
+        scores/<folder>/         samples.jsonl, summary.json
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fdbench.core.conversation import Failure, Recording, Take
+from fdbench.core.sound import Track
+from fdbench.errors import DataError
+from fdbench.io.files import digest_of, write_bytes_atomically, write_json_atomically
+from fdbench.io.wav import digest_of_audio, write_flac
+from fdbench.store.manifest import Collection, RunManifest, Scored
+from fdbench.store.record import StoredEvent, StoredFailure, StoredTrack, TakeRecord
+
+
+class RunDir:
+    """Reads and writes one run's folder; the only code that does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def for_collection(cls, root: Path, collection: Collection) -> RunDir:
+        return cls(root / collection.run_id)
+
+    @property
+    def annotations(self) -> Path:
+        return self.folder / "annotations"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one process, and sweep away what a killed one left half-written.
+
+        Raises:
+            DataError: Another process is at work in the folder.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise DataError(f"{self.folder}: another fdbench is at work here", "wait for it to end") from None
+            for leftover in self.folder.rglob(".*.part"):
+                leftover.unlink(missing_ok=True)
+            yield
+
+    def manifest(self, collection: Collection | None = None) -> RunManifest:
+        """The stored manifest, or a new one for ``collection`` where there is none yet."""
+        if collection is not None and not (self.folder / "manifest.json").exists():
+            return RunManifest(run_id=collection.run_id, collection=collection)
+        return RunManifest.read(self.folder)
+
+    def take_path(self, name: str) -> Path:
+        return self.folder / "takes" / f"{name}.json"
+
+    def record_of(self, name: str) -> TakeRecord | None:
+        """The record of a finished call, or None: never made, or its record is unreadable and the call is made again."""
+        path = self.take_path(name)
+        if not path.exists():
+            return None
+        try:
+            return TakeRecord.read(path)
+        except DataError:
+            return None
+
+    def is_done(self, name: str) -> bool:
+        """Whether the call was made, succeeded, and its audio is still there."""
+        record = self.record_of(name)
+        if record is None or record.status != "recorded" or record.model is None or record.user is None:
+            return False
+        return all((self.folder / track.file).exists() for track in (record.user, record.model))
+
+    def write_take(self, take: Take, outcome: Recording | Failure) -> TakeRecord:
+        """Store a call: audio first, the record last."""
+        facts: dict[str, Any] = {
+            "task": take.sample.task,
+            "sample": take.sample.id,
+            "stimulus": take.stimulus,
+            "repeat": take.repeat,
+        }
+        if isinstance(outcome, Failure):
+            failure = StoredFailure(kind=outcome.kind, message=outcome.message)
+            record = TakeRecord(**facts, status="failed", failure=failure)
+        else:
+            record = TakeRecord(
+                **facts,
+                status="recorded",
+                prompt_s=outcome.prompt_s,
+                clock=outcome.clock,
+                right_censored=outcome.right_censored,
+                user=self._write_track(take.name, "user", outcome.user),
+                model=self._write_track(take.name, "model", outcome.model),
+                events=[StoredEvent.of(event) for event in outcome.events],
+            )
+        write_json_atomically(self.take_path(take.name), record.model_dump(by_alias=True))
+        return record
+
+    def _write_track(self, name: str, channel: str, track: Track) -> StoredTrack:
+        file = f"audio/{name}.{channel}.flac"
+        write_flac(self.folder / file, track.audio)
+        return StoredTrack(
+            file=file,
+            digest=digest_of_audio(track.audio),
+            sample_rate=track.audio.sample_rate,
+            n_samples=len(track.audio.samples),
+            start_s=track.start_s,
+        )
+
+    def note_attempt(self, facts: Mapping[str, Any]) -> None:
+        """Append one line to ``attempts.jsonl``."""
+        with (self.folder / "attempts.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(dict(facts), ensure_ascii=False) + "\n")
+
+    def write_scores(self, scored: Scored, lines: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
+        """Store one scoring and enter it in the manifest."""
+        folder = self.folder / "scores" / scored.folder
+        text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
+        write_bytes_atomically(folder / "samples.jsonl", text.encode())
+        write_json_atomically(folder / "summary.json", summary)
+        self.manifest().with_scored(scored).write(self.folder)
+
+
+def scores_folder(protocol: str, engines: Mapping[str, str]) -> str:
+    """Name of a scoring's folder: the protocol and a hash of everything that made the annotations and verdicts."""
+    return f"{protocol}-{digest_of({'protocol': protocol, **engines})[:10]}"
