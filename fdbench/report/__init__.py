@@ -1,0 +1,1 @@
+"""From stored results to tables: what was measured, what others published, and which numbers compare."""

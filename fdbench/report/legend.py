@@ -1,0 +1,42 @@
+"""What a reader must know before the first table. Static text: it says how to read the numbers, not what they are."""
+
+from __future__ import annotations
+
+INTRODUCTION = (
+    "**Reading a cell.** `0.250` over `[0.083, 0.500], n=12, 2 n/a`: the value, its 95 % bootstrap interval over samples,",
+    "the samples behind it, and those without a value: *n/a*, the metric does not apply to what happened; *cens.*, censored:",
+    "the recording ended before the reply began, so its latency is only known to be longer; *err.*, the call or its scoring",
+    "failed. `–` is no value at all, never zero. `0.857 (n=7)`: fewer than 10 samples, shown and not ranked.",
+    "↑ higher is better, ↓ lower is better, neither: no better end.",
+    "",
+    "**Ranking.** Rows of one table share task version, data, protocol, recogniser (ASR), voice activity detector (VAD) and",
+    "number of samples; numbers of different tables are never compared. Latencies are ranked within a clock: on *lockstep*",
+    "time stands still while the model computes, on *realtime* it does not, *given* recordings were timed by somebody else.",
+    "**Bold** is the best; where that is a trivial agent, the best model is bold too.",
+    "",
+    "**Trivial agents** (†) show what a number is worth without any understanding: where one of the first four is bold, that",
+    "number alone proves nothing.",
+    "",
+    "- `silence` never speaks: it wins pause handling, and takeover in backchannel, by doing nothing.",
+    "- `always-talking` never stops: it wins takeover in smooth turn-taking and user interruption, under `fdb-*` at a latency",
+    "  of about zero; the corrected protocol reports it as early, or as talking through.",
+    "- `random-backchannel` makes short sounds at random times: it wins backchannel distance under `fdb-*`; its F1 above",
+    "  chance is near zero by construction.",
+    "- `echo` repeats the user and answers nobody.",
+    "- `vad-endpointer` speaks when the user has been silent for a fixed time: the line that a learned model should cross.",
+    "- `oracle` is told what the user will do: the ceiling, and a check of the whole chain.",
+    "",
+    "**Protocols.**",
+    "",
+    "- `fdbench`: corrected definitions, each metric measuring what it is meant to; the one to rank by.",
+    "- `fdb-2026-05`: what the published v1 scripts compute since May 2026, when the backchannel VAD was given 16 kHz audio.",
+    "- `fdb-2026-02`: what they computed before that fix, defects included.",
+    "- `fdb-2025-06` (published numbers only): the scripts of June 2025; a segment that counted as a takeover also emptied the",
+    "  list of backchannels, so takeover is as under `fdb-2026-02` but frequency and distance are not.",
+    "- `unknown` (published numbers only): the rule behind the number is not on record.",
+)
+
+PUBLISHED_INTRODUCTION = (
+    "Published elsewhere, with other recognisers, clocks and settings; *primary*: read in the source itself, *secondary*: "
+    "through a copy of it."
+)

@@ -1,0 +1,198 @@
+"""Which numbers may be compared with which, and which of those are best.
+
+    run a   n=12   0.25   sphinx   lockstep  --|
+    run b   n=12   0.10   sphinx   lockstep  --|-- one scope: 0.10 is best
+    run c   n=7    0.00   sphinx   lockstep        fewer than 10 samples: shown, not ranked
+    run d   n=12   0.05   whisper  lockstep        another table
+
+Conventions: rows are compared within one table (same task, version, data, protocol, recogniser, detector, condition,
+placement, number of samples); a value is compared within one scope of its column (same signature but for the facts of
+the run itself; latencies within a clock only). Ties share the mark. A metric without a better end is never ranked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fdbench.core.score import MetricSummary
+from fdbench.core.signature import parse_signature
+from fdbench.report.rows import Row
+
+MIN_RANKED_N = 10
+FAMILY_ORDER = ("mini", "v1", "v1.5", "v2")
+BEHAVIOUR_ORDER = ("pause_handling", "turn_taking", "user_interruption", "backchannel")
+PROTOCOL_ORDER = ("fdbench", "fdb-2026-05", "fdb-2026-02")
+METRIC_ORDER = (
+    "takeover_rate",
+    "response_latency_s",
+    "early_start_rate",
+    "no_response_rate",
+    "stop_latency_s",
+    "talked_through_rate",
+    "not_exercised_rate",
+    "response_latency_not_exercised_s",
+    "relevance",
+    "backchannel_frequency_hz",
+    "backchannel_f1",
+    "backchannel_f1_above_chance",
+    "backchannel_js_divergence",
+    "backchannel_js_distance",
+)
+JUDGED = ("relevance",)
+# Facts of a signature in which two runs of one comparison may differ; the clock and the judge count where they matter.
+FACTS_OF_THE_RUN = frozenset({"metric", "n", "clock", "judge", "lead_in", "seed", "slots", "repeats", "fdbench"})
+
+
+@dataclass(frozen=True, slots=True)
+class TableKey:
+    """What all rows of one table share, in the order in which tables follow each other."""
+
+    family: str
+    behaviour: str
+    task: str
+    protocol: str
+    task_version: int
+    digest: str
+    asr: str
+    vad: str
+    condition: str
+    placement: str
+    n_samples: int
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        return (
+            place(self.family, FAMILY_ORDER),
+            place(self.behaviour, BEHAVIOUR_ORDER),
+            self.task,
+            place(self.protocol, PROTOCOL_ORDER),
+            -self.task_version,
+            self.digest,
+            self.asr,
+            self.vad,
+            self.condition != "clean",
+            self.condition,
+            self.placement,
+            -self.n_samples,
+        )
+
+
+def place(name: str, order: Sequence[str]) -> tuple[int, str]:
+    """Sorts names by their place in a list, unknown ones behind it by name."""
+    return (order.index(name), "") if name in order else (len(order), name)
+
+
+def table_key(row: Row) -> TableKey:
+    return TableKey(
+        family=row.family,
+        behaviour=row.behaviour,
+        task=row.task,
+        protocol=row.protocol,
+        task_version=row.task_version,
+        digest=row.digest,
+        asr=row.asr,
+        vad=row.vad,
+        condition=row.collection.condition,
+        placement=row.collection.placement,
+        n_samples=row.n_samples,
+    )
+
+
+def tables(rows: Sequence[Row]) -> list[tuple[TableKey, list[Row]]]:
+    """The rows in tables, each table best first; the order in which they came in makes no difference."""
+    grouped: dict[TableKey, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(table_key(row), []).append(row)
+    return [(key, _in_order(grouped[key])) for key in sorted(grouped, key=lambda key: key.order)]
+
+
+def metric_names(rows: Sequence[Row]) -> list[str]:
+    """Every metric of the rows, in the order of columns."""
+    return sorted({name for row in rows for name in row.metrics}, key=lambda name: place(name, METRIC_ORDER))
+
+
+def direction(metric: str, rows: Sequence[Row]) -> bool | None:
+    """Whether higher is better, or None where the metric has no better end or the rows do not agree on it."""
+    said = {row.metrics[metric].higher_is_better for row in rows if metric in row.metrics}
+    return said.pop() if len(said) == 1 else None
+
+
+def is_rankable(summary: MetricSummary) -> bool:
+    return summary.value is not None and summary.higher_is_better is not None and summary.n_scored >= MIN_RANKED_N
+
+
+def best_of(metric: str, rows: Sequence[Row]) -> frozenset[str]:
+    """The paths of the rows whose value is marked as best in its scope.
+
+    The best of all, and, where that is a trivial agent, also the best of the models: a reader sees both that a trivial
+    agent wins and which model does. A scope of one has no best. Values that look the same in print tie.
+    """
+    if direction(metric, rows) is None:
+        return frozenset()
+    scopes: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        if metric in row.metrics and is_rankable(row.metrics[metric]):
+            scopes.setdefault(_scope(row, row.metrics[metric]), []).append(row)
+    marked: set[str] = set()
+    for scope in scopes.values():
+        winners = _winners(metric, scope)
+        if all(row.collection.kind == "trivial" for row in winners):
+            winners = winners + _winners(metric, [row for row in scope if row.collection.kind != "trivial"])
+        marked.update(row.path for row in winners)
+    return frozenset(marked)
+
+
+def is_latency(summary: MetricSummary) -> bool:
+    return summary.unit == "s"
+
+
+def decimals(unit: str) -> int:
+    """Places behind the point in print."""
+    return {"Hz": 4, "0-5": 2}.get(unit, 3)
+
+
+def _winners(metric: str, rows: Sequence[Row]) -> list[Row]:
+    if len(rows) < 2:
+        return []
+    values = {row.path: _printed(row.metrics[metric]) for row in rows}
+    best = max(values.values()) if rows[0].metrics[metric].higher_is_better else min(values.values())
+    return [row for row in rows if values[row.path] == best]
+
+
+def _printed(summary: MetricSummary) -> float:
+    value = summary.value
+    if value is None:
+        raise ValueError(f"{summary.metric} has no value to be ranked by")
+    return round(value, decimals(summary.unit))
+
+
+def _scope(row: Row, summary: MetricSummary) -> tuple[object, ...]:
+    facts = {key: value for key, value in parse_signature(summary.signature).items() if key not in FACTS_OF_THE_RUN}
+    return (
+        row.collection.clock if is_latency(summary) else "",
+        row.judge if summary.metric in JUDGED else "",
+        tuple(sorted(facts.items())),
+    )
+
+
+def _in_order(rows: Sequence[Row]) -> list[Row]:
+    """Best first by the first column that ranks across clocks; rows it cannot rank follow by name."""
+    leading = next((name for name in metric_names(rows) if _ranks_all(name, rows)), None)
+
+    def key(row: Row) -> tuple[object, ...]:
+        summary = row.metrics.get(leading) if leading else None
+        ranked = summary is not None and is_rankable(summary)
+        score = 0.0
+        if summary is not None and ranked:
+            score = -_printed(summary) if summary.higher_is_better else _printed(summary)
+        name = row.collection.model
+        arguments = sorted((argument, str(value)) for argument, value in row.collection.arguments.items())
+        return (not ranked, score, name.casefold(), name, arguments, row.path)
+
+    return sorted(rows, key=key)
+
+
+def _ranks_all(metric: str, rows: Sequence[Row]) -> bool:
+    known = [row.metrics[metric] for row in rows if metric in row.metrics]
+    return direction(metric, rows) is not None and not any(is_latency(summary) for summary in known)

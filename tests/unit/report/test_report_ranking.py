@@ -1,0 +1,182 @@
+"""Who may be compared with whom, and who is best.
+
+All takeover rates here are of pause handling: lower is better.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_trees import ENGINES, metric, write_run
+
+from fdbench.report.ranking import best_of, tables
+from fdbench.report.rows import Row, read_results
+
+
+def rate(value: float | None, n: int = 12, **more: Any) -> dict[str, dict[str, Any]]:
+    return {"takeover_rate": metric("takeover_rate", value, n, **more)}
+
+
+def latency(value: float | None, n: int = 12, **more: Any) -> dict[str, dict[str, Any]]:
+    return {"response_latency_s": metric("response_latency_s", value, n, **more)}
+
+
+def best(name: str, rows: list[Row]) -> set[str]:
+    """The runs marked as best, by the start of their path."""
+    return {path.partition("/")[0] for path in best_of(name, rows)}
+
+
+def only_table(root: Path) -> list[Row]:
+    ((_, rows),) = tables(read_results(root))
+    return rows
+
+
+def test_the_lowest_unwanted_takeover_is_best(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", rate(0.3))
+    write_run(tmp_path, "b", rate(0.1))
+    write_run(tmp_path, "c", rate(0.2))
+    assert best("takeover_rate", only_table(tmp_path)) == {"b-l0"}
+    assert [row.collection.model for row in only_table(tmp_path)] == ["b", "c", "a"]
+
+
+def test_the_highest_relevance_is_best(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", {"relevance": metric("relevance", 4.2)})
+    write_run(tmp_path, "b", {"relevance": metric("relevance", 3.9)})
+    assert best("relevance", only_table(tmp_path)) == {"a-l0"}
+
+
+def test_a_metric_without_a_better_end_has_no_best(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", {"not_exercised_rate": metric("not_exercised_rate", 0.0)})
+    write_run(tmp_path, "b", {"not_exercised_rate": metric("not_exercised_rate", 1.0)})
+    assert best("not_exercised_rate", only_table(tmp_path)) == set()
+
+
+def test_rows_that_disagree_on_the_better_end_have_no_best(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", rate(0.1))
+    write_run(tmp_path, "b", rate(0.9, higher_is_better=True))
+    assert best("takeover_rate", only_table(tmp_path)) == set()
+
+
+@pytest.mark.parametrize(("n", "winner"), [(9, {"b-l0"}), (10, {"a-l0"})])
+def test_under_ten_samples_are_not_ranked(tmp_path: Path, n: int, winner: set[str]) -> None:
+    write_run(tmp_path, "a", rate(0.0, n))
+    write_run(tmp_path, "b", rate(0.1))
+    write_run(tmp_path, "c", rate(0.2))
+    assert best("takeover_rate", only_table(tmp_path)) == winner
+
+
+def test_without_a_value_there_is_no_rank_and_the_row_comes_last(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", rate(None, n_error=12))
+    write_run(tmp_path, "b", rate(0.9))
+    write_run(tmp_path, "c", rate(0.8))
+    assert best("takeover_rate", only_table(tmp_path)) == {"c-l0"}
+    assert [row.collection.model for row in only_table(tmp_path)] == ["c", "b", "a"]
+
+
+def test_one_alone_is_not_the_best(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", rate(0.1))
+    write_run(tmp_path, "b", rate(0.2, 9))
+    assert best("takeover_rate", only_table(tmp_path)) == set()
+
+
+def test_values_that_print_alike_tie(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", rate(0.1231))
+    write_run(tmp_path, "b", rate(0.1234))
+    write_run(tmp_path, "c", rate(0.1239))
+    assert best("takeover_rate", only_table(tmp_path)) == {"a-l0", "b-l0"}
+
+
+def test_where_a_trivial_agent_wins_the_best_model_is_marked_too(tmp_path: Path) -> None:
+    write_run(tmp_path, "silence", rate(0.0), kind="trivial")
+    write_run(tmp_path, "a", rate(0.4))
+    write_run(tmp_path, "b", rate(0.3))
+    assert best("takeover_rate", only_table(tmp_path)) == {"silence-l0", "b-l0"}
+
+
+def test_where_a_model_wins_no_trivial_agent_is_marked(tmp_path: Path) -> None:
+    write_run(tmp_path, "vad", rate(0.5), kind="trivial")
+    write_run(tmp_path, "a", rate(0.4))
+    write_run(tmp_path, "b", rate(0.3))
+    assert best("takeover_rate", only_table(tmp_path)) == {"b-l0"}
+
+
+def test_a_single_model_below_a_trivial_agent_is_not_the_best(tmp_path: Path) -> None:
+    write_run(tmp_path, "silence", rate(0.0), kind="trivial")
+    write_run(tmp_path, "a", rate(0.4))
+    assert best("takeover_rate", only_table(tmp_path)) == {"silence-l0"}
+
+
+def test_latencies_are_ranked_within_a_clock(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", latency(0.1))
+    write_run(tmp_path, "b", latency(0.2))
+    write_run(tmp_path, "a", latency(0.5), clock="realtime")
+    write_run(tmp_path, "b", latency(0.4), clock="realtime")
+    assert best("response_latency_s", only_table(tmp_path)) == {"a-l0", "b-r0"}
+
+
+def test_other_metrics_are_ranked_across_clocks(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", rate(0.1))
+    write_run(tmp_path, "b", rate(0.2), clock="realtime")
+    assert best("takeover_rate", only_table(tmp_path)) == {"a-l0"}
+
+
+def test_a_table_of_latencies_alone_is_ordered_by_name(tmp_path: Path) -> None:
+    write_run(tmp_path, "b", latency(0.1))
+    write_run(tmp_path, "A", latency(0.9))
+    assert [row.collection.model for row in only_table(tmp_path)] == ["A", "b"]
+
+
+def test_relevance_is_ranked_within_a_judge_and_takeover_across_judges(tmp_path: Path) -> None:
+    values = [("a", 4.0, 0.1, "x"), ("b", 3.0, 0.2, "x"), ("c", 5.0, 0.3, "y"), ("d", 4.9, 0.4, "y")]
+    for model, relevance, takeover, judge in values:
+        numbers = {"relevance": metric("relevance", relevance), **rate(takeover)}
+        write_run(tmp_path, model, numbers, engines={**ENGINES, "judge": judge})
+    assert best("relevance", only_table(tmp_path)) == {"a-l0", "c-l0"}
+    assert best("takeover_rate", only_table(tmp_path)) == {"a-l0"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"engines": {**ENGINES, "asr": "whisper-small.en@20250625"}},
+        {"engines": {**ENGINES, "vad": "given"}},
+        {"protocol": "fdb-2026-05"},
+        {"version": 2},
+        {"n_samples": 11},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_is_measured_otherwise_is_another_table(tmp_path: Path, other: dict[str, Any]) -> None:
+    write_run(tmp_path, "a", rate(0.1))
+    write_run(tmp_path, "b", rate(0.2), **other)
+    assert len(tables(read_results(tmp_path))) == 2
+
+
+def test_signatures_that_differ_in_more_than_the_run_are_not_ranked_together(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", rate(0.1, signature="takeover_rate|scorer:1|seed:0|n:12"))
+    write_run(tmp_path, "b", rate(0.2, signature="takeover_rate|scorer:2|seed:0|n:12"))
+    write_run(tmp_path, "c", rate(0.3, signature="takeover_rate|scorer:2|seed:7|n:12|lead_in:3.0|judge:x"))
+    assert best("takeover_rate", only_table(tmp_path)) == {"b-l0"}
+
+
+def test_tables_follow_family_then_behaviour_then_protocol(tmp_path: Path) -> None:
+    places = [
+        ("v1/backchannel.icc", "fdbench"),
+        ("v1/pause_handling.candor", "fdb-2026-02"),
+        ("v1/pause_handling.candor", "fdbench"),
+        ("mine/other", "fdbench"),
+        ("mini/turn_taking", "fdb-2026-05"),
+        ("mini/pause_handling", "fdbench"),
+    ]
+    for index, (task, protocol) in enumerate(places):
+        write_run(tmp_path, f"m{index}", rate(0.1), task=task, protocol=protocol)
+    assert [(key.task, key.protocol) for key, _ in tables(read_results(tmp_path))] == [
+        ("mini/pause_handling", "fdbench"),
+        ("mini/turn_taking", "fdb-2026-05"),
+        ("v1/pause_handling.candor", "fdbench"),
+        ("v1/pause_handling.candor", "fdb-2026-02"),
+        ("v1/backchannel.icc", "fdbench"),
+        ("mine/other", "fdbench"),
+    ]

@@ -1,0 +1,61 @@
+"""The end of a run in a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from report_trees import metric, write_run
+
+from fdbench.report.rows import read_results, read_run
+from fdbench.report.terminal import render_run
+
+GOLDEN = """\
+mini/pause_handling | fdbench | ASR sphinx-5.1 | VAD silero-6.2.3 | 12 samples | vad: 1 failed
+                    better  silence     vad
+                                        silence_ms=500
+takeover_rate       lower   0.000 n=12  0.250 n=11 1 err.
+response_latency_s  lower   - 12 cens.  0.512 n=9 2 cens. 1 err.
+not_exercised_rate                      0.000 n=11
+"""
+
+
+def test_metrics_go_down_and_runs_across(tmp_path: Path) -> None:
+    silent = {
+        "takeover_rate": metric("takeover_rate", 0.0),
+        "response_latency_s": metric("response_latency_s", None, n_censored=12),
+    }
+    answering = {
+        "takeover_rate": metric("takeover_rate", 0.25, 11, n_error=1),
+        "response_latency_s": metric("response_latency_s", 0.512, 9, n_censored=2, n_error=1),
+        "not_exercised_rate": metric("not_exercised_rate", 0.0, 11),
+    }
+    write_run(tmp_path, "silence", silent, kind="trivial")
+    write_run(tmp_path, "vad", answering, kind="trivial", arguments={"silence_ms": 500}, n_errors=1)
+    assert render_run(read_results(tmp_path)) == GOLDEN
+
+
+def test_a_run_without_scores_says_so(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "a", {})
+    (run / "scores" / "s1" / "summary.json").unlink()
+    assert render_run(read_run(run)) == "no scores\n"
+
+
+def test_a_long_name_is_cut(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "a", {"takeover_rate": metric("takeover_rate", 0.5)}, arguments={"prompt": "x" * 80})
+    assert "prompt=xxxxxxxxxxxxxx...\n" in render_run(read_run(run))
+
+
+def test_runs_that_do_not_fit_stand_below(tmp_path: Path) -> None:
+    for index, model in enumerate(("a", "b", "c")):
+        write_run(tmp_path, model, {"takeover_rate": metric("takeover_rate", index / 10)})
+    two = "               better  a           b"
+    assert len(two + " " * 9) == 45
+    text = render_run(read_results(tmp_path), width=45)
+    assert text.splitlines()[1:] == [
+        two,
+        "takeover_rate  lower   0.000 n=12  0.100 n=12",
+        "",
+        "               better  c",
+        "takeover_rate  lower   0.200 n=12",
+    ]
+    assert render_run(read_results(tmp_path), width=44).splitlines()[1] == "               better  a"
