@@ -1,0 +1,209 @@
+"""User interruption: does the model stop when the user barges in, and does it answer?
+
+::
+
+    user   |--context--|..........|--interruption--|..................
+    model  ...............|---------------|.............|------------|
+                                  ^start  ^stop    ^end ^onset
+                                  |-stop--|        |resp|
+
+Conventions: seconds on the prompt's timeline; bursts and utterances as in ``utterance``. The model is *speaking at t* if a
+burst covers t or starts at most 0.1 s after it. It *stops* where the first gap of at least 0.5 s begins between the
+interruption's start and 1.0 s after its end, both included; speech that reaches the end of the recording (within 0.1 s) was
+cut off, not ended, and silence that does is a gap whatever its length. What comes after the stop is grouped into utterances
+afresh, so that a quick answer is not taken for a continuation. Response latency is signed: negative = answered before
+the user was done.
+
+Gates first:
+
+==========================  =============================  ==============================  ==============
+                            not exercised (not speaking    talked through (no stop)        stopped
+                            at the interruption's start)
+==========================  =============================  ==============================  ==============
+``not_exercised_rate``      1                              0                               0
+``talked_through_rate``     N/A                            1                               0
+``stop_latency_s``          N/A                            N/A                             measured
+``response_latency_s``      N/A                            N/A                             measured
+``..._not_exercised_s``     measured                       N/A ``exercised``               N/A
+``takeover_rate``           takeover after the start       0                               after the stop
+``no_response_rate``        no utterance after the start   N/A                             after the stop
+==========================  =============================  ==============================  ==============
+
+Stop latency = end of the burst that was going on at the interruption's start, minus that start. Response latency = onset of the
+first utterance, of whatever kind, that begins after the stop (not exercised: at or after the interruption's start), minus the
+interruption's end. Takeover = one of those utterances is a takeover, so that a model that talks through never gets credit.
+
+Empty cases: no utterance there: both latencies are censored at the end of the recording (``no_reply``). Without a
+transcript the timing still stands; takeover and relevance do not. No annotated interruption is an error.
+
+Differences from upstream:
+
+1. A model that never stops talking gets takeover 0 and no latency; upstream gives it 1 and about 0 s.
+2. Stopping is measured; upstream does not measure it.
+3. A clip in which nothing was interrupted is kept apart; upstream pools it.
+4. Latency is signed and censored; upstream clips at 0, averages over takeovers only and crops at the prompt's end.
+
+References: Full-Duplex-Bench v1.0, ``eval_user_interruption`` at d7336bd; stop latency after Full-Duplex-Bench v1.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from fdbench.core.annotation import Annotations, Request, Verdict
+from fdbench.core.conversation import INTERRUPTION, Sample
+from fdbench.core.score import Score
+from fdbench.core.span import Span
+from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
+from fdbench.scoring.latency import Reply, recording_end_s, score_latency
+from fdbench.scoring.registry import none_score
+from fdbench.scoring.relevance import rate_reply
+from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
+from fdbench.scoring.utterance import diagnose, find_bursts, find_utterances
+
+ONSET_TOLERANCE_S: Final = 0.1
+"""A burst that starts this soon after an instant is going on at it; one that ends this close to the end was cut there."""
+MIN_STOP_GAP_S: Final = 0.5
+STOP_DEADLINE_S: Final = 1.0
+"""How long after the interruption's end a stop may still begin."""
+
+_ROUNDING_S: Final = 1e-9
+"""Differences of floats that ought to be exactly a limit count as the limit."""
+
+Outcome = Literal["not_exercised", "talked_through", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Yielding:
+    """What the model did with the floor when it was interrupted.
+
+    Attributes:
+        outcome: Which gate it fell through.
+        stop_latency_s: Only if it stopped.
+        after: Bursts among which the answer is looked for; empty if it talked through.
+    """
+
+    outcome: Outcome
+    stop_latency_s: float | None
+    after: tuple[Span, ...]
+
+
+def burst_at(bursts: Sequence[Span], t_s: float) -> Span | None:
+    """The burst that covers ``t_s``, else the first that starts at most 0.1 s after it."""
+    return next((b for b in bursts if b.contains(t_s) or 0 <= b.start_s - t_s <= ONSET_TOLERANCE_S + _ROUNDING_S), None)
+
+
+def judge_yielding(bursts: Sequence[Span], interruption: Span, recorded_s: float) -> Yielding:
+    """Gates: exercised at all, talked through, or stopped.
+
+    Args:
+        bursts: The model's, in order of time.
+        interruption: The user's.
+        recorded_s: Where the recording ends.
+    """
+    going = burst_at(bursts, interruption.start_s)
+    if going is None:
+        after = tuple(burst for burst in bursts if burst.start_s >= interruption.start_s)
+        return Yielding("not_exercised", None, after)
+    stop_s = _find_stop(bursts, interruption, recorded_s)
+    if stop_s is None:
+        return Yielding("talked_through", None, ())
+    after = tuple(burst for burst in bursts if burst.start_s >= stop_s)
+    return Yielding("stopped", going.end_s - interruption.start_s, after)
+
+
+def _find_stop(bursts: Sequence[Span], interruption: Span, recorded_s: float) -> float | None:
+    for index, burst in enumerate(bursts):
+        if not interruption.start_s <= burst.end_s <= interruption.end_s + STOP_DEADLINE_S + _ROUNDING_S:
+            continue
+        if index + 1 < len(bursts):
+            is_stop = bursts[index + 1].start_s - burst.end_s >= MIN_STOP_GAP_S - _ROUNDING_S
+        else:
+            is_stop = recorded_s - burst.end_s > ONSET_TOLERANCE_S + _ROUNDING_S
+        if is_stop:
+            return burst.end_s
+    return None
+
+
+class Interruption:
+    """User interruption as ``fdbench`` defines it."""
+
+    version = 1
+    metrics: tuple[str, ...] = (
+        "takeover_rate",
+        "response_latency_s",
+        "response_latency_not_exercised_s",
+        "no_response_rate",
+        "stop_latency_s",
+        "talked_through_rate",
+        "not_exercised_rate",
+        "relevance",
+    )
+
+    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
+        return (MODEL_SPEECH, MODEL_WORDS)
+
+    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
+        take = takes.get(MAIN)
+        if take is None:
+            return failed(self.metrics, "audio_missing")
+        interruptions = sample.of_kind(INTERRUPTION)
+        if not interruptions:
+            return failed(self.metrics, "no_interruption")
+        speech = speech_for(take, MODEL_SPEECH)
+        if isinstance(speech, Missing):
+            return failed(self.metrics, speech.reason)
+        interruption = interruptions[0].span
+        recorded_s = recording_end_s(take, speech)
+        bursts = find_bursts(speech.segments)
+        yielding = judge_yielding(bursts, interruption, recorded_s)
+        scores = _timing(yielding, interruption.end_s, recorded_s)
+
+        transcript = words_for(take, MODEL_WORDS)
+        if isinstance(transcript, Missing):
+            scores += failed(("takeover_rate", "relevance"), transcript.reason)
+        else:
+            answers = find_utterances(yielding.after, transcript.words)
+            has_takeover = any(answer.is_takeover for answer in answers)
+            counts = diagnose(bursts, transcript.words, transcript.dropped)
+            scores += [scored("takeover_rate", has_takeover, **counts), rate_reply(has_takeover, verdict)]
+        by_metric = {score.metric: score for score in scores}
+        return [by_metric[metric] for metric in self.metrics]
+
+
+def _timing(yielding: Yielding, interruption_end_s: float, recorded_s: float) -> list[Score]:
+    """Everything that needs no words."""
+    outcome = yielding.outcome
+    not_exercised = scored("not_exercised_rate", outcome == "not_exercised")
+    if outcome == "talked_through":
+        return [
+            not_exercised,
+            scored("talked_through_rate", True),
+            *failed(("response_latency_s", "stop_latency_s", "no_response_rate"), outcome),
+            none_score("response_latency_not_exercised_s", "exercised"),
+        ]
+    reply = _first_answer(yielding.after, interruption_end_s, recorded_s)
+    no_response = scored("no_response_rate", reply.latency_s is None)
+    if outcome == "not_exercised" or yielding.stop_latency_s is None:
+        return [
+            not_exercised,
+            no_response,
+            *failed(("talked_through_rate", "stop_latency_s", "response_latency_s"), "not_exercised"),
+            score_latency("response_latency_not_exercised_s", reply),
+        ]
+    return [
+        not_exercised,
+        no_response,
+        scored("talked_through_rate", False),
+        scored("stop_latency_s", yielding.stop_latency_s),
+        score_latency("response_latency_s", reply),
+        none_score("response_latency_not_exercised_s", "exercised"),
+    ]
+
+
+def _first_answer(after: Sequence[Span], interruption_end_s: float, recorded_s: float) -> Reply:
+    if after:
+        return Reply(after[0].start_s - interruption_end_s, "", None, False)
+    return Reply(None, "no_reply", recorded_s - interruption_end_s, False)

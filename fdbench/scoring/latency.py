@@ -1,0 +1,126 @@
+"""How long the user waits for a reply: signed, never clipped, right-censored where none came.
+
+::
+
+    user   |------|....|-----------|..........................
+    model  ....................................|-------------|
+                       ^search     ^turn       ^takeover
+                        start       end         onset
+                                   |- latency -|
+
+Conventions: seconds; latency = onset of the first takeover at or after the search start, minus the end of the turn;
+negative = began before the user was done. Search start = start of the user's last utterance (gaps of the user under
+1.0 s closed), cut by the annotation: the user's speech ends with the annotated turn, and after an annotated pause a new
+utterance begins.
+
+===============================  =================================  ==========================  =========
+takeover begins in               else                               latency                     no reply
+===============================  =================================  ==========================  =========
+[search start, end of file)      -                                  onset - turn end            0
+nowhere there                    an earlier one covers turn end     N/A ``early_start_only``    1
+nowhere there                    -                                  censored at file end        1
+===============================  =================================  ==========================  =========
+
+A takeover that begins before the search start is an early start, whatever comes later.
+
+Empty cases: the user's speech comes from the detector; where it found none or there is no prompt, from the words of the
+user's transcript; where that is missing too, ``user_speech_unknown``. The end of the recording is where the searched
+audio ends if nothing else says so.
+
+Differences from upstream:
+
+1. Signed; upstream clips at 0. On the 77 takeovers of the golden turns, 34 are negative: the mean is 0.469 s, not 0.910 s.
+2. Speech before the user's last utterance is no reply; upstream counts a model that talks all the time as latency 0.
+3. The onset is the detector's; upstream's is the first word's start.
+4. A reply that never comes is censored at the recording's end and pulls the median up; upstream drops it, and cuts the
+   recording to the prompt, so that every late reply is lost and the mean is too low.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fdbench.core.annotation import Annotations, Speech
+from fdbench.core.conversation import Sample
+from fdbench.core.score import Score
+from fdbench.core.span import Span, merged
+from fdbench.scoring.base import Missing, scored
+from fdbench.scoring.registry import none_score
+from fdbench.scoring.utterance import UTTERANCE_GAP_S, find_bursts, timed
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the search for a reply found.
+
+    Attributes:
+        latency_s: Signed, or None where no reply began.
+        reason: Why there is no latency; empty where there is one.
+        censored_at_s: How long after the turn's end the recording went on; only where the reply is censored.
+        has_early_start: The model took the turn before the search began.
+    """
+
+    latency_s: float | None
+    reason: str
+    censored_at_s: float | None
+    has_early_start: bool
+
+
+def find_reply(takeovers: Iterable[Span], search_start_s: float, turn_end_s: float, recorded_s: float) -> Reply:
+    """The first takeover at or after ``search_start_s``.
+
+    Args:
+        takeovers: In any order, seconds on the prompt's timeline.
+        search_start_s: Where the user's last utterance begins.
+        turn_end_s: Where the user's turn ends.
+        recorded_s: Where the recording ends; a reply not begun by then is censored.
+    """
+    spans = sorted(takeovers)
+    early = [span for span in spans if span.start_s < search_start_s]
+    onset_s = next((span.start_s for span in spans if span.start_s >= search_start_s), None)
+    if onset_s is not None:
+        return Reply(onset_s - turn_end_s, "", None, bool(early))
+    if any(span.contains(turn_end_s) for span in early):
+        return Reply(None, "early_start_only", None, True)
+    return Reply(None, "no_reply", recorded_s - turn_end_s, bool(early))
+
+
+def score_latency(metric: str, reply: Reply, **components: float) -> Score:
+    """The score of a search; where the reply is censored, ``censored_at_s`` goes with it."""
+    if reply.latency_s is not None:
+        return scored(metric, reply.latency_s, **components)
+    if reply.censored_at_s is not None:
+        return none_score(metric, reply.reason, censored_at_s=reply.censored_at_s, **components)
+    return none_score(metric, reply.reason, **components)
+
+
+def user_bursts(sample: Sample, detected: Speech | Missing) -> tuple[Span, ...] | Missing:
+    """When the user speaks: what the detector found, else the words of the user's transcript."""
+    segments: Sequence[Span] = () if isinstance(detected, Missing) else detected.segments
+    if not segments and sample.transcript is not None:
+        segments = [Span(start_s, end_s) for start_s, end_s in timed(sample.transcript.words)]
+    return find_bursts(segments) if segments else Missing("user_speech_unknown")
+
+
+def last_utterance_start_s(bursts: Iterable[Span], turn_end_s: float, pauses: Iterable[Span] = ()) -> float | None:
+    """Where the user's last utterance begins; None where the user does not speak before ``turn_end_s``.
+
+    Args:
+        bursts: The user's, in any order.
+        turn_end_s: The user's speech is cut here.
+        pauses: Annotated pauses; an utterance does not reach across one that ends before the turn does.
+    """
+    resumed_s = max((pause.end_s for pause in pauses if pause.end_s < turn_end_s), default=float("-inf"))
+    cut = [
+        Span(max(burst.start_s, resumed_s), min(burst.end_s, turn_end_s))
+        for burst in bursts
+        if burst.start_s < turn_end_s and burst.end_s > resumed_s
+    ]
+    utterances = merged(cut, UTTERANCE_GAP_S)
+    return utterances[-1].start_s if utterances else None
+
+
+def recording_end_s(take: Annotations, searched: Speech) -> float:
+    """Where the model's recording ends on the timeline."""
+    return take.recorded_s if take.recorded_s is not None else searched.duration_s

@@ -1,0 +1,47 @@
+"""What the scorers ask of the annotate stage: two windows on the same recording.
+
+::
+
+    prompt     |--------------------------------|
+    recording  |------------------------------------------|
+    fdb-*      |--------------------------------|              cropped to the prompt
+    fdb-*                     |-----------------|              interruption: cropped at its end, too
+    fdbench    |------------------------------------------|    all of it, without the lead-in
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fdbench.core.annotation import PRECISE_VAD, SpeechRequest, VadSettings, WordsRequest
+from fdbench.core.span import Span
+
+UNBOUNDED_S: Final = 3600.0
+"""Longer than any recording: a span that ends where the audio does."""
+
+MODEL_SPEECH: Final = SpeechRequest("model", None, PRECISE_VAD)
+MODEL_WORDS: Final = WordsRequest("model", None)
+
+
+def user_speech(prompt_s: float | None) -> SpeechRequest:
+    """When the user speaks in the prompt."""
+    return SpeechRequest("user", _prompt(prompt_s), PRECISE_VAD)
+
+
+def published_words(prompt_s: float | None) -> WordsRequest:
+    """What the published scripts read: a transcript of the recording cropped to the prompt."""
+    return WordsRequest("model", _prompt(prompt_s))
+
+
+def published_words_after(end_s: float, prompt_s: float | None) -> WordsRequest:
+    """A transcript of the part of the recording between an interruption's end and the prompt's."""
+    end_of_crop_s = prompt_s if prompt_s is not None and prompt_s > end_s else end_s + UNBOUNDED_S
+    return WordsRequest("model", Span(end_s, end_of_crop_s))
+
+
+def published_speech(prompt_s: float | None, vad: VadSettings) -> SpeechRequest:
+    return SpeechRequest("model", _prompt(prompt_s), vad)
+
+
+def _prompt(prompt_s: float | None) -> Span | None:
+    return None if prompt_s is None or prompt_s <= 0 else Span(0.0, prompt_s)

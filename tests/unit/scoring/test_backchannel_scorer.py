@@ -1,0 +1,182 @@
+"""Backchannels under ``fdbench``: events, peaks, the maximum matching, and the level of chance."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations, permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scoring_timeline import by_metric, hear, outcome, sample
+
+from fdbench.core.annotation import Annotations
+from fdbench.core.span import Span
+from fdbench.core.speech import Word
+from fdbench.scoring.backchannel import Backchannel
+from fdbench.scoring.human_timing import (
+    MATCH_TOLERANCE_S,
+    count_matches,
+    js_divergence,
+    place_events,
+    resampled,
+    window_counts,
+)
+
+CLIP_S = 20.0
+PEAKS_S = (4.1, 10.1, 16.1)
+HUMAN = tuple(1.0 if i in (20, 50, 80) else 0.01 for i in range(100))
+USER = [Span(0.5, 9.0), Span(11.0, 19.5)]
+CLIP = sample(human=HUMAN)
+
+
+def scores_of(
+    model: list[Span], words: tuple[Word, ...] = (), clip: object = CLIP, user: list[Span] | None = USER
+) -> dict[str, object]:
+    scorer = Backchannel()
+    assert isinstance(clip, type(CLIP))
+    take = hear(scorer, clip, model, user, words, prompt_s=CLIP_S, recorded_s=25.0)
+    return {name: outcome(score) for name, score in by_metric(scorer, clip, take).items()}
+
+
+def take_of(model: list[Span], user: list[Span] | None = USER) -> Annotations:
+    return hear(Backchannel(), CLIP, model, user, (), prompt_s=CLIP_S, recorded_s=25.0)
+
+
+def test_two_of_three_peaks_and_one_event_too_many() -> None:
+    model = [Span(4.0, 4.4), Span(7.0, 7.4), Span(16.9, 17.3)]  # middles 4.2, 7.2, 17.1: the last is 1.0 s from its peak
+    scores = scores_of(model)
+    assert scores["backchannel_f1"] == round(2 * 2 / (3 + 3), 6)
+    assert scores["backchannel_frequency_hz"] == round(3 / 20, 6)
+    assert scores["takeover_rate"] == 0
+
+
+def test_a_peak_is_matched_once() -> None:
+    scores = scores_of([Span(3.3, 3.5), Span(4.6, 4.8)])  # 1.1 s apart: two backchannels at one peak
+    assert scores["backchannel_f1"] == round(2 * 1 / (2 + 3), 6)
+
+
+def test_one_takeover_anywhere_in_the_clip_decides_and_is_no_event() -> None:
+    scores = scores_of([Span(6.0, 8.0), Span(16.0, 16.4)])
+    assert scores["takeover_rate"] == 1
+    assert scores["backchannel_frequency_hz"] == round(1 / 20, 6)
+
+
+def test_a_short_utterance_of_three_words_is_a_takeover() -> None:
+    words = tuple(Word("w", 16.0 + 0.1 * i, 16.1 + 0.1 * i) for i in range(3))
+    assert scores_of([Span(16.0, 16.4)], words)["takeover_rate"] == 1
+
+
+def test_a_reply_after_the_prompt_is_not_judged() -> None:
+    assert scores_of([Span(16.0, 16.4), Span(20.5, 24.0)]) == scores_of([Span(16.0, 16.4)])
+
+
+def test_silence_is_no_better_than_chance() -> None:
+    assert scores_of([]) == {
+        "takeover_rate": 0,
+        "backchannel_frequency_hz": 0,
+        "backchannel_f1": 0,
+        "backchannel_f1_above_chance": 0,
+        "backchannel_js_divergence": "no_backchannel",
+    }
+
+
+def test_hitting_every_peak_is_far_above_chance_and_missing_them_is_below() -> None:
+    scorer = Backchannel()
+    hits = by_metric(scorer, CLIP, take_of([Span(t - 0.1, t + 0.1) for t in PEAKS_S]))
+    above, divergence = hits["backchannel_f1_above_chance"], hits["backchannel_js_divergence"]
+    assert outcome(hits["backchannel_f1"]) == 1
+    assert above.value == pytest.approx(1 - above.components["chance"])
+    assert 0.2 < above.components["chance"] < 0.5
+    assert divergence.components["difference"] < -0.2
+    misses = by_metric(scorer, CLIP, take_of([Span(t + 1.5, t + 1.7) for t in PEAKS_S]))
+    assert misses["backchannel_f1_above_chance"].value == pytest.approx(-above.components["chance"])
+
+
+def test_the_level_of_chance_of_one_event_is_the_share_of_speech_near_a_peak() -> None:
+    scorer = Backchannel()
+    one = by_metric(scorer, CLIP, take_of([Span(4.0, 4.2)]))["backchannel_f1_above_chance"]
+    near_s = (5.1 - 3.1) + (11.1 - 11.0) + (17.1 - 15.1)  # of the 17.0 s in which the user speaks
+    assert one.components["chance"] == pytest.approx(2 * (near_s / 17.0) / 4, abs=4 * 0.5 * math.sqrt(0.25 / 1000))
+
+
+@pytest.mark.parametrize(
+    ("human", "f1", "divergence"),
+    [
+        ((), "no_human_timing", "no_human_timing"),
+        ((1.0,) * 100, "no_human_peaks", 0.0),
+        ((0.0,) * 100, "bad_annotation", "bad_annotation"),
+    ],
+)
+def test_human_timing_that_is_missing_flat_or_zero(human: tuple[float, ...], f1: str, divergence: object) -> None:
+    scores = scores_of([Span(4.0, 4.4)], clip=sample(human=human))
+    assert scores["backchannel_f1"] == scores["backchannel_f1_above_chance"] == f1
+    assert (scores["backchannel_js_divergence"] == divergence) or divergence == 0.0
+    assert scores["backchannel_frequency_hz"] == 0.05
+
+
+def test_without_the_users_speech_there_is_no_level_of_chance() -> None:
+    scores = scores_of([Span(4.0, 4.4)], user=None)
+    assert scores["backchannel_f1"] == 0.5
+    assert scores["backchannel_f1_above_chance"] == "user_speech_unknown"
+    assert isinstance(scores["backchannel_js_divergence"], float)
+
+
+def test_the_same_clip_is_always_given_the_same_placements() -> None:
+    first, second = place_events(3, USER, "clip"), place_events(3, USER, "clip")
+    other = place_events(3, USER, "another clip")
+    assert first is not None and second is not None and other is not None
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_placements_lie_inside_the_users_speech_and_fill_it_evenly() -> None:
+    placed = place_events(4, [*USER, Span(0.5, 2.0)], "clip")  # overlapping speech is not counted twice
+    assert placed is not None
+    assert placed.shape == (1000, 4)
+    assert np.all(np.diff(placed, axis=1) >= 0)
+    first, second = ((span.start_s <= placed) & (placed <= span.end_s) for span in USER)
+    assert np.all(first | second)
+    assert first.mean() == pytest.approx(0.5, abs=0.03)
+    assert place_events(4, [], "clip") is None
+    assert place_events(4, [Span(1.0, 1.0)], "clip") is None
+
+
+times = st.lists(st.integers(0, 60).map(lambda n: n / 10), max_size=5)
+
+
+def largest_matching(events: list[float], peaks: list[float]) -> int:
+    for size in range(min(len(events), len(peaks)), 0, -1):
+        for chosen in combinations(events, size):
+            for order in permutations(peaks, size):
+                if all(abs(e - p) <= MATCH_TOLERANCE_S + 1e-9 for e, p in zip(chosen, order, strict=True)):
+                    return size
+    return 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(times.filter(lambda t: len(t) == 4), min_size=1, max_size=3), times)
+def test_the_matching_is_maximal_in_every_row(rows: list[list[float]], peaks: list[float]) -> None:
+    events = np.sort(np.array(rows, np.float64), axis=1)
+    assert count_matches(events, sorted(peaks)).tolist() == [largest_matching(row, peaks) for row in rows]
+
+
+def test_windows_are_covered_ends_included_and_those_outside_are_not_counted() -> None:
+    first, last = np.array([[1, 3, -2, 4, 9]]), np.array([[2, 3, 0, 8, 9]])
+    assert window_counts(first, last, 6).tolist() == [[1.0, 1.0, 1.0, 1.0, 1.0, 1.0]]
+    assert window_counts(np.array([[-3]]), np.array([[-1]]), 3).tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_the_divergence_is_the_square_of_scipys_distance() -> None:
+    scipy_distance = pytest.importorskip("scipy.spatial.distance")
+    random = np.random.default_rng(0)
+    counts, human = random.integers(0, 3, (20, 40)).astype(float), random.random(40)
+    human[5] = 0.0
+    expected = [scipy_distance.jensenshannon(row + 1e-10, human) ** 2 for row in counts]
+    assert js_divergence(counts, human) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_distribution_is_resampled_from_end_to_end() -> None:
+    assert resampled([0.0, 1.0, 0.0], 5).tolist() == [0.0, 0.5, 1.0, 0.5, 0.0]
+    assert resampled([3.0], 2).tolist() == [3.0, 3.0]

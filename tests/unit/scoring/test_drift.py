@@ -1,0 +1,124 @@
+"""A number that may have changed has a new version: the source of each scorer is compared with what it was.
+
+What is hashed is the syntax tree of the scorer's module and of everything in ``fdbench.scoring`` and ``fdbench.core`` that
+it imports, without docstrings, comments and layout, so that prose is free to change. The tables of names
+(``registry``) and types (``core.annotation`` and the like) hold no arithmetic and are left out.
+
+When this fails: if a number can change, raise ``version`` of the scorer and say so in the changelog under "Scores
+changed". Then write the new line into ``scorer_versions.json``; never edit the digest of a version that was released with
+another number.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+from fdbench.scoring.registry import BEHAVIOURS, PROTOCOLS, scorer_for
+
+TABLE = Path(__file__).parent / "scorer_versions.json"
+WITHOUT_ARITHMETIC = {
+    "fdbench.scoring.registry",
+    "fdbench.scoring.base",
+    "fdbench.core.annotation",
+    "fdbench.core.conversation",
+    "fdbench.core.score",
+    "fdbench.core.sound",
+}
+SAME_IN_EVERY_PYTHON = {"type_params", "type_comment", "kind", "ctx"}
+"""Fields that are absent from, or differ between, the syntax trees of the Pythons that are supported."""
+
+
+def tree_of(module: str) -> ast.Module:
+    path = importlib.import_module(module).__file__
+    assert path is not None
+    return ast.parse(Path(path).read_text(encoding="utf-8"))
+
+
+def imported_by(tree: ast.Module) -> set[str]:
+    names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    return {name for name in names if name.startswith(("fdbench.scoring.", "fdbench.core.")) and name not in WITHOUT_ARITHMETIC}
+
+
+def closure(module: str) -> list[str]:
+    found, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += imported_by(tree_of(name))
+    return sorted(found)
+
+
+def written(node: object) -> str:
+    """A syntax tree as text that is the same in every supported Python, without docstrings."""
+    if isinstance(node, list):
+        return "[" + ",".join(written(item) for item in node if not is_prose(item)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [
+        f"{name}={written(value)}"
+        for name, value in ast.iter_fields(node)
+        if name not in SAME_IN_EVERY_PYTHON and value is not None and value != []
+    ]
+    return f"{type(node).__name__}({','.join(fields)})"
+
+
+def is_prose(node: object) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def digest(module: str) -> str:
+    text = "\n".join(f"{name} {written(tree_of(name).body)}" for name in closure(module))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def scorers() -> dict[str, tuple[int, str]]:
+    found = {}
+    for behaviour in BEHAVIOURS:
+        for protocol in PROTOCOLS:
+            kind = type(scorer_for(behaviour, protocol))
+            version = scorer_for(behaviour, protocol).version
+            found[f"{kind.__module__}:{kind.__name__}"] = (version, kind.__module__)
+    found["fdbench.scoring.aggregate:summarise"] = (AGGREGATE_VERSION, "fdbench.scoring.aggregate")
+    return found
+
+
+AGGREGATE_VERSION = importlib.import_module("fdbench.scoring.aggregate").VERSION
+
+
+@pytest.mark.parametrize("name", sorted(scorers()))
+def test_a_scorer_whose_source_moved_has_a_new_version(name: str) -> None:
+    version, module = scorers()[name]
+    known: dict[str, str] = json.loads(TABLE.read_text(encoding="utf-8"))[name]
+    now = digest(module)
+    assert known.get(str(version)) == now, (
+        f"{name}: the source of {', '.join(closure(module))} is no longer that of version {version}. If a number can change, "
+        f'raise its version; then write "{version} or the new one": "{now}" into {TABLE.name}'
+    )
+    assert max(map(int, known)) == version
+
+
+def test_the_table_names_existing_scorers_only() -> None:
+    assert set(json.loads(TABLE.read_text(encoding="utf-8"))) == set(scorers())
+
+
+def test_prose_and_layout_are_free_and_arithmetic_is_not() -> None:
+    def text(source: str) -> str:
+        return written(ast.parse(source).body)
+
+    assert text('"""Doc."""\ndef f(x):\n    """Doc."""\n    return x + 1') == text("def f(x): return (x  +  1)  # why")
+    assert text('LIMIT_S = 1.0\n"""Why."""') == text("LIMIT_S = 1.0")
+    assert text("LIMIT_S = 1.0") != text("LIMIT_S = 1.5")
+    assert text("x < 1") != text("x <= 1")
+
+
+def test_the_closure_of_a_scorer_holds_the_rules_that_it_uses() -> None:
+    assert {"fdbench.scoring.turn", "fdbench.scoring.latency", "fdbench.scoring.utterance", "fdbench.core.span"} <= set(
+        closure("fdbench.scoring.turn")
+    )

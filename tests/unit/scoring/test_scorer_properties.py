@@ -1,0 +1,207 @@
+"""What holds for every scorer and every conversation, however odd.
+
+Times are multiples of 1/16 s, so that moving a conversation moves it exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scoring_timeline import by_metric, hear, outcome, sample
+
+from fdbench.core.annotation import Annotations, Speech, SpeechRequest, Verdict, WordsRequest
+from fdbench.core.conversation import INTERRUPTION, PAUSE, TURN_END, Event, Sample
+from fdbench.core.score import Score
+from fdbench.core.span import Span
+from fdbench.core.speech import Transcript, Word
+from fdbench.scoring.interruption import Interruption
+from fdbench.scoring.pause import Pause
+from fdbench.scoring.registry import BEHAVIOURS, METRICS, PROTOCOLS, REASONS, scorer_for
+from fdbench.scoring.turn import Turn
+
+quickly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+PROMPT_S, RECORDED_S = 16.0, 20.0
+
+ticks = st.integers(0, int(RECORDED_S * 16)).map(lambda n: n / 16)
+stretches = st.tuples(ticks, ticks).map(lambda t: Span(min(t), max(t)))
+speech = st.lists(stretches, max_size=8)
+times = st.one_of(st.none(), ticks, st.sampled_from([float("nan"), float("inf"), -1.0]))
+odd_words = st.lists(st.builds(Word, st.sampled_from(["yeah", "", "well then"]), times, times), max_size=10)
+timed_words = st.lists(stretches.map(lambda s: Word("w", s.start_s, s.end_s)), max_size=10)
+verdicts = st.one_of(st.none(), st.builds(Verdict, st.floats()))
+distributions = st.lists(st.floats(0, 1), max_size=90).map(tuple)
+clips = st.builds(
+    lambda events, words, human: sample(*events, transcript=words, human=human),
+    st.lists(st.builds(Event, st.sampled_from([PAUSE, TURN_END, INTERRUPTION]), stretches), max_size=4),
+    st.one_of(st.none(), odd_words.map(lambda words: Transcript(tuple(words), "given"))),
+    distributions,
+)
+
+
+@quickly
+@given(
+    behaviour=st.sampled_from(BEHAVIOURS),
+    protocol=st.sampled_from(PROTOCOLS),
+    clip=clips,
+    model=speech,
+    user=st.one_of(st.none(), speech),
+    words=odd_words,
+    verdict=verdicts,
+    prompt_s=st.sampled_from([None, 0.0, 4.0, PROMPT_S]),
+    recorded_s=st.sampled_from([None, 0.0, 4.0, RECORDED_S]),
+    lacking=st.sampled_from([{}, {"words": "transcript_missing"}, {"speech": "segments_missing"}]),
+)
+def test_there_is_one_score_per_metric_whatever_was_recorded(
+    behaviour: str,
+    protocol: str,
+    clip: Sample,
+    model: list[Span],
+    user: list[Span] | None,
+    words: list[Word],
+    verdict: Verdict | None,
+    prompt_s: float | None,
+    recorded_s: float | None,
+    lacking: dict[str, str],
+) -> None:
+    scorer = scorer_for(behaviour, protocol)
+    take = hear(scorer, clip, model, user, words, prompt_s, recorded_s or 0.0, lacking)
+    for name, score in by_metric(scorer, clip, replace(take, recorded_s=recorded_s), verdict).items():
+        assert name in METRICS
+        if METRICS[name].unit == "rate" and score.value is not None:
+            assert score.value in (0.0, 1.0)
+        if score.value is None:
+            assert score.status == REASONS[score.reason].status
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_take_about_which_nothing_is_known_has_reasons_only(behaviour: str, protocol: str) -> None:
+    scorer = scorer_for(behaviour, protocol)
+    clip = sample(Event(PAUSE, Span(1, 2)), Event(TURN_END, Span(5, 6)), Event(INTERRUPTION, Span(3, 5)), human=(1.0, 2.0))
+    for takes in ({}, {"main": Annotations()}, {"clean": Annotations()}):
+        assert {score.status for score in scorer.score(clip, takes, None)} == {"error"}
+
+
+def moved(clip: Sample, by_s: float) -> Sample:
+    words = clip.transcript
+    return replace(
+        clip,
+        events=tuple(Event(e.kind, e.span.shifted(by_s), e.text) for e in clip.events),
+        transcript=None if words is None else Transcript(tuple(w.shifted(by_s) for w in words.words), words.engine),
+    )
+
+
+def moved_take(take: Annotations, by_s: float) -> Annotations:
+    assert take.prompt_s is not None and take.recorded_s is not None
+
+    def request(asked: SpeechRequest) -> SpeechRequest:
+        return asked if asked.span is None else replace(asked, span=Span(asked.span.start_s, asked.span.end_s + by_s))
+
+    return Annotations(
+        take.prompt_s + by_s,
+        take.recorded_s + by_s,
+        speech={
+            request(asked): Speech(tuple(s.shifted(by_s) for s in said.segments), said.duration_s + by_s)
+            for asked, said in take.speech.items()
+        },
+        words={
+            asked: Transcript(tuple(w.shifted(by_s) for w in said.words), said.engine) for asked, said in take.words.items()
+        },
+    )
+
+
+ANNOTATED = (Event(PAUSE, Span(4.0, 5.5)), Event(TURN_END, Span(9.0, 9.25)), Event(INTERRUPTION, Span(7.0, 9.0)))
+TIMED = [Pause(), Turn(), Interruption()]
+
+
+@quickly
+@given(scorer=st.sampled_from(TIMED), model=speech, user=speech, words=timed_words, by=st.integers(1, 64))
+def test_moving_a_conversation_in_time_changes_nothing(
+    scorer: Pause | Turn | Interruption, model: list[Span], user: list[Span], words: list[Word], by: int
+) -> None:
+    clip, by_s = sample(*ANNOTATED), by / 16
+    take = hear(scorer, clip, model, user, words, PROMPT_S, RECORDED_S)
+    before = by_metric(scorer, clip, take, Verdict(3))
+    later = moved(clip, by_s)
+    assert by_metric(scorer, later, moved_take(take, by_s), Verdict(3)) == before
+    assert WordsRequest("model", None) in take.words
+
+
+@quickly
+@given(behaviour=st.sampled_from(BEHAVIOURS), model=speech, user=speech, words=timed_words, human=distributions, data=st.data())
+def test_the_order_of_segments_and_words_does_not_matter(
+    behaviour: str, model: list[Span], user: list[Span], words: list[Word], human: tuple[float, ...], data: st.DataObject
+) -> None:
+    scorer, clip = scorer_for(behaviour, "fdbench"), sample(*ANNOTATED, human=human)
+    shuffled = [data.draw(st.permutations(items)) for items in (model, user, words)]
+    before = by_metric(scorer, clip, hear(scorer, clip, model, user, words, PROMPT_S, RECORDED_S))
+    assert by_metric(scorer, clip, hear(scorer, clip, *shuffled, PROMPT_S, RECORDED_S)) == before
+
+
+def without_components(scores: dict[str, Score]) -> dict[str, float | str | None]:
+    return {name: outcome(score) for name, score in scores.items()}
+
+
+inside_10_s = st.lists(stretches.filter(lambda s: s.end_s <= 10.0), max_size=6)
+
+
+@quickly
+@given(model=inside_10_s, extra=st.lists(stretches.map(lambda s: s.shifted(12.0)), max_size=3))
+def test_speech_long_after_the_users_last_word_is_no_failure_to_wait(model: list[Span], extra: list[Span]) -> None:
+    scorer, clip = Pause(), sample(*ANNOTATED)
+    user = [Span(1.0, 4.0), Span(5.5, 9.0)]
+    quiet = by_metric(scorer, clip, hear(scorer, clip, model, user, ()))
+    talkative = by_metric(scorer, clip, hear(scorer, clip, [*model, *extra], user, ()))
+    for name in ("takeover_rate", "early_start_rate"):
+        assert talkative[name].value == quiet[name].value
+
+
+@quickly
+@given(model=inside_10_s, extra=st.lists(stretches.map(lambda s: s.shifted(12.0)), max_size=3))
+def test_speech_long_after_the_interruption_does_not_move_the_stop(model: list[Span], extra: list[Span]) -> None:
+    scorer, clip = Interruption(), sample(*ANNOTATED)
+    quiet = without_components(by_metric(scorer, clip, hear(scorer, clip, model, (), ())))
+    talkative = without_components(by_metric(scorer, clip, hear(scorer, clip, [*model, *extra], (), ())))
+    for name in ("stop_latency_s", "talked_through_rate", "not_exercised_rate"):
+        assert talkative[name] == quiet[name]
+
+
+@quickly
+@given(onset=st.integers(9 * 16, 14 * 16), later=st.integers(1, 40))
+def test_a_later_reply_is_later_by_just_that(onset: int, later: int) -> None:
+    scorer, clip, user = Turn(), sample(*ANNOTATED), [Span(1.0, 4.0), Span(5.5, 9.0)]
+
+    def latency_s(onset_s: float) -> float:
+        take = hear(scorer, clip, [Span(onset_s, onset_s + 2.0)], user)
+        value = by_metric(scorer, clip, take)["response_latency_s"].value
+        assert value is not None
+        return value
+
+    assert latency_s((onset + later) / 16) - latency_s(onset / 16) == later / 16
+
+
+@quickly
+@given(stop=st.integers(1, 48), later=st.integers(0, 16))
+def test_stopping_later_never_looks_better(stop: int, later: int) -> None:
+    scorer, clip = Interruption(), sample(*ANNOTATED)
+
+    def stop_latency_s(n: int) -> float:
+        take = hear(scorer, clip, [Span(6.0, 7.0 + n / 16)], ())
+        value = by_metric(scorer, clip, take)["stop_latency_s"].value
+        return float("inf") if value is None else value
+
+    assert stop_latency_s(stop + later) >= stop_latency_s(stop)
+
+
+@quickly
+@given(model=speech, more=stretches)
+def test_more_speech_in_the_window_never_undoes_a_takeover(model: list[Span], more: Span) -> None:
+    scorer, clip, user = Pause(), sample(*ANNOTATED), [Span(1.0, 4.0), Span(5.5, 9.0)]
+    before = by_metric(scorer, clip, hear(scorer, clip, model, user, ()))["takeover_rate"].value
+    after = by_metric(scorer, clip, hear(scorer, clip, [*model, more], user, ()))["takeover_rate"].value
+    assert before is not None and after is not None
+    assert after >= before

@@ -1,0 +1,129 @@
+"""The tables are closed and agree with each other."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fdbench.scoring
+from fdbench.core.score import STATUSES
+from fdbench.errors import UsageError
+from fdbench.scoring.registry import BEHAVIOURS, METRICS, PROTOCOLS, REASONS, direction, none_score, scorer_for
+
+SCORING = Path(fdbench.scoring.__file__).parent
+EVERY = [(behaviour, protocol) for behaviour in BEHAVIOURS for protocol in PROTOCOLS]
+
+NAMES_OF_THE_SPECIFICATION = {
+    "fdb-2026-05": {
+        "takeover_rate",
+        "response_latency_s",
+        "relevance",
+        "backchannel_frequency_hz",
+        "backchannel_js_distance",
+    },
+    "fdbench": {
+        "takeover_rate",
+        "response_latency_s",
+        "early_start_rate",
+        "no_response_rate",
+        "stop_latency_s",
+        "talked_through_rate",
+        "not_exercised_rate",
+        "relevance",
+        "backchannel_frequency_hz",
+        "backchannel_f1",
+        "backchannel_f1_above_chance",
+        "backchannel_js_divergence",
+        "response_latency_not_exercised_s",
+    },
+}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_scorers_of_a_protocol_give_exactly_its_metrics(protocol: str) -> None:
+    given = {metric for behaviour in BEHAVIOURS for metric in scorer_for(behaviour, protocol).metrics}
+    registered = {metric.name for metric in METRICS.values() if protocol in metric.protocols}
+    assert given == registered
+    assert given == NAMES_OF_THE_SPECIFICATION["fdbench" if protocol == "fdbench" else "fdb-2026-05"]
+
+
+@pytest.mark.parametrize(("behaviour", "protocol"), EVERY)
+def test_every_behaviour_has_a_scorer_that_names_each_metric_once(behaviour: str, protocol: str) -> None:
+    scorer = scorer_for(behaviour, protocol)
+    assert len(set(scorer.metrics)) == len(scorer.metrics)
+    assert "takeover_rate" in scorer.metrics
+    assert scorer.version >= 1
+
+
+def test_units_follow_names_and_each_entry_has_a_sentence() -> None:
+    for name, metric in METRICS.items():
+        assert metric.name == name
+        assert (metric.unit == "s") == name.endswith("_s")
+        assert (metric.unit == "Hz") == name.endswith("_hz")
+        assert (metric.unit == "rate") == name.endswith("_rate")
+        assert metric.sentence
+    for key, reason in REASONS.items():
+        assert reason.key == key
+        assert reason.status in STATUSES
+        assert reason.status != "scored"
+        assert reason.sentence
+
+
+def test_takeovers_are_good_or_bad_by_behaviour() -> None:
+    assert [direction("takeover_rate", behaviour) for behaviour in BEHAVIOURS] == [False, True, False, True]
+    assert direction("takeover_rate") is None
+    assert direction("relevance", "user_interruption") is True
+
+
+def test_a_score_without_value_takes_its_status_from_the_reason() -> None:
+    score = none_score("response_latency_s", "no_reply", censored_at_s=2.0)
+    assert (score.status, score.reason, score.components) == ("censored", "no_reply", {"censored_at_s": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: none_score("relevance", "no_takover"), "did you mean 'no_takeover'"),
+        (lambda: scorer_for("turn_takin", "fdbench"), "did you mean 'turn_taking'"),
+        (lambda: scorer_for("turn_taking", "fdb"), "unknown protocol 'fdb'"),
+        (lambda: direction("takeover"), "did you mean 'takeover_rate'"),
+    ],
+)
+def test_an_unknown_name_gets_the_closest_match(call: object, message: str) -> None:
+    assert callable(call)
+    with pytest.raises(UsageError, match=message):
+        call()
+
+
+def test_every_reason_that_a_scorer_gives_is_registered_and_every_registered_one_is_known_here() -> None:
+    literals = {
+        node.value
+        for path in SCORING.glob("*.py")
+        if path.name != "registry.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    given_elsewhere = {  # by the annotate stage, the reader of folders, the judge or the pipeline
+        "audio_unreadable",
+        "transcript_unreadable",
+        "transcript_incomplete",
+        "segments_unreadable",
+        "rating_missing",
+        "rating_unreadable",
+        "call_failed",
+        "annotator_crashed",
+    }
+    assert set(REASONS) - literals == given_elsewhere
+
+
+def test_importing_every_scorer_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, pkgutil, importlib, fdbench.scoring as s\n"
+        "for m in pkgutil.iter_modules(s.__path__): importlib.import_module('fdbench.scoring.' + m.name)\n"
+        "print([m for m in ('scipy', 'torch', 'pydantic', 'onnxruntime', 'soundfile') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
