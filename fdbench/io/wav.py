@@ -6,12 +6,13 @@ import io
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 import soxr
 
 from fdbench.core.sound import Audio
 from fdbench.errors import DataError
-from fdbench.io.files import write_bytes_atomically
+from fdbench.io.files import sha256_of, write_bytes_atomically
 
 
 def read_audio(path: Path) -> Audio:
@@ -66,10 +67,20 @@ def _riff_promises_more(data: bytes) -> bool:
     return False
 
 
+def as_pcm16(audio: Audio) -> npt.NDArray[np.int16]:
+    """16-bit samples, clipped, in the scale that decoding undoes: encoding what was decoded changes nothing."""
+    return np.clip(np.rint(audio.samples * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def digest_of_audio(audio: Audio) -> str:
+    """SHA-256 of the rate and the 16-bit samples: the same for an audio and for the FLAC that holds it."""
+    return sha256_of(audio.sample_rate.to_bytes(4, "big") + as_pcm16(audio).astype("<i2").tobytes())
+
+
 def encode_flac(audio: Audio) -> bytes:
-    """FLAC, 16 bit. The same samples give the same bytes on one machine; values outside [-1, 1] are clipped."""
+    """FLAC, 16 bit. The same samples give the same bytes with one version of libsndfile."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(audio.samples, -1.0, 1.0), audio.sample_rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, as_pcm16(audio), audio.sample_rate, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
 
 

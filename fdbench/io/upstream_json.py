@@ -1,0 +1,76 @@
+"""Upstream's transcripts: ``{"text", "chunks": [{"text", "timestamp": [start, end]}]}``, times in seconds or null."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from fdbench.core.speech import Word
+from fdbench.errors import DataError
+from fdbench.io.files import read_json
+
+_EXPECTED = 'expected {"text": ..., "chunks": [{"text": ..., "timestamp": [start, end]}, ...]}'
+
+
+def read_upstream_json(path: Path) -> Any:
+    """``read_json`` for files of unknown origin, which may also be nested beyond what can be parsed."""
+    try:
+        return read_json(path)
+    except RecursionError:
+        raise DataError(f"{path}: nested too deeply to be an annotation") from None
+
+
+def read_upstream_words(path: Path) -> tuple[Word, ...]:
+    """Read a transcript (``output.json``, ``input.json``, ``transcription.json``).
+
+    Words stay in the file's order, which need not be that of time; they may overlap; a null time stays None.
+
+    Raises:
+        DataError: The file is missing, is not JSON, or has another structure; names the file and the chunk's index.
+    """
+    value = read_upstream_json(path)
+    if not isinstance(value, dict) or "chunks" not in value:
+        raise DataError(f"{path}: {_EXPECTED}, found {describe(value)}")
+    chunks = value["chunks"]
+    if not isinstance(chunks, list):
+        raise DataError(f"{path}: 'chunks': expected a list, found {describe(chunks)}")
+    return tuple(_word(chunk, f"{path}: chunk {index}") for index, chunk in enumerate(chunks))
+
+
+def _word(chunk: Any, where: str) -> Word:
+    if not isinstance(chunk, dict):
+        raise DataError(f'{where}: expected {{"text", "timestamp"}}, found {describe(chunk)}')
+    for key in ("text", "timestamp"):
+        if key not in chunk:
+            raise DataError(f"{where}: no '{key}'")
+    text, times = chunk["text"], chunk["timestamp"]
+    if not isinstance(text, str):
+        raise DataError(f"{where}: 'text': expected text, found {describe(text)}")
+    if not isinstance(times, list) or len(times) != 2:
+        raise DataError(f"{where}: 'timestamp': expected [start, end], found {describe(times)}")
+    start_s, end_s = (None if time is None else finite_number(time, f"{where}: 'timestamp'") for time in times)
+    return Word(text.strip(), start_s, end_s)
+
+
+def finite_number(value: Any, where: str) -> float:
+    """A JSON number as float.
+
+    Raises:
+        DataError: It is not a number, or not finite; ``where`` names file and key.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DataError(f"{where}: expected a number, found {describe(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise DataError(f"{where}: expected a finite number, found {describe(value)}")
+    return number
+
+
+def describe(value: Any, limit: int = 60) -> str:
+    """A JSON value in one short line, for an error."""
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}..."

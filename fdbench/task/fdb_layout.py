@@ -1,0 +1,239 @@
+"""Upstream's folder layout: one sub-folder per clip, annotations as small JSON lists of which the first element counts.
+
+    FOLDER/<id>/input.wav             the prompt; recordings can be scored without it
+                transcription.json    the user's words
+                pause.json            [{"timestamp": [start, end]}, ...]
+                turn_taking.json      [{"timestamp": [turn end, ...]}]
+                interrupt.json        [{"context", "interrupt", "timestamp": [start, end]}]
+    FOLDER/icc_gt_distribution.json   {id: human backchannel distribution}; may lie beside FOLDER instead
+
+A damaged annotation breaks its sample and no other. An annotation that is not there breaks a sample only where every
+protocol needs it: ``turn_taking.json`` and ``interrupt.json``. ``pause.json`` is read by the ``fdbench`` protocol alone,
+so without it a sample has no pause events. The transcription is a convenience: where it cannot be read the sample
+stands without it, and a note says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fdbench.core.conversation import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Event, Sample
+from fdbench.core.span import Span
+from fdbench.core.speech import Transcript
+from fdbench.errors import DataError, unknown_name
+from fdbench.io.upstream_json import describe, finite_number, read_upstream_json, read_upstream_words
+from fdbench.task.stimulus import FileStimulus
+
+HUMAN_TIMING_FILE = "icc_gt_distribution.json"
+BAD_ANNOTATION = "bad_annotation"
+AUDIO_MISSING = "audio_missing"
+
+_KNOWN_FILES: Final = frozenset(
+    {
+        "input.wav", "output.wav", "output.json", "output.full.json", "output.vad.json",
+        "pause.json", "turn_taking.json", "interrupt.json", "transcription.json",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenSample:
+    """A sample that cannot be used, and why.
+
+    Attributes:
+        reason: A key of the reasons registry.
+        message: One line naming the file, what was expected and what was found.
+    """
+
+    id: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FdbFolder:
+    """What a folder holds, in natural order of ids (2 before 10).
+
+    Attributes:
+        stray: Names of files and folders that are no samples.
+        notes: What was left out of samples that stand without it.
+    """
+
+    samples: tuple[Sample, ...]
+    broken: tuple[BrokenSample, ...]
+    stray: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_fdb_folder(folder: Path, task: str, behaviour: str, human_timing: Path | None = None) -> FdbFolder:
+    """Read the annotations of a folder; no audio is read.
+
+    Args:
+        folder: Holds one sub-folder per clip.
+        task: Name that the samples get.
+        behaviour: ``pause_handling``, ``turn_taking``, ``backchannel`` or ``user_interruption``.
+        human_timing: File with the human distributions; None looks in the folder and beside it.
+
+    Raises:
+        DataError: The folder is missing or holds no sample at all, or the human distributions cannot be read.
+        UsageError: Unknown behaviour.
+    """
+    if behaviour not in _READ_EVENTS:
+        raise unknown_name("behaviour", behaviour, _READ_EVENTS)
+    found, stray = _list(folder)
+    timing = _read_human_timing(folder, human_timing) if behaviour == "backchannel" else None
+    samples: list[Sample] = []
+    broken: list[BrokenSample] = []
+    notes: list[str] = []
+    for path in found:
+        try:
+            samples.append(_read_sample(path, task, behaviour, timing, notes))
+        except DataError as error:
+            broken.append(BrokenSample(path.name, BAD_ANNOTATION, error.what))
+    return FdbFolder(tuple(samples), tuple(broken), stray, tuple(notes))
+
+
+def natural_order(name: str) -> tuple[tuple[str | int, ...], str]:
+    """Sort key by which ``2`` comes before ``10``."""
+    parts = re.split(r"([0-9]+)", name)
+    return tuple(int(part) if index % 2 else part for index, part in enumerate(parts)), name
+
+
+def _list(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """Sub-folders that are samples, and the names of everything else."""
+    expected = f"one sub-folder per clip with any of {', '.join(sorted(_KNOWN_FILES))}"
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: natural_order(path.name))
+    except FileNotFoundError:
+        raise DataError(f"{folder}: no such folder", f"expected {expected}") from None
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed ({error.strerror})", f"expected {expected}") from None
+    found = [path for path in entries if _is_clip(path)]
+    if not found:
+        held = ", ".join(path.name for path in entries[:5]) or "nothing"
+        raise DataError(f"{folder}: no clip in it (found {held})", f"expected {expected}")
+    taken = {path.name for path in found} | {HUMAN_TIMING_FILE}
+    return found, tuple(path.name for path in entries if path.name not in taken)
+
+
+def _is_clip(path: Path) -> bool:
+    try:
+        path.name.encode()
+        return path.is_dir() and any((path / name).exists() for name in _KNOWN_FILES)
+    except (UnicodeEncodeError, OSError):
+        return False
+
+
+def _read_sample(
+    path: Path, task: str, behaviour: str, timing: tuple[Path, Mapping[str, Any]] | None, notes: list[str]
+) -> Sample:
+    prompt = path / "input.wav"
+    return Sample(
+        id=path.name,
+        task=task,
+        stimuli={"main": FileStimulus(prompt)} if prompt.exists() else {},
+        events=_READ_EVENTS[behaviour](path),
+        transcript=_read_transcript(path / "transcription.json", notes),
+        human_timing=_distribution(*timing, path.name) if timing else (),
+    )
+
+
+def _read_transcript(path: Path, notes: list[str]) -> Transcript | None:
+    if not path.exists():
+        return None
+    try:
+        return Transcript(read_upstream_words(path), engine="given")
+    except DataError as error:
+        notes.append(f"{error.what}; the sample stands without it")
+        return None
+
+
+def _read_pauses(path: Path) -> tuple[Event, ...]:
+    file = path / "pause.json"
+    if not file.exists():
+        return ()
+    spans = [_span(item, f"{file}: [{index}]") for index, item in enumerate(_read_list(file))]
+    return tuple(Event(PAUSE, span) for span in sorted(spans))
+
+
+def _read_turn_end(path: Path) -> tuple[Event, ...]:
+    file = path / "turn_taking.json"
+    return (Event(TURN_END, _span(_first(file), f"{file}: [0]")),)
+
+
+def _read_interruption(path: Path) -> tuple[Event, ...]:
+    file = path / "interrupt.json"
+    where = f"{file}: [0]"
+    item = _first(file)
+    span = _span(item, where)
+    context, interruption = (_text(item, key, where) for key in ("context", "interrupt"))
+    # Upstream does not say when the context was spoken, only that it was before the interruption.
+    return Event(CONTEXT, Span(0.0, span.start_s), context), Event(INTERRUPTION, span, interruption)
+
+
+_READ_EVENTS: Final[Mapping[str, Callable[[Path], tuple[Event, ...]]]] = {
+    "pause_handling": _read_pauses,
+    "turn_taking": _read_turn_end,
+    "user_interruption": _read_interruption,
+    "backchannel": lambda path: (),
+}
+
+
+def _read_list(file: Path) -> list[Any]:
+    value = read_upstream_json(file)
+    if not isinstance(value, list):
+        raise DataError(f"{file}: expected a list, found {describe(value)}")
+    return value
+
+
+def _first(file: Path) -> Any:
+    items = _read_list(file)
+    if not items:
+        raise DataError(f"{file}: expected a list with one annotation, found an empty one")
+    return items[0]
+
+
+def _span(item: Any, where: str) -> Span:
+    if not isinstance(item, dict) or "timestamp" not in item:
+        raise DataError(f'{where}: expected {{"timestamp": [start, end]}}, found {describe(item)}')
+    times = item["timestamp"]
+    if not isinstance(times, list) or len(times) != 2:
+        raise DataError(f"{where}: 'timestamp': expected [start, end], found {describe(times)}")
+    start_s, end_s = (finite_number(time, f"{where}: 'timestamp'") for time in times)
+    if not 0 <= start_s <= end_s:
+        raise DataError(f"{where}: 'timestamp': expected 0 <= start <= end, found [{start_s}, {end_s}]")
+    return Span(start_s, end_s)
+
+
+def _text(item: Any, key: str, where: str) -> str:
+    if not isinstance(item.get(key), str):
+        raise DataError(f"{where}: '{key}': expected text, found {describe(item.get(key)) if key in item else 'no such key'}")
+    return str(item[key])
+
+
+def _read_human_timing(folder: Path, explicit: Path | None) -> tuple[Path, Mapping[str, Any]] | None:
+    places = [explicit] if explicit is not None else [folder / HUMAN_TIMING_FILE, folder.resolve().parent / HUMAN_TIMING_FILE]
+    file = next((place for place in places if place.exists()), explicit)
+    if file is None:
+        return None
+    value = read_upstream_json(file)
+    if not isinstance(value, dict):
+        raise DataError(f"{file}: expected {{id: [number, ...]}}, found {describe(value)}")
+    return file, value
+
+
+def _distribution(file: Path, timing: Mapping[str, Any], sample_id: str) -> tuple[float, ...]:
+    if sample_id not in timing:
+        return ()
+    where = f"{file}: '{sample_id}'"
+    values = timing[sample_id]
+    if not isinstance(values, list) or not values:
+        raise DataError(f"{where}: expected a list of numbers, found {describe(values)}")
+    numbers = tuple(finite_number(value, f"{where}[{index}]") for index, value in enumerate(values))
+    if min(numbers) < 0 or sum(numbers) <= 0:
+        raise DataError(f"{where}: expected numbers of 0 or more, not all 0, found {describe(values)}")
+    return numbers

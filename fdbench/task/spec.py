@@ -1,0 +1,121 @@
+"""What a task's YAML file says: the disk boundary of tasks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fdbench.errors import DataError
+from fdbench.io.strict_yaml import KeyPath, parse_yaml
+
+Behaviour = Literal["pause_handling", "turn_taking", "backchannel", "user_interruption"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
+
+
+class ScriptSource(_Stored):
+    """Prompts put together from utterances that ship with fdbench.
+
+    Attributes:
+        clips: File of scripts and annotations, beside the task's YAML.
+        utterances: File that names the utterances, their words and hashes; the FLAC files lie in ``utterances/``.
+        n: Number of clips.
+        sha256: Of both files.
+    """
+
+    kind: Literal["scripts"]
+    clips: str
+    utterances: str
+    n: int = Field(ge=1)
+    sha256: dict[str, Sha256]
+
+    @model_validator(mode="after")
+    def _pins_every_file(self) -> ScriptSource:
+        missing = {self.clips, self.utterances} - set(self.sha256)
+        if missing:
+            raise ValueError(f"no sha256 for {', '.join(sorted(missing))}")
+        return self
+
+
+class FdbSource(_Stored):
+    """A set of Full-Duplex-Bench, which users put under ``--data``.
+
+    Attributes:
+        folder: Name of the set's folder; one sub-folder per clip.
+        n: Number of clips in the published set.
+        sample_rate: Of the published prompts, Hz; files of any rate are read.
+        drive_id: Google Drive file id of the archive.
+        human_timing: File with the human backchannel distributions; in the folder, beside it, or in the data's root.
+        sha256: Of files whose published hash is known.
+    """
+
+    kind: Literal["fdb"]
+    folder: str
+    n: int = Field(ge=1)
+    sample_rate: int = Field(ge=1)
+    drive_id: str
+    human_timing: str | None = None
+    sha256: dict[str, Sha256] = {}
+
+
+class TaskSpec(_Stored):
+    """One task.
+
+    Attributes:
+        name: ``family/behaviour``, with ``.set`` where there are several, e.g. ``v1/turn_taking.candor``.
+        version: Raised whenever prompts or annotations change; numbers of different versions do not compare.
+        family: Tasks of a family appear together in tables.
+        behaviour: Decides which scorer is used.
+        summary: One line, for lists.
+        description: What is in it and what to know before reading its numbers.
+        instructions: What a model that takes a text prompt is told.
+        human_timing_note: Where the human backchannel timing comes from.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9.]+/[a-z0-9_]+(\.[a-z0-9_]+)?$")
+    version: int = Field(ge=1)
+    family: Literal["mini", "v1"]
+    behaviour: Behaviour
+    summary: str = Field(min_length=1)
+    description: str = ""
+    instructions: str = ""
+    human_timing_note: str = ""
+    source: Annotated[ScriptSource | FdbSource, Field(discriminator="kind")]
+
+    @model_validator(mode="after")
+    def _is_named_after_its_family_and_behaviour(self) -> TaskSpec:
+        expected = f"{self.family}/{self.behaviour}"
+        if self.name != expected and not self.name.startswith(f"{expected}."):
+            raise ValueError(f"name: expected {expected} or {expected}.SET, found {self.name}")
+        return self
+
+
+def parse_task(text: str, name: str) -> TaskSpec:
+    """The task that a YAML text describes.
+
+    Args:
+        text: The whole file.
+        name: What errors call it.
+
+    Raises:
+        DataError: It is not strict YAML, or a key is unknown, missing or of the wrong kind; names file and line.
+    """
+    document = parse_yaml(text, name)
+    try:
+        return TaskSpec.model_validate(document.value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        # The location of a union's member holds the member's tag, which is no key of the file.
+        path: KeyPath = tuple(part for part in first["loc"] if part not in ("scripts", "fdb"))
+        key = ".".join(map(str, path))
+        if first["type"] == "extra_forbidden":
+            problem = f"unknown key '{key}'"
+        elif first["type"] == "missing":
+            problem = f"the key '{key}' is missing"
+        else:
+            problem = f"{key}: {first['msg']}, found {first['input']!r}" if key else first["msg"]
+        raise DataError(f"{document.where(path)}: {problem}", "see fdbench/task/spec.py for the keys of a task") from None
