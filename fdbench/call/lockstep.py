@@ -16,8 +16,9 @@ so the model's batch stays full whatever the lengths of the calls.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,43 +62,58 @@ class Invitation:
 
 
 class _Reel:
-    """Samples said so far; grows by doubling."""
+    """What one side has said so far: frames of one size after a leading silence. Frames are kept, not copied."""
 
-    def __init__(self, leading_silence: int) -> None:
-        self._samples = np.zeros(max(1 << 16, 2 * leading_silence), np.float32)
-        self.length = leading_silence
+    def __init__(self, frame_samples: int, leading_silence: int) -> None:
+        self._frame = frame_samples
+        self._lead = leading_silence
+        self._frames: list[Samples] = []
+
+    @property
+    def length(self) -> int:
+        return self._lead + len(self._frames) * self._frame
 
     def append(self, frame: Samples) -> None:
-        end = self.length + len(frame)
-        if end > len(self._samples):
-            self._samples = np.concatenate([self._samples, np.zeros_like(self._samples)])
-        self._samples[self.length : end] = frame
-        self.length = end
+        self._frames.append(frame)
 
     def copy_into(self, row: Samples, start: int) -> None:
-        """Copy ``[start, start + len(row))``; before the reel's beginning nobody was speaking."""
-        if start >= 0:
-            row[:] = self._samples[start : start + len(row)]
+        """Copy ``[start, start + len(row))`` over a row of zeros; before the first frame nobody was speaking."""
+        at, frame = start - self._lead, self._frame
+        index, offset = divmod(at, frame)
+        if offset == 0 and len(row) == frame:
+            if index >= 0:
+                row[:] = self._frames[index]
+            return
+        for index in range(max(0, index), -(-(at + len(row)) // frame)):
+            first = index * frame - at
+            piece = self._frames[index][max(0, -first) : len(row) - first]
+            row[max(0, first) : max(0, first) + len(piece)] = piece
 
-    def take(self, n: int) -> Samples:
-        return self._samples[:n].copy()
+    def first(self, n: int) -> Samples:
+        """The first ``n`` samples."""
+        return np.concatenate([np.zeros(self._lead, np.float32), *self._frames])[:n]
 
 
 @dataclass(slots=True)
 class _Call:
+    """A call going on; ``user_due`` and ``model_due`` are when, in ticks, each side takes its next step."""
+
     invitation: Invitation
     slot: int
     user: _Reel
     model: _Reel
     openings: tuple[Opening, Opening]
+    user_due: int
+    model_due: int
     user_steps: int = 0
     model_steps: int = 0
     last_loud_s: float = 0.0
     events: list[Event] = field(default_factory=list)
+    was_ready: bool = False
 
-    @property
     def is_ready(self) -> bool:
-        return all(opening.ready() for opening in self.openings)
+        self.was_ready = self.was_ready or all(opening.ready() for opening in self.openings)
+        return self.was_ready
 
 
 class Lockstep:
@@ -151,7 +167,7 @@ class Lockstep:
                     yield opened
             if not calls:
                 return
-            ready = [call for call in calls.values() if call.is_ready]
+            ready = [call for call in calls.values() if call.was_ready or call.is_ready()]
             if not ready:
                 time.sleep(POLL_S)
             for call, failure in self._advance(ready):
@@ -175,7 +191,13 @@ class Lockstep:
             self._close(slot)
             return invitation.take, failure
         return _Call(
-            invitation, slot, _Reel(0), _Reel(self._model.says.frame_samples), (openings[0], openings[1])
+            invitation=invitation,
+            slot=slot,
+            user=_Reel(self._user.says.frame_samples, 0),
+            model=_Reel(self._model.says.frame_samples, self._model.says.frame_samples),
+            openings=(openings[0], openings[1]),
+            user_due=0,
+            model_due=self._model_ticks,
         )
 
     def _close(self, slot: int) -> None:
@@ -185,66 +207,64 @@ class Lockstep:
     def _advance(self, calls: list[_Call]) -> list[tuple[_Call, Failure | None]]:
         """Let the user's side catch up wherever it is due, then step the model in every slot; return calls that ended."""
         ended: list[tuple[_Call, Failure | None]] = []
-        while due := [call for call in calls if call.user_steps * self._user_ticks < (call.model_steps + 1) * self._model_ticks]:
-            starts = [call.user_steps - 1 for call in due]
-            rows, failures, _ = self._step(self._user, due, starts, "model")
-            for call, row in zip(due, rows, strict=True):
+        while due := [call for call in calls if call.user_due < call.model_due]:
+            frames = [call.user_steps - 1 for call in due]
+            spoken = self._step(self._user, due, [call.model for call in due], frames)
+            for call, row in zip(due, spoken.rows, strict=True):
                 call.user.append(row)
                 call.user_steps += 1
-            ended += failures
-            calls = _without(calls, failures)
+                call.user_due += self._user_ticks
+            if spoken.failures:
+                ended += spoken.failures
+                calls = _without(calls, spoken.failures)
         if not calls:
             return ended
-        rows, failures, events = self._step(self._model, calls, [call.model_steps for call in calls], "user")
-        power = np.einsum("ij,ij->i", rows, rows) / rows.shape[1]
-        for call, row, loud in zip(calls, rows, power > _SILENCE_POWER, strict=True):
+        spoken = self._step(self._model, calls, [call.user for call in calls], [call.model_steps for call in calls])
+        for call, row, power in zip(calls, spoken.rows, spoken.powers, strict=True):
             call.model.append(row)
             call.model_steps += 1
-            if loud:
+            call.model_due += self._model_ticks
+            if power > _SILENCE_POWER:
                 call.last_loud_s = self._now_s(call)
-            call.events += events.get(call.slot, ())
-        ended += failures
-        return ended + [(call, None) for call in _without(calls, failures) if self._is_over(call)]
+            if call.slot in spoken.events:
+                call.events += spoken.events[call.slot]
+        ended += spoken.failures
+        return ended + [(call, None) for call in _without(calls, spoken.failures) if self._is_over(call)]
 
-    def _step(
-        self, party: VirtualParty, calls: list[_Call], frames: list[int], other: str
-    ) -> tuple[npt.NDArray[np.float32], list[tuple[_Call, Failure | None]], dict[int, list[Event]]]:
-        """Hand each call's party frame number ``frames[i]`` of what the other side said; check what comes back."""
+    def _step(self, party: VirtualParty, calls: list[_Call], heard: list[_Reel], frames: list[int]) -> _Checked:
+        """Hand each call's party frame number ``frames[i]`` of what it hears; check what comes back."""
         n = party.hears.frame_samples
         audio = np.zeros((len(calls), n), np.float32)
-        for row, call, frame in zip(audio, calls, frames, strict=True):
-            (call.user if other == "user" else call.model).copy_into(row, frame * n)
+        for row, reel, frame in zip(audio, heard, frames, strict=True):
+            reel.copy_into(row, frame * n)
         t_s = np.array(frames, np.float64) * (n / party.hears.sample_rate)
-        batch = Batch(tuple(call.slot for call in calls), audio, t_s)
         shape = (len(calls), party.says.frame_samples)
         try:
-            spoken = party.step(batch)
+            spoken = party.step(Batch(tuple([call.slot for call in calls]), audio, t_s))
         except Exception as error:  # noqa: BLE001 - a party is foreign code: whatever it raises is its calls' status
-            failure = Failure("adapter", f"step() raised {type(error).__name__}: {error}")
-            return np.zeros(shape, np.float32), [(call, failure) for call in calls], {}
+            return _Checked.nothing(calls, shape, Failure("adapter", f"step() raised {type(error).__name__}: {error}"))
         if not isinstance(spoken, Spoken) or getattr(spoken.audio, "shape", None) != shape:
             found = getattr(getattr(spoken, "audio", None), "shape", type(spoken).__name__)
             failure = Failure("contract", f"step() returned {found}, expected Spoken with audio of shape {shape}")
-            return np.zeros(shape, np.float32), [(call, failure) for call in calls], {}
-        failures: dict[int, Failure] = dict(spoken.failed)
-        if spoken.audio.dtype != np.float32 or not np.isfinite(spoken.audio).all():
+            return _Checked.nothing(calls, shape, failure)
+        rows = np.array(spoken.audio, np.float32)  # a copy: the party may use its own array again
+        powers = (np.einsum("ij,ij->i", rows, rows) / shape[1]).tolist()
+        failures = dict(spoken.failed)
+        if spoken.audio.dtype != np.float32 or not math.isfinite(sum(powers)):
             for call, row in zip(calls, spoken.audio, strict=True):
                 fault = frame_fault(row, party.says)
                 if fault and call.slot not in failures:
                     failures[call.slot] = Failure("contract", f"step() returned {fault}")
-        events = {slot: list(told) for slot, told in spoken.events.items()}
-        return (
-            np.nan_to_num(spoken.audio.astype(np.float32)) if failures else spoken.audio,
-            [(call, failures[call.slot]) for call in calls if call.slot in failures],
-            events,
-        )
+        return _Checked(rows, powers, [(call, failures[call.slot]) for call in calls if call.slot in failures], spoken.events)
 
     def _now_s(self, call: _Call) -> float:
         """Up to when the model's side of the call is known."""
-        return (call.model_steps + 1) * self._model_ticks / self._tick_rate
+        return call.model_due / self._tick_rate
 
     def _is_over(self, call: _Call) -> bool:
         now_s, user_until_s = self._now_s(call), call.openings[0].speaks_until_s
+        if now_s < user_until_s:
+            return False
         if now_s - user_until_s >= self._ending.limit_s:
             return True
         return now_s - max(user_until_s, call.last_loud_s) >= self._ending.silence_s
@@ -256,8 +276,8 @@ class Lockstep:
         lead_in_s = round(call.invitation.user.lead_in_s * rate_user) / rate_user
         events = tuple(Event(event.kind, event.span.shifted(-lead_in_s), event.text) for event in call.events)
         return Recording(
-            user=Track(Audio(call.user.take(round(end_s * rate_user)), rate_user), -lead_in_s),
-            model=Track(Audio(call.model.take(round(end_s * rate_model)), rate_model), -lead_in_s),
+            user=Track(Audio(call.user.first(round(end_s * rate_user)), rate_user), -lead_in_s),
+            model=Track(Audio(call.model.first(round(end_s * rate_model)), rate_model), -lead_in_s),
             clock=self.clock,
             prompt_s=stimulus.duration_s if stimulus else call.openings[0].speaks_until_s - lead_in_s,
             right_censored=self._now_s(call) - call.last_loud_s < self._ending.silence_s,
@@ -265,6 +285,22 @@ class Lockstep:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a step gave, row for row, with each row's mean power, and the calls that it ended."""
+
+    rows: npt.NDArray[np.float32]
+    powers: list[float]
+    failures: list[tuple[_Call, Failure | None]]
+    events: Mapping[int, Sequence[Event]]
+
+    @classmethod
+    def nothing(cls, calls: list[_Call], shape: tuple[int, int], failure: Failure) -> _Checked:
+        return cls(np.zeros(shape, np.float32), [0.0] * len(calls), [(call, failure) for call in calls], {})
+
+
 def _without(calls: list[_Call], failures: list[tuple[_Call, Failure | None]]) -> list[_Call]:
+    if not failures:
+        return calls
     gone = {call.slot for call, _ in failures}
-    return [call for call in calls if call.slot not in gone] if gone else calls
+    return [call for call in calls if call.slot not in gone]

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from fdbench.core.score import MetricSummary
 from fdbench.core.signature import parse_signature
 from fdbench.errors import DataError
-from fdbench.io.files import read_json
+from fdbench.io.files import digest_of, read_json
 
 SCHEMA = 1
 KINDS = ("trivial", "model", "recordings")
@@ -55,7 +55,7 @@ class Row:
     """One task of one run under one protocol and one set of engines.
 
     Attributes:
-        digest: Hash of the task's data.
+        digest: Hash of the samples that were asked for and their content.
         path: Of the summary, relative to the results folder, with forward slashes.
     """
 
@@ -198,7 +198,7 @@ def _rows_of_summary(path: Path, run: Path, collection: Collection, tasks: _Fiel
     rows = []
     for task in scored.value:
         told = scored.sub(task)
-        digest = tasks.sub(task).get("digest", str)
+        digest = digest_of(tasks.sub(task).get("samples", dict))
         metrics = told.sub("metrics")
         rows.append(
             Row(

@@ -7,7 +7,8 @@ because the run id is made from the settings.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json, write_json_atomically
 
 SCHEMA = 1
-FILE_NAME = "manifest.json"
+MANIFEST = "manifest.json"
 
 
 class _Stored(BaseModel):
@@ -49,19 +50,29 @@ class Collection(_Stored):
         return f"{slug}-{digest_of(self.model_dump(exclude={'fdbench'}))[:10]}"
 
 
+IsRecorded = Callable[[str], bool]
+
+
 class CollectedTask(_Stored):
-    """A task of the run: its version and content, and which of its samples were asked for."""
+    """A task of the run, and which of its samples were asked for.
+
+    Attributes:
+        samples: A hash of each sample's prompt and annotations, by id; None where its data is broken.
+    """
 
     version: int
-    digest: str
     family: str
     behaviour: str
-    samples: list[str]
+    samples: dict[str, str | None]
     repeats: int = Field(ge=1)
 
-    @property
-    def n(self) -> int:
-        return len(self.samples)
+    def changed_since(self, before: CollectedTask, is_recorded: IsRecorded) -> list[str]:
+        """Ids whose content is not what it was when they were recorded; one never recorded may be repaired."""
+        return [
+            sample_id
+            for sample_id, digest in self.samples.items()
+            if digest and before.samples.get(sample_id) not in (None, digest) and is_recorded(sample_id)
+        ]
 
 
 class Scored(_Stored):
@@ -81,8 +92,13 @@ class RunManifest(_Stored):
     tasks: dict[str, CollectedTask] = {}
     scored: list[Scored] = []
 
-    def with_tasks(self, tasks: Mapping[str, CollectedTask]) -> RunManifest:
+    def with_tasks(
+        self, tasks: Mapping[str, CollectedTask], is_recorded: Callable[[str, str], bool] = lambda task, sample_id: True
+    ) -> RunManifest:
         """The manifest after collecting ``tasks`` too; samples of a task already there are joined.
+
+        Args:
+            is_recorded: Whether there is a recording of a sample (task, id), which another content would belie.
 
         Raises:
             DataError: A task's content changed since it was collected: two versions must not share a run.
@@ -93,15 +109,17 @@ class RunManifest(_Stored):
             if before is None:
                 joined[name] = task
                 continue
-            if (before.version, before.digest) != (task.version, task.digest):
+            changed = task.changed_since(before, partial(is_recorded, name))
+            if before.version != task.version or changed:
                 raise DataError(
-                    f"{self.run_id}: task {name} was collected as version {before.version} ({before.digest[:12]}), "
-                    f"the data is now version {task.version} ({task.digest[:12]})",
+                    f"{self.run_id}: task {name} was collected as version {before.version}, the data is now version "
+                    f"{task.version}" + (f" and differs in {', '.join(changed[:5])} ({len(changed)} samples)" if changed else ""),
                     "use another --out, or remove the run's folder",
                 )
-            samples = list(dict.fromkeys([*before.samples, *task.samples]))
+            known = {sample_id: digest for sample_id, digest in task.samples.items() if digest}
+            samples = {**task.samples, **before.samples, **known}
             joined[name] = task.model_copy(
-                update={"samples": sorted(samples), "repeats": max(before.repeats, task.repeats)}
+                update={"samples": dict(sorted(samples.items())), "repeats": max(before.repeats, task.repeats)}
             )
         return self.model_copy(update={"tasks": dict(sorted(joined.items()))})
 
@@ -110,7 +128,7 @@ class RunManifest(_Stored):
         return self.model_copy(update={"scored": sorted([*others, scored], key=lambda each: each.folder)})
 
     def write(self, folder: Path) -> None:
-        write_json_atomically(folder / FILE_NAME, self.model_dump(by_alias=True))
+        write_json_atomically(folder / MANIFEST, self.model_dump(by_alias=True))
 
     @classmethod
     def read(cls, folder: Path) -> RunManifest:
@@ -119,7 +137,7 @@ class RunManifest(_Stored):
         Raises:
             DataError: Missing or not a manifest; names file and field.
         """
-        path = folder / FILE_NAME
+        path = folder / MANIFEST
         try:
             return cls.model_validate(read_json(path))
         except ValidationError as error:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from fdbench.core.sound import Track
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, write_bytes_atomically, write_json_atomically
 from fdbench.io.wav import digest_of_audio, write_flac
-from fdbench.store.manifest import Collection, RunManifest, Scored
+from fdbench.store.manifest import MANIFEST, Collection, RunManifest, Scored
 from fdbench.store.record import StoredEvent, StoredFailure, StoredTrack, TakeRecord
 
 
@@ -55,11 +56,17 @@ class RunDir:
                 raise DataError(f"{self.folder}: another fdbench is at work here", "wait for it to end") from None
             for leftover in self.folder.rglob(".*.part"):
                 leftover.unlink(missing_ok=True)
-            yield
+            try:
+                yield
+            finally:
+                if not (self.folder / MANIFEST).exists():  # nothing came of it: leave no empty folder behind
+                    (self.folder / ".lock").unlink(missing_ok=True)
+                    with suppress(OSError):
+                        self.folder.rmdir()
 
     def manifest(self, collection: Collection | None = None) -> RunManifest:
         """The stored manifest, or a new one for ``collection`` where there is none yet."""
-        if collection is not None and not (self.folder / "manifest.json").exists():
+        if collection is not None and not (self.folder / MANIFEST).exists():
             return RunManifest(run_id=collection.run_id, collection=collection)
         return RunManifest.read(self.folder)
 
@@ -75,6 +82,11 @@ class RunDir:
             return TakeRecord.read(path)
         except DataError:
             return None
+
+    def is_recorded(self, task: str, sample_id: str) -> bool:
+        """Whether any call with this sample succeeded."""
+        paths = (self.folder / "takes" / task).glob(f"{escape(sample_id)}@*.json")
+        return any(self.is_done(f"{task}/{path.name.removesuffix('.json')}") for path in paths)
 
     def is_done(self, name: str) -> bool:
         """Whether the call was made, succeeded, and its audio is still there."""

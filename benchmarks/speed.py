@@ -1,0 +1,192 @@
+"""How fast the machinery is, each number against a named baseline in the same run.
+
+    python benchmarks/speed.py            # everything, about two minutes on two cores
+    python benchmarks/speed.py --only lockstep,vad
+
+| program | baseline |
+|---|---|
+| lockstep | a bare loop that hands the same model the same frames and keeps its replies |
+| vad | real time: seconds of audio per second on one core |
+| scoring | the target of 5,000 samples a second |
+| startup | the Python interpreter doing nothing |
+| memory | peak memory of a run of 100 samples against one of 2,000 |
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+RATE = 16000
+SLOTS = 8
+STEP_S = 0.005
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="lockstep,vad,scoring,startup,memory")
+    programs = {"lockstep": lockstep, "vad": vad, "scoring": scoring, "startup": startup, "memory": memory}
+    for name in parser.parse_args().only.split(","):
+        programs[name]()
+
+
+def lockstep() -> None:
+    """What the driver adds to each step of a model that takes 5 ms, at 8 slots."""
+    from fdbench.adapter.base import Batch, Brief, Opening, Port, Spoken
+    from fdbench.call.lockstep import Ending, Invitation, Lockstep
+    from fdbench.call.player import PromptPlayer
+    from fdbench.core.conversation import Sample, Take
+    from fdbench.core.sound import Audio
+
+    class Instant:
+        """A batch model whose step costs nothing, so that all the time there is, is the driver's."""
+
+        hears = says = Port(24000, 1920)
+        slots = SLOTS
+
+        def __init__(self) -> None:
+            self._out = np.zeros((SLOTS, 1920), np.float32)
+
+        def open(self, slot: int, brief: Brief) -> Opening:
+            return Opening()
+
+        def step(self, heard: Batch) -> Spoken:
+            return Spoken(self._out[: len(heard.slots)])
+
+        def close(self, slot: int) -> None:
+            pass
+
+    prompt = Audio(np.random.default_rng(0).normal(0, 0.1, 24000 * 60).astype(np.float32), 24000)
+    n_steps = round(62 / 0.08)
+
+    def driven() -> float:
+        invitations = [
+            Invitation(Take(Sample(str(i), "t", {})), Brief(stimulus=prompt), Brief()) for i in range(SLOTS)
+        ]
+        model = Instant()
+        driver = Lockstep(PromptPlayer(model.says, model.hears, SLOTS), model, Ending(2.0, 2.0))
+        started = time.perf_counter()
+        for _ in driver.run(invitations):
+            pass
+        return (time.perf_counter() - started) / n_steps
+
+    def bare() -> float:
+        model = Instant()
+        slots, t_s = tuple(range(SLOTS)), np.zeros(SLOTS)
+        started = time.perf_counter()
+        for slot in slots:
+            model.open(slot, Brief())
+        padded = np.concatenate([prompt.samples, np.zeros(24000 * 3, np.float32)])
+        replies = []
+        for index in range(n_steps):
+            heard = np.stack([padded[index * 1920 : (index + 1) * 1920] for _ in slots])
+            replies.append(model.step(Batch(slots, heard, t_s)).audio.copy())
+        np.concatenate(replies, axis=1)
+        return (time.perf_counter() - started) / n_steps
+
+    added = statistics.median(driven() - bare() for _ in range(5))
+    print(
+        f"lockstep   adds {added * 1e6:.0f} us to a step of {SLOTS} slots: {added / STEP_S:.2%} of a 5 ms step over a bare loop "
+        f"around the same model (target: under 2 %)"
+    )
+
+
+def vad() -> None:
+    from fdbench.audio.vad import load_vad_model, speech_probabilities
+    from fdbench.task.load import load_samples, task_specs
+
+    audio = [s.stimuli["main"].load() for s in load_samples(task_specs()["mini/turn_taking"], None).samples]
+    samples = np.concatenate([each.samples for each in audio if each.sample_rate == RATE])
+    model = load_vad_model()
+    speech_probabilities(samples, model)
+    started = time.process_time()
+    speech_probabilities(samples, model)
+    took = time.process_time() - started
+    print(f"vad        {len(samples) / RATE / took:.0f} x real time on one core (target: 300 or more)")
+
+
+def scoring() -> None:
+    from fdbench.core.annotation import Annotations, Speech, SpeechRequest
+    from fdbench.core.conversation import TURN_END, Event, Sample
+    from fdbench.core.span import Span
+    from fdbench.core.speech import Transcript, Word
+    from fdbench.scoring.registry import scorer_for
+
+    random = np.random.default_rng(0)
+    for protocol in ("fdb-2026-05", "fdbench"):
+        scorer = scorer_for("turn_taking", protocol)
+        items = []
+        for index in range(2000):
+            end_s = float(random.uniform(2, 8))
+            sample = Sample(str(index), "v1/turn_taking.candor", {}, (Event(TURN_END, Span(end_s, end_s)),))
+            words = tuple(Word("word", end_s + 0.3 * i, end_s + 0.3 * i + 0.2) for i in range(1, 9))
+            speech = Speech((Span(end_s + 0.3, end_s + 3.0),), 12.0)
+            user = Speech((Span(0.1, end_s),), 12.0)
+            requests = scorer.needs(sample, 12.0)
+            answers = Annotations(
+                12.0,
+                14.0,
+                speech={r: user if r.channel == "user" else speech for r in requests if isinstance(r, SpeechRequest)},
+                words={r: Transcript(words, "x") for r in requests if not isinstance(r, SpeechRequest)},
+            )
+            items.append((sample, answers))
+        started = time.perf_counter()
+        for sample, answers in items:
+            scorer.score(sample, {"main": answers}, None)
+        rate = len(items) / (time.perf_counter() - started)
+        print(f"scoring    {rate:,.0f} samples/s, turn-taking under {protocol}, without annotation (target: 5,000)")
+
+
+def startup() -> None:
+    def best(*command: str) -> float:
+        times = []
+        for _ in range(7):
+            started = time.perf_counter()
+            subprocess.run([sys.executable, *command], capture_output=True, check=True)
+            times.append(time.perf_counter() - started)
+        return min(times)
+
+    bare, helped = best("-c", "pass"), best("-m", "fdbench.cli", "--help")
+    print(f"startup    fdbench --help {helped:.2f} s, {helped / bare:.1f} x an interpreter that does nothing (target: under 0.3 s)")
+
+
+def memory() -> None:
+    peaks = {}
+    for n in (100, 2000):
+        done = subprocess.run([sys.executable, __file__, "--peak", str(n)], capture_output=True, text=True, check=True)
+        peaks[n] = float(done.stdout)
+    print(
+        f"memory     peak {peaks[100]:.0f} MB at 100 samples, {peaks[2000]:.0f} MB at 2,000: "
+        f"{peaks[2000] / peaks[100]:.2f} x (target: flat)"
+    )
+
+
+def print_peak(n: int) -> None:
+    """Run n samples through calls, store, annotation and scoring in a scratch folder; print this process's peak in MB."""
+    import tempfile
+    from pathlib import Path
+
+    from fdbench.annotate.stage import Engines
+    from fdbench.call.lockstep import Ending
+    from fdbench.pipeline.plan import RunRequest, make_plan
+    from fdbench.pipeline.run import Hearing, run_plan
+
+    with tempfile.TemporaryDirectory() as scratch:
+        repeats = -(-n // 12)
+        request = RunRequest("silence", "mini/turn_taking", Path(scratch), repeats=repeats, ending=Ending(0.5, 0.5))
+        hearing = Hearing(Engines("sphinx", "silero"), ("fdb-2026-05", "fdbench"))
+        run_plan(make_plan(request), hearing, lambda *_: None)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--peak"]:
+        print_peak(int(sys.argv[2]))
+    else:
+        main()

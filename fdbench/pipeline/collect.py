@@ -1,0 +1,87 @@
+"""Stage 1: make the calls that have not been made yet."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fdbench.call.source import PromptCalls, Source
+from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.pipeline.plan import Plan
+from fdbench.store.run_dir import RunDir
+
+Progress = Callable[[str, int, int, int], None]
+"""Called with (stage, done, total, errors) after each step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection did: calls made now, those already there, and those that failed."""
+
+    made: int
+    resumed: int
+    failed: int
+
+
+def collect(plan: Plan, run: RunDir, progress: Progress, open_source: Callable[[Plan], Source] | None = None) -> Collected:
+    """Make every call of the plan that has no record yet; failed ones are tried again.
+
+    Each call is stored as it ends. A sample whose data is broken is stored as a failure without a call.
+
+    Args:
+        open_source: Where recordings come from; None loads the plan's model and calls it.
+    """
+    takes = plan.takes
+    pending = [take for take in takes if not run.is_done(take.name)]
+    source = (open_source or _calls)(plan) if pending else None
+    run.manifest(plan.collection).with_tasks(plan.collected, run.is_recorded).write(run.folder)
+    resumed, made, failed = len(takes) - len(pending), 0, 0
+    broken = [
+        (Take(Sample(each.id, task.spec.name, {}), repeat=repeat), Failure("data", each.message))
+        for task in plan.tasks
+        for each in task.broken
+        for repeat in range(plan.request.repeats)
+    ]
+    for take, failure in broken:
+        run.write_take(take, failure)
+        failed += 1
+    total = len(takes) + len(broken)
+    progress("calls", resumed + failed, total, failed)
+    if source is None:
+        return Collected(made, resumed, failed)
+    started = time.monotonic()
+    for take, outcome in source.collect(pending):
+        run.write_take(take, outcome)
+        now = time.monotonic()
+        run.note_attempt(_attempt(take, outcome, now - started))
+        if isinstance(outcome, Failure):
+            failed += 1
+        else:
+            made += 1
+        progress("calls", resumed + made + failed, total, failed)
+    return Collected(made, resumed, failed)
+
+
+def _calls(plan: Plan) -> Source:
+    return PromptCalls(
+        model=plan.adapter.open_party(plan.collection.slots),
+        seed=plan.collection.seed,
+        lead_in_s=plan.collection.lead_in_s,
+        ending=plan.request.ending,
+        tells_truth=plan.adapter.spec.tells_truth,
+    )
+
+
+def _attempt(take: Take, outcome: Recording | Failure, elapsed_s: float) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "take": take.name,
+        "status": "failed" if isinstance(outcome, Failure) else "recorded",
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "since_start_s": round(elapsed_s, 3),
+        "host": platform.node(),
+    }
+    if isinstance(outcome, Failure):
+        facts["failure"] = f"{outcome.kind}: {outcome.message}"
+    return facts

@@ -1,0 +1,77 @@
+"""`fdbench doctor`: is this machine, and is this model, fit to be measured?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+
+import numpy as np
+
+from fdbench.adapter.base import Agent, AgentParty, Port, VirtualParty
+from fdbench.adapter.contract import Check, check_party
+from fdbench.adapter.load import find_model, resolve
+from fdbench.call.lockstep import Ending, Invitation, Lockstep
+from fdbench.call.player import PromptPlayer
+from fdbench.core.conversation import PAUSE, TURN_END, Brief, Event, Recording, Sample, Take
+from fdbench.core.sound import Audio, Samples
+from fdbench.core.span import Span
+
+CLICK_S = 0.5
+PACKAGES: Mapping[str, str] = {
+    "onnxruntime": "vad",
+    "silero-vad": "vad",
+    "pocketsphinx": "sphinx",
+    "openai-whisper": "whisper",
+}
+
+
+def examine_model(name: str, arguments: Mapping[str, str]) -> tuple[Check, ...]:
+    """Load a model and run the contract: silence in, same seed same output, A B A, neighbours, no shift through echo.
+
+    Raises:
+        FdbenchError: The model cannot be found or loaded.
+    """
+    adapter = resolve(find_model(name), arguments)
+    party = adapter.open_party(slots=2)
+    truth = Sample("doctor", "doctor", {}, events=(Event(PAUSE, Span(0.4, 0.8)), Event(TURN_END, Span(1.0, 1.0))))
+    brief = Brief(seed=1, truth=truth if adapter.spec.tells_truth else None)
+    return (*check_party(party, brief), check_echo(party))
+
+
+def check_echo(party: VirtualParty) -> Check:
+    """A click played to an echo at this model's rates and frames must come back exactly one frame later."""
+    hears, says = party.hears, party.says
+    if hears.sample_rate != says.sample_rate:
+        return Check("a click through echo is shifted by one frame exactly", True, "not tried: unequal rates in and out")
+
+    class _Echo(Agent):
+        def reset(self, brief: Brief) -> None:
+            pass
+
+        def step(self, heard: Samples) -> Samples:
+            return heard.copy()
+
+    _Echo.hears, _Echo.says = hears, Port(says.sample_rate, hears.frame_samples)
+    echo = AgentParty(_Echo, 1)
+    click = np.zeros(hears.sample_rate, np.float32)
+    at = round(CLICK_S * hears.sample_rate)
+    click[at] = 1.0
+    stimulus = Audio(click, hears.sample_rate)
+    driver = Lockstep(PromptPlayer(echo.says, echo.hears, 1), echo, Ending(0.1, 0.5))
+    ((_, outcome),) = driver.run([Invitation(Take(Sample("click", "doctor", {})), Brief(stimulus=stimulus), Brief())])
+    if not isinstance(outcome, Recording):
+        return Check("a click through echo is shifted by one frame exactly", False, outcome.message)
+    found = int(np.argmax(outcome.model.audio.samples))
+    expected = at + hears.frame_samples
+    return Check("a click through echo is shifted by one frame exactly", found == expected, f"sample {found}, expected {expected}")
+
+
+def examine_packages() -> tuple[Check, ...]:
+    """Which optional packages are installed, with the line that installs each."""
+    checks = []
+    for package, extra in PACKAGES.items():
+        try:
+            checks.append(Check(package, True, importlib.metadata.version(package)))
+        except importlib.metadata.PackageNotFoundError:
+            checks.append(Check(package, False, f"pip install 'fdbench[{extra}]'"))
+    return tuple(checks)

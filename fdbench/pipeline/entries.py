@@ -1,0 +1,109 @@
+"""What stages 2 and 3 work on: a sample, the audio to hear it by, and who recorded it; from a run or from a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fdbench.core.annotation import Channel, Verdict
+from fdbench.core.conversation import Sample
+from fdbench.core.sound import Audio, Track
+from fdbench.errors import DataError
+from fdbench.io.wav import digest_of_audio, read_audio
+from fdbench.store.record import StoredTrack, TakeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTake:
+    """The audio of a stored call, named by the digests in its record."""
+
+    behaviour: str
+    run: Path
+    record: TakeRecord
+    folder: Path | None = None
+
+    def digest(self, channel: Channel) -> str | None:
+        track = self._track(channel)
+        return track.digest if track else None
+
+    def load(self, channel: Channel) -> Track:
+        track = self._track(channel)
+        if track is None:
+            raise DataError(f"{self.record.name}: no {channel} audio was recorded")
+        return Track(read_audio(self.run / track.file), track.start_s)
+
+    def _track(self, channel: Channel) -> StoredTrack | None:
+        return self.record.user if channel == "user" else self.record.model
+
+
+@dataclass(frozen=True, slots=True)
+class FolderTake:
+    """A recording made elsewhere: ``output.wav`` beside ``input.wav``, both beginning with the prompt."""
+
+    behaviour: str
+    folder: Path
+
+    def _path(self, channel: Channel) -> Path:
+        return self.folder / ("input.wav" if channel == "user" else "output.wav")
+
+    def digest(self, channel: Channel) -> str | None:
+        """None where there is no file.
+
+        Raises:
+            DataError: The file cannot be read as mono audio.
+        """
+        return digest_of_audio(read_audio(self._path(channel))) if self._path(channel).exists() else None
+
+    def load(self, channel: Channel) -> Track:
+        return Track(read_audio(self._path(channel)))
+
+    def duration_s(self, channel: Channel) -> float | None:
+        """Length of a channel, or None where it is absent or damaged; the annotate stage reports the damage."""
+        try:
+            audio: Audio = read_audio(self._path(channel))
+        except DataError:
+            return None
+        return audio.duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a sample cannot be annotated or scored at all: a key of the reasons registry, and a line for a person."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One recorded take on its way to its scores.
+
+    Attributes:
+        verdict: Reads the judge's rating; called when the sample is scored.
+        fault: Set instead of ``audio`` when there is nothing to hear.
+    """
+
+    sample: Sample
+    behaviour: str
+    repeat: int = 0
+    audio: RecordedTake | FolderTake | None = None
+    prompt_s: float | None = None
+    recorded_s: float | None = None
+    right_censored: bool = False
+    fault: Fault | None = None
+    verdict: Callable[[], Verdict | None] | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return (self.sample.task, self.sample.id, self.repeat)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """What a signature says about a task's recordings."""
+
+    family: str
+    behaviour: str
+    version: int
+    origin: Mapping[str, object]

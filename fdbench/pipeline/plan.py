@@ -1,0 +1,124 @@
+"""What a run is going to do, settled before anything is loaded or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+from fdbench import __version__
+from fdbench.adapter.load import Adapter, find_model, resolve
+from fdbench.call.lockstep import Ending
+from fdbench.core.conversation import Take
+from fdbench.errors import UsageError
+from fdbench.store.manifest import CollectedTask, Collection
+from fdbench.task.load import LoadedTask, load_samples, select_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What the user asked for; one attribute per option of ``fdbench run``.
+
+    Attributes:
+        lead_in_s: None = the model's own default.
+        limit: Only the first so many samples of each task, None = all.
+        workers: Processes for annotation.
+    """
+
+    model: str
+    tasks: str = "mini"
+    out: Path = Path("results")
+    data: Path | None = None
+    seed: int = 0
+    repeats: int = 1
+    slots: int = 8
+    lead_in_s: float | None = None
+    ending: Ending = field(default_factory=Ending)
+    limit: int | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value in (("repeats", self.repeats), ("slots", self.slots), ("workers", self.workers), ("limit", self.limit)):
+            if value is not None and value < 1:
+                raise UsageError(f"--{name} {value}: expected at least 1", "leave the option out for its default")
+        if self.lead_in_s is not None and self.lead_in_s < 0:
+            raise UsageError(f"--lead-in {self.lead_in_s}: expected 0 or more seconds", "leave it out for the model's default")
+        if not 0 < self.ending.silence_s <= self.ending.limit_s:
+            raise UsageError(
+                f"--tail-silence {self.ending.silence_s}, --tail-limit {self.ending.limit_s}: expected 0 < silence <= limit",
+                "leave them out for 2 and 10 s",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run, settled."""
+
+    request: RunRequest
+    adapter: Adapter
+    collection: Collection
+    tasks: tuple[LoadedTask, ...]
+
+    @property
+    def takes(self) -> tuple[Take, ...]:
+        """Every call of the run, in the order of tasks, samples and repeats."""
+        return tuple(
+            Take(sample, repeat=repeat)
+            for task in self.tasks
+            for sample in task.samples
+            for repeat in range(self.request.repeats)
+        )
+
+    @property
+    def collected(self) -> dict[str, CollectedTask]:
+        """The entries of the manifest."""
+        return {
+            task.spec.name: CollectedTask(
+                version=task.spec.version,
+                family=task.spec.family,
+                behaviour=task.spec.behaviour,
+                samples=dict(task.digests),
+                repeats=self.request.repeats,
+            )
+            for task in self.tasks
+        }
+
+
+def make_plan(request: RunRequest) -> Plan:
+    """Find the model and the tasks and settle every setting.
+
+    Raises:
+        FdbenchError: An unknown name or argument, missing data, a missing package.
+    """
+    spec = find_model(request.model)
+    adapter = resolve(spec, request.arguments)
+    collection = Collection(
+        model=spec.name,
+        kind=spec.kind,
+        adapter=adapter.identity,
+        arguments=dict(adapter.arguments),
+        weights_revision=spec.weights_revision,
+        clock=spec.clock,
+        slots=request.slots,
+        seed=request.seed,
+        lead_in_s=spec.lead_in_s if request.lead_in_s is None else request.lead_in_s,
+        tail_silence_s=request.ending.silence_s,
+        tail_limit_s=request.ending.limit_s,
+        fdbench=__version__,
+    )
+    tasks = [load_samples(task, request.data) for task in select_tasks(request.tasks, request.data)]
+    return Plan(request, adapter, collection, tuple(_limited(task, request.limit) for task in tasks))
+
+
+def _limited(task: LoadedTask, limit: int | None) -> LoadedTask:
+    if limit is None:
+        return task
+    digests = dict(islice(task.digests.items(), limit))
+    return replace(
+        task,
+        samples=tuple(sample for sample in task.samples if sample.id in digests),
+        broken=tuple(broken for broken in task.broken if broken.id in digests),
+        digests=digests,
+    )

@@ -1,0 +1,63 @@
+"""`fdbench score DIR`: recordings made elsewhere, in upstream's layout (``DIR/<id>/output.wav``, ``output.json``, ...)."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fdbench.core.conversation import Sample
+from fdbench.judge.given import read_rating
+from fdbench.pipeline.collect import Progress
+from fdbench.pipeline.entries import Entry, Fault, FolderTake, TaskFacts
+from fdbench.pipeline.run import Hearing
+from fdbench.pipeline.score import Scoring, score_entries
+from fdbench.task.fdb_layout import read_fdb_folder
+from fdbench.task.spec import TaskSpec
+
+
+def score_folder(
+    folder: Path, spec: TaskSpec, hearing: Hearing, human_timing: Path | None, progress: Progress
+) -> tuple[Scoring, tuple[str, ...]]:
+    """Score a folder under the one protocol of ``hearing``.
+
+    Returns:
+        The scoring, and what lay in the folder without being a sample.
+
+    Raises:
+        DataError: The folder is missing or holds no sample at all.
+    """
+    found = read_fdb_folder(folder, spec.name, spec.behaviour, human_timing)
+    entries = [_entry(folder / sample.id, sample, spec.behaviour) for sample in found.samples]
+    entries += [
+        Entry(Sample(broken.id, spec.name, {}), spec.behaviour, fault=Fault(broken.reason, broken.message))
+        for broken in found.broken
+    ]
+    facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given"})
+    (scoring,) = score_entries(
+        entries, {spec.name: facts}, hearing.protocols, hearing.engines,
+        judge=hearing.judge, workers=hearing.workers, progress=progress,
+    )  # fmt: skip
+    return scoring, found.stray
+
+
+def _entry(folder: Path, sample: Sample, behaviour: str) -> Entry:
+    take = FolderTake(behaviour, folder)
+    return Entry(
+        sample=sample,
+        behaviour=behaviour,
+        audio=take,
+        prompt_s=take.duration_s("user"),
+        recorded_s=take.duration_s("model"),
+        verdict=partial(read_rating, folder / "rating.json"),
+    )
+
+
+def folder_json(scoring: Scoring, spec: TaskSpec) -> dict[str, Any]:
+    """What ``fdbench score DIR --json FILE`` writes."""
+    return {
+        "task": spec.name,
+        "protocol": scoring.protocol,
+        "metrics": {metric: summary.as_json() for metric, summary in scoring.summaries[spec.name].items()},
+        "samples": [sample.as_json() for sample in scoring.samples],
+    }

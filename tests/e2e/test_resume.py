@@ -1,0 +1,97 @@
+"""A run killed at any moment and started again gives the files of a run that was never killed, and repeats no finished call."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import fdbench
+
+N_KILLS = 20
+VOLATILE = {"attempts.jsonl", ".lock"}
+COMMAND = ("run", "--model", "vad-endpointer", "--tasks", "mini", "--limit", "2", "--asr", "sphinx", "--workers", "2", "--slots", "2")
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name not in VOLATILE
+    }
+
+
+def attempts(run: Path) -> list[str]:
+    return [json.loads(line)["take"] for line in (run / "attempts.jsonl").read_text().splitlines()]
+
+
+def start_and_kill(out: Path, after_s: float) -> bool:
+    """Start the run in a process group of its own, kill all of it; whether it was still running."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fdbench.cli", *COMMAND, "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(after_s)
+    was_running = process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL) if was_running else None
+    process.wait()
+    return was_running
+
+
+def test_a_run_killed_at_twenty_random_moments_equals_one_that_was_not(tmp_path):
+    pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
+    started = time.monotonic()
+    whole = fdbench(*COMMAND, "--out", tmp_path / "whole")
+    whole_s = time.monotonic() - started
+    assert whole.status == 0, whole.err
+
+    moments = random.Random(20261121)
+    out, run = tmp_path / "killed", tmp_path / "killed" / whole.run.name
+    n_killed = 0
+    for _ in range(N_KILLS):
+        # A run that was nearly done would end before most moments: take something away, as a fuller run would have left it.
+        if (run / "scores").exists():
+            derived = [*run.glob("scores/*/*"), *(path for path in run.glob("annotations/**/*") if path.is_file())]
+            for path in moments.sample(derived, k=len(derived) // 2):
+                path.unlink()
+        n_killed += start_and_kill(out, moments.uniform(0.3, 1.1) * whole_s * moments.random() ** 0.5)
+    assert n_killed >= N_KILLS // 2, "most of the kills must hit a run at work"
+
+    finished = fdbench(*COMMAND, "--out", out)
+    assert finished.status == 0, finished.err
+    assert finished.run == run
+    made = attempts(run)
+    assert len(made) == len(set(made)), "a call that was finished was made again"
+    killed, uninterrupted = files(run), files(whole.run)
+    assert killed.keys() == uninterrupted.keys()
+    assert [name for name in killed if killed[name] != uninterrupted[name]] == []
+
+
+def test_the_same_command_again_makes_no_call_and_changes_no_file(tmp_path):
+    pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
+    command = ("run", "--model", "echo", "--tasks", "mini/turn_taking", "--limit", "2", "--asr", "sphinx", "--out", tmp_path)
+    first = fdbench(*command)
+    before, n_made = files(first.run), len(attempts(first.run))
+    again = fdbench(*command)
+    assert again.run == first.run
+    assert files(again.run) == before
+    assert len(attempts(again.run)) == n_made
+
+
+def test_a_longer_run_goes_on_from_a_shorter_one(tmp_path):
+    pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
+    command = ("run", "--model", "silence", "--tasks", "mini/turn_taking", "--asr", "sphinx", "--out", tmp_path)
+    short = fdbench(*command, "--limit", "2")
+    longer = fdbench(*command, "--limit", "4")
+    assert longer.run == short.run
+    assert len(attempts(longer.run)) == 4
+    assert fdbench("score", longer.run, "--asr", "sphinx").status == 0

@@ -1,0 +1,144 @@
+"""The store: a record is the last file of a call, settings make the run id, nothing half-written is ever read."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from fdbench.core.conversation import Event, Failure, Recording, Sample, Take
+from fdbench.core.sound import Audio, Track
+from fdbench.core.span import Span
+from fdbench.errors import DataError
+from fdbench.io.wav import digest_of_audio, read_audio
+from fdbench.store.manifest import CollectedTask, Collection, RunManifest
+from fdbench.store.run_dir import RunDir
+
+COLLECTION = Collection(
+    model="My Model",
+    kind="model",
+    adapter="m:C",
+    arguments={"a": 1},
+    clock="lockstep",
+    slots=4,
+    seed=0,
+    lead_in_s=0.0,
+    tail_silence_s=2.0,
+    tail_limit_s=10.0,
+    fdbench="0.1.0",
+)
+TAKE = Take(Sample("clip-1", "mini/turn_taking", {}))
+
+
+def recording():
+    sound = np.random.default_rng(0).normal(0, 0.3, 8000).astype(np.float32)
+    track = Track(Audio(sound, 16000), -0.25)
+    return Recording(track, track, "lockstep", 0.25, True, (Event("text", Span(0.1, 0.2), "hi"),))
+
+
+def task(**changes):
+    facts = {"version": 1, "family": "mini", "behaviour": "turn_taking", "samples": {"b": "d" * 64}, "repeats": 1}
+    return CollectedTask(**{**facts, **changes})
+
+
+def test_a_take_is_done_when_its_record_and_both_files_are_there(tmp_path):
+    run = RunDir(tmp_path)
+    assert not run.is_done(TAKE.name)
+    record = run.write_take(TAKE, recording())
+    assert run.is_done(TAKE.name)
+    assert record == run.record_of(TAKE.name)
+    (tmp_path / record.model.file).unlink()
+    assert not run.is_done(TAKE.name)
+
+
+def test_the_stored_audio_has_the_digest_in_its_record(tmp_path):
+    record = RunDir(tmp_path).write_take(TAKE, recording())
+    assert digest_of_audio(read_audio(tmp_path / record.model.file)) == record.model.digest
+    assert record.model.start_s == -0.25
+    assert record.right_censored
+
+
+def test_a_failed_take_is_recorded_and_not_done(tmp_path):
+    run = RunDir(tmp_path)
+    run.write_take(TAKE, Failure("adapter", "it broke"))
+    assert not run.is_done(TAKE.name)
+    assert run.record_of(TAKE.name).as_failure == Failure("adapter", "it broke")
+    assert not (tmp_path / "audio").exists()
+
+
+def test_an_unreadable_record_is_as_good_as_none(tmp_path):
+    run = RunDir(tmp_path)
+    run.write_take(TAKE, recording())
+    run.take_path(TAKE.name).write_text('{"schema": 1')
+    assert run.record_of(TAKE.name) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"adapter": "m:D"},
+        {"arguments": {"a": 2}},
+        {"weights_revision": "abc"},
+        {"clock": "realtime"},
+        {"slots": 5},
+        {"seed": 1},
+        {"condition": "noise"},
+        {"lead_in_s": 3.0},
+        {"tail_limit_s": 11.0},
+    ],
+)
+def test_any_other_setting_is_another_folder(changes):
+    assert COLLECTION.model_copy(update=changes).run_id != COLLECTION.run_id
+
+
+def test_the_run_id_is_a_slug_and_a_hash_and_does_not_move_with_the_version_of_fdbench():
+    assert COLLECTION.run_id.startswith("my-model-")
+    assert COLLECTION.model_copy(update={"fdbench": "0.2.0"}).run_id == COLLECTION.run_id
+
+
+def test_a_manifest_survives_the_disk_and_joins_what_is_collected_later(tmp_path):
+    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task()})
+    manifest.write(tmp_path)
+    more = RunManifest.read(tmp_path).with_tasks({"t": task(samples={"a": None, "b": "d" * 64}, repeats=2), "s": task()})
+    assert list(more.tasks) == ["s", "t"]
+    assert more.tasks["t"].samples == {"a": None, "b": "d" * 64}
+    assert more.tasks["t"].repeats == 2
+
+
+def test_a_task_whose_content_changed_cannot_join_the_run():
+    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task()})
+    with pytest.raises(DataError, match="task t was collected as version 1.*differs in b"):
+        manifest.with_tasks({"t": task(samples={"b": "e" * 64})})
+
+
+def test_a_repaired_sample_joins_and_a_sample_that_broke_later_keeps_its_hash():
+    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task(samples={"a": None, "b": "d"})})
+    repaired = manifest.with_tasks({"t": task(samples={"a": "c", "b": None})})
+    assert repaired.tasks["t"].samples == {"a": "c", "b": "d"}
+
+
+def test_a_changed_sample_that_was_never_recorded_may_join():
+    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task(samples={"a": "1", "b": "2"})})
+    now = {"t": task(samples={"a": "9", "b": "2"})}
+    assert manifest.with_tasks(now, lambda *key: key != ("t", "a")).tasks["t"].samples == {"a": "9", "b": "2"}
+    with pytest.raises(DataError, match="differs in a"):
+        manifest.with_tasks(now, lambda *key: key == ("t", "a"))
+
+
+def test_unknown_keys_in_a_manifest_are_errors_naming_file_and_key(tmp_path):
+    RunManifest(run_id="x", collection=COLLECTION).write(tmp_path)
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "colour": 1}))
+    with pytest.raises(DataError, match=r"manifest\.json: colour"):
+        RunManifest.read(tmp_path)
+
+
+def test_two_processes_cannot_work_in_one_folder_and_leftovers_are_swept(tmp_path):
+    leftover = tmp_path / "takes" / ".x.json.abc.part"
+    leftover.parent.mkdir()
+    leftover.write_text("half")
+    with RunDir(tmp_path).locked():
+        assert not leftover.exists()
+        with pytest.raises(DataError, match="another fdbench"), RunDir(tmp_path).locked():
+            pass
