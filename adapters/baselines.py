@@ -55,7 +55,7 @@ class Echo(Agent):
         pass
 
     def step(self, heard: Samples) -> Samples:
-        return heard.copy()
+        return np.array(heard)
 
 
 class AlwaysTalking(Agent):

@@ -72,7 +72,9 @@ def build_parser() -> argparse.ArgumentParser:
     score = _command(commands, "score", score_command, "score a run again, or a folder of recordings made elsewhere")
     score.add_argument("folder", type=Path, metavar="RUN|DIR")
     score.add_argument("--task", help="for a folder: the task that its samples belong to")
-    score.add_argument("--human-timing", type=Path, metavar="FILE", help="icc_gt_distribution.json (default: beside the samples)")
+    score.add_argument(
+        "--human-timing", type=Path, metavar="FILE", help="icc_gt_distribution.json (default: beside the samples)"
+    )
     _hearing_options(score, asr=None, protocol=None)
 
     demo = _command(commands, "demo", demo_command, "the trivial agents on the embedded suite, and the leaderboard")
@@ -96,9 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(
-    commands: Any, name: str, handler: Callable[[argparse.Namespace], int], summary: str
-) -> argparse.ArgumentParser:
+def _command(commands: Any, name: str, handler: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
     parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks")
     parser.set_defaults(handler=handler)
@@ -112,7 +112,9 @@ def _hearing_options(parser: argparse.ArgumentParser, *, asr: str | None, protoc
     parser.add_argument("--judge", default="none", choices=("none", "given"))
     parser.add_argument("--protocol", default=protocol, help="fdb-2026-05, fdb-2026-02, fdbench, several with commas, or all")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes for annotation")
-    parser.add_argument("--json", metavar="FILE", nargs="?", const="-", help="write the result for a program (- = standard output)")
+    parser.add_argument(
+        "--json", metavar="FILE", nargs="?", const="-", help="write the result for a program (- = standard output)"
+    )
 
 
 def run_command(arguments: argparse.Namespace) -> int:
@@ -134,8 +136,10 @@ def run_command(arguments: argparse.Namespace) -> int:
         arguments=_pairs(arguments.arg),
     )
     hearing = _hearing(arguments, _protocols(arguments.protocol))
+    plan = make_plan(request)
+    _report_notes([note for task in plan.tasks for note in task.notes])
     with _Progress() as progress:
-        finished = run_plan(make_plan(request), hearing, progress)
+        finished = run_plan(plan, hearing, progress)
     return _conclude(arguments, finished)
 
 
@@ -181,11 +185,9 @@ def _score_folder(arguments: argparse.Namespace) -> int:
     arguments.asr = arguments.asr or "given"
     spec = specs[arguments.task]
     with _Progress() as progress:
-        scoring, stray = score_folder(
-            arguments.folder, spec, _hearing(arguments, protocols), arguments.human_timing, progress
-        )
-    for name in stray:
-        print(f"fdbench: {arguments.folder / name}: not a sample, left out", file=sys.stderr)
+        scored = score_folder(arguments.folder, spec, _hearing(arguments, protocols), arguments.human_timing, progress)
+    scoring = scored.scoring
+    _report_notes(scored.notes)
     _report_messages(scoring.samples)
     result = folder_json(scoring, spec)
     if arguments.json:
@@ -346,6 +348,11 @@ def _report_messages(samples: Sequence[Any]) -> None:
     lines = (f"fdbench: {sample.task} {sample.id}: {message}" for sample in samples for message in sample.messages)
     for line in dict.fromkeys(lines):  # the same trouble under several protocols is told once
         print(line, file=sys.stderr)
+
+
+def _report_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        print(f"fdbench: {note}", file=sys.stderr)
 
 
 def _write_json(target: str, value: Any) -> None:

@@ -40,7 +40,9 @@ def check_party(party: VirtualParty, brief: Brief) -> tuple[Check, ...]:
         checks = [
             Check("silence in: finite frames of the right size out", True, f"{len(quiet) / party.says.sample_rate:g} s"),
             Check("the same call gives the same reply", np.array_equal(first, again)),
-            Check("a call in between leaves no trace (A B A gives A)", len(other) == len(first) and np.array_equal(first, again)),
+            Check(
+                "a call in between leaves no trace (A B A gives A)", len(other) == len(first) and np.array_equal(first, again)
+            ),
         ]
         if party.slots > 1:
             beside = converse_beside(party, brief, [noise(party, 1), noise(party, 2)])

@@ -109,7 +109,8 @@ class Adapter:
         """
         if isinstance(self.make, type) and issubclass(self.make, Agent):
             return AgentParty(lambda: typing.cast(Agent, self.make(**self.arguments)), slots)
-        party = self.make(**self.arguments, slots=slots)
+        make: Callable[..., Any] = self.make
+        party = make(**self.arguments, slots=slots)
         missing = [name for name in ("hears", "says", "open", "step", "close") if not hasattr(party, name)]
         if missing:
             raise AdapterError(f"{self.identity} lacks {', '.join(missing)}", "see fdbench/adapter/base.py for the contract")
@@ -131,7 +132,7 @@ def resolve(spec: ModelSpec, given: Mapping[str, str]) -> Adapter:
     parameters = dict(inspect.signature(make).parameters)
     if not (isinstance(make, type) and issubclass(make, Agent)):
         parameters.pop("slots", None)
-    hints = typing.get_type_hints(make.__init__ if isinstance(make, type) else make)
+    hints = typing.get_type_hints(_initialiser(make))
     for name in given:
         if name not in parameters:
             error = unknown_name(f"argument of {spec.name}", name, parameters)
@@ -164,9 +165,16 @@ def _import(spec: ModelSpec) -> tuple[Callable[..., Any], str]:
     make = getattr(module, attribute, None)
     if not callable(make):
         classes = [name for name, value in vars(module).items() if isinstance(value, type) and issubclass(value, Agent)]
-        error = unknown_name(f"class in {module_name}", attribute, classes)
-        raise AdapterError(error.what, error.remedy)
+        missing = unknown_name(f"class in {module_name}", attribute, classes)
+        raise AdapterError(missing.what, missing.remedy)
     return make, identity
+
+
+def _initialiser(make: Callable[..., Any]) -> Callable[..., Any]:
+    """The function whose annotations say what the arguments are; a class may inherit it."""
+    classes = make.__mro__ if isinstance(make, type) else ()
+    own = (vars(each)["__init__"] for each in classes if "__init__" in vars(each))
+    return typing.cast(Callable[..., Any], next(own, make))
 
 
 def _module_from_file(path: Path) -> types.ModuleType:
@@ -177,7 +185,9 @@ def _module_from_file(path: Path) -> types.ModuleType:
     try:
         specification.loader.exec_module(module)
     except Exception as error:
-        raise AdapterError(f"{path}: {type(error).__name__} while it was imported: {error}", "run it with python to see why") from error
+        raise AdapterError(
+            f"{path}: {type(error).__name__} while it was imported: {error}", "run it with python to see why"
+        ) from error
     return module
 
 
@@ -199,5 +209,3 @@ def _converted(where: str, text: str, wanted: Any) -> Any:
             return text
     names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
     raise UsageError(f"{where}: expected {names}", "give a value of that type")
-
-

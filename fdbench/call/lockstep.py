@@ -84,9 +84,9 @@ class _Reel:
             if index >= 0:
                 row[:] = self._frames[index]
             return
-        for index in range(max(0, index), -(-(at + len(row)) // frame)):
-            first = index * frame - at
-            piece = self._frames[index][max(0, -first) : len(row) - first]
+        for touched in range(max(0, index), -(-(at + len(row)) // frame)):
+            first = touched * frame - at
+            piece = self._frames[touched][max(0, -first) : len(row) - first]
             row[max(0, first) : max(0, first) + len(piece)] = piece
 
     def first(self, n: int) -> Samples:

@@ -1,4 +1,4 @@
-"""The nouns of an evaluation: a sample is a prompt with its annotations, a take is a call to be made, a recording is what it gave."""
+"""The nouns of an evaluation: a sample is a prompt with its annotations, a take a call to be made, a recording what it gave."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _riff_promises_more(data: bytes) -> bool:
 
 def as_pcm16(audio: Audio) -> npt.NDArray[np.int16]:
     """16-bit samples, clipped, in the scale that decoding undoes: encoding what was decoded changes nothing."""
-    return np.clip(np.rint(audio.samples * 32768.0), -32768, 32767).astype(np.int16)
+    return np.asarray(np.clip(np.rint(audio.samples * 32768.0), -32768, 32767), np.int16)
 
 
 def digest_of_audio(audio: Audio) -> str:

@@ -49,7 +49,7 @@ def check_echo(party: VirtualParty) -> Check:
             pass
 
         def step(self, heard: Samples) -> Samples:
-            return heard.copy()
+            return np.array(heard)
 
     _Echo.hears, _Echo.says = hears, Port(says.sample_rate, hears.frame_samples)
     echo = AgentParty(_Echo, 1)
@@ -63,7 +63,9 @@ def check_echo(party: VirtualParty) -> Check:
         return Check("a click through echo is shifted by one frame exactly", False, outcome.message)
     found = int(np.argmax(outcome.model.audio.samples))
     expected = at + hears.frame_samples
-    return Check("a click through echo is shifted by one frame exactly", found == expected, f"sample {found}, expected {expected}")
+    return Check(
+        "a click through echo is shifted by one frame exactly", found == expected, f"sample {found}, expected {expected}"
+    )
 
 
 def examine_packages() -> tuple[Check, ...]:

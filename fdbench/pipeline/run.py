@@ -71,9 +71,7 @@ def annotate_run(folder: Path, hearing: Hearing, data: Path | None, progress: Pr
     run = RunDir(folder)
     with run.locked():
         entries = list(entries_of(run, run.manifest(), data))
-        answered = answer_entries(
-            entries, hearing.protocols, hearing.engines, run.annotations, hearing.workers, progress
-        )
+        answered = answer_entries(entries, hearing.protocols, hearing.engines, run.annotations, hearing.workers, progress)
         return sum(answers is None or bool(answers.messages) for _, answers in answered)
 
 
@@ -158,9 +156,7 @@ def _score_run(run: RunDir, hearing: Hearing, data: Path | None, progress: Progr
     return scorings
 
 
-def summary_json(
-    run_id: str, scoring: Scoring, tasks: Mapping[str, TaskFacts], engines: Mapping[str, str]
-) -> dict[str, Any]:
+def summary_json(run_id: str, scoring: Scoring, tasks: Mapping[str, TaskFacts], engines: Mapping[str, str]) -> dict[str, Any]:
     """The content of ``summary.json``."""
     return {
         "schema": 1,

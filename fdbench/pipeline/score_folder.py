@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ from fdbench.task.fdb_layout import read_fdb_folder
 from fdbench.task.spec import TaskSpec
 
 
-def score_folder(
-    folder: Path, spec: TaskSpec, hearing: Hearing, human_timing: Path | None, progress: Progress
-) -> tuple[Scoring, tuple[str, ...]]:
-    """Score a folder under the one protocol of ``hearing``.
+@dataclass(frozen=True, slots=True)
+class ScoredFolder:
+    """A folder's scores, and a line for each thing in it that was left out."""
 
-    Returns:
-        The scoring, and what lay in the folder without being a sample.
+    scoring: Scoring
+    notes: tuple[str, ...]
+
+
+def score_folder(folder: Path, spec: TaskSpec, hearing: Hearing, human_timing: Path | None, progress: Progress) -> ScoredFolder:
+    """Score a folder under the one protocol of ``hearing``.
 
     Raises:
         DataError: The folder is missing or holds no sample at all.
@@ -38,7 +42,7 @@ def score_folder(
         entries, {spec.name: facts}, hearing.protocols, hearing.engines,
         judge=hearing.judge, workers=hearing.workers, progress=progress,
     )  # fmt: skip
-    return scoring, found.stray
+    return ScoredFolder(scoring, (*found.notes, *(f"{folder / name}: not a sample, left out" for name in found.stray)))
 
 
 def _entry(folder: Path, sample: Sample, behaviour: str) -> Entry:

@@ -155,16 +155,22 @@ def decimals(unit: str) -> int:
 def _winners(metric: str, rows: Sequence[Row]) -> list[Row]:
     if len(rows) < 2:
         return []
-    values = {row.path: _printed(row.metrics[metric]) for row in rows}
-    best = max(values.values()) if rows[0].metrics[metric].higher_is_better else min(values.values())
-    return [row for row in rows if values[row.path] == best]
+    merits = {row.path: _merit(row.metrics[metric]) for row in rows}
+    best = max(merits.values())
+    return [row for row in rows if merits[row.path] == best]
 
 
-def _printed(summary: MetricSummary) -> float:
-    value = summary.value
-    if value is None:
+def _merit(summary: MetricSummary) -> float:
+    """The value as printed, turned so that more is better. A signed latency is better the nearer it is to 0:
+
+    answering 0.5 s before the user has finished is no better than 0.5 s after.
+    """
+    if summary.value is None:
         raise ValueError(f"{summary.metric} has no value to be ranked by")
-    return round(value, decimals(summary.unit))
+    printed = round(summary.value, decimals(summary.unit))
+    if is_latency(summary):
+        return -abs(printed)
+    return printed if summary.higher_is_better else -printed
 
 
 def _scope(row: Row, summary: MetricSummary) -> tuple[object, ...]:
@@ -185,7 +191,7 @@ def _in_order(rows: Sequence[Row]) -> list[Row]:
         ranked = summary is not None and is_rankable(summary)
         score = 0.0
         if summary is not None and ranked:
-            score = -_printed(summary) if summary.higher_is_better else _printed(summary)
+            score = -_merit(summary)
         name = row.collection.model
         arguments = sorted((argument, str(value)) for argument, value in row.collection.arguments.items())
         return (not ranked, score, name.casefold(), name, arguments, row.path)

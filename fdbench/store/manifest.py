@@ -113,7 +113,8 @@ class RunManifest(_Stored):
             if before.version != task.version or changed:
                 raise DataError(
                     f"{self.run_id}: task {name} was collected as version {before.version}, the data is now version "
-                    f"{task.version}" + (f" and differs in {', '.join(changed[:5])} ({len(changed)} samples)" if changed else ""),
+                    f"{task.version}"
+                    + (f" and differs in {', '.join(changed[:5])} ({len(changed)} samples)" if changed else ""),
                     "use another --out, or remove the run's folder",
                 )
             known = {sample_id: digest for sample_id, digest in task.samples.items() if digest}

@@ -1,11 +1,11 @@
 """A run's folder. One atomic file per call says that the call is done; everything else is derived or volatile.
 
-    RUN/manifest.json            what was collected and scored
-        attempts.jsonl           everything volatile: when, where, how long (never compared)
-        takes/<task>/<id>@<stimulus>.r<repeat>.json
-        audio/<task>/<id>@<stimulus>.r<repeat>.{user,model}.flac
-        annotations/             cache
-        scores/<folder>/         samples.jsonl, summary.json
+RUN/manifest.json            what was collected and scored
+    attempts.jsonl           everything volatile: when, where, how long (never compared)
+    takes/<task>/<id>@<stimulus>.r<repeat>.json
+    audio/<task>/<id>@<stimulus>.r<repeat>.{user,model}.flac
+    annotations/             cache
+    scores/<folder>/         samples.jsonl, summary.json
 """
 
 from __future__ import annotations

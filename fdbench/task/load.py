@@ -30,15 +30,13 @@ class LoadedTask:
         samples: In natural order of ids; audio is not read yet.
         broken: Samples that cannot be used; they are counted as errors, never left out.
         digests: Hash of each sample's prompt and annotations, by id; None for a broken one.
-        stray: What lay among the samples and is none.
-        notes: What was left out of samples that stand without it.
+        notes: A line for each thing that was left out: stray files, a transcription that cannot be read.
     """
 
     spec: TaskSpec
     samples: tuple[Sample, ...]
     broken: tuple[BrokenSample, ...]
     digests: Mapping[str, str | None]
-    stray: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -131,7 +129,8 @@ def load_samples(spec: TaskSpec, data: Path | None) -> LoadedTask:
         *(BrokenSample(each.id, AUDIO_MISSING, f"{found / each.id / 'input.wav'}: no such file") for each in mute),
     ]
     samples = [replace(sample, instructions=spec.instructions) for sample in read.samples if sample.stimuli]
-    return replace(_loaded(spec, samples, broken), stray=read.stray, notes=read.notes)
+    stray = (f"{found / name}: not a sample, left out" for name in read.stray)
+    return replace(_loaded(spec, samples, broken), notes=(*read.notes, *stray))
 
 
 def find_set(data: Path | None, folder: str) -> Path | None:

@@ -206,7 +206,8 @@ def test_a_rating_that_is_none_is_an_error_of_its_sample(tmp_path, rating):
         (folder / "interrupt.json").write_text(json.dumps([{"context": "c", "interrupt": "i", "timestamp": [0.5, 1.5]}]))
         (folder / "rating.json").write_text(json.dumps({"analysis": "x", "rating": value}))
     finished = fdbench(
-        "score", tmp_path, "--task", "v1/user_interruption.synthetic", "--protocol", "fdb-2026-05", "--judge", "given", "--json", "-"
+        "score", tmp_path, "--task", "v1/user_interruption.synthetic", "--protocol", "fdb-2026-05", "--judge", "given",
+        "--json", "-",
     )  # fmt: skip
     scores = {sample["id"]: sample["scores"]["relevance"] for sample in json.loads(finished.out)["samples"]}
     assert finished.status == 3

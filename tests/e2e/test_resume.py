@@ -17,7 +17,21 @@ from tests.conftest import fdbench
 
 N_KILLS = 20
 VOLATILE = {"attempts.jsonl", ".lock"}
-COMMAND = ("run", "--model", "vad-endpointer", "--tasks", "mini", "--limit", "2", "--asr", "sphinx", "--workers", "2", "--slots", "2")
+COMMAND = (
+    "run",
+    "--model",
+    "vad-endpointer",
+    "--tasks",
+    "mini",
+    "--limit",
+    "2",
+    "--asr",
+    "sphinx",
+    "--workers",
+    "2",
+    "--slots",
+    "2",
+)
 
 
 def files(root: Path) -> dict[str, bytes]:

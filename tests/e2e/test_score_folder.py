@@ -148,9 +148,26 @@ def test_the_json_has_the_documented_shape_and_the_signature_names_everything(tm
     result, _ = score(tmp_path, "v1/turn_taking.candor", "fdb-2026-05")
     assert set(result) == {"task", "protocol", "metrics", "samples"}
     for summary in result["metrics"].values():
-        assert {"value", "unit", "higher_is_better", "n_scored", "n_not_applicable", "n_censored", "n_error", "signature"} <= set(summary)
+        assert {
+            "value",
+            "unit",
+            "higher_is_better",
+            "n_scored",
+            "n_not_applicable",
+            "n_censored",
+            "n_error",
+            "signature",
+        } <= set(summary)
     for sample in result["samples"]:
         assert {"value", "status", "reason"} <= set(sample["scores"]["takeover_rate"])
     signature = result["metrics"]["takeover_rate"]["signature"]
-    for part in ("takeover_rate|", "task:v1/turn_taking.candor", "protocol:fdb-2026-05", "n:1", "asr:given", "vad:silero", "fdbench:"):
+    for part in (
+        "takeover_rate|",
+        "task:v1/turn_taking.candor",
+        "protocol:fdb-2026-05",
+        "n:1",
+        "asr:given",
+        "vad:silero",
+        "fdbench:",
+    ):
         assert part in signature, part

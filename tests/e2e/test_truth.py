@@ -12,7 +12,8 @@ ANSWERED = "mini/pause_handling,mini/turn_taking,mini/user_interruption"
 
 def latencies(tmp_path, model, argument, tasks):
     finished = fdbench(
-        "run", "--model", model, "--arg", argument, "--tasks", tasks, "--asr", "sphinx", "--protocol", "fdbench", "--out", tmp_path
+        "run", "--model", model, "--arg", argument, "--tasks", tasks, "--asr", "sphinx", "--protocol", "fdbench",
+        "--out", tmp_path,
     )  # fmt: skip
     assert finished.status == 0, finished.err
     scores = sample_scores(finished.run, "fdbench")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,13 @@ def resampled(samples: np.ndarray, rate: int) -> np.ndarray:
     return out.transpose(1, 2).reshape(-1)[: math.ceil(new * len(samples) / old)].numpy().astype(np.float32)
 
 
+@cache
+def model() -> object:
+    return load_silero_vad()
+
+
 def segments(samples: np.ndarray, options: dict[str, object]) -> list[list[float]]:
-    found = get_speech_timestamps(torch.from_numpy(samples), MODEL, **options)
+    found = get_speech_timestamps(torch.from_numpy(samples), model(), **options)
     return [[one["start"], one["end"]] for one in found]
 
 
@@ -77,6 +83,5 @@ def main() -> None:
     path.write_text(json.dumps(golden, indent=1) + "\n")
 
 
-MODEL = load_silero_vad()
 if __name__ == "__main__":
     main()

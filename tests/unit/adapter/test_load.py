@@ -19,6 +19,8 @@ class Mine(Agent):
     def reset(self, brief): pass
     def step(self, heard): return heard * np.float32(self.gain)
 
+class Heir(Mine): pass
+
 class Needy(Mine):
     def __init__(self, checkpoint: str): pass
 """
@@ -47,6 +49,10 @@ def test_a_class_in_a_file_is_a_model(file):
     assert spec.name == "mine-Mine"
     assert adapter.arguments == {"gain": 0.5, "loud": True, "name": "x", "n": 3}
     assert isinstance(adapter.open_party(2), AgentParty)
+
+
+def test_arguments_may_be_inherited(file):
+    assert resolve(find_model(f"{file}:Heir"), {"gain": "0.5"}).arguments["gain"] == 0.5
 
 
 def test_a_changed_file_is_another_adapter_wherever_it_lies(file, tmp_path):
@@ -80,7 +86,7 @@ def test_a_missing_argument_says_what_to_add(file):
 
 
 def test_a_missing_class_lists_those_there(file):
-    with pytest.raises(AdapterError, match="Mine, Needy"):
+    with pytest.raises(AdapterError, match="Heir, Mine, Needy"):
         resolve(find_model(f"{file}:Yours"), {})
 
 

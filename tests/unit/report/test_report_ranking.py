@@ -180,3 +180,10 @@ def test_tables_follow_family_then_behaviour_then_protocol(tmp_path: Path) -> No
         ("v1/backchannel.icc", "fdbench"),
         ("mine/other", "fdbench"),
     ]
+
+
+def test_a_signed_latency_is_best_nearest_to_zero(tmp_path: Path) -> None:
+    write_run(tmp_path, "talks-over", latency(-2.7))
+    write_run(tmp_path, "quick", latency(-0.1))
+    write_run(tmp_path, "slow", latency(0.6))
+    assert best("response_latency_s", only_table(tmp_path)) == {"quick-l0"}

@@ -108,7 +108,7 @@ def test_a_manifest_survives_the_disk_and_joins_what_is_collected_later(tmp_path
 
 def test_a_task_whose_content_changed_cannot_join_the_run():
     manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task()})
-    with pytest.raises(DataError, match="task t was collected as version 1.*differs in b"):
+    with pytest.raises(DataError, match=r"task t was collected as version 1.*differs in b"):
         manifest.with_tasks({"t": task(samples={"b": "e" * 64})})
 
 

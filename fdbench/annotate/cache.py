@@ -1,0 +1,94 @@
+"""Answers on disk, by the content of the audio, the request and the engine: nothing is heard twice.
+
+``ROOT/<hash of the engines>/<hash of audio and request>.json``. Any part of it may be deleted at any time. An entry that
+cannot be read, or that says it answers something else, counts as absent and is written anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, overload
+
+from fdbench.core.annotation import Request, Speech, SpeechRequest, WordsRequest
+from fdbench.core.span import Span
+from fdbench.core.speech import Transcript, Word
+from fdbench.errors import DataError
+from fdbench.io.files import digest_of, read_json, write_json_atomically
+
+_SCHEMA: Final = 1
+_RULES: Final = 1
+"""Raised when this package changes what it makes of the same audio with the same engines (gating, padding, dropping)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationCache:
+    """A folder of answers."""
+
+    root: Path
+
+    @overload
+    def find(self, audio: str, request: SpeechRequest, engines: Mapping[str, str]) -> Speech | None: ...
+    @overload
+    def find(self, audio: str, request: WordsRequest, engines: Mapping[str, str]) -> Transcript | None: ...
+    def find(self, audio: str, request: Request, engines: Mapping[str, str]) -> Speech | Transcript | None:
+        """The stored answer, or None.
+
+        Args:
+            audio: Hash of the channel's audio and of where it lies on the timeline.
+            request: What was asked.
+            engines: Signature of each engine that has a part in the answer.
+        """
+        key = _key(audio, request, engines)
+        try:
+            value = read_json(self._path(key))
+            if value["key"] != key:
+                return None
+            return _speech_of(value["answer"]) if isinstance(request, SpeechRequest) else _transcript_of(value["answer"])
+        except (DataError, KeyError, TypeError, ValueError, OverflowError):
+            return None
+
+    def store(self, audio: str, request: Request, engines: Mapping[str, str], answer: Speech | Transcript) -> None:
+        key = _key(audio, request, engines)
+        if isinstance(answer, Speech):
+            stored: dict[str, Any] = {
+                "segments": [[span.start_s, span.end_s] for span in answer.segments],
+                "duration_s": answer.duration_s,
+                "engine": answer.engine,
+            }
+        else:
+            stored = {
+                "words": [[word.text, word.start_s, word.end_s] for word in answer.words],
+                "engine": answer.engine,
+                "dropped": answer.dropped,
+            }
+        write_json_atomically(self._path(key), {"key": key, "answer": stored})
+
+    def _path(self, key: Mapping[str, Any]) -> Path:
+        return self.root / digest_of(key["engines"])[:16] / f"{digest_of(key)[:32]}.json"
+
+
+def _key(audio: str, request: Request, engines: Mapping[str, str]) -> dict[str, Any]:
+    kind = "speech" if isinstance(request, SpeechRequest) else "words"
+    return {
+        "schema": _SCHEMA,
+        "rules": _RULES,
+        "audio": audio,
+        "kind": kind,
+        "request": asdict(request),
+        "engines": dict(engines),
+    }
+
+
+def _speech_of(value: Any) -> Speech:
+    segments = tuple(Span(float(start_s), float(end_s)) for start_s, end_s in value["segments"])
+    return Speech(segments, float(value["duration_s"]), str(value["engine"]))
+
+
+def _transcript_of(value: Any) -> Transcript:
+    words = tuple(
+        Word(str(text), None if start_s is None else float(start_s), None if end_s is None else float(end_s))
+        for text, start_s, end_s in value["words"]
+    )
+    return Transcript(words, str(value["engine"]), int(value["dropped"]))

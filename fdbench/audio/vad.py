@@ -1,0 +1,176 @@
+"""Voice activity detection with Silero VAD, streaming and whole-file, without torch.
+
+The weights are those of the installed ``silero-vad`` package, found without importing it (importing it loads torch and
+pins torch to one thread) and run by onnxruntime on one thread. Of the models in the package this is the one that takes
+any number of windows per call: its probabilities are bit-identical to those of the one-window model, at two to three
+times the speed, because the convolutions of many windows share a call. Streaming uses the same model window by window.
+
+    model = load_vad_model()
+    speech = detect_speech(audio, PRECISE_VAD, model)       # a whole recording
+    stream = StreamingVad(model)                            # one stream; any number of streams share a model
+    for frame in frames: stream.feed(frame)                 # probabilities of the windows completed by this frame
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from fdbench.audio.segments import VAD_RATE, WINDOW_SAMPLES, Probabilities, speech_segments
+from fdbench.audio.sinc import resampled_by_sinc
+from fdbench.core.annotation import Speech, VadSettings
+from fdbench.core.sound import Audio, Samples
+from fdbench.errors import DataError, MissingExtraError
+
+_PURPOSE: Final = "voice activity detection"
+_MODEL_FILE: Final = "silero_vad_16k_sequence.onnx"
+_CONTEXT_SAMPLES: Final = 64  # each window is seen together with the end of the one before it
+_BLOCK_WINDOWS: Final = 32  # windows per call: more do not fit the processor's cache, fewer pay per call
+_STATE_SHAPE: Final = (1, 1, 128)
+_ERRORS_ONLY: Final = 3  # onnxruntime's log level
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VadState:
+    """What the network remembers between windows: the LSTM's two vectors and the end of the last window."""
+
+    hidden: Samples
+    cell: Samples
+    context: Samples
+
+    @classmethod
+    def initial(cls) -> VadState:
+        zeros = np.zeros(_STATE_SHAPE, np.float32)
+        return cls(zeros, zeros, np.zeros(_CONTEXT_SAMPLES, np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VadModel:
+    """Weights, without any state of a stream: one may serve any number of streams.
+
+    Attributes:
+        session: An onnxruntime ``InferenceSession``.
+        signature: ``silero-<version>``.
+    """
+
+    session: Any
+    signature: str
+
+    def run(self, samples: Samples, state: VadState) -> tuple[Probabilities, VadState]:
+        """Probabilities of whole windows, shape ``(k * 512,)`` -> ``(k,)``, and the state after them."""
+        if len(samples) == 0:
+            return np.zeros(0, np.float32), state
+        joined = np.concatenate((state.context, samples))
+        width = _CONTEXT_SAMPLES + WINDOW_SAMPLES
+        windows = np.lib.stride_tricks.sliding_window_view(joined, width)[::WINDOW_SAMPLES]
+        feed = {"input": np.ascontiguousarray(windows), "h": state.hidden, "c": state.cell}
+        probabilities, hidden, cell = self.session.run(("speech_probs", "hn", "cn"), feed)
+        return probabilities, VadState(hidden, cell, joined[-_CONTEXT_SAMPLES:])
+
+
+class StreamingVad:
+    """One stream of 16 kHz audio, in pieces of any length.
+
+    The probabilities do not depend on how the stream is cut into pieces.
+    """
+
+    def __init__(self, model: VadModel) -> None:
+        self._model = model
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything heard so far."""
+        self._state = VadState.initial()
+        self._rest = np.zeros(0, np.float32)
+
+    def feed(self, samples: Samples) -> Probabilities:
+        """Hear ``samples`` (float32, ``(n,)``, 16 kHz); returns one probability per window of 512 completed by them."""
+        heard = np.concatenate((self._rest, samples)) if len(self._rest) else samples
+        n_windows = len(heard) // WINDOW_SAMPLES
+        probabilities = np.empty(n_windows, np.float32)
+        for index in range(n_windows):  # one by one, so that the sizes of the pieces cannot move the last bit
+            window = heard[index * WINDOW_SAMPLES : (index + 1) * WINDOW_SAMPLES]
+            probabilities[index : index + 1], self._state = self._model.run(window, self._state)
+        self._rest = heard[n_windows * WINDOW_SAMPLES :].copy()
+        return probabilities
+
+
+def vad_signature() -> str:
+    """``silero-<installed version>``; loads nothing.
+
+    Raises:
+        MissingExtraError: silero-vad is not installed.
+    """
+    try:
+        return f"silero-{importlib.metadata.version('silero-vad')}"
+    except importlib.metadata.PackageNotFoundError:
+        raise MissingExtraError("silero-vad", "vad", _PURPOSE) from None
+
+
+def load_vad_model() -> VadModel:
+    """Load the weights (some 20 ms).
+
+    Raises:
+        MissingExtraError: onnxruntime or silero-vad is not installed.
+        DataError: The installed silero-vad does not hold the model.
+    """
+    signature = vad_signature()
+    path = _model_path()
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingExtraError("onnxruntime", "vad", _PURPOSE) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return VadModel(session, signature)
+
+
+def _model_path() -> Path:
+    spec = importlib.util.find_spec("silero_vad")  # a top-level name: found without being imported
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError("silero-vad", "vad", _PURPOSE)
+    path = Path(spec.submodule_search_locations[0]) / "data" / _MODEL_FILE
+    if not path.is_file():
+        raise DataError(f"{path}: no such file in the installed silero-vad", "pip install 'silero-vad>=6.2.3,<7'")
+    return path
+
+
+def speech_probabilities(samples: Samples, model: VadModel) -> Probabilities:
+    """Speech probability of each window of 512 samples, the last one filled up with zeros.
+
+    Args:
+        samples: float32, shape ``(n,)``, heard as 16 kHz.
+        model: From ``load_vad_model``.
+
+    Returns:
+        float32, shape ``(ceil(n / 512),)``.
+    """
+    whole = np.pad(samples, (0, -len(samples) % WINDOW_SAMPLES))
+    state = VadState.initial()
+    parts = [np.zeros(0, np.float32)]
+    step = _BLOCK_WINDOWS * WINDOW_SAMPLES
+    for start in range(0, len(whole), step):
+        probabilities, state = model.run(whole[start : start + step], state)
+        parts.append(probabilities)
+    return np.concatenate(parts)
+
+
+def detect_speech(audio: Audio, settings: VadSettings, model: VadModel) -> Speech:
+    """Where in ``audio`` somebody speaks; t = 0 is its first sample.
+
+    With ``settings.rate == "16k"`` the audio is resampled to 16 kHz and ``duration_s`` is the resampled length / 16000.
+    With ``"mistaken"`` its samples are taken for 16 kHz whatever their rate, so that the times of 24 kHz audio come out
+    x1.5, while ``duration_s`` is the true length: what the published backchannel script did until May 2026.
+    """
+    mistaken = settings.rate == "mistaken"
+    heard = audio.samples if mistaken else resampled_by_sinc(audio, VAD_RATE).samples
+    segments = speech_segments(speech_probabilities(heard, model), len(heard), settings)
+    duration_s = audio.duration_s if mistaken else len(heard) / VAD_RATE
+    return Speech(segments, duration_s, model.signature)
