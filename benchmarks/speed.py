@@ -155,7 +155,7 @@ def startup() -> None:
 
     bare, helped = best("-c", "pass"), best("-m", "fdbench.cli", "--help")
     print(
-        f"startup    fdbench --help {helped:.2f} s, {helped / bare:.1f} x an interpreter that does nothing (target: under 0.3 s)"
+        f"startup    fdbench --help {helped:.2f} s, {helped / bare:.1f} x a bare interpreter (target: under 0.3 s)"
     )
 
 

@@ -12,14 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from fdbench.annotate.regions import regions_of
+from fdbench.annotate.regions import ASR_RATE, RegionHearing
 from fdbench.core.sound import Audio, Samples
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.errors import MissingExtraError, UsageError
-from fdbench.io.wav import resampled
 
-_RATE: Final = 16_000
 _FRAMES_PER_S: Final = 100
 _PAD_S: Final = 0.15
 _MAX_GAP_S: Final = 0.3
@@ -33,34 +31,26 @@ class SphinxAsr:
     def __init__(self, decoder: Any, signature: str) -> None:
         self._decoder = decoder
         self._signature = signature
+        self._hearing = RegionHearing(self._words_in, pad_s=_PAD_S, max_gap_s=_MAX_GAP_S)
 
     @property
     def signature(self) -> str:
         return self._signature
 
     def transcribe(self, audio: Audio, speech: tuple[Span, ...]) -> tuple[Word, ...]:
-        heard = resampled(audio, _RATE)
-        words: list[Word] = []
-        for region in regions_of(speech, heard.duration_s, pad_s=_PAD_S, max_gap_s=_MAX_GAP_S):
-            words += self._words_of(heard.samples, region)
-        return tuple(words)
+        return self._hearing.transcribe(audio, speech)
 
-    def _words_of(self, samples: Samples, region: Span) -> list[Word]:
-        first = round(region.start_s * _RATE)
-        piece = samples[first : round(region.end_s * _RATE)]
+    def _words_in(self, piece: Samples) -> list[Word]:
         raw = (np.clip(piece, -1.0, 1.0) * _FULL_SCALE).astype("<i2").tobytes()
         self._decoder.reinit_feat()  # 0.1 ms; equal to a new decoder, which takes 0.5 s
         self._decoder.start_utt()
         self._decoder.process_raw(raw, full_utt=True)
         self._decoder.end_utt()
-        words: list[Word] = []
-        for found in self._decoder.seg() or ():
-            text = _spelling(found.word)
-            if text:
-                start_s = first / _RATE + found.start_frame / _FRAMES_PER_S
-                end_s = first / _RATE + (found.end_frame + 1) / _FRAMES_PER_S
-                words.append(Word(text, min(start_s, region.end_s), min(end_s, region.end_s)))
-        return words
+        return [
+            Word(text, found.start_frame / _FRAMES_PER_S, (found.end_frame + 1) / _FRAMES_PER_S)
+            for found in self._decoder.seg() or ()
+            if (text := _spelling(found.word))
+        ]
 
 
 def _spelling(token: str) -> str:
@@ -92,4 +82,4 @@ def load(argument: str) -> SphinxAsr:
         from pocketsphinx import Decoder
     except ImportError:
         raise MissingExtraError("pocketsphinx", "sphinx", _PURPOSE) from None
-    return SphinxAsr(Decoder(samprate=_RATE, loglevel="FATAL"), name)
+    return SphinxAsr(Decoder(samprate=ASR_RATE, loglevel="FATAL"), name)

@@ -23,12 +23,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.annotate.regions import regions_of
-from fdbench.core.sound import Audio
+from fdbench.annotate.regions import RegionHearing
+from fdbench.core.sound import Audio, Samples
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.errors import DataError, MissingExtraError, unknown_name
-from fdbench.io.wav import resampled
 
 DEFAULT_MODEL: Final = "small.en"
 MODEL_NAMES: Final = (
@@ -36,7 +35,6 @@ MODEL_NAMES: Final = (
     "large-v1", "large-v2", "large-v3", "large", "large-v3-turbo", "turbo",
 )  # fmt: skip
 
-_RATE: Final = 16_000
 _PAD_S: Final = 0.2
 _MAX_GAP_S: Final = 0.5
 _MAX_REGION_S: Final = 30.0
@@ -52,23 +50,17 @@ class WhisperAsr:
     def __init__(self, model: Any, signature: str) -> None:
         self._model = model
         self._signature = signature
+        self._hearing = RegionHearing(self._words_in, pad_s=_PAD_S, max_gap_s=_MAX_GAP_S, max_s=_MAX_REGION_S)
 
     @property
     def signature(self) -> str:
         return self._signature
 
     def transcribe(self, audio: Audio, speech: tuple[Span, ...]) -> tuple[Word, ...]:
-        heard = resampled(audio, _RATE)
-        words: list[Word] = []
-        regions = regions_of(speech, heard.duration_s, pad_s=_PAD_S, max_gap_s=_MAX_GAP_S, max_s=_MAX_REGION_S)
         with _one_thread():
-            for region in regions:
-                words += self._words_of(heard, region)
-        return tuple(words)
+            return self._hearing.transcribe(audio, speech)
 
-    def _words_of(self, heard: Audio, region: Span) -> list[Word]:
-        first = round(region.start_s * _RATE)
-        piece = heard.samples[first : round(region.end_s * _RATE)]
+    def _words_in(self, piece: Samples) -> list[Word]:
         result = self._model.transcribe(
             piece,
             language="en",
@@ -83,9 +75,8 @@ class WhisperAsr:
             for found in segment.get("words", ()):
                 text = found["word"].strip()
                 if any(letter.isalnum() for letter in text):  # the rest is punctuation standing alone
-                    start_s = min(first / _RATE + float(found["start"]), region.end_s)
-                    end_s = min(first / _RATE + float(found["end"]), region.end_s)
-                    words.append(Word(text, start_s, max(start_s, end_s)))
+                    start_s = float(found["start"])
+                    words.append(Word(text, start_s, max(start_s, float(found["end"]))))
         return words
 
 

@@ -8,10 +8,62 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Final
 
+from fdbench.core.sound import Audio, Samples
 from fdbench.core.span import Span, merged
+from fdbench.core.speech import Word
+from fdbench.io.wav import resampled
+
+ASR_RATE: Final = 16_000
+_REMEMBERED: Final = 32
+
+
+class RegionHearing:
+    """Takes a recogniser through the regions of a recording.
+
+    What is heard in a region depends on the region alone, so the last few are remembered: protocols that crop a
+    recording differently hear most of it once.
+
+    Args:
+        words_in: Recognises 16 kHz samples; times count from their first.
+        pad_s, max_gap_s, max_s: As in ``regions_of``.
+    """
+
+    def __init__(
+        self, words_in: Callable[[Samples], list[Word]], *, pad_s: float, max_gap_s: float, max_s: float = math.inf
+    ) -> None:
+        self._words_in = words_in
+        self._pad_s, self._max_gap_s, self._max_s = pad_s, max_gap_s, max_s
+        self._heard: OrderedDict[bytes, list[Word]] = OrderedDict()
+
+    def transcribe(self, audio: Audio, speech: tuple[Span, ...]) -> tuple[Word, ...]:
+        """The words of all regions, timed from the first sample of ``audio``, none reaching beyond its region."""
+        heard = resampled(audio, ASR_RATE)
+        words: list[Word] = []
+        limits = {"pad_s": self._pad_s, "max_gap_s": self._max_gap_s, "max_s": self._max_s}
+        for region in regions_of(speech, heard.duration_s, **limits):
+            first = round(region.start_s * ASR_RATE)
+            for word in self._remembered(heard.samples[first : round(region.end_s * ASR_RATE)]):
+                placed = word.shifted(first / ASR_RATE)
+                words.append(Word(word.text, _at_most(placed.start_s, region.end_s), _at_most(placed.end_s, region.end_s)))
+        return tuple(words)
+
+    def _remembered(self, piece: Samples) -> list[Word]:
+        key = hashlib.sha256(piece.tobytes()).digest()
+        if key not in self._heard:
+            self._heard[key] = self._words_in(piece)
+            if len(self._heard) > _REMEMBERED:
+                self._heard.popitem(last=False)
+        return self._heard[key]
+
+
+def _at_most(time_s: float | None, limit_s: float) -> float | None:
+    return None if time_s is None else min(time_s, limit_s)
 
 
 def regions_of(

@@ -247,7 +247,8 @@ class Lockstep:
             found = getattr(getattr(spoken, "audio", None), "shape", type(spoken).__name__)
             failure = Failure("contract", f"step() returned {found}, expected Spoken with audio of shape {shape}")
             return _Checked.nothing(calls, shape, failure)
-        rows = np.array(spoken.audio, np.float32)  # a copy: the party may use its own array again
+        # The model is foreign code and may use its array again; the user's side is ours and hands over a new one each time.
+        rows = np.array(spoken.audio, np.float32, copy=True if party is self._model else None)
         powers = (np.einsum("ij,ij->i", rows, rows) / shape[1]).tolist()
         failures = dict(spoken.failed)
         if spoken.audio.dtype != np.float32 or not math.isfinite(sum(powers)):
