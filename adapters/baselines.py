@@ -28,9 +28,6 @@ FRAME_20_MS: Final = Port(CLIP_RATE_HZ, 320)
 FRAME_VAD: Final = Port(CLIP_RATE_HZ, 512)
 """One window of Silero VAD at 16 kHz: 32 ms."""
 
-ANSWER_CLIPS: Final = 2
-"""An answer is this many clips long (4 to 10 s), so that an interruption finds the agent still talking."""
-
 SPEECH_THRESHOLD: Final = 0.5
 
 
@@ -155,8 +152,7 @@ class VadEndpointer(Agent):
         if self._silence_s < self._silence:
             return
         if self._speech_s >= self._min_speech and not self._mouth.is_speaking:
-            order = self._random.permutation(len(self._clips))
-            self._mouth.say(*(self._clips[i].samples for i in order[:ANSWER_CLIPS]))
+            self._mouth.say(self._clips[self._random.integers(len(self._clips))].samples)
         self._speech_s = 0.0
 
 

@@ -154,9 +154,7 @@ def startup() -> None:
         return min(times)
 
     bare, helped = best("-c", "pass"), best("-m", "fdbench.cli", "--help")
-    print(
-        f"startup    fdbench --help {helped:.2f} s, {helped / bare:.1f} x a bare interpreter (target: under 0.3 s)"
-    )
+    print(f"startup    fdbench --help {helped:.2f} s, {helped / bare:.1f} x a bare interpreter (target: under 0.3 s)")
 
 
 def memory() -> None:

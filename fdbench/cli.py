@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 EXIT_OK, EXIT_MISUSE, EXIT_WITH_ERRORS, EXIT_INTERRUPTED = 0, 2, 3, 130
 DEFAULT_ASR = "whisper:small.en"
-DEMO_AGENTS = ("silence", "always-talking", "echo", "vad-endpointer", "random-backchannel", "oracle")
+DEMO_AGENTS = ("silence", "always-talking", "vad-endpointer", "random-backchannel", "oracle")
+DEMO_TAIL_LIMIT_S = 3.0
+"""Shorter than a run's: the demo is to be quick, and an endless talker gains nothing from being heard for longer."""
 DATA_VARIABLE = "FDBENCH_DATA"
 
 
@@ -212,11 +214,13 @@ def demo_command(arguments: argparse.Namespace) -> int:
 
 def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
     from fdbench.annotate.stage import Engines
+    from fdbench.call.lockstep import Ending
     from fdbench.pipeline.plan import RunRequest, make_plan
     from fdbench.pipeline.run import Hearing, run_plan
 
     print(f"{agent} ...", file=sys.stderr)
-    plan = make_plan(RunRequest(model=agent, tasks="mini", out=out, limit=arguments.limit))
+    ending = Ending(limit_s=DEMO_TAIL_LIMIT_S)
+    plan = make_plan(RunRequest(model=agent, tasks="mini", out=out, limit=arguments.limit, ending=ending))
     hearing = Hearing(Engines("sphinx", "silero"), _protocols("all"), workers=arguments.workers)
     with _Progress() as progress:
         return run_plan(plan, hearing, progress).n_errors

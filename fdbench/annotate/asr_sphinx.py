@@ -21,6 +21,7 @@ from fdbench.errors import MissingExtraError, UsageError
 _FRAMES_PER_S: Final = 100
 _PAD_S: Final = 0.15
 _MAX_GAP_S: Final = 0.3
+_MAX_REGION_S: Final = 10.0
 _FULL_SCALE: Final = 32_767
 _PURPOSE: Final = "speech recognition with sphinx"
 
@@ -31,7 +32,7 @@ class SphinxAsr:
     def __init__(self, decoder: Any, signature: str) -> None:
         self._decoder = decoder
         self._signature = signature
-        self._hearing = RegionHearing(self._words_in, pad_s=_PAD_S, max_gap_s=_MAX_GAP_S)
+        self._hearing = RegionHearing(self._words_in, pad_s=_PAD_S, max_gap_s=_MAX_GAP_S, max_s=_MAX_REGION_S)
 
     @property
     def signature(self) -> str:

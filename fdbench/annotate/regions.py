@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
+
+import numpy as np
 
 from fdbench.core.sound import Audio, Samples
 from fdbench.core.span import Span, merged
@@ -21,6 +23,7 @@ from fdbench.io.wav import resampled
 
 ASR_RATE: Final = 16_000
 _REMEMBERED: Final = 32
+_FRAME: Final = 320
 
 
 class RegionHearing:
@@ -31,7 +34,8 @@ class RegionHearing:
 
     Args:
         words_in: Recognises 16 kHz samples; times count from their first.
-        pad_s, max_gap_s, max_s: As in ``regions_of``.
+        pad_s, max_gap_s: As in ``regions_of``.
+        max_s: No longer piece is handed to the recogniser; a longer stretch is cut where it is quietest.
     """
 
     def __init__(
@@ -47,10 +51,12 @@ class RegionHearing:
         words: list[Word] = []
         limits = {"pad_s": self._pad_s, "max_gap_s": self._max_gap_s, "max_s": self._max_s}
         for region in regions_of(speech, heard.duration_s, **limits):
-            first = round(region.start_s * ASR_RATE)
-            for word in self._remembered(heard.samples[first : round(region.end_s * ASR_RATE)]):
-                placed = word.shifted(first / ASR_RATE)
-                words.append(Word(word.text, _at_most(placed.start_s, region.end_s), _at_most(placed.end_s, region.end_s)))
+            for first, last in _split(
+                heard.samples, round(region.start_s * ASR_RATE), round(region.end_s * ASR_RATE), self._max_s
+            ):
+                for word in self._remembered(heard.samples[first:last]):
+                    placed, end_s = word.shifted(first / ASR_RATE), last / ASR_RATE
+                    words.append(Word(word.text, _at_most(placed.start_s, end_s), _at_most(placed.end_s, end_s)))
         return tuple(words)
 
     def _remembered(self, piece: Samples) -> list[Word]:
@@ -60,6 +66,22 @@ class RegionHearing:
             if len(self._heard) > _REMEMBERED:
                 self._heard.popitem(last=False)
         return self._heard[key]
+
+
+def _split(samples: Samples, first: int, last: int, max_s: float) -> Iterator[tuple[int, int]]:
+    """Cut a stretch that is too long where it is quietest, in the last third of what may stay together.
+
+    Cuts depend on what lies before them only, so a cropped recording is cut alike up to where the crop is felt.
+    """
+    while (last - first) / ASR_RATE > max_s:
+        longest = round(max_s * ASR_RATE)
+        earliest = first + 2 * longest // 3
+        n_frames = (first + longest - earliest) // _FRAME
+        frames = samples[earliest : earliest + n_frames * _FRAME].reshape(n_frames, _FRAME)
+        cut = earliest + int(np.argmin(np.einsum("ij,ij->i", frames, frames))) * _FRAME + _FRAME // 2
+        yield first, cut
+        first = cut
+    yield first, last
 
 
 def _at_most(time_s: float | None, limit_s: float) -> float | None:

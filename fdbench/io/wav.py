@@ -37,7 +37,8 @@ def decode_audio(data: bytes, name: str) -> Audio:
             rate, channels, declared = file.samplerate, file.channels, file.frames
             samples = file.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
-        raise DataError(f"{name}: not a readable audio file ({getattr(error, 'error_string', type(error).__name__)})", "export it again as WAV or FLAC") from None
+        why = getattr(error, "error_string", type(error).__name__)
+        raise DataError(f"{name}: not a readable audio file ({why})", "export it again as WAV or FLAC") from None
     if channels != 1:
         raise DataError(f"{name}: expected mono, found {channels} channels", "keep one channel per file")
     truncated = len(samples) < declared or _riff_promises_more(data)

@@ -11,7 +11,7 @@ The reasoning, from the clips (see tasks/mini/*.yaml) and the definitions:
   3.5 s after the turn: a right answer there is a takeover for ``fdb-*`` (4/12 for the oracle), none for ``fdbench``.
 * Turn-taking. No gap inside a turn reaches 0.25 s and 3.5 s or more follow it: endpointer and oracle always take the turn,
   the endpointer 0.5 s after it plus what the VAD needs to see the end (a hangover of one to four windows of 32 ms).
-* Interruption. The endpointer answers 0.5 s after the context and talks for at least 4 s, so it is talking 2.5 to 3.5 s
+* Interruption. The endpointer answers 0.5 s after the context and talks for at least 3.2 s, so it is talking 2.5 to 3.5 s
   after it; 200 ms of speech make it stop. ``fdb-*`` look only at what follows the interruption's end: an echo is over by
   then, one who never stops takes over in no time at all.
 * Backchannel. No gap in the monologues reaches 0.5 s: the endpointer waits until after the clip. An endless talker's first
@@ -96,7 +96,9 @@ FDBENCH = {
     },
     "always-talking": {
         "pause_handling": {"takeover_rate": 1.0, "early_start_rate": 1.0},
-        "turn_taking": {"response_latency_s": None, "early_start_rate": 1.0},
+        # It begins with the user. Ten of the turns are one utterance from the first sample on: there it takes the turn as it
+        # begins, and the latency is minus its length. Before the other two the user is silent for a moment: early start.
+        "turn_taking": {"takeover_rate": (0.0, 10 / 12), "response_latency_s": (-9.0, -1.4), "early_start_rate": (2 / 12, 1.0)},
         "user_interruption": {
             "not_exercised_rate": 0.0,
             "talked_through_rate": 1.0,

@@ -59,7 +59,7 @@ def test_the_demo_runs_from_an_empty_folder(installed, tmp_path):
     assert where.startswith(str(installed)), "this test must run the wheel, not the checkout"
     done = run(installed, tmp_path, "-m", "fdbench.cli", "demo", "--limit", "1")
     assert done.returncode == 0, done.stderr
-    for agent in ("silence", "always-talking", "echo", "vad-endpointer", "random-backchannel", "oracle"):
+    for agent in ("silence", "always-talking", "vad-endpointer", "random-backchannel", "oracle"):
         assert agent in done.stdout
     assert list(tmp_path.iterdir()) == []
 
