@@ -12,20 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from fdbench.errors import DataError
-from fdbench.io.files import digest_of, read_json, write_json_atomically
+from fdbench.io.files import digest_of, write_json_atomically
+from fdbench.store.stored import Stored
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
 
 
-class _Stored(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Collection(_Stored):
+class Collection(Stored):
     """The settings that determine what a call gives."""
 
     model: str
@@ -53,7 +50,7 @@ class Collection(_Stored):
 IsRecorded = Callable[[str], bool]
 
 
-class CollectedTask(_Stored):
+class CollectedTask(Stored):
     """A task of the run, and which of its samples were asked for.
 
     Attributes:
@@ -75,7 +72,7 @@ class CollectedTask(_Stored):
         ]
 
 
-class Scored(_Stored):
+class Scored(Stored):
     """One scoring of the run: the folder under ``scores/`` and what made it."""
 
     folder: str
@@ -83,14 +80,14 @@ class Scored(_Stored):
     engines: dict[str, str]
 
 
-class RunManifest(_Stored):
+class RunManifest(Stored):
     """The whole file."""
 
     schema_: int = Field(default=SCHEMA, alias="schema")
     run_id: str
     collection: Collection
-    tasks: dict[str, CollectedTask] = {}
-    scored: list[Scored] = []
+    tasks: dict[str, CollectedTask] = Field(default_factory=dict)
+    scored: list[Scored] = Field(default_factory=list)
 
     def with_tasks(
         self, tasks: Mapping[str, CollectedTask], is_recorded: Callable[[str, str], bool] = lambda task, sample_id: True
@@ -138,10 +135,4 @@ class RunManifest(_Stored):
         Raises:
             DataError: Missing or not a manifest; names file and field.
         """
-        path = folder / MANIFEST
-        try:
-            return cls.model_validate(read_json(path))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise DataError(f"{path}: {where}: {first['msg']}", "the file was edited or written by another version") from None
+        return cls.read_file(folder / MANIFEST, "the file was edited or written by another version")

@@ -5,19 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from fdbench.core.conversation import Event, Failure
 from fdbench.core.span import Span
-from fdbench.errors import DataError
-from fdbench.io.files import read_json
+from fdbench.store.stored import Stored
 
 
-class _Stored(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StoredTrack(_Stored):
+class StoredTrack(Stored):
     """One channel: its file, and a hash of the samples themselves (16-bit PCM and rate), not of their encoding."""
 
     file: str
@@ -27,7 +22,7 @@ class StoredTrack(_Stored):
     start_s: float
 
 
-class StoredEvent(_Stored):
+class StoredEvent(Stored):
     kind: str
     start_s: float
     end_s: float
@@ -42,12 +37,12 @@ class StoredEvent(_Stored):
         return Event(self.kind, Span(self.start_s, self.end_s), self.text)
 
 
-class StoredFailure(_Stored):
+class StoredFailure(Stored):
     kind: str
     message: str
 
 
-class TakeRecord(_Stored):
+class TakeRecord(Stored):
     """What a call gave, or why it gave nothing."""
 
     schema_: int = Field(default=1, alias="schema")
@@ -62,7 +57,7 @@ class TakeRecord(_Stored):
     right_censored: bool = False
     user: StoredTrack | None = None
     model: StoredTrack | None = None
-    events: list[StoredEvent] = []
+    events: list[StoredEvent] = Field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -75,9 +70,4 @@ class TakeRecord(_Stored):
     @classmethod
     def read(cls, path: Path) -> TakeRecord:
         """Raises DataError naming file and field."""
-        try:
-            return cls.model_validate(read_json(path))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise DataError(f"{path}: {where}: {first['msg']}", "remove the file; the next run makes the call again") from None
+        return cls.read_file(path, "remove the file; the next run makes the call again")
