@@ -9,6 +9,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"fdbench: {error}", file=sys.stderr)
         return EXIT_MISUSE
-    except KeyboardInterrupt:
-        print("fdbench: interrupted; the same command goes on from here", file=sys.stderr)
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+    except OSError as error:
+        if arguments.verbose:
+            traceback.print_exc()
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"fdbench: {where}{error.strerror or error}\n  what is done is kept; mend this and start again", file=sys.stderr)
+        return EXIT_MISUSE
+    except KeyboardInterrupt:
+        print("fdbench: interrupted; the same command goes on from here", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -69,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     annotate = _command(commands, "annotate", annotate_command, "transcribe and time a run's recordings, without a call")
     annotate.add_argument("run", type=Path, metavar="RUN")
-    _hearing_options(annotate, asr=DEFAULT_ASR, protocol="all")
+    _engine_options(annotate, asr=DEFAULT_ASR, protocol="all")
 
     score = _command(commands, "score", score_command, "score a run again, or a folder of recordings made elsewhere")
     score.add_argument("folder", type=Path, metavar="RUN|DIR")
@@ -108,15 +115,17 @@ def _command(commands: Any, name: str, handler: Callable[[argparse.Namespace], i
 
 
 def _hearing_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
+    _engine_options(parser, asr=asr, protocol=protocol)
+    parser.add_argument("--judge", default="none", choices=("none", "given"))
+    parser.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
+
+
+def _engine_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
     parser.add_argument("--data", type=Path, help=f"where downloaded benchmark data is (default: ${DATA_VARIABLE})")
     parser.add_argument("--asr", default=asr, metavar="ENGINE", help="whisper[:SIZE], sphinx, given")
     parser.add_argument("--vad", default="silero", metavar="ENGINE", help="silero, given")
-    parser.add_argument("--judge", default="none", choices=("none", "given"))
     parser.add_argument("--protocol", default=protocol, help="fdb-2026-05, fdb-2026-02, fdbench, several with commas, or all")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes for annotation")
-    parser.add_argument(
-        "--json", metavar="FILE", nargs="?", const="-", help="write the result for a program (- = standard output)"
-    )
 
 
 def run_command(arguments: argparse.Namespace) -> int:
@@ -140,7 +149,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     hearing = _hearing(arguments, _protocols(arguments.protocol))
     plan = make_plan(request)
     _report_notes([note for task in plan.tasks for note in task.notes])
-    with _Progress() as progress:
+    with _Progress() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
         finished = run_plan(plan, hearing, progress)
     return _conclude(arguments, finished)
 
@@ -150,8 +159,9 @@ def annotate_command(arguments: argparse.Namespace) -> int:
 
     hearing = _hearing(arguments, _protocols(arguments.protocol))
     with _Progress() as progress:
-        n_errors = annotate_run(arguments.run, hearing, _data(arguments), progress)
-    return EXIT_WITH_ERRORS if n_errors else EXIT_OK
+        troubles = annotate_run(arguments.run, hearing, _data(arguments), progress)
+    _report_notes(troubles)
+    return EXIT_WITH_ERRORS if troubles else EXIT_OK
 
 
 def score_command(arguments: argparse.Namespace) -> int:
@@ -159,8 +169,10 @@ def score_command(arguments: argparse.Namespace) -> int:
 
     if not arguments.folder.is_dir():
         raise UsageError(f"{arguments.folder}: no such folder", "give a run's folder, or a folder of recordings with --task")
-    if not (arguments.folder / "manifest.json").exists():
+    if arguments.task is not None or not (arguments.folder / "manifest.json").exists():
         return _score_folder(arguments)
+    if arguments.human_timing:
+        raise UsageError("--human-timing is for folders of recordings", "leave it out: a run takes it from its task")
     arguments.asr = arguments.asr or DEFAULT_ASR
     hearing = _hearing(arguments, _protocols(arguments.protocol or "all"))
     with _Progress() as progress:
@@ -298,8 +310,10 @@ def leaderboard_command(arguments: argparse.Namespace) -> int:
 
 def _data(arguments: argparse.Namespace) -> Path | None:
     from_environment = os.environ.get(DATA_VARIABLE)
-    given: Path | None = arguments.data
-    return given or (Path(from_environment) if from_environment else None)
+    given: Path | None = arguments.data or (Path(from_environment) if from_environment else None)
+    if given is not None and not given.is_dir():
+        raise UsageError(f"--data {given}: no such folder", "give the folder that holds v1.0/ or the sets themselves")
+    return given
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -318,7 +332,7 @@ def _protocols(text: str) -> tuple[str, ...]:
 
     if text == "all":
         return tuple(PROTOCOLS)
-    names = tuple(dict.fromkeys(text.split(",")))
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in PROTOCOLS:
             raise unknown_name("protocol", name, PROTOCOLS)
@@ -331,7 +345,8 @@ def _hearing(arguments: argparse.Namespace, protocols: tuple[str, ...]) -> Heari
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
-    return Hearing(Engines(arguments.asr, arguments.vad), protocols, arguments.judge, arguments.workers)
+    judge = getattr(arguments, "judge", "none")  # annotating asks nobody
+    return Hearing(Engines(arguments.asr, arguments.vad), protocols, judge, arguments.workers)
 
 
 def _conclude(arguments: argparse.Namespace, finished: Finished) -> int:

@@ -19,8 +19,18 @@ import numpy.typing as npt
 
 from fdbench.core.conversation import Brief, Event, Failure
 from fdbench.core.sound import Samples
+from fdbench.errors import AdapterError
 
-__all__ = ["Agent", "AgentParty", "Batch", "Brief", "Opening", "Port", "Spoken", "VirtualParty"]
+__all__ = ["FOREIGN", "Agent", "AgentParty", "Batch", "Brief", "Opening", "Port", "Spoken", "VirtualParty"]
+
+
+FOREIGN = (Exception, SystemExit)
+"""What an adapter may raise without ending the run: it is foreign code, and whatever it raises is its call's status."""
+
+
+def told(error: BaseException) -> str:
+    """An adapter's exception in one line."""
+    return f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +149,8 @@ class AgentParty:
         for slot, frame in zip(heard.slots, heard.audio, strict=True):
             try:
                 said = self._agents[slot].step(frame)
-            except Exception as error:  # noqa: BLE001 - an adapter is foreign code: whatever it raises is its call's status
-                failed[slot] = Failure("adapter", f"step() raised {type(error).__name__}: {error}")
+            except FOREIGN as error:
+                failed[slot] = Failure("adapter", f"step() raised {told(error)}")
                 said = self._silence
             else:
                 fault = frame_fault(said, self.says)
@@ -163,3 +173,18 @@ def frame_fault(said: object, port: Port) -> str:
     if not np.isfinite(said).all():
         return f"{int((~np.isfinite(said)).sum())} samples that are not finite"
     return ""
+
+
+def check_ports(name: str, hears: Port, says: Port) -> None:
+    """A party steps once per frame, so what it hears and what it says must take equally long.
+
+    Raises:
+        AdapterError: They do not, or a frame is empty.
+    """
+    if min(hears.frame_samples, says.frame_samples, hears.sample_rate, says.sample_rate) <= 0:
+        raise AdapterError(f"{name}: a port needs a positive rate and frame size, found {hears} and {says}")
+    if hears.frame_s != says.frame_s:
+        raise AdapterError(
+            f"{name}: hears frames of {float(hears.frame_s):g} s but says frames of {float(says.frame_s):g} s",
+            "one step hears one frame and says one: make both equally long",
+        )

@@ -6,20 +6,25 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from fdbench.adapter.base import Agent, AgentParty, VirtualParty
-from fdbench.errors import AdapterError, DataError, UsageError, unknown_name
+from fdbench.adapter.base import FOREIGN, Agent, AgentParty, Port, VirtualParty, check_ports, told
+from fdbench.errors import AdapterError, DataError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import sha256_of
 from fdbench.io.strict_yaml import load_yaml
 
 ENTRY_POINTS = "fdbench.adapters"
+CONTRACT = "see fdbench/adapter/base.py for the contract"
+JSON_TYPES = (str, int, float, bool, type(None))
 Kind = Literal["trivial", "model", "recordings"]
 
 
@@ -66,7 +71,8 @@ def model_specs() -> dict[str, ModelSpec]:
                 f"model '{point.name}' is defined twice: {specs[point.name].adapter} and {point.value}",
                 "uninstall one of the two packages or rename its entry point",
             )
-        specs[point.name] = ModelSpec(name=point.name, adapter=point.value, origin="entry point")
+        release = f"{point.dist.name}-{point.dist.version}" if point.dist else None
+        specs[point.name] = ModelSpec(point.name, point.value, "entry point", weights_revision=release)
     return specs
 
 
@@ -81,10 +87,16 @@ def find_model(name: str) -> ModelSpec:
         if not Path(path).is_file():
             raise UsageError(f"--model {name}: no file {path}", "give the path to a Python file and the class in it")
         return ModelSpec(name=f"{Path(path).stem}-{attribute}", adapter=name, origin="file")
+    if name.endswith(".py"):
+        raise UsageError(f"--model {name}: which class in that file?", f"write {name}:CLASS")
     specs = model_specs()
     if name not in specs:
         raise unknown_name("model", name, specs)
     return specs[name]
+
+
+def is_agent(make: Callable[..., Any]) -> bool:
+    return isinstance(make, type) and issubclass(make, Agent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +119,22 @@ class Adapter:
         Raises:
             AdapterError: The class is neither an agent nor a party, or its constructor failed.
         """
-        if isinstance(self.make, type) and issubclass(self.make, Agent):
-            return AgentParty(lambda: typing.cast(Agent, self.make(**self.arguments)), slots)
         make: Callable[..., Any] = self.make
-        party = make(**self.arguments, slots=slots)
-        missing = [name for name in ("hears", "says", "open", "step", "close") if not hasattr(party, name)]
+        try:
+            if is_agent(make):
+                party: Any = AgentParty(partial(make, **self.arguments), slots)
+            else:
+                party = make(**self.arguments, slots=slots)
+        except FdbenchError:
+            raise
+        except FOREIGN as error:
+            raise AdapterError(f"{self.identity}: cannot be made: {told(error)}", CONTRACT) from error
+        missing = [name for name in ("hears", "says", "slots", "open", "step", "close") if not hasattr(party, name)]
         if missing:
-            raise AdapterError(f"{self.identity} lacks {', '.join(missing)}", "see fdbench/adapter/base.py for the contract")
+            raise AdapterError(f"{self.identity} lacks {', '.join(missing)}", CONTRACT)
+        if not (isinstance(party.hears, Port) and isinstance(party.says, Port) and party.slots >= 1):
+            raise AdapterError(f"{self.identity}: hears and says must be Ports and slots at least 1", CONTRACT)
+        check_ports(self.identity, party.hears, party.says)
         return typing.cast(VirtualParty, party)
 
 
@@ -129,10 +150,11 @@ def resolve(spec: ModelSpec, given: Mapping[str, str]) -> Adapter:
         AdapterError: The module or class cannot be imported.
     """
     make, identity = _import(spec)
-    parameters = dict(inspect.signature(make).parameters)
-    if not (isinstance(make, type) and issubclass(make, Agent)):
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = {name: each for name, each in inspect.signature(make).parameters.items() if each.kind not in variadic}
+    if not is_agent(make):
         parameters.pop("slots", None)
-    hints = typing.get_type_hints(_initialiser(make))
+    hints = _hints(make)
     for name in given:
         if name not in parameters:
             error = unknown_name(f"argument of {spec.name}", name, parameters)
@@ -140,13 +162,21 @@ def resolve(spec: ModelSpec, given: Mapping[str, str]) -> Adapter:
     arguments: dict[str, Any] = {}
     for name, parameter in parameters.items():
         if name in given:
-            arguments[name] = _converted(f"--arg {name}={given[name]}", given[name], hints.get(name, str))
+            fallback = str if parameter.default in (None, inspect.Parameter.empty) else type(parameter.default)
+            arguments[name] = _converted(f"--arg {name}={given[name]}", given[name], hints.get(name, fallback))
         elif name in spec.arguments:
             arguments[name] = spec.arguments[name]
         elif parameter.default is not inspect.Parameter.empty:
             arguments[name] = parameter.default
         else:
             raise UsageError(f"{spec.name} needs the argument '{name}'", f"add --arg {name}=VALUE")
+        if isinstance(arguments[name], Path):
+            arguments[name] = str(arguments[name])
+        if not isinstance(arguments[name], JSON_TYPES):
+            raise AdapterError(
+                f"{identity}: the default of '{name}' is a {type(arguments[name]).__name__}, which no manifest can record",
+                "use text, a number, true, false or None",
+            )
     return Adapter(spec, identity, arguments, make)
 
 
@@ -160,14 +190,25 @@ def _import(spec: ModelSpec) -> tuple[Callable[..., Any], str]:
             module = _module_from_file(path)
         else:
             module = importlib.import_module(f"fdbench.adapters.{module_name}" if spec.origin == "models.yaml" else module_name)
-    except ImportError as error:
-        raise AdapterError(f"{spec.adapter}: cannot be imported ({error})", f"`fdbench doctor --model {spec.name}`") from error
+    except FdbenchError:
+        raise
+    except FOREIGN as error:
+        raise AdapterError(
+            f"{spec.adapter}: cannot be imported ({told(error)})", "install what it needs, or mend it"
+        ) from error
     make = getattr(module, attribute, None)
     if not callable(make):
         classes = [name for name, value in vars(module).items() if isinstance(value, type) and issubclass(value, Agent)]
         missing = unknown_name(f"class in {module_name}", attribute, classes)
         raise AdapterError(missing.what, missing.remedy)
     return make, identity
+
+
+def _hints(make: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(_initialiser(make))
+    except (NameError, TypeError):  # annotations that only a type checker can resolve
+        return {}
 
 
 def _initialiser(make: Callable[..., Any]) -> Callable[..., Any]:
@@ -182,12 +223,12 @@ def _module_from_file(path: Path) -> types.ModuleType:
     if specification is None or specification.loader is None:
         raise AdapterError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module  # dataclasses and pickle look their module up there
     try:
         specification.loader.exec_module(module)
-    except Exception as error:
-        raise AdapterError(
-            f"{path}: {type(error).__name__} while it was imported: {error}", "run it with python to see why"
-        ) from error
+    except FOREIGN as error:
+        del sys.modules[specification.name]
+        raise AdapterError(f"{path}: {told(error)}, while it was imported", "run it with python to see why") from error
     return module
 
 
@@ -200,12 +241,12 @@ def _converted(where: str, text: str, wanted: Any) -> Any:
             return text.lower() == "true"
         if option in (int, float):
             try:
-                return option(text)
+                number = option(text)
             except ValueError:
                 continue
-        if option in (str, Any):
-            return text
-        if option is Path:
+            if math.isfinite(number):
+                return number
+        if option in (str, Any, Path):
             return text
     names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
     raise UsageError(f"{where}: expected {names}", "give a value of that type")

@@ -18,7 +18,8 @@ from fdbench.core.annotation import WordsRequest
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
 from fdbench.errors import DataError
-from fdbench.io.upstream_json import describe, finite_number, read_upstream_json, read_upstream_words
+from fdbench.io.files import read_json
+from fdbench.io.upstream_json import describe, finite_number, read_upstream_words
 
 _ENGINE: Final = "given"
 _USER_INTERRUPTION: Final = "user_interruption"
@@ -66,7 +67,7 @@ def read_segments(path: Path) -> tuple[Span, ...]:
     Raises:
         DataError: The file is missing or not of the format; names the file and the segment's index.
     """
-    value = read_upstream_json(path)
+    value = read_json(path)
     segments = value.get("segments") if isinstance(value, dict) else None
     if not isinstance(segments, list):
         raise DataError(f"{path}: no list of segments", _FORMAT)

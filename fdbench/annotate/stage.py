@@ -240,9 +240,10 @@ class _Hearing:
         try:
             audio = self._cut(request.channel, request.span).audio
         except _UnansweredError as unanswered:
-            # Segments say when, not for how long was listened; a length of 0 is what scorers take for unknown.
-            self.report(unanswered.message)
-            return Speech(segments, 0.0, GIVEN)
+            # Segments say when, not for how long was listened. No audio is how some folders come; damaged audio is told.
+            if unanswered.reason != "audio_missing":
+                self.report(unanswered.message)
+            return Speech(segments, None, GIVEN)
         mistaken = request.vad.rate == "mistaken"
         duration_s = audio.duration_s if mistaken else -(-len(audio.samples) * VAD_RATE // audio.sample_rate) / VAD_RATE
         return Speech(segments, duration_s, GIVEN)

@@ -19,13 +19,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from fdbench.adapter.base import Batch, Opening, Spoken, VirtualParty, frame_fault
-from fdbench.call.clock import check_ports, ticks_of_frames
+from fdbench.adapter.base import FOREIGN, Batch, Opening, Spoken, VirtualParty, check_ports, frame_fault, told
+from fdbench.call.clock import ticks_of_frames
 from fdbench.core.conversation import Brief, Event, Failure, Recording, Take
 from fdbench.core.sound import Audio, Samples, Track
 from fdbench.errors import AdapterError, FdbenchError
@@ -110,9 +111,14 @@ class _Call:
     last_loud_s: float = 0.0
     events: list[Event] = field(default_factory=list)
     was_ready: bool = False
+    fault: Failure | None = None
 
     def is_ready(self) -> bool:
-        self.was_ready = self.was_ready or all(opening.ready() for opening in self.openings)
+        """Whether both sides have opened; a side that fails at it has, with a fault."""
+        try:
+            self.was_ready = all(opening.ready() for opening in self.openings)
+        except FOREIGN as error:
+            self.was_ready, self.fault = True, Failure("adapter", f"ready() raised {told(error)}")
         return self.was_ready
 
 
@@ -170,7 +176,9 @@ class Lockstep:
             ready = [call for call in calls.values() if call.was_ready or call.is_ready()]
             if not ready:
                 time.sleep(POLL_S)
-            for call, failure in self._advance(ready):
+            broken = [call for call in ready if call.fault]
+            ended = self._advance([call for call in ready if not call.fault] if broken else ready)
+            for call, failure in [*((call, call.fault) for call in broken), *ended]:
                 outcome = failure or self._recording(call)
                 self._close(call.slot)
                 del calls[call.slot]
@@ -181,13 +189,16 @@ class Lockstep:
         openings: list[Opening] = []
         for party, brief, kind in ((self._user, invitation.user, "prompt"), (self._model, invitation.model, "adapter")):
             try:
-                openings.append(party.open(slot, brief))
+                opening: object = party.open(slot, brief)
             except FdbenchError as error:
                 failure = Failure(kind, str(error.what))
-            except Exception as error:  # noqa: BLE001 - a party is foreign code: whatever it raises is its call's status
-                failure = Failure(kind, f"open() raised {type(error).__name__}: {error}")
+            except FOREIGN as error:
+                failure = Failure(kind, f"open() raised {told(error)}")
             else:
-                continue
+                if isinstance(opening, Opening):
+                    openings.append(opening)
+                    continue
+                failure = Failure("contract", f"open() returned {type(opening).__name__}, expected Opening")
             self._close(slot)
             return invitation.take, failure
         return _Call(
@@ -201,8 +212,10 @@ class Lockstep:
         )
 
     def _close(self, slot: int) -> None:
-        self._user.close(slot)
-        self._model.close(slot)
+        for party in (self._user, self._model):
+            # The call is over: what goes wrong now concerns nobody, and the next open() is a new beginning.
+            with suppress(*FOREIGN):
+                party.close(slot)
 
     def _advance(self, calls: list[_Call]) -> list[tuple[_Call, Failure | None]]:
         """Let the user's side catch up wherever it is due, then step the model in every slot; return calls that ended."""
@@ -241,12 +254,11 @@ class Lockstep:
         shape = (len(calls), party.says.frame_samples)
         try:
             spoken = party.step(Batch(tuple([call.slot for call in calls]), audio, t_s))
-        except Exception as error:  # noqa: BLE001 - a party is foreign code: whatever it raises is its calls' status
-            return _Checked.nothing(calls, shape, Failure("adapter", f"step() raised {type(error).__name__}: {error}"))
-        if not isinstance(spoken, Spoken) or getattr(spoken.audio, "shape", None) != shape:
-            found = getattr(getattr(spoken, "audio", None), "shape", type(spoken).__name__)
-            failure = Failure("contract", f"step() returned {found}, expected Spoken with audio of shape {shape}")
-            return _Checked.nothing(calls, shape, failure)
+        except FOREIGN as error:
+            return _Checked.nothing(calls, shape, Failure("adapter", f"step() raised {told(error)}"))
+        fault = _fault_of(spoken, shape)
+        if fault:
+            return _Checked.nothing(calls, shape, Failure("contract", f"step() returned {fault}"))
         # The model is foreign code and may use its array again; the user's side is ours and hands over a new one each time.
         rows = np.array(spoken.audio, np.float32, copy=True if party is self._model else None)
         powers = (np.einsum("ij,ij->i", rows, rows) / shape[1]).tolist()
@@ -284,6 +296,21 @@ class Lockstep:
             right_censored=self._now_s(call) - call.last_loud_s < self._ending.silence_s,
             events=events,
         )
+
+
+def _fault_of(spoken: object, shape: tuple[int, int]) -> str:
+    """What is wrong with an answer as a whole; empty when nothing is."""
+    if not isinstance(spoken, Spoken):
+        return f"{type(spoken).__name__}, expected Spoken"
+    audio = spoken.audio
+    if not isinstance(audio, np.ndarray) or audio.shape != shape or audio.dtype.kind != "f":
+        found = f"{audio.dtype} {audio.shape}" if isinstance(audio, np.ndarray) else type(audio).__name__
+        return f"{found}, expected float32 {shape}"
+    if not all(isinstance(failure, Failure) for failure in spoken.failed.values()):
+        return "a failed slot without a Failure"
+    if not all(isinstance(event, Event) for told_now in spoken.events.values() for event in told_now):
+        return "an event that is no Event"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

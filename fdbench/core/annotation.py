@@ -69,12 +69,13 @@ class Speech:
 
     Attributes:
         segments: On the prompt's timeline; with ``rate="mistaken"``, on the stretched one that the published script saw.
-        duration_s: True length of what was searched (after resampling where there was any).
+        duration_s: True length of what was searched (after resampling where there was any); None where segments were
+            given without the audio, so that nobody knows how far it went.
         engine: Signature of the detector, e.g. ``silero-6.2.3`` or ``given``.
     """
 
     segments: tuple[Span, ...]
-    duration_s: float
+    duration_s: float | None
     engine: str = ""
 
 

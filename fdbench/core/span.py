@@ -8,6 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
+
+ROUNDING_S: Final = 1e-9
+"""Times are decimals and their differences are not: 1.2 - 1.0 is just under 0.2. This much under a limit is at it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,11 +51,11 @@ class Span:
 def merged(spans: Iterable[Span], max_gap_s: float = 0.0) -> tuple[Span, ...]:
     """The spans in order of time, neighbours joined where the gap between them is under ``max_gap_s``.
 
-    Spans that touch or overlap are always joined.
+    Spans that touch or overlap are always joined. A gap of ``max_gap_s`` up to rounding (``ROUNDING_S``) is not under it.
     """
     out: list[Span] = []
     for span in sorted(spans):
-        if out and (span.start_s <= out[-1].end_s or span.start_s - out[-1].end_s < max_gap_s):
+        if out and (span.start_s <= out[-1].end_s or span.start_s - out[-1].end_s < max_gap_s - ROUNDING_S):
             out[-1] = Span(out[-1].start_s, max(out[-1].end_s, span.end_s))
         else:
             out.append(span)

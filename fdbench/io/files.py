@@ -42,7 +42,7 @@ def read_json(path: Path) -> Any:
     """Parse a JSON file.
 
     Raises:
-        DataError: It is missing, not UTF-8, or not JSON; names the file and the line.
+        DataError: It is missing, not UTF-8, not JSON (names the line, too), or beyond what can be parsed.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -52,6 +52,10 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}:{error.lineno}: not JSON ({error.msg})", "repair or remove the file") from None
     except (UnicodeDecodeError, OSError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from None
+    except RecursionError:
+        raise DataError(f"{path}: nested too deeply to be read", "repair or remove the file") from None
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise DataError(f"{path}: cannot be read ({error})", "repair or remove the file") from None
 
 
 def sha256_of(data: bytes) -> str:

@@ -13,14 +13,6 @@ from fdbench.io.files import read_json
 _EXPECTED = 'expected {"text": ..., "chunks": [{"text": ..., "timestamp": [start, end]}, ...]}'
 
 
-def read_upstream_json(path: Path) -> Any:
-    """``read_json`` for files of unknown origin, which may also be nested beyond what can be parsed."""
-    try:
-        return read_json(path)
-    except RecursionError:
-        raise DataError(f"{path}: nested too deeply to be an annotation") from None
-
-
 def read_upstream_words(path: Path) -> tuple[Word, ...]:
     """Read a transcript (``output.json``, ``input.json``, ``transcription.json``).
 
@@ -29,7 +21,7 @@ def read_upstream_words(path: Path) -> tuple[Word, ...]:
     Raises:
         DataError: The file is missing, is not JSON, or has another structure; names the file and the chunk's index.
     """
-    value = read_upstream_json(path)
+    value = read_json(path)
     if not isinstance(value, dict) or "chunks" not in value:
         raise DataError(f"{path}: {_EXPECTED}, found {describe(value)}")
     chunks = value["chunks"]
@@ -72,5 +64,8 @@ def finite_number(value: Any, where: str) -> float:
 
 def describe(value: Any, limit: int = 60) -> str:
     """A JSON value in one short line, for an error."""
-    text = "null" if value is None else repr(value)
+    try:
+        text = "null" if value is None else repr(value)
+    except RecursionError:  # what could just be parsed need not be printable
+        text = "a value nested deeply"
     return text if len(text) <= limit else f"{text[:limit]}..."

@@ -45,7 +45,8 @@ def collect(plan: Plan, run: RunDir, progress: Progress, open_source: Callable[[
         for repeat in range(plan.request.repeats)
     ]
     for take, failure in broken:
-        run.write_take(take, failure)
+        if not run.is_done(take.name):  # a recording made before the data broke is not thrown away
+            run.write_take(take, failure)
         failed += 1
     total = len(takes) + len(broken)
     progress("calls", resumed + failed, total, failed)

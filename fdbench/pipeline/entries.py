@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fdbench.core.annotation import Channel, Verdict
 from fdbench.core.conversation import Sample
-from fdbench.core.sound import Audio, Track
+from fdbench.core.sound import Track
 from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio, read_audio
 from fdbench.store.record import StoredTrack, TakeRecord
@@ -59,12 +59,8 @@ class FolderTake:
         return Track(read_audio(self._path(channel)))
 
     def duration_s(self, channel: Channel) -> float | None:
-        """Length of a channel, or None where it is absent or damaged; the annotate stage reports the damage."""
-        try:
-            audio: Audio = read_audio(self._path(channel))
-        except DataError:
-            return None
-        return audio.duration_s
+        """Length of a channel, or None where there is none. Raises DataError where it is damaged."""
+        return read_audio(self._path(channel)).duration_s if self._path(channel).exists() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -12,7 +13,7 @@ from fdbench.adapter.load import Adapter, find_model, resolve
 from fdbench.call.lockstep import Ending
 from fdbench.core.conversation import Take
 from fdbench.errors import UsageError
-from fdbench.store.manifest import CollectedTask, Collection
+from fdbench.store.manifest import CollectedSample, CollectedTask, Collection
 from fdbench.task.load import LoadedTask, load_samples, select_tasks
 
 
@@ -23,7 +24,6 @@ class RunRequest:
     Attributes:
         lead_in_s: None = the model's own default.
         limit: Only the first so many samples of each task, None = all.
-        workers: Processes for annotation.
     """
 
     model: str
@@ -37,15 +37,14 @@ class RunRequest:
     ending: Ending = field(default_factory=Ending)
     limit: int | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
-    workers: int = 1
 
     def __post_init__(self) -> None:
-        for name, value in (("repeats", self.repeats), ("slots", self.slots), ("workers", self.workers), ("limit", self.limit)):
+        for name, value in (("repeats", self.repeats), ("slots", self.slots), ("limit", self.limit)):
             if value is not None and value < 1:
                 raise UsageError(f"--{name} {value}: expected at least 1", "leave the option out for its default")
-        if self.lead_in_s is not None and self.lead_in_s < 0:
+        if self.lead_in_s is not None and not 0 <= self.lead_in_s < math.inf:
             raise UsageError(f"--lead-in {self.lead_in_s}: expected 0 or more seconds", "leave it out for the model's default")
-        if not 0 < self.ending.silence_s <= self.ending.limit_s:
+        if not 0 < self.ending.silence_s <= self.ending.limit_s < math.inf:
             raise UsageError(
                 f"--tail-silence {self.ending.silence_s}, --tail-limit {self.ending.limit_s}: expected 0 < silence <= limit",
                 "leave them out for 2 and 10 s",
@@ -79,8 +78,10 @@ class Plan:
                 version=task.spec.version,
                 family=task.spec.family,
                 behaviour=task.spec.behaviour,
-                samples=dict(task.digests),
-                repeats=self.request.repeats,
+                samples={
+                    sample_id: CollectedSample(digest=digest, repeats=self.request.repeats)
+                    for sample_id, digest in task.digests.items()
+                },
             )
             for task in self.tasks
         }

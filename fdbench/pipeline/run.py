@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fdbench.annotate.stage import Engines
+from fdbench.annotate.stage import Answers, Engines
 from fdbench.core.conversation import Sample
 from fdbench.errors import DataError, UsageError
 from fdbench.judge.given import read_rating
@@ -16,7 +16,7 @@ from fdbench.pipeline.collect import Collected, Progress, collect
 from fdbench.pipeline.entries import Entry, Fault, RecordedTake, TaskFacts
 from fdbench.pipeline.plan import Plan
 from fdbench.pipeline.score import Scoring, answer_entries, score_entries
-from fdbench.store.manifest import RunManifest, Scored
+from fdbench.store.manifest import CollectedSample, RunManifest, Scored
 from fdbench.store.run_dir import RunDir, scores_folder
 from fdbench.task.load import load_samples, task_specs
 
@@ -35,6 +35,16 @@ class Hearing:
     judge: str = "none"
     workers: int = 1
 
+    def check(self) -> None:
+        """Make sure that a run's recordings can be heard so.
+
+        Raises:
+            FdbenchError: An engine is unknown or not installed, or expects files that a run does not have.
+        """
+        if "given" in (self.engines.asr, self.engines.vad):
+            raise UsageError("a run's recordings have no given transcripts or segments", "name an engine for --asr and --vad")
+        self.engines.prepare()
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -51,9 +61,10 @@ class Finished:
 
 def run_plan(plan: Plan, hearing: Hearing, progress: Progress) -> Finished:
     """Collect, annotate and score; resumes whatever an earlier start left."""
-    hearing.engines.prepare()
+    hearing.check()
     run = RunDir.for_collection(plan.request.out, plan.collection)
-    with run.locked():
+    with run.locked(create=True):
+        entries_of(run, run.manifest(plan.collection), plan.request.data)  # what cannot be scored is told before any call
         collected = collect(plan, run, progress)
         scorings = _score_run(run, hearing, plan.request.data, progress)
     return Finished(run.folder, scorings, collected)
@@ -61,18 +72,28 @@ def run_plan(plan: Plan, hearing: Hearing, progress: Progress) -> Finished:
 
 def score_run(folder: Path, hearing: Hearing, data: Path | None, progress: Progress) -> Finished:
     """Annotate and score a stored run, without a call."""
+    hearing.check()
     run = RunDir(folder)
     with run.locked():
         return Finished(folder, _score_run(run, hearing, data, progress))
 
 
-def annotate_run(folder: Path, hearing: Hearing, data: Path | None, progress: Progress) -> int:
-    """Fill the annotation cache of a stored run; returns the number of takes with a problem."""
+def annotate_run(folder: Path, hearing: Hearing, data: Path | None, progress: Progress) -> tuple[str, ...]:
+    """Fill the annotation cache of a stored run; returns a line for each take with a problem."""
+    hearing.check()
     run = RunDir(folder)
     with run.locked():
         entries = list(entries_of(run, run.manifest(), data))
         answered = answer_entries(entries, hearing.protocols, hearing.engines, run.annotations, hearing.workers, progress)
-        return sum(answers is None or bool(answers.messages) for _, answers in answered)
+        return tuple(
+            f"{entry.sample.task} {entry.sample.id}: {told}" for entry, answers in answered if (told := _told(entry, answers))
+        )
+
+
+def _told(entry: Entry, answers: Answers | None) -> str:
+    if answers is not None:
+        return "; ".join(answers.messages)
+    return entry.fault.message if entry.fault else "no call was made"
 
 
 def entries_of(run: RunDir, manifest: RunManifest, data: Path | None) -> Sequence[Entry]:
@@ -86,7 +107,8 @@ def entries_of(run: RunDir, manifest: RunManifest, data: Path | None) -> Sequenc
         if name not in task_specs():
             raise DataError(f"{run.folder}: task {name} is not one that this fdbench knows", "install the version that made it")
         loaded = load_samples(task_specs()[name], data)
-        now = collected.model_copy(update={"version": loaded.spec.version, "samples": dict(loaded.digests)})
+        here = {each: CollectedSample(digest=digest, repeats=1) for each, digest in loaded.digests.items()}
+        now = collected.model_copy(update={"version": loaded.spec.version, "samples": here})
         changed = now.changed_since(collected, partial(run.is_recorded, name))
         if now.version != collected.version or changed:
             raise DataError(
@@ -95,13 +117,17 @@ def entries_of(run: RunDir, manifest: RunManifest, data: Path | None) -> Sequenc
                 "point --data at the data of the run",
             )
         samples = {sample.id: sample for sample in loaded.samples}
-        for sample_id in collected.samples:
+        faults = {broken.id: broken.message for broken in loaded.broken}
+        for sample_id, asked in collected.samples.items():
+            fault = None if sample_id in samples else faults.get(sample_id, "the sample is not in the data any more")
             sample = samples.get(sample_id) or Sample(sample_id, name, {})
-            entries += [_entry(run, sample, collected.behaviour, repeat) for repeat in range(collected.repeats)]
+            entries += [_entry(run, sample, collected.behaviour, repeat, fault) for repeat in range(asked.repeats)]
     return entries
 
 
-def _entry(run: RunDir, sample: Sample, behaviour: str, repeat: int) -> Entry:
+def _entry(run: RunDir, sample: Sample, behaviour: str, repeat: int, fault: str | None) -> Entry:
+    if fault is not None:
+        return Entry(sample, behaviour, repeat, fault=Fault("bad_annotation", fault))
     name = f"{sample.task}/{sample.id}@main.r{repeat}"
     record = run.record_of(name)
     if record is None or record.model is None:
@@ -122,8 +148,6 @@ def _entry(run: RunDir, sample: Sample, behaviour: str, repeat: int) -> Entry:
 
 
 def _score_run(run: RunDir, hearing: Hearing, data: Path | None, progress: Progress) -> tuple[Scoring, ...]:
-    if "given" in (hearing.engines.asr, hearing.engines.vad):
-        raise UsageError("a run's recordings have no given transcripts or segments", "name an engine for --asr and --vad")
     manifest = run.manifest()
     collection = manifest.collection
     origin = {
@@ -133,6 +157,7 @@ def _score_run(run: RunDir, hearing: Hearing, data: Path | None, progress: Progr
         "condition": collection.condition,
         "seed": collection.seed,
         "slots": collection.slots,
+        "tail": f"{collection.tail_silence_s:g}/{collection.tail_limit_s:g}",
     }
     tasks = {
         name: TaskFacts(task.family, task.behaviour, task.version, {**origin, "repeats": task.repeats})
@@ -150,7 +175,12 @@ def _score_run(run: RunDir, hearing: Hearing, data: Path | None, progress: Progr
     )
     engines = {**hearing.engines.signature_facts(), "judge": hearing.judge}
     for scoring in scorings:
-        scored = Scored(folder=scores_folder(scoring.protocol, engines), protocol=scoring.protocol, engines=engines)
+        scored = Scored(
+            folder=scores_folder(scoring.protocol, engines),
+            protocol=scoring.protocol,
+            engines=engines,
+            tasks=manifest.tasks_digest,
+        )
         summary = summary_json(manifest.run_id, scoring, tasks, engines)
         run.write_scores(scored, [sample.as_json() for sample in scoring.samples], summary)
     return scorings

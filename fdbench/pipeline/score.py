@@ -16,6 +16,7 @@ from fdbench.core.signature import signature
 from fdbench.errors import DataError
 from fdbench.pipeline.collect import Progress
 from fdbench.pipeline.entries import Entry, TaskFacts
+from fdbench.scoring.aggregate import VERSION as AGGREGATION_VERSION
 from fdbench.scoring.aggregate import summarise
 from fdbench.scoring.base import Scorer
 from fdbench.scoring.registry import REASONS, none_score, scorer_for
@@ -170,6 +171,7 @@ def _summarised(
             "tv": facts.version,
             "protocol": protocol,
             "scorer": scorer.version,
+            "agg": AGGREGATION_VERSION,
             "n": len(set(ids)),
             **engines,
             **facts.origin,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fdbench.core.conversation import Sample
+from fdbench.errors import DataError
 from fdbench.judge.given import read_rating
 from fdbench.pipeline.collect import Progress
 from fdbench.pipeline.entries import Entry, Fault, FolderTake, TaskFacts
@@ -47,12 +48,20 @@ def score_folder(folder: Path, spec: TaskSpec, hearing: Hearing, human_timing: P
 
 def _entry(folder: Path, sample: Sample, behaviour: str) -> Entry:
     take = FolderTake(behaviour, folder)
+    try:
+        prompt_s = take.duration_s("user")
+    except DataError as error:  # without the prompt's length nobody knows where the published protocols would cut
+        return Entry(sample, behaviour, fault=Fault("audio_unreadable", error.what))
+    try:
+        recorded_s = take.duration_s("model")
+    except DataError:
+        recorded_s = None  # told where it is heard
     return Entry(
         sample=sample,
         behaviour=behaviour,
         audio=take,
-        prompt_s=take.duration_s("user"),
-        recorded_s=take.duration_s("model"),
+        prompt_s=prompt_s,
+        recorded_s=recorded_s,
         verdict=partial(read_rating, folder / "rating.json"),
     )
 

@@ -13,7 +13,7 @@ INTRODUCTION = (
     "number of samples; numbers of different tables are never compared. Latencies are ranked within a clock: on *lockstep*",
     "time stands still while the model computes, on *realtime* it does not, *given* recordings were timed by somebody else.",
     "A latency under `fdbench` is signed, negative where the model spoke before the user had finished; nearest to 0 is best.",
-    "**Bold** is the best; where that is a trivial agent, the best model is bold too.",
+    "**Bold** is the best; where that is a trivial agent, the best of two or more models is bold too.",
     "",
     "**Trivial agents** (†) show what a number is worth without any understanding: where one of the first four is bold, that",
     "number alone proves nothing.",

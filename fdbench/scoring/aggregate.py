@@ -168,9 +168,8 @@ def _latency_details(scores: Sequence[Score], waiting: Sequence[Score]) -> dict[
     judged = [s for s in scores if "early_start" in s.components]
     if judged:
         details["share_early"] = sum(s.components["early_start"] for s in judged) / len(judged)
-    sought = [s for s in scores if s.value is not None or s.status == "censored" or s.reason == "early_start_only"]
-    if sought:
-        details["share_no_response"] = sum(s.value is None for s in sought) / len(sought)
+    if waiting:
+        details["share_no_response"] = sum(s.value is None for s in waiting) / len(waiting)
     return details
 
 

@@ -8,8 +8,8 @@
                       matched                free
 
 Conventions: the clip is the prompt (what the model says after it is a reply, not a failure); a recording that ends before
-it is judged as far as it goes. An utterance belongs to the clip if it begins in it. Utterances as in ``utterance``, peaks as
-in ``core.peaks``, matching and chance as in ``human_timing``.
+it is judged as far as it goes, and one without a prompt as a whole. An utterance belongs to the clip if it begins in it.
+Utterances as in ``utterance``, peaks as in ``core.peaks``, matching and chance as in ``human_timing``.
 
 ================================  =====================================================================
 ``takeover_rate``                 1 if any utterance of the clip is a takeover
@@ -24,7 +24,8 @@ Placements: as many backchannels with uniform middles inside the user's speech, 
 
 Empty cases: no backchannel: frequency, F1 and F1 above chance are 0, the divergence is N/A (``no_backchannel``). No human
 distribution: F1 and divergence are N/A (``no_human_timing``); one without a peak: F1 is N/A (``no_human_peaks``). No knowledge
-of the user's speech: F1 and divergence stand, F1 above chance does not.
+of the user's speech: F1 and divergence stand, F1 above chance does not. Neither prompt nor recording, only segments: the
+takeover stands, over all of them; what needs the clip's length is ``audio_missing``.
 
 Differences from upstream:
 
@@ -90,27 +91,31 @@ class Backchannel:
         if isinstance(transcript, Missing):
             return failed(self.metrics, transcript.reason)
         recorded_s = recording_end_s(take, speech)
-        clip_s = recorded_s if take.prompt_s is None else min(take.prompt_s, recorded_s)
-        if clip_s <= 0:
+        clip_s = min((end_s for end_s in (take.prompt_s, recorded_s) if end_s is not None), default=None)
+        if clip_s is not None and clip_s <= 0:
             return failed(self.metrics, "audio_empty")
 
         bursts = find_bursts(speech.segments)
-        utterances = [u for u in find_utterances(bursts, transcript.words) if u.span.start_s < clip_s]
+        utterances = [u for u in find_utterances(bursts, transcript.words) if clip_s is None or u.span.start_s < clip_s]
         backchannels = [u.span for u in utterances if u.is_backchannel]
         user = user_bursts(sample, speech_for(take, user_speech(take.prompt_s)))
         n = len(backchannels)
-        counts = diagnose(bursts, transcript.words, transcript.dropped)
-        return [
-            scored("takeover_rate", n < len(utterances), **counts),
-            scored("backchannel_frequency_hz", n / clip_s, numerator=n, denominator=clip_s),
-            *_score_timing(sample, backchannels, clip_s, user),
-        ]
+        takeover = scored("takeover_rate", n < len(utterances), **diagnose(bursts, transcript.words, transcript.dropped))
+        if clip_s is None:
+            frequency = none_score("backchannel_frequency_hz", "audio_missing")
+        else:
+            frequency = scored("backchannel_frequency_hz", n / clip_s, numerator=n, denominator=clip_s)
+        return [takeover, frequency, *_score_timing(sample, backchannels, clip_s, user)]
 
 
-def _score_timing(sample: Sample, backchannels: Sequence[Span], clip_s: float, user: tuple[Span, ...] | Missing) -> list[Score]:
+def _score_timing(
+    sample: Sample, backchannels: Sequence[Span], clip_s: float | None, user: tuple[Span, ...] | Missing
+) -> list[Score]:
     """F1, F1 above chance, divergence."""
     if not is_distribution(sample.human_timing):
         return failed((F1, F1_ABOVE_CHANCE, DIVERGENCE), "bad_annotation" if sample.human_timing else "no_human_timing")
+    if clip_s is None:
+        return failed((F1, F1_ABOVE_CHANCE, DIVERGENCE), "audio_missing")
     clip = Span(0.0, clip_s)
     heard = () if isinstance(user, Missing) else [part for burst in user if (part := burst.clipped(clip)) is not None]
     placements = place_events(len(backchannels), heard, sample.id)

@@ -27,8 +27,10 @@ Frequency = backchannels / duration of the output. JS distance = ``scipy.spatial
 natural log) of the windows' counts + 1e-10 and the human distribution, linearly resampled over [0, 1] to as many windows.
 
 Empty cases: no segment: takeover 0, frequency 0, and a distance of 1 although 0.8326 is the maximum. Without a human
-distribution no distance (``no_human_timing``), without a transcript no takeover; the others stand, they need no words. A
-recording without length is ``audio_empty`` (the script divides by zero).
+distribution no distance (``no_human_timing``), nor with one that is no distribution or of which nothing but zeros is left
+after resampling (``bad_annotation``); without a transcript no takeover; the others stand, they need no words. A recording
+without length is ``audio_empty`` (the script divides by zero); where segments came without a recording, its length is
+unknown: the takeover stands, frequency and distance are ``audio_missing``.
 
 Differences from upstream: none in the numbers. ``fdb-2026-02`` hands the detector the samples at their own rate as if it
 were 16 kHz, so the times of a 24 kHz output are x1.5 (x3 at 48 kHz) while the duration is true; ``fdb-2026-05`` resamples.
@@ -39,6 +41,7 @@ References: Full-Duplex-Bench v1.0, ``eval_backchannel`` at d7336bd and pull req
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -109,18 +112,29 @@ def _is_long(segment: Span) -> bool:
     return segment.end_s - segment.start_s > MAX_BACKCHANNEL_S
 
 
-def js_distance(backchannels: Sequence[Span], duration_s: float, human: Sequence[float]) -> float:
-    """The published distance between two timings, at most 0.8326, or 1 without a backchannel."""
+def js_distance(backchannels: Sequence[Span], duration_s: float, human: Sequence[float]) -> float | None:
+    """The published distance between two timings, at most 0.8326, or 1 without a backchannel.
+
+    None where resampling leaves nothing but zeros of the human one (the script has NaN there).
+    """
     if not backchannels:
         return DISTANCE_WITHOUT_BACKCHANNEL
     from scipy.spatial.distance import jensenshannon  # 0.2 s to import
 
     n_windows = int(duration_s / WINDOW_S) + 1
+    human_windows = resampled(human, n_windows)
+    if human_windows.sum() <= 0:
+        return None
+    # Whatever lies beyond the last window is not counted, so it need not be told apart.
     starts, ends = (
-        [int(t / WINDOW_S) for t in times] for times in zip(*((b.start_s, b.end_s) for b in backchannels), strict=True)
+        [int(min(t / WINDOW_S, n_windows)) for t in times]
+        for times in zip(*((b.start_s, b.end_s) for b in backchannels), strict=True)
     )
     model = window_counts(np.array([starts]), np.array([ends]), n_windows)[0] + 1e-10
-    return float(jensenshannon(model / model.sum(), resampled(human, n_windows)))
+    with np.errstate(invalid="ignore"):
+        distance = float(jensenshannon(model / model.sum(), human_windows))
+    # Of equal distributions the divergence can come out just below 0, and its root as NaN.
+    return 0.0 if math.isnan(distance) else distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +155,7 @@ class PublishedBackchannel:
         speech = speech_for(take, published_speech(take.prompt_s, self.vad))
         if isinstance(speech, Missing):
             return failed(self.metrics, speech.reason)
-        if speech.duration_s <= 0:
+        if speech.duration_s is not None and speech.duration_s <= 0:
             return failed(self.metrics, "audio_empty")
         transcript = words_for(take, published_words(take.prompt_s))
         if isinstance(transcript, Missing):
@@ -151,12 +165,24 @@ class PublishedBackchannel:
 
         backchannels = find_backchannels(speech.segments)
         n, duration_s = len(backchannels), speech.duration_s
-        frequency = scored("backchannel_frequency_hz", n / duration_s, backchannels=n, duration_s=duration_s)
-        if is_distribution(sample.human_timing):
-            distance = scored("backchannel_js_distance", js_distance(backchannels, duration_s, sample.human_timing))
+        if duration_s is None:
+            frequency = none_score("backchannel_frequency_hz", "audio_missing")
         else:
-            distance = none_score("backchannel_js_distance", "no_human_timing" if not sample.human_timing else "bad_annotation")
-        return [takeover, frequency, distance]
+            frequency = scored("backchannel_frequency_hz", n / duration_s, backchannels=n, duration_s=duration_s)
+        return [takeover, frequency, _score_distance(backchannels, duration_s, sample.human_timing)]
+
+
+def _score_distance(backchannels: Sequence[Span], duration_s: float | None, human: Sequence[float]) -> Score:
+    if not human:
+        return none_score("backchannel_js_distance", "no_human_timing")
+    if not is_distribution(human):
+        return none_score("backchannel_js_distance", "bad_annotation")
+    if duration_s is None:
+        return none_score("backchannel_js_distance", "audio_missing")
+    distance = js_distance(backchannels, duration_s, human)
+    if distance is None:
+        return none_score("backchannel_js_distance", "bad_annotation")
+    return scored("backchannel_js_distance", distance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ SMOOTHING: Final = 1e-10
 
 _SLACK_S: Final = 1e-9
 """Differences of floats that ought to be 1.0 s count as 1.0 s."""
+_MAX_WEIGHT: Final = 1e100
+"""No measured weight comes near it, and squares of anything below it are finite."""
 _SEED: Final = "backchannel placements, first edition"
 
 Floats = npt.NDArray[np.float64]
@@ -41,8 +43,8 @@ Counts = npt.NDArray[np.int64]
 
 
 def is_distribution(weights: Sequence[float]) -> bool:
-    """Non-negative, finite, and not all zero."""
-    return len(weights) > 0 and all(math.isfinite(w) and w >= 0 for w in weights) and sum(weights) > 0
+    """Non-negative, finite also in sum, and not all zero."""
+    return all(math.isfinite(w) and w >= 0 for w in weights) and 0 < sum(weights) < _MAX_WEIGHT
 
 
 def resampled(distribution: Sequence[float], n_windows: int) -> Floats:

@@ -10,9 +10,13 @@
 Conventions: seconds on the prompt's timeline; bursts and utterances as in ``utterance``. The model is *speaking at t* if a
 burst covers t or starts at most 0.1 s after it. It *stops* where the first gap of at least 0.5 s begins between the
 interruption's start and 1.0 s after its end, both included; speech that reaches the end of the recording (within 0.1 s) was
-cut off, not ended, and silence that does is a gap whatever its length. What comes after the stop is grouped into utterances
-afresh, so that a quick answer is not taken for a continuation. Response latency is signed: negative = answered before
-the user was done.
+cut off, not ended, and silence that does is a gap whatever its length. Response latency is signed: negative = answered before
+the user was done. Two decisions that the definitions leave open:
+
+- "After the stop" regroups: the bursts that begin after it are grouped into utterances afresh, so that an answer less than
+  1.0 s after the stop is an answer and no continuation of what was interrupted.
+- Stop latency is the end of the burst going on at the interruption's start, although the stop that opens the gate may be a
+  later one: a model that breathes for 0.4 s and goes on has fallen silent, and the gate alone asks for how long.
 
 Gates first:
 
@@ -33,7 +37,8 @@ Stop latency = end of the burst that was going on at the interruption's start, m
 first utterance, of whatever kind, that begins after the stop (not exercised: at or after the interruption's start), minus the
 interruption's end. Takeover = one of those utterances is a takeover, so that a model that talks through never gets credit.
 
-Empty cases: no utterance there: both latencies are censored at the end of the recording (``no_reply``). Without a
+Empty cases: no utterance there: both latencies are censored at the end of the recording (``no_reply``). Segments without a
+recording: its end is unknown, so the last burst ended by itself, and a reply that never came is ``audio_missing``. Without a
 transcript the timing still stands; takeover and relevance do not. No annotated interruption is an error.
 
 Differences from upstream:
@@ -57,7 +62,7 @@ from fdbench.core.conversation import INTERRUPTION, Sample
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
-from fdbench.scoring.latency import Reply, recording_end_s, score_latency
+from fdbench.scoring.latency import Reply, no_reply, recording_end_s, score_latency
 from fdbench.scoring.registry import none_score
 from fdbench.scoring.relevance import rate_reply
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
@@ -95,13 +100,13 @@ def burst_at(bursts: Sequence[Span], t_s: float) -> Span | None:
     return next((b for b in bursts if b.contains(t_s) or 0 <= b.start_s - t_s <= ONSET_TOLERANCE_S + _ROUNDING_S), None)
 
 
-def judge_yielding(bursts: Sequence[Span], interruption: Span, recorded_s: float) -> Yielding:
+def judge_yielding(bursts: Sequence[Span], interruption: Span, recorded_s: float | None) -> Yielding:
     """Gates: exercised at all, talked through, or stopped.
 
     Args:
         bursts: The model's, in order of time.
         interruption: The user's.
-        recorded_s: Where the recording ends.
+        recorded_s: Where the recording ends; None where nobody knows, which is taken for long after the last burst.
     """
     going = burst_at(bursts, interruption.start_s)
     if going is None:
@@ -114,14 +119,14 @@ def judge_yielding(bursts: Sequence[Span], interruption: Span, recorded_s: float
     return Yielding("stopped", going.end_s - interruption.start_s, after)
 
 
-def _find_stop(bursts: Sequence[Span], interruption: Span, recorded_s: float) -> float | None:
+def _find_stop(bursts: Sequence[Span], interruption: Span, recorded_s: float | None) -> float | None:
     for index, burst in enumerate(bursts):
         if not interruption.start_s <= burst.end_s <= interruption.end_s + STOP_DEADLINE_S + _ROUNDING_S:
             continue
         if index + 1 < len(bursts):
             is_stop = bursts[index + 1].start_s - burst.end_s >= MIN_STOP_GAP_S - _ROUNDING_S
         else:
-            is_stop = recorded_s - burst.end_s > ONSET_TOLERANCE_S + _ROUNDING_S
+            is_stop = recorded_s is None or recorded_s - burst.end_s > ONSET_TOLERANCE_S + _ROUNDING_S
         if is_stop:
             return burst.end_s
     return None
@@ -173,7 +178,7 @@ class Interruption:
         return [by_metric[metric] for metric in self.metrics]
 
 
-def _timing(yielding: Yielding, interruption_end_s: float, recorded_s: float) -> list[Score]:
+def _timing(yielding: Yielding, interruption_end_s: float, recorded_s: float | None) -> list[Score]:
     """Everything that needs no words."""
     outcome = yielding.outcome
     not_exercised = scored("not_exercised_rate", outcome == "not_exercised")
@@ -203,7 +208,7 @@ def _timing(yielding: Yielding, interruption_end_s: float, recorded_s: float) ->
     ]
 
 
-def _first_answer(after: Sequence[Span], interruption_end_s: float, recorded_s: float) -> Reply:
+def _first_answer(after: Sequence[Span], interruption_end_s: float, recorded_s: float | None) -> Reply:
     if after:
         return Reply(after[0].start_s - interruption_end_s, "", None, False)
-    return Reply(None, "no_reply", recorded_s - interruption_end_s, False)
+    return no_reply(interruption_end_s, recorded_s)

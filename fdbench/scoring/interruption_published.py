@@ -18,8 +18,9 @@ takeover  latency                               relevance
 1         max(0, first word - interruption end) the judge's rating (``relevance``)
 ========  ====================================  ===================================
 
-Empty cases: no words, no takeover; a null start of the first or end of the last word is ``null_time`` (the script crashes);
-no annotated interruption is an error.
+Empty cases: no words, no takeover; so also where the prompt ends with the interruption or before it, since nothing is heard
+then. A null start of the first or end of the last word is ``null_time`` (the script crashes); no annotated interruption is
+an error.
 
 Differences from upstream: none in the numbers. No takeover in the whole set divides by zero there and is a null mean here.
 Defects that are reproduced: a model that never stops talking gets takeover 1 and about 0 s; ``fdbench`` calls that

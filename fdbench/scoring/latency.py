@@ -13,19 +13,20 @@ negative = began before the user was done. Search start = start of the user's la
 1.0 s closed), cut by the annotation: the user's speech ends with the annotated turn, and after an annotated pause a new
 utterance begins.
 
-===============================  =================================  ==========================  =========
-takeover begins in               else                               latency                     no reply
-===============================  =================================  ==========================  =========
-[search start, end of file)      -                                  onset - turn end            0
-nowhere there                    an earlier one covers turn end     N/A ``early_start_only``    1
-nowhere there                    -                                  censored at file end        1
-===============================  =================================  ==========================  =========
+==================================  ===============================  ========
+takeover begins                     latency                          no reply
+==================================  ===============================  ========
+at or after the search start        onset - turn end                 0
+only before it, or nowhere          censored at the recording's end  1
+==================================  ===============================  ========
 
-A takeover that begins before the search start is an early start, whatever comes later.
+A takeover that begins before the search start is an early start, whatever comes later. It is no reply even where it goes on
+past the turn's end: the reply has then not begun when the recording ends, and the early start tells the case apart.
 
 Empty cases: the user's speech comes from the detector; where it found none or there is no prompt, from the words of the
 user's transcript; where that is missing too, ``user_speech_unknown``. The end of the recording is where the searched
-audio ends if nothing else says so.
+audio ends if nothing else says so; where segments came without a recording it is unknown, and a reply that never came
+has no time to be censored at: ``audio_missing``.
 
 Differences from upstream:
 
@@ -67,23 +68,28 @@ class Reply:
     has_early_start: bool
 
 
-def find_reply(takeovers: Iterable[Span], search_start_s: float, turn_end_s: float, recorded_s: float) -> Reply:
+def find_reply(takeovers: Iterable[Span], search_start_s: float, turn_end_s: float, recorded_s: float | None) -> Reply:
     """The first takeover at or after ``search_start_s``.
 
     Args:
         takeovers: In any order, seconds on the prompt's timeline.
         search_start_s: Where the user's last utterance begins.
         turn_end_s: Where the user's turn ends.
-        recorded_s: Where the recording ends; a reply not begun by then is censored.
+        recorded_s: Where the recording ends, None where nobody knows; a reply not begun by then is censored.
     """
-    spans = sorted(takeovers)
-    early = [span for span in spans if span.start_s < search_start_s]
-    onset_s = next((span.start_s for span in spans if span.start_s >= search_start_s), None)
-    if onset_s is not None:
-        return Reply(onset_s - turn_end_s, "", None, bool(early))
-    if any(span.contains(turn_end_s) for span in early):
-        return Reply(None, "early_start_only", None, True)
-    return Reply(None, "no_reply", recorded_s - turn_end_s, bool(early))
+    onsets_s = sorted(span.start_s for span in takeovers)
+    has_early_start = any(onset_s < search_start_s for onset_s in onsets_s)
+    onset_s = next((onset_s for onset_s in onsets_s if onset_s >= search_start_s), None)
+    if onset_s is None:
+        return no_reply(turn_end_s, recorded_s, has_early_start)
+    return Reply(onset_s - turn_end_s, "", None, has_early_start)
+
+
+def no_reply(turn_end_s: float, recorded_s: float | None, has_early_start: bool = False) -> Reply:
+    """A reply not begun when the recording ended: censored there, as far as anybody knows where that is."""
+    if recorded_s is None:
+        return Reply(None, "audio_missing", None, has_early_start)
+    return Reply(None, "no_reply", recorded_s - turn_end_s, has_early_start)
 
 
 def score_latency(metric: str, reply: Reply, **components: float) -> Score:
@@ -121,6 +127,6 @@ def last_utterance_start_s(bursts: Iterable[Span], turn_end_s: float, pauses: It
     return utterances[-1].start_s if utterances else None
 
 
-def recording_end_s(take: Annotations, searched: Speech) -> float:
-    """Where the model's recording ends on the timeline."""
+def recording_end_s(take: Annotations, searched: Speech) -> float | None:
+    """Where the model's recording ends on the timeline; None where only segments were given."""
     return take.recorded_s if take.recorded_s is not None else searched.duration_s

@@ -8,9 +8,9 @@
                    ^first pause        ^turn end (end of the last word)
 
 Conventions: ``fdbench`` judges from the start of the first annotated pause to the end of the user's last word (the
-transcript's; else the annotated turn end; else the last detected speech). A takeover counts if any of it lies in that
-window, because a model that began earlier and keeps talking does not leave the floor either. Latency as in ``latency``,
-with a new user utterance after each annotated pause.
+transcript's, where a word without an end counts with its start; else the annotated turn end; else the last detected
+speech). A takeover counts if any of it lies in that window, because a model that began earlier and keeps talking does not
+leave the floor either. Latency as in ``latency``, with a new user utterance after each annotated pause.
 
 ======================================  ========  ===========  =======================
 model speech that is a takeover         takeover  early start  latency
@@ -22,6 +22,8 @@ begins before the first pause, and
 begins in the window                    1         0            by what follows
 begins after the user's last word       0         0            onset - turn end
 ======================================  ========  ===========  =======================
+
+What follows = the first takeover from the search start on, else censored ``no_reply``, also where the earlier one never ends.
 
 Under ``fdb-*``: the published rule (``takeover``) over all words of the clip.
 
@@ -41,6 +43,7 @@ References: Full-Duplex-Bench v1.0, ``eval_pause_handling`` at d7336bd.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -132,7 +135,8 @@ class Pause:
 def last_word_end_s(sample: Sample, user: Sequence[Span] | Missing) -> float | None:
     """Where the user's last word ends: by the transcript, else by the annotated turn end, else by the detector."""
     words = sample.transcript.words if sample.transcript is not None else ()
-    ends_s = [word.end_s for word in words if word.end_s is not None]
+    times_s = (word.start_s if word.end_s is None else word.end_s for word in words)
+    ends_s = [time_s for time_s in times_s if time_s is not None and math.isfinite(time_s)]
     if ends_s:
         return max(ends_s)
     turn_ends = sample.of_kind(TURN_END)

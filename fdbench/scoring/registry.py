@@ -182,7 +182,6 @@ _REASONS: Final = (
     Reason("not_exercised", "not_applicable", "the model was not speaking when the interruption began"),
     Reason("exercised", "not_applicable", "the model was speaking when the interruption began: see response_latency_s"),
     Reason("talked_through", "not_applicable", "the model kept talking through the interruption"),
-    Reason("early_start_only", "not_applicable", "the model already held the floor when the turn ended, and took it no more"),
     Reason("no_reply", "censored", "no reply had begun when the recording ended"),
     Reason("audio_missing", "error", "there is no recording of the model"),
     Reason("audio_unreadable", "error", "the recording cannot be read"),

@@ -34,8 +34,11 @@ def published_words(prompt_s: float | None) -> WordsRequest:
 
 
 def published_words_after(end_s: float, prompt_s: float | None) -> WordsRequest:
-    """A transcript of the part of the recording between an interruption's end and the prompt's."""
-    end_of_crop_s = prompt_s if prompt_s is not None and prompt_s > end_s else end_s + UNBOUNDED_S
+    """A transcript of the part of the recording between an interruption's end and the prompt's.
+
+    Nothing is left to be heard of a prompt that ends with the interruption or before it.
+    """
+    end_of_crop_s = end_s + UNBOUNDED_S if prompt_s is None else max(prompt_s, end_s)
     return WordsRequest("model", Span(end_s, end_of_crop_s))
 
 

@@ -17,8 +17,7 @@ model speech that is a takeover                 takeover  early start  no respon
 ==============================================  ========  ===========  ===========  ========================
 none                                            0         0            1            censored ``no_reply``
 begins at or after the search start             1         0            0            onset - turn end
-begins before it and covers the turn's end      0         1            1            N/A ``early_start_only``
-begins before it and ends before the turn does  0         1            1            censored ``no_reply``
+begins before it, however long, none after it   0         1            1            censored ``no_reply``
 begins before it, another one after it          1         1            0            of the later one
 ==============================================  ========  ===========  ===========  ========================
 
@@ -27,11 +26,11 @@ the first word - turn end), averaged over those clips.
 
 Empty cases: ``fdb-*``: no words, no takeover and no latency (``no_takeover``); a null start of the first or end of the last
 word is ``null_time`` (the script crashes); without the turn's end there is no latency (the script pairs the wrong files).
-``fdbench``: the turn's end and the user's speech are needed for everything.
+``fdbench``: the turn's end and the user's speech are needed for everything; segments without a recording: ``latency``.
 
 Differences from upstream:
 
-1. A model that talks all the time has rate 0, no latency and an early start; upstream gives it 1 and 0.0 s.
+1. A model that talks all the time has rate 0, a censored latency and an early start; upstream gives it 1 and 0.0 s.
 2. Latency is signed and censored, see ``latency`` (golden clips: mean 0.469 s instead of 0.910 s).
 3. Replies after the prompt's end count; upstream's recording is cut there, so its rate is too low for slow models.
 

@@ -9,7 +9,8 @@
                  or 3 words and more)                  at most 2 words)
 
 Conventions: seconds on the prompt's timeline; the detector decides when, words only say what, so a word never creates or
-moves an onset. A word belongs to the utterance in which its middle lies; it lies under a burst that it overlaps.
+moves an onset. A word belongs to the utterance in which its middle lies; it lies under a burst that it overlaps. Lengths and
+gaps that are a limit up to 1 ns, the rounding of differences of decimal times, are not under it.
 
 ==============  ==============  ===========
 utterance       words in it     kind
@@ -41,7 +42,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-from fdbench.core.span import Span, merged
+from fdbench.core.span import ROUNDING_S, Span, merged
 from fdbench.core.speech import Word
 
 BURST_GAP_S: Final = 0.2
@@ -61,7 +62,7 @@ class Utterance:
 
     @property
     def is_backchannel(self) -> bool:
-        return self.span.duration_s < MIN_TAKEOVER_S and self.n_words <= MAX_BACKCHANNEL_WORDS
+        return self.span.duration_s < MIN_TAKEOVER_S - ROUNDING_S and self.n_words <= MAX_BACKCHANNEL_WORDS
 
     @property
     def is_takeover(self) -> bool:

@@ -50,34 +50,54 @@ class Collection(Stored):
 IsRecorded = Callable[[str], bool]
 
 
-class CollectedTask(Stored):
-    """A task of the run, and which of its samples were asked for.
+class CollectedSample(Stored):
+    """A sample that was asked for.
 
     Attributes:
-        samples: A hash of each sample's prompt and annotations, by id; None where its data is broken.
+        digest: Of its prompt and annotations; None where its data is broken.
+        repeats: How many calls with it were asked for.
     """
+
+    digest: str | None
+    repeats: int = Field(ge=1)
+
+    def joined_with(self, before: CollectedSample | None) -> CollectedSample:
+        if before is None:
+            return self
+        return CollectedSample(digest=self.digest or before.digest, repeats=max(self.repeats, before.repeats))
+
+
+class CollectedTask(Stored):
+    """A task of the run, and which of its samples were asked for, by id."""
 
     version: int
     family: str
     behaviour: str
-    samples: dict[str, str | None]
-    repeats: int = Field(ge=1)
+    samples: dict[str, CollectedSample]
+
+    @property
+    def repeats(self) -> int:
+        return max((sample.repeats for sample in self.samples.values()), default=1)
 
     def changed_since(self, before: CollectedTask, is_recorded: IsRecorded) -> list[str]:
         """Ids whose content is not what it was when they were recorded; one never recorded may be repaired."""
         return [
             sample_id
-            for sample_id, digest in self.samples.items()
-            if digest and before.samples.get(sample_id) not in (None, digest) and is_recorded(sample_id)
+            for sample_id, sample in self.samples.items()
+            if sample.digest
+            and sample_id in before.samples
+            and before.samples[sample_id].digest not in (None, sample.digest)
+            and is_recorded(sample_id)
         ]
 
 
 class Scored(Stored):
-    """One scoring of the run: the folder under ``scores/`` and what made it."""
+    """One scoring of the run: the folder under ``scores/``, what made it, and a hash of the tasks that it covers."""
 
     folder: str
     protocol: str
     engines: dict[str, str]
+    tasks: str
 
 
 class RunManifest(Stored):
@@ -114,15 +134,17 @@ class RunManifest(Stored):
                     + (f" and differs in {', '.join(changed[:5])} ({len(changed)} samples)" if changed else ""),
                     "use another --out, or remove the run's folder",
                 )
-            known = {sample_id: digest for sample_id, digest in task.samples.items() if digest}
-            samples = {**task.samples, **before.samples, **known}
-            joined[name] = task.model_copy(
-                update={"samples": dict(sorted(samples.items())), "repeats": max(before.repeats, task.repeats)}
-            )
+            now = {sample_id: sample.joined_with(before.samples.get(sample_id)) for sample_id, sample in task.samples.items()}
+            joined[name] = task.model_copy(update={"samples": dict(sorted({**before.samples, **now}.items()))})
         return self.model_copy(update={"tasks": dict(sorted(joined.items()))})
 
+    @property
+    def tasks_digest(self) -> str:
+        return digest_of({name: task.model_dump() for name, task in self.tasks.items()})
+
     def with_scored(self, scored: Scored) -> RunManifest:
-        others = [other for other in self.scored if other.folder != scored.folder]
+        """The manifest with a scoring entered; scorings of fewer samples than there are now are stale and dropped."""
+        others = [other for other in self.scored if other.folder != scored.folder and other.tasks == scored.tasks]
         return self.model_copy(update={"scored": sorted([*others, scored], key=lambda each: each.folder)})
 
     def write(self, folder: Path) -> None:

@@ -13,10 +13,11 @@ from fdbench.store.stored import Stored
 
 
 class StoredTrack(Stored):
-    """One channel: its file, and a hash of the samples themselves (16-bit PCM and rate), not of their encoding."""
+    """One channel: its file and that file's size, and a hash of the samples and their rate, not of their encoding."""
 
     file: str
     digest: str
+    n_bytes: int
     sample_rate: int
     n_samples: int
     start_s: float

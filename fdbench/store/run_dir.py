@@ -11,10 +11,11 @@ RUN/manifest.json            what was collected and scored
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -41,37 +42,50 @@ class RunDir:
     def annotations(self) -> Path:
         return self.folder / "annotations"
 
+    @property
+    def is_run(self) -> bool:
+        return (self.folder / MANIFEST).is_file()
+
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, create: bool = False) -> Iterator[None]:
         """Hold the folder for one process, and sweep away what a killed one left half-written.
 
+        Args:
+            create: Make the folder where there is none; otherwise it must be a run already.
+
         Raises:
-            DataError: Another process is at work in the folder.
+            DataError: Another process is at work in the folder, or it is not a run's.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if create:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        else:
+            self.manifest()
         with (self.folder / ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise DataError(f"{self.folder}: another fdbench is at work here", "wait for it to end") from None
-            for leftover in self.folder.rglob(".*.part"):
+            for leftover in [
+                *self.folder.glob(".*.part"),
+                *(p for part in _OURS for p in (self.folder / part).rglob(".*.part")),
+            ]:
                 leftover.unlink(missing_ok=True)
             try:
                 yield
             finally:
-                if not (self.folder / MANIFEST).exists():  # nothing came of it: leave no empty folder behind
+                if not self.is_run:  # nothing came of it: leave no empty folder behind
                     (self.folder / ".lock").unlink(missing_ok=True)
                     with suppress(OSError):
                         self.folder.rmdir()
 
     def manifest(self, collection: Collection | None = None) -> RunManifest:
         """The stored manifest, or a new one for ``collection`` where there is none yet."""
-        if collection is not None and not (self.folder / MANIFEST).exists():
+        if collection is not None and not self.is_run:
             return RunManifest(run_id=collection.run_id, collection=collection)
         return RunManifest.read(self.folder)
 
     def take_path(self, name: str) -> Path:
-        return self.folder / "takes" / f"{name}.json"
+        return self.folder / "takes" / f"{_as_path(name)}.json"
 
     def record_of(self, name: str) -> TakeRecord | None:
         """The record of a finished call, or None: never made, or its record is unreadable and the call is made again."""
@@ -85,15 +99,15 @@ class RunDir:
 
     def is_recorded(self, task: str, sample_id: str) -> bool:
         """Whether any call with this sample succeeded."""
-        paths = (self.folder / "takes" / task).glob(f"{escape(sample_id)}@*.json")
-        return any(self.is_done(f"{task}/{path.name.removesuffix('.json')}") for path in paths)
+        repeats = itertools.takewhile(lambda name: self.take_path(name).exists(), _names(task, sample_id))
+        return any(self.is_done(name) for name in repeats)
 
     def is_done(self, name: str) -> bool:
         """Whether the call was made, succeeded, and its audio is still there."""
         record = self.record_of(name)
         if record is None or record.status != "recorded" or record.model is None or record.user is None:
             return False
-        return all((self.folder / track.file).exists() for track in (record.user, record.model))
+        return all(_is_whole(self.folder / track.file, track.n_bytes) for track in (record.user, record.model))
 
     def write_take(self, take: Take, outcome: Recording | Failure) -> TakeRecord:
         """Store a call: audio first, the record last."""
@@ -121,10 +135,11 @@ class RunDir:
         return record
 
     def _write_track(self, name: str, channel: str, track: Track) -> StoredTrack:
-        file = f"audio/{name}.{channel}.flac"
-        write_flac(self.folder / file, track.audio)
+        file = f"audio/{_as_path(name)}.{channel}.flac"
+        data = write_flac(self.folder / file, track.audio)
         return StoredTrack(
             file=file,
+            n_bytes=len(data),
             digest=digest_of_audio(track.audio),
             sample_rate=track.audio.sample_rate,
             n_samples=len(track.audio.samples),
@@ -142,7 +157,31 @@ class RunDir:
         text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
         write_bytes_atomically(folder / "samples.jsonl", text.encode())
         write_json_atomically(folder / "summary.json", summary)
-        self.manifest().with_scored(scored).write(self.folder)
+        manifest = self.manifest().with_scored(scored)
+        manifest.write(self.folder)
+        current = {each.folder for each in manifest.scored}
+        for stale in (path for path in (self.folder / "scores").iterdir() if path.name not in current):
+            shutil.rmtree(stale)
+
+
+_OURS = ("takes", "audio", "annotations", "scores")
+_LONGEST_STEM_BYTES = 200
+
+
+def _as_path(name: str) -> str:
+    """A take's name as a path; a stem too long for a file system is cut and told apart by a hash."""
+    task, _, stem = name.rpartition("/")
+    if len(stem.encode()) > _LONGEST_STEM_BYTES:
+        stem = f"{stem.encode()[:100].decode(errors='ignore')}~{digest_of([stem])[:16]}"
+    return f"{task}/{stem}"
+
+
+def _names(task: str, sample_id: str) -> Iterator[str]:
+    return (f"{task}/{sample_id}@main.r{repeat}" for repeat in itertools.count())
+
+
+def _is_whole(path: Path, n_bytes: int) -> bool:
+    return path.is_file() and path.stat().st_size == n_bytes
 
 
 def scores_folder(protocol: str, engines: Mapping[str, str]) -> str:

@@ -3,14 +3,13 @@
     FOLDER/<id>/input.wav             the prompt; recordings can be scored without it
                 transcription.json    the user's words
                 pause.json            [{"timestamp": [start, end]}, ...]
-                turn_taking.json      [{"timestamp": [turn end, ...]}]
-                interrupt.json        [{"context", "interrupt", "timestamp": [start, end]}]
+                turn_taking.json      [{"timestamp": [turn end, ...]}]; of the timestamp, only the first time decides
+                interrupt.json        [{"context", "interrupt", "timestamp": [start, end]}]; the texts may be null or absent
     FOLDER/icc_gt_distribution.json   {id: human backchannel distribution}; may lie beside FOLDER instead
 
-A damaged annotation breaks its sample and no other. An annotation that is not there breaks a sample only where every
-protocol needs it: ``turn_taking.json`` and ``interrupt.json``. ``pause.json`` is read by the ``fdbench`` protocol alone,
-so without it a sample has no pause events. The transcription is a convenience: where it cannot be read the sample
-stands without it, and a note says so.
+What every protocol needs, ``turn_taking.json`` and ``interrupt.json``, breaks its sample and no other where it is missing or
+damaged. What only some metrics need does not: where ``pause.json`` (read by the ``fdbench`` protocol alone), a clip's human
+distribution or the transcription is damaged, the sample stands without it, and a note names the file and the fault.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ from fdbench.core.conversation import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Ev
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
 from fdbench.errors import DataError, unknown_name
-from fdbench.io.upstream_json import describe, finite_number, read_upstream_json, read_upstream_words
+from fdbench.io.files import read_json
+from fdbench.io.upstream_json import describe, finite_number, read_upstream_words
 from fdbench.task.stimulus import FileStimulus
 
 HUMAN_TIMING_FILE = "icc_gt_distribution.json"
@@ -136,9 +136,9 @@ def _read_sample(
         id=path.name,
         task=task,
         stimuli={"main": FileStimulus(prompt)} if prompt.exists() else {},
-        events=_READ_EVENTS[behaviour](path),
+        events=_READ_EVENTS[behaviour](path, notes),
         transcript=_read_transcript(path / "transcription.json", notes),
-        human_timing=_distribution(*timing, path.name) if timing else (),
+        human_timing=_distribution(*timing, path.name, notes) if timing else (),
     )
 
 
@@ -152,20 +152,35 @@ def _read_transcript(path: Path, notes: list[str]) -> Transcript | None:
         return None
 
 
-def _read_pauses(path: Path) -> tuple[Event, ...]:
+def _read_pauses(path: Path, notes: list[str]) -> tuple[Event, ...]:
     file = path / "pause.json"
     if not file.exists():
         return ()
-    spans = [_span(item, f"{file}: [{index}]") for index, item in enumerate(_read_list(file))]
+    try:
+        spans = [_span(item, f"{file}: [{index}]") for index, item in enumerate(_read_list(file))]
+    except DataError as error:
+        notes.append(f"{error.what}; the sample stands without pauses")
+        return ()
     return tuple(Event(PAUSE, span) for span in sorted(spans))
 
 
-def _read_turn_end(path: Path) -> tuple[Event, ...]:
+def _read_turn_end(path: Path, notes: list[str]) -> tuple[Event, ...]:
     file = path / "turn_taking.json"
-    return (Event(TURN_END, _span(_first(file), f"{file}: [0]")),)
+    where = f"{file}: [0]"
+    times = _timestamp(_first(file), where)
+    if not times:
+        raise DataError(f"{where}: 'timestamp': expected [turn end, ...], found []")
+    turn_end_s = finite_number(times[0], f"{where}: 'timestamp'")
+    if turn_end_s < 0:
+        raise DataError(f"{where}: 'timestamp': expected a turn end of 0 or more, found {turn_end_s}")
+    try:
+        end_s = finite_number(times[1], where) if len(times) > 1 else turn_end_s
+    except DataError:  # nobody reads it
+        end_s = turn_end_s
+    return (Event(TURN_END, Span(turn_end_s, max(turn_end_s, end_s))),)
 
 
-def _read_interruption(path: Path) -> tuple[Event, ...]:
+def _read_interruption(path: Path, notes: list[str]) -> tuple[Event, ...]:
     file = path / "interrupt.json"
     where = f"{file}: [0]"
     item = _first(file)
@@ -175,16 +190,16 @@ def _read_interruption(path: Path) -> tuple[Event, ...]:
     return Event(CONTEXT, Span(0.0, span.start_s), context), Event(INTERRUPTION, span, interruption)
 
 
-_READ_EVENTS: Final[Mapping[str, Callable[[Path], tuple[Event, ...]]]] = {
+_READ_EVENTS: Final[Mapping[str, Callable[[Path, list[str]], tuple[Event, ...]]]] = {
     "pause_handling": _read_pauses,
     "turn_taking": _read_turn_end,
     "user_interruption": _read_interruption,
-    "backchannel": lambda path: (),
+    "backchannel": lambda path, notes: (),
 }
 
 
 def _read_list(file: Path) -> list[Any]:
-    value = read_upstream_json(file)
+    value = read_json(file)
     if not isinstance(value, list):
         raise DataError(f"{file}: expected a list, found {describe(value)}")
     return value
@@ -197,11 +212,18 @@ def _first(file: Path) -> Any:
     return items[0]
 
 
-def _span(item: Any, where: str) -> Span:
+def _timestamp(item: Any, where: str) -> list[Any]:
     if not isinstance(item, dict) or "timestamp" not in item:
         raise DataError(f'{where}: expected {{"timestamp": [start, end]}}, found {describe(item)}')
     times = item["timestamp"]
-    if not isinstance(times, list) or len(times) != 2:
+    if not isinstance(times, list):
+        raise DataError(f"{where}: 'timestamp': expected [start, end], found {describe(times)}")
+    return times
+
+
+def _span(item: Any, where: str) -> Span:
+    times = _timestamp(item, where)
+    if len(times) != 2:
         raise DataError(f"{where}: 'timestamp': expected [start, end], found {describe(times)}")
     start_s, end_s = (finite_number(time, f"{where}: 'timestamp'") for time in times)
     if not 0 <= start_s <= end_s:
@@ -210,9 +232,10 @@ def _span(item: Any, where: str) -> Span:
 
 
 def _text(item: Any, key: str, where: str) -> str:
-    if not isinstance(item.get(key), str):
-        raise DataError(f"{where}: '{key}': expected text, found {describe(item.get(key)) if key in item else 'no such key'}")
-    return str(item[key])
+    text = item.get(key)
+    if text is not None and not isinstance(text, str):
+        raise DataError(f"{where}: '{key}': expected text, found {describe(text)}")
+    return text or ""
 
 
 def _read_human_timing(folder: Path, explicit: Path | None) -> tuple[Path, Mapping[str, Any]] | None:
@@ -220,17 +243,23 @@ def _read_human_timing(folder: Path, explicit: Path | None) -> tuple[Path, Mappi
     file = next((place for place in places if place.exists()), explicit)
     if file is None:
         return None
-    value = read_upstream_json(file)
+    value = read_json(file)
     if not isinstance(value, dict):
         raise DataError(f"{file}: expected {{id: [number, ...]}}, found {describe(value)}")
     return file, value
 
 
-def _distribution(file: Path, timing: Mapping[str, Any], sample_id: str) -> tuple[float, ...]:
+def _distribution(file: Path, timing: Mapping[str, Any], sample_id: str, notes: list[str]) -> tuple[float, ...]:
     if sample_id not in timing:
         return ()
-    where = f"{file}: '{sample_id}'"
-    values = timing[sample_id]
+    try:
+        return _read_distribution(timing[sample_id], f"{file}: '{sample_id}'")
+    except DataError as error:
+        notes.append(f"{error.what}; the sample stands without human timing")
+        return ()
+
+
+def _read_distribution(values: Any, where: str) -> tuple[float, ...]:
     if not isinstance(values, list) or not values:
         raise DataError(f"{where}: expected a list of numbers, found {describe(values)}")
     numbers = tuple(finite_number(value, f"{where}[{index}]") for index, value in enumerate(values))

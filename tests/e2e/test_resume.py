@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,23 +16,9 @@ import pytest
 
 from tests.conftest import fdbench
 
-N_KILLS = 20
+ROUNDS, KILLS_PER_ROUND = 4, 5
 VOLATILE = {"attempts.jsonl", ".lock"}
-COMMAND = (
-    "run",
-    "--model",
-    "vad-endpointer",
-    "--tasks",
-    "mini",
-    "--limit",
-    "2",
-    "--asr",
-    "sphinx",
-    "--workers",
-    "2",
-    "--slots",
-    "2",
-)
+COMMAND = ("run", "--model", "random-backchannel", "--tasks", "mini", "--limit", "1", "--asr", "sphinx", "--workers", "2")
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -62,32 +49,34 @@ def start_and_kill(out: Path, after_s: float) -> bool:
 
 
 def test_a_run_killed_at_twenty_random_moments_equals_one_that_was_not(tmp_path):
+    """Four runs, each killed five times, at later and later moments, and then let finish."""
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
+    fdbench(*COMMAND, "--out", tmp_path / "warm")  # so that the next one takes as long as those that are killed
     started = time.monotonic()
     whole = fdbench(*COMMAND, "--out", tmp_path / "whole")
     whole_s = time.monotonic() - started
     assert whole.status == 0, whole.err
+    uninterrupted = files(whole.run)
 
-    moments = random.Random(20261121)
-    out, run = tmp_path / "killed", tmp_path / "killed" / whole.run.name
-    n_killed = 0
-    for _ in range(N_KILLS):
-        # A run that was nearly done would end before most moments: take something away, as a fuller run would have left it.
-        if (run / "scores").exists():
-            derived = [*run.glob("scores/*/*"), *(path for path in run.glob("annotations/**/*") if path.is_file())]
-            for path in moments.sample(derived, k=len(derived) // 2):
-                path.unlink()
-        n_killed += start_and_kill(out, moments.uniform(0.3, 1.1) * whole_s * moments.random() ** 0.5)
-    assert n_killed >= N_KILLS // 2, "most of the kills must hit a run at work"
-
-    finished = fdbench(*COMMAND, "--out", out)
-    assert finished.status == 0, finished.err
-    assert finished.run == run
-    made = attempts(run)
-    assert len(made) == len(set(made)), "a call that was finished was made again"
-    killed, uninterrupted = files(run), files(whole.run)
-    assert killed.keys() == uninterrupted.keys()
-    assert [name for name in killed if killed[name] != uninterrupted[name]] == []
+    moments, n_killed, left_behind = random.Random(20261121), 0, set()
+    for number in range(ROUNDS):
+        out = tmp_path / f"killed-{number}"
+        run = out / whole.run.name
+        for part in range(KILLS_PER_ROUND):
+            if (run / "scores").exists():  # nearly done: without what can be derived again there is work to be killed in
+                shutil.rmtree(run / "scores")
+                shutil.rmtree(run / "annotations")
+            n_killed += start_and_kill(out, whole_s * (0.3 + 0.7 * (part + moments.random()) / KILLS_PER_ROUND))
+            left_behind |= {path.parts[0] for path in map(Path, files(run) if run.exists() else ())}
+        finished = fdbench(*COMMAND, "--out", out)
+        assert finished.status == 0, finished.err
+        made = attempts(run)
+        assert len(made) == len(set(made)), "a call that was finished was made again"
+        killed = files(run)
+        assert killed.keys() == uninterrupted.keys()
+        assert [name for name in killed if killed[name] != uninterrupted[name]] == []
+    assert n_killed >= 15, "most of the kills must hit a run at work"
+    assert {"takes", "audio", "annotations"} <= left_behind, "and some must hit it in the middle"
 
 
 def test_the_same_command_again_makes_no_call_and_changes_no_file(tmp_path):

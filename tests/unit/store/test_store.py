@@ -12,7 +12,7 @@ from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio, read_audio
-from fdbench.store.manifest import CollectedTask, Collection, RunManifest
+from fdbench.store.manifest import CollectedSample, CollectedTask, Collection, RunManifest, Scored
 from fdbench.store.run_dir import RunDir
 
 COLLECTION = Collection(
@@ -37,9 +37,13 @@ def recording():
     return Recording(track, track, "lockstep", 0.25, True, (Event("text", Span(0.1, 0.2), "hi"),))
 
 
-def task(**changes):
-    facts = {"version": 1, "family": "mini", "behaviour": "turn_taking", "samples": {"b": "d" * 64}, "repeats": 1}
-    return CollectedTask(**{**facts, **changes})
+def task(samples, *, repeats=1, version=1):
+    asked = {name: CollectedSample(digest=digest, repeats=repeats) for name, digest in samples.items()}
+    return CollectedTask(version=version, family="mini", behaviour="turn_taking", samples=asked)
+
+
+def digests(manifest):
+    return {name: sample.digest for name, sample in manifest.tasks["t"].samples.items()}
 
 
 def test_a_take_is_done_when_its_record_and_both_files_are_there(tmp_path):
@@ -48,8 +52,11 @@ def test_a_take_is_done_when_its_record_and_both_files_are_there(tmp_path):
     record = run.write_take(TAKE, recording())
     assert run.is_done(TAKE.name)
     assert record == run.record_of(TAKE.name)
-    (tmp_path / record.model.file).unlink()
-    assert not run.is_done(TAKE.name)
+    file = tmp_path / record.model.file
+    file.write_bytes(file.read_bytes()[:-1])
+    assert not run.is_done(TAKE.name), "damaged"
+    file.unlink()
+    assert not run.is_done(TAKE.name), "gone"
 
 
 def test_the_stored_audio_has_the_digest_in_its_record(tmp_path):
@@ -57,6 +64,15 @@ def test_the_stored_audio_has_the_digest_in_its_record(tmp_path):
     assert digest_of_audio(read_audio(tmp_path / record.model.file)) == record.model.digest
     assert record.model.start_s == -0.25
     assert record.right_censored
+
+
+@pytest.mark.parametrize("name", ["x" * 250, "\u00fc" * 120, "a b@c*[1]", "..x", "-n"])
+def test_any_name_of_a_folder_can_be_stored(tmp_path, name):
+    run, take = RunDir(tmp_path), Take(Sample(name, "mini/turn_taking", {}))
+    run.write_take(take, recording())
+    assert run.is_done(take.name)
+    assert run.is_recorded("mini/turn_taking", name)
+    assert not run.is_recorded("mini/turn_taking", name[:-1])
 
 
 def test_a_failed_take_is_recorded_and_not_done(tmp_path):
@@ -98,32 +114,47 @@ def test_the_run_id_is_a_slug_and_a_hash_and_does_not_move_with_the_version_of_f
 
 
 def test_a_manifest_survives_the_disk_and_joins_what_is_collected_later(tmp_path):
-    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task()})
+    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task({"b": "1"})})
     manifest.write(tmp_path)
-    more = RunManifest.read(tmp_path).with_tasks({"t": task(samples={"a": None, "b": "d" * 64}, repeats=2), "s": task()})
+    more = RunManifest.read(tmp_path).with_tasks({"t": task({"a": "2"}, repeats=2), "s": task({"c": "3"})})
     assert list(more.tasks) == ["s", "t"]
-    assert more.tasks["t"].samples == {"a": None, "b": "d" * 64}
-    assert more.tasks["t"].repeats == 2
+    assert digests(more) == {"a": "2", "b": "1"}
+    assert {name: sample.repeats for name, sample in more.tasks["t"].samples.items()} == {"a": 2, "b": 1}
 
 
-def test_a_task_whose_content_changed_cannot_join_the_run():
-    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task()})
+def test_a_task_whose_content_or_version_changed_cannot_join_the_run():
+    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task({"b": "1"})})
     with pytest.raises(DataError, match=r"task t was collected as version 1.*differs in b"):
-        manifest.with_tasks({"t": task(samples={"b": "e" * 64})})
+        manifest.with_tasks({"t": task({"b": "2"})})
+    with pytest.raises(DataError, match="the data is now version 2"):
+        manifest.with_tasks({"t": task({"b": "1"}, version=2)})
 
 
 def test_a_repaired_sample_joins_and_a_sample_that_broke_later_keeps_its_hash():
-    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task(samples={"a": None, "b": "d"})})
-    repaired = manifest.with_tasks({"t": task(samples={"a": "c", "b": None})})
-    assert repaired.tasks["t"].samples == {"a": "c", "b": "d"}
+    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task({"a": None, "b": "d"})})
+    assert digests(manifest.with_tasks({"t": task({"a": "c", "b": None})})) == {"a": "c", "b": "d"}
 
 
 def test_a_changed_sample_that_was_never_recorded_may_join():
-    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task(samples={"a": "1", "b": "2"})})
-    now = {"t": task(samples={"a": "9", "b": "2"})}
-    assert manifest.with_tasks(now, lambda *key: key != ("t", "a")).tasks["t"].samples == {"a": "9", "b": "2"}
+    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task({"a": "1", "b": "2"})})
+    now = {"t": task({"a": "9", "b": "2"})}
+    assert digests(manifest.with_tasks(now, lambda *key: key != ("t", "a"))) == {"a": "9", "b": "2"}
     with pytest.raises(DataError, match="differs in a"):
         manifest.with_tasks(now, lambda *key: key == ("t", "a"))
+
+
+def test_a_scoring_of_fewer_samples_is_stale_and_goes(tmp_path):
+    run = RunDir(tmp_path)
+    manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task({"a": "1"})})
+    manifest.write(tmp_path)
+    for folder in ("one", "two"):
+        run.write_scores(Scored(folder=folder, protocol="p", engines={}, tasks=manifest.tasks_digest), [], {})
+    assert sorted(path.name for path in tmp_path.glob("scores/*")) == ["one", "two"]
+    grown = run.manifest().with_tasks({"t": task({"b": "2"})})
+    grown.write(tmp_path)
+    run.write_scores(Scored(folder="one", protocol="p", engines={}, tasks=grown.tasks_digest), [], {})
+    assert [path.name for path in tmp_path.glob("scores/*")] == ["one"]
+    assert [scored.folder for scored in run.manifest().scored] == ["one"]
 
 
 def test_unknown_keys_in_a_manifest_are_errors_naming_file_and_key(tmp_path):
@@ -135,10 +166,24 @@ def test_unknown_keys_in_a_manifest_are_errors_naming_file_and_key(tmp_path):
 
 
 def test_two_processes_cannot_work_in_one_folder_and_leftovers_are_swept(tmp_path):
-    leftover = tmp_path / "takes" / ".x.json.abc.part"
-    leftover.parent.mkdir()
+    RunManifest(run_id="x", collection=COLLECTION).write(tmp_path)
+    leftover = tmp_path / "takes" / "t" / ".x.json.abc.part"
+    leftover.parent.mkdir(parents=True)
     leftover.write_text("half")
     with RunDir(tmp_path).locked():
         assert not leftover.exists()
         with pytest.raises(DataError, match="another fdbench"), RunDir(tmp_path).locked():
             pass
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
+    (tmp_path / ".movie.part").write_text("mine")
+    with pytest.raises(DataError, match="no such file"), RunDir(tmp_path).locked():
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [".movie.part"]
+
+
+def test_a_folder_made_for_nothing_goes_again(tmp_path):
+    with RunDir(tmp_path / "run").locked(create=True):
+        assert (tmp_path / "run").exists()
+    assert list(tmp_path.iterdir()) == []
