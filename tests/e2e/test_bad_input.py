@@ -199,21 +199,40 @@ def test_an_empty_or_missing_folder_is_a_two_line_error(tmp_path):
         assert len(finished.err.strip().splitlines()) == 2
 
 
-@pytest.mark.parametrize("rating", [9, "[4]", None, -1, True, "NaN"])
+@pytest.mark.parametrize("rating", ["[4]", None, True, "NaN", 10**400])
 def test_a_rating_that_is_none_is_an_error_of_its_sample(tmp_path, rating):
-    for name, value in (("good", 4), ("bad", rating)):
-        folder = write_recording(tmp_path / name)
-        (folder / "interrupt.json").write_text(json.dumps([{"context": "c", "interrupt": "i", "timestamp": [0.5, 1.5]}]))
-        (folder / "rating.json").write_text(json.dumps({"analysis": "x", "rating": value}))
-    finished = fdbench(
-        "score", tmp_path, "--task", "v1/user_interruption.synthetic", "--protocol", "fdb-2026-05", "--judge", "given",
-        "--json", "-",
-    )  # fmt: skip
-    scores = {sample["id"]: sample["scores"]["relevance"] for sample in json.loads(finished.out)["samples"]}
+    scores, finished = score_ratings(tmp_path, "fdb-2026-05", rating)
     assert finished.status == 3
     assert scores["good"] == {"value": 4.0, "status": "scored", "reason": ""}
     assert scores["bad"]["status"] == "error"
     assert "rating.json" in finished.err
+
+
+@pytest.mark.parametrize("rating", [9, -1])
+def test_a_rating_out_of_range_counts_where_the_published_script_takes_it_and_is_an_error_elsewhere(tmp_path, rating):
+    published, finished = score_ratings(tmp_path, "fdb-2026-05", rating)
+    assert finished.status == 0, finished.err
+    assert published["bad"] == {"value": float(rating), "status": "scored", "reason": ""}
+    corrected, finished = score_ratings(tmp_path, "fdbench", rating)
+    assert finished.status == 3
+    assert corrected["good"] == {"value": 4.0, "status": "scored", "reason": ""}
+    assert corrected["bad"] == {"value": None, "status": "error", "reason": "rating_out_of_range"}
+
+
+def score_ratings(root, protocol, rating):
+    for name, value in (("good", 4), ("bad", rating)):
+        folder = root / name
+        if not folder.exists():
+            write_recording(folder)
+        (folder / "output.full.json").write_text(json.dumps(WORDS))
+        (folder / "output.vad.json").write_text(json.dumps({"segments": [{"start": 1.6, "end": 3.2}]}))
+        (folder / "interrupt.json").write_text(json.dumps([{"context": "c", "interrupt": "i", "timestamp": [0.5, 1.5]}]))
+        (folder / "rating.json").write_text(json.dumps({"analysis": "x", "rating": value}))
+    finished = fdbench(
+        "score", root, "--task", "v1/user_interruption.synthetic", "--protocol", protocol, "--asr", "given", "--vad", "given",
+        "--judge", "given", "--json", "-",
+    )  # fmt: skip
+    return {sample["id"]: sample["scores"]["relevance"] for sample in json.loads(finished.out)["samples"]}, finished
 
 
 def test_an_agent_that_breaks_in_the_middle_is_one_samples_status(tmp_path):
@@ -230,7 +249,7 @@ class Flaky(Agent):
         self.n += 1
         if self.n == 20 and self.seed % 8 == SEED:
             raise RuntimeError("lost my train of thought")
-        return heard.copy()
+        return np.zeros_like(heard)
 """
     from fdbench.call.clock import seed_for
 
@@ -244,10 +263,10 @@ class Flaky(Agent):
     )  # fmt: skip
     assert finished.status == 3
     assert "lost my train of thought" in finished.err
-    echo = run(tmp_path, tmp_path / "echo", "echo").run
+    quiet = run(tmp_path, tmp_path / "quiet", "silence").run
     for index in range(8):
         take = finished.run / "takes" / TASK / f"{index}@main.r0.json"
         if index == 3:
             assert json.loads(take.read_text())["failure"]["message"].startswith("step() raised RuntimeError")
         else:
-            assert take.read_bytes() == (echo / "takes" / TASK / take.name).read_bytes()
+            assert take.read_bytes() == (quiet / "takes" / TASK / take.name).read_bytes()

@@ -19,14 +19,13 @@ from tests.conftest import fdbench
         (("run", "--model", "echo", "--arg", "x=1"), "argument of echo"),
         (("run", "--model", "echo", "--arg", "x"), "NAME=VALUE"),
         (("run", "--model", "vad-endpointer", "--arg", "silence_ms=soon"), "expected int"),
-        (("run", "--model", "vad-endpointer", "--arg", "silence_ms=-5"), "silence_ms=-5"),
+        (("run", "--model", "vad-endpointer", "--arg", "silence_ms=-5", "--asr", "sphinx"), "silence_ms=-5"),
         (("run", "--model", "echo", "--slots", "0"), "--slots 0"),
         (("run", "--model", "echo", "--limit", "0"), "--limit 0"),
         (("run", "--model", "echo", "--lead-in", "-1"), "--lead-in"),
         (("run", "--model", "echo", "--vad", "sillero"), "did you mean 'silero'"),
         (("score", "no-such-folder"), "no such folder"),
         (("doctor", "--model", "moshy"), "unknown model"),
-        (("leaderboard", "--check", "--results", ".", "--out", "missing.md"), "missing.md"),
         (("leaderboard", "--results", "nowhere"), "nowhere: no such folder"),
     ],
 )
@@ -36,6 +35,15 @@ def test_misuse_is_two_lines_and_status_2(arguments, told, tmp_path):
     assert told in finished.err
     assert len(finished.err.strip().splitlines()) == 2
     assert "Traceback" not in finished.err
+
+
+def test_a_stale_leaderboard_is_shown_where_it_differs_and_what_to_run(tmp_path):
+    finished = fdbench("leaderboard", "--check", "--results", ".", "--out", "missing.md", cwd=tmp_path)
+    assert finished.status == 2
+    assert "missing.md: does not exist" in finished.err
+    assert finished.err.strip().endswith("run `fdbench leaderboard`")
+    assert fdbench("leaderboard", "--results", ".", "--out", "page.md", cwd=tmp_path).status == 0
+    assert fdbench("leaderboard", "--check", "--results", ".", "--out", "page.md", cwd=tmp_path).status == 0
 
 
 def test_misuse_leaves_nothing_behind(tmp_path):

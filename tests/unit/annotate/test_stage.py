@@ -84,6 +84,12 @@ class TestTimeline:
         assert answers.speech[beyond].duration_s == 0.0
         assert parrot.heard == []
 
+    def test_an_empty_span_is_answered_with_nothing_heard(self, parrot: Parrot) -> None:
+        empty = WordsRequest("model", Span(3.0, 3.0))
+        answers = annotate(FileTake(AUDIO / "0.wav"), [empty], Engines("parrot"))
+        assert (words_in(answers, empty), answers.messages) == (Transcript((), "parrot@1", 0), ())
+        assert parrot.heard == []
+
 
 class TestWords:
     def test_silence_is_not_given_to_the_recogniser(self, parrot: Parrot) -> None:
@@ -201,9 +207,15 @@ class TestGiven:
     def test_without_audio_the_segments_stand_and_the_length_is_unknown(self, folder: Path) -> None:
         answers = annotate(FileTake(None, folder=folder), [SPEECH, WORDS], GIVEN)
         assert answers.speech[SPEECH].segments == (Span(80.1, 90.2),)
-        assert answers.speech[SPEECH].duration_s == 0.0
-        assert "no recording" in answers.messages[0]
+        assert answers.speech[SPEECH].duration_s is None
+        assert answers.messages == ()
         assert WORDS in answers.words
+
+    def test_damaged_audio_is_told_although_the_segments_stand(self, folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "output.wav").write_bytes(b"RIFFgarbage")
+        answers = annotate(FileTake(tmp_path / "output.wav", folder=folder), [SPEECH], GIVEN)
+        assert answers.speech[SPEECH].duration_s is None
+        assert "output.wav" in answers.messages[0]
 
     def test_the_user_is_always_heard(self, folder: Path) -> None:
         request = SpeechRequest("user")

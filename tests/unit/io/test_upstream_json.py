@@ -78,6 +78,12 @@ def test_anything_else_is_an_error_naming_file_and_chunk(tmp_path: Path, value: 
     assert problem in raised.value.what
 
 
+@pytest.mark.parametrize("depth", range(100, 1000, 50))
+def test_whatever_can_be_parsed_can_be_described(tmp_path: Path, depth: int) -> None:
+    with pytest.raises(DataError, match=r"output\.json"):
+        read_upstream_words(written(tmp_path, "[" * depth + "]" * depth))
+
+
 def test_a_missing_or_undecodable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"output\.json: no such file"):
         read_upstream_words(tmp_path / "output.json")

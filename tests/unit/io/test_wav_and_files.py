@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -77,12 +78,26 @@ def test_json_never_holds_nan(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("content", "told"), [(b'{"a":\n}', ":2: not JSON"), (b"\xff\xfe", "cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'{"a":\n}', r"a\.json:2: not JSON"),
+        (b"\xff\xfe", r"a\.json: cannot be read"),
+        (b"[" * 200_000, r"a\.json: nested too deeply"),
+    ],
+)
 def test_bad_json_is_named_with_its_line(tmp_path, content, told):
     path = tmp_path / "a.json"
     path.write_bytes(content)
     with pytest.raises(DataError, match=told):
         read_json(path)
+
+
+@pytest.mark.skipif(not hasattr(sys, "get_int_max_str_digits"), reason="this Python converts integers of any length")
+def test_a_number_beyond_what_python_converts_is_an_error_of_the_file(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"1" * 5000)
+    with pytest.raises(DataError, match=r"a\.json: cannot be read"):
+        read_json(tmp_path / "a.json")
 
 
 def test_a_digest_does_not_depend_on_the_order_of_keys():

@@ -48,10 +48,13 @@ def hear(
     user: Sequence[Span] | None = None,
     words: Sequence[Word] | None = None,
     prompt_s: float | None = 30.0,
-    recorded_s: float = 40.0,
+    recorded_s: float | None = 40.0,
     missing: dict[str, str] | None = None,
 ) -> Annotations:
-    """Answers to everything the scorer needs, except what ``missing`` names ("speech", "words") or ``user`` None leaves out."""
+    """Answers to everything the scorer needs, except what ``missing`` names ("speech", "words") or ``user`` None leaves out.
+
+    ``recorded_s`` None: the model's segments were given without a recording.
+    """
     speech: dict[SpeechRequest, Speech] = {}
     said: dict[WordsRequest, Transcript] = {}
     lacking: dict[Request, str] = {}
@@ -70,7 +73,7 @@ def hear(
         elif user is None:
             lacking[request] = "audio_missing"
         else:
-            speech[request] = Speech(tuple(user), prompt_s or recorded_s, "given")
+            speech[request] = Speech(tuple(user), prompt_s or recorded_s or 0.0, "given")
     return Annotations(prompt_s, recorded_s, speech=speech, words=said, missing=lacking)
 
 

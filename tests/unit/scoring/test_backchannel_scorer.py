@@ -116,6 +116,16 @@ def test_human_timing_that_is_missing_flat_or_zero(human: tuple[float, ...], f1:
     assert scores["backchannel_frequency_hz"] == 0.05
 
 
+def test_segments_without_a_recording_are_judged_to_the_prompts_end_if_there_is_one() -> None:
+    scorer, model = Backchannel(), [Span(4.0, 4.4), Span(20.5, 24.0)]
+    assert by_metric(scorer, CLIP, hear(scorer, CLIP, model, USER, (), CLIP_S, None)) == by_metric(
+        scorer, CLIP, hear(scorer, CLIP, model, USER, (), CLIP_S, 25.0)
+    )
+    unbounded = by_metric(scorer, CLIP, hear(scorer, CLIP, model, None, (), None, None))
+    assert outcome(unbounded.pop("takeover_rate")) == 1
+    assert {(s.status, s.reason) for s in unbounded.values()} == {("error", "audio_missing")}
+
+
 def test_without_the_users_speech_there_is_no_level_of_chance() -> None:
     scores = scores_of([Span(4.0, 4.4)], user=None)
     assert scores["backchannel_f1"] == 0.5

@@ -17,6 +17,15 @@ def test_gaps_under_a_fifth_of_a_second_lie_inside_a_burst() -> None:
     assert find_bursts(spans("..###.###..##")) == spans("..#######..##")
 
 
+def test_a_limit_in_decimals_is_the_limit_although_floats_fall_short_of_it() -> None:
+    assert 1.2 - 1.0 < 0.2
+    assert len(find_bursts([Span(0.5, 1.0), Span(1.2, 1.5)])) == 2
+    assert 4.1 - 3.1 < 1.0
+    assert len(find_utterances([Span(2.5, 3.1), Span(4.1, 4.5)], ())) == 2
+    assert 2.3 - 1.3 < 1.0
+    assert Utterance(Span(1.3, 2.3), 0).is_takeover
+
+
 def test_gaps_under_a_second_lie_inside_an_utterance() -> None:
     found = find_utterances([Span(0.0, 1.0), Span(1.99, 3.0), Span(4.0, 5.0)], ())
     assert [utterance.span for utterance in found] == [Span(0.0, 3.0), Span(4.0, 5.0)]
@@ -92,7 +101,7 @@ SEARCH_S, TURN_S, END_S = 3.0, 5.0, 12.0
         ([Span(3.0, 4.0), Span(6.0, 7.0)], -2.0, "", None, False),
         ([Span(6.0, 7.0), Span(5.2, 5.5)], 0.2, "", None, False),
         ([Span(1.0, 2.0), Span(6.0, 7.0)], 1.0, "", None, True),
-        ([Span(1.0, 12.0)], None, "early_start_only", None, True),
+        ([Span(1.0, 12.0)], None, "no_reply", 7.0, True),  # it never stops: a reply has not begun
         ([Span(1.0, 5.0)], None, "no_reply", 7.0, True),
         ([], None, "no_reply", 7.0, False),
     ],
@@ -113,3 +122,15 @@ def test_a_reply_that_never_came_is_censored_at_the_recordings_end() -> None:
     score = score_latency("response_latency_s", find_reply([], SEARCH_S, TURN_S, END_S), early_start=0.0)
     assert (score.value, score.status, score.reason) == (None, "censored", "no_reply")
     assert score.components == {"censored_at_s": 7.0, "early_start": 0.0}
+
+
+@pytest.mark.parametrize(("takeovers", "early"), [([], 0.0), ([Span(1.0, 9.0)], 1.0)])
+def test_a_reply_that_never_came_into_a_recording_of_unknown_length_is_censored_nowhere(
+    takeovers: list[Span], early: float
+) -> None:
+    reply = find_reply(takeovers, SEARCH_S, TURN_S, None)
+    assert reply.has_early_start == bool(early)
+    score = score_latency("response_latency_s", reply, early_start=early)
+    assert (score.value, score.status, score.reason) == (None, "error", "audio_missing")
+    assert score.components == {"early_start": early}
+    assert find_reply([Span(5.5, 7.0)], SEARCH_S, TURN_S, None).latency_s == 0.5

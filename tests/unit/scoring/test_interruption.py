@@ -104,6 +104,15 @@ def test_a_reply_that_never_came_is_censored_in_its_own_column() -> None:
     assert silent["response_latency_not_exercised_s"].status == "censored"
 
 
+def test_segments_without_a_recording_end_by_themselves_and_a_missing_reply_has_no_time() -> None:
+    assert judge_yielding([Span(0.5, 3.6)], BARGE_IN, None).outcome == "stopped"
+    scorer = Interruption()
+    for model, column in (([Span(1.0, 2.4)], "response_latency_s"), ([], "response_latency_not_exercised_s")):
+        scores = by_metric(scorer, CLIP, hear(scorer, CLIP, model, (), recorded_s=None))
+        assert (scores[column].status, scores[column].reason) == ("error", "audio_missing")
+        assert scores["no_response_rate"].value == 1
+
+
 def test_without_a_transcript_the_timing_stands() -> None:
     scorer = Interruption()
     take = hear(scorer, CLIP, [Span(1.0, 2.4), Span(4.0, 6.0)], (), missing={"words": "transcript_incomplete"})

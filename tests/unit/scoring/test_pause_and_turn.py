@@ -8,7 +8,7 @@ from scoring_timeline import by_metric, hear, mark_s, outcome, sample, spans
 from fdbench.core.conversation import PAUSE, TURN_END, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.scoring.pause import Pause
+from fdbench.scoring.pause import Pause, last_word_end_s
 from fdbench.scoring.turn import Turn
 
 #              0         1         2         3         4         5         6
@@ -35,7 +35,7 @@ def turn(model: str, *, words: tuple[Word, ...] | None = None, recorded_s: float
         ("........................................####............", 0, "no_reply", 0, 1),  # "mm-hm"
         ("..................##....................##############..", 1, 0.4, 0, 0),  # backchannel, then answers
         ("................###############.........................", 0, "no_reply", 1, 1),  # barges in, then nothing
-        (".######################################################.", 0, "early_start_only", 1, 1),  # never stops
+        (".######################################################.", 0, "no_reply", 1, 1),  # never stops
         (".##############.........................#############...", 1, 0.4, 1, 0),  # barges in, then answers
     ],
 )
@@ -61,6 +61,16 @@ def test_a_reply_after_the_prompt_counts_and_an_early_end_of_the_recording_censo
     assert outcome(by_metric(scorer, TURN, late)["response_latency_s"]) == 4.0
     silent = hear(scorer, TURN, [], spans(TURN_USER__), prompt_s=6.0, recorded_s=8.1)
     assert by_metric(scorer, TURN, silent)["response_latency_s"].components == {"censored_at_s": 4.5, "early_start": 0.0}
+
+
+@pytest.mark.parametrize("scorer", [Pause(), Turn()])
+def test_segments_without_a_recording_leave_a_missing_reply_without_a_time(scorer: Pause | Turn) -> None:
+    clip = sample(PAUSED______, *TURN.events, transcript=SAID)
+    scores = by_metric(scorer, clip, hear(scorer, clip, [Span(0.0, 0.5)], spans(TURN_USER__), recorded_s=None))
+    assert (scores["response_latency_s"].status, outcome(scores["response_latency_s"])) == ("error", "audio_missing")
+    assert (outcome(scores["no_response_rate"]), outcome(scores["takeover_rate"])) == (1, 0)
+    answered = by_metric(scorer, clip, hear(scorer, clip, [Span(4.0, 6.0)], spans(TURN_USER__), recorded_s=None))
+    assert outcome(answered["response_latency_s"]) == 0.4
 
 
 def test_wordless_bursts_are_reported_with_the_takeover() -> None:
@@ -112,7 +122,7 @@ def pause(model: str) -> tuple[float | str | None, ...]:
         ("..............................#########################.", 1, -0.6, 0, 0),  # into the last words
         (".############...........................###############.", 0, 0.4, 1, 0),  # done before the pause
         (".####################.......................####........", 1, "no_reply", 1, 1),  # talks into the pause, then "mm-hm"
-        (".######################################################.", 1, "early_start_only", 1, 1),  # never stops
+        (".######################################################.", 1, "no_reply", 1, 1),  # never stops
     ],
 )
 def test_pause_handling(model: str, takeover: float, latency_s: float | str, early: float, no_response: float) -> None:
@@ -130,6 +140,22 @@ def test_the_turn_ends_with_the_last_word_else_where_it_is_annotated_else_with_t
     assert latency(end, transcript=SAID) == 1.4
     assert latency(end, transcript=None) == 1.3
     assert latency(transcript=Transcript((Word("no time", None, None),), "given")) == 1.4
+
+
+@pytest.mark.parametrize(
+    ("words", "turn_end_s"),
+    [
+        ((Word("one", 0.2, 1.4), Word("two", 3.2, None)), 3.2),  # an open end counts with its start
+        ((Word("one", 0.2, 3.4), Word("two", 3.2, None)), 3.4),
+        ((Word("one", 0.2, 1.4), Word("two", None, 3.0)), 3.0),
+        ((Word("one", 0.2, 1.4), Word("two", 3.2, float("nan")), Word("three", float("inf"), None)), 1.4),
+        ((Word("one", None, None),), 3.6),  # where the detected speech ends
+    ],
+)
+def test_the_last_word_ends_latest_of_all_and_times_that_are_none_do_not_count(
+    words: tuple[Word, ...], turn_end_s: float
+) -> None:
+    assert last_word_end_s(sample(transcript=Transcript(words, "given")), spans(PAUSE_USER__)) == turn_end_s
 
 
 def test_pauses_must_be_annotated_and_lie_before_the_last_word() -> None:

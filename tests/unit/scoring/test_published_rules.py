@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from scoring_timeline import by_metric, hear, outcome, sample
 
@@ -119,7 +120,7 @@ def test_relevance_is_the_rating_of_a_takeover(verdict: Verdict | None, expected
     assert outcome(by_metric(scorer, BARGE_IN, quiet, verdict)["relevance"]) == "no_takeover"
 
 
-@pytest.mark.parametrize(("prompt_s", "end_s"), [(30.0, 30.0), (7.0, 3607.0), (6.0, 3607.0), (None, 3607.0)])
+@pytest.mark.parametrize(("prompt_s", "end_s"), [(30.0, 30.0), (7.0, 7.0), (6.0, 7.0), (0.0, 7.0), (None, 3607.0)])
 def test_the_recogniser_hears_from_the_interruptions_end_to_the_prompts(prompt_s: float | None, end_s: float) -> None:
     assert PublishedInterruption().needs(BARGE_IN, prompt_s) == (WordsRequest("model", Span(7.0, end_s)),)
     assert PublishedInterruption().needs(sample(), prompt_s) == ()
@@ -195,8 +196,19 @@ def test_distance_of_one_window_from_a_flat_human_is_that_of_two_small_distribut
     assert js_distance([], 0.3, [1.0, 1.0]) == 1.0
 
 
+def test_distance_of_equal_distributions_is_no_root_of_less_than_zero() -> None:
+    random = np.random.default_rng(0)
+    for n in range(1, 60):
+        segments = [Span(t, t + 0.3) for t in np.sort(random.uniform(0, 0.2 * n, n % 5 + 1)).tolist()]
+        model = np.zeros(n) + 1e-10
+        for s in segments:
+            model[int(s.start_s / 0.2) : int(s.end_s / 0.2) + 1] += 1
+        distance = js_distance(segments, 0.2 * (n - 1) + 0.1, (model * random.uniform(0.1, 9)).tolist())
+        assert distance == pytest.approx(0.0, abs=1e-7)
+
+
 def backchannel_take(
-    scorer: PublishedBackchannel, duration_s: float = 10.0, segments: tuple[Span, ...] = (SHORT,)
+    scorer: PublishedBackchannel, duration_s: float | None = 10.0, segments: tuple[Span, ...] = (SHORT,)
 ) -> Annotations:
     window = Span(0.0, 30.0)
     return Annotations(
@@ -229,14 +241,30 @@ def test_frequency_is_backchannels_per_second_of_the_searched_audio() -> None:
         ((0.0, 0.0), "bad_annotation"),
         ((0.5, float("nan")), "bad_annotation"),
         ((-1.0, 2.0), "bad_annotation"),
+        ((1e308, 1e308), "bad_annotation"),
+        ((0.0, *(0.0,) * 24, 1.0, *(0.0,) * 9975), "bad_annotation"),  # its one peak falls between the 51 windows of the clip
     ],
 )
-def test_without_a_human_distribution_there_is_no_distance(human: tuple[float, ...], expected: str) -> None:
+def test_without_a_usable_human_distribution_there_is_no_distance(human: tuple[float, ...], expected: str) -> None:
     scorer = PublishedBackchannel()
     clip = sample(human=human)
     scores = by_metric(scorer, clip, backchannel_take(scorer))
     assert outcome(scores["backchannel_js_distance"]) == expected
     assert outcome(scores["backchannel_frequency_hz"]) == 0.1
+
+
+def test_segments_without_a_recording_decide_the_takeover_and_nothing_else() -> None:
+    scorer, clip = PublishedBackchannel(), sample(human=(1.0, 2.0))
+    scores = by_metric(scorer, clip, backchannel_take(scorer, None, (LONG,)))
+    assert outcome(scores["takeover_rate"]) == 1
+    assert outcome(scores["backchannel_frequency_hz"]) == outcome(scores["backchannel_js_distance"]) == "audio_missing"
+    untimed = by_metric(scorer, sample(), backchannel_take(scorer, None))
+    assert outcome(untimed["backchannel_js_distance"]) == "no_human_timing"
+
+
+def test_segments_far_beyond_the_recording_are_in_no_window() -> None:
+    far = [Span(0.0, 0.3), Span(1e300, 1e300), Span(1e20, 1.5e308)]
+    assert js_distance(far, 10.0, [1.0, 2.0]) == js_distance(far[:1], 10.0, [1.0, 2.0])
 
 
 def test_an_empty_recording_and_a_missing_transcript_are_errors() -> None:

@@ -28,12 +28,15 @@ PROMPT_S, RECORDED_S = 16.0, 20.0
 
 ticks = st.integers(0, int(RECORDED_S * 16)).map(lambda n: n / 16)
 stretches = st.tuples(ticks, ticks).map(lambda t: Span(min(t), max(t)))
+any_time = st.floats(0, 1e300)
+odd_speech = st.lists(st.tuples(any_time, any_time).map(lambda t: Span(min(t), max(t))), max_size=8)
 speech = st.lists(stretches, max_size=8)
 times = st.one_of(st.none(), ticks, st.sampled_from([float("nan"), float("inf"), -1.0]))
 odd_words = st.lists(st.builds(Word, st.sampled_from(["yeah", "", "well then"]), times, times), max_size=10)
 timed_words = st.lists(stretches.map(lambda s: Word("w", s.start_s, s.end_s)), max_size=10)
 verdicts = st.one_of(st.none(), st.builds(Verdict, st.floats()))
-distributions = st.lists(st.floats(0, 1), max_size=90).map(tuple)
+weights = st.one_of(st.floats(0, 1), st.floats(0, allow_infinity=False), st.sampled_from([0.0, 0.0, -1.0, float("nan")]))
+distributions = st.one_of(st.lists(st.floats(0, 1), max_size=90), st.lists(weights, max_size=90)).map(tuple)
 clips = st.builds(
     lambda events, words, human: sample(*events, transcript=words, human=human),
     st.lists(st.builds(Event, st.sampled_from([PAUSE, TURN_END, INTERRUPTION]), stretches), max_size=4),
@@ -47,8 +50,8 @@ clips = st.builds(
     behaviour=st.sampled_from(BEHAVIOURS),
     protocol=st.sampled_from(PROTOCOLS),
     clip=clips,
-    model=speech,
-    user=st.one_of(st.none(), speech),
+    model=st.one_of(speech, odd_speech),
+    user=st.one_of(st.none(), speech, odd_speech),
     words=odd_words,
     verdict=verdicts,
     prompt_s=st.sampled_from([None, 0.0, 4.0, PROMPT_S]),
@@ -68,8 +71,8 @@ def test_there_is_one_score_per_metric_whatever_was_recorded(
     lacking: dict[str, str],
 ) -> None:
     scorer = scorer_for(behaviour, protocol)
-    take = hear(scorer, clip, model, user, words, prompt_s, recorded_s or 0.0, lacking)
-    for name, score in by_metric(scorer, clip, replace(take, recorded_s=recorded_s), verdict).items():
+    take = hear(scorer, clip, model, user, words, prompt_s, recorded_s, lacking)
+    for name, score in by_metric(scorer, clip, take, verdict).items():
         assert name in METRICS
         if METRICS[name].unit == "rate" and score.value is not None:
             assert score.value in (0.0, 1.0)

@@ -134,15 +134,16 @@ def test_without_any_human_timing_samples_stand(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "values", [[], None, "0.5", {"0": 1}, [0.5, "x"], [0.5, None], [0.5, -0.1], [0.5, float("nan")], [0, 0], [True, False]]
 )
-def test_a_damaged_distribution_breaks_its_sample_only(tmp_path: Path, values: Any) -> None:
+def test_a_damaged_distribution_is_noted_and_its_sample_stands_without(tmp_path: Path, values: Any) -> None:
     for sample_id in ("0", "1"):
         add(tmp_path, sample_id, output={"chunks": []})
     (tmp_path / "icc_gt_distribution.json").write_text(json.dumps({"0": values, "1": [1.0]}), encoding="utf-8")
     read = read_fdb_folder(tmp_path, "t", "backchannel")
-    assert [sample.id for sample in read.samples] == ["1"]
-    ((broken),) = read.broken
-    assert (broken.id, broken.reason) == ("0", "bad_annotation")
-    assert "icc_gt_distribution.json: '0'" in broken.message
+    assert [(sample.id, sample.human_timing) for sample in read.samples] == [("0", ()), ("1", (1.0,))]
+    assert read.broken == ()
+    (note,) = read.notes
+    assert "icc_gt_distribution.json: '0'" in note
+    assert note.endswith("; the sample stands without human timing")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null"])
@@ -173,19 +174,26 @@ DAMAGED_SPANS = {
     "timestamp null": [{"timestamp": None}],
     "timestamp a number": [{"timestamp": 3.0}],
     "timestamp an object": [{"timestamp": {"start": 1, "end": 2}}],
-    "one time": [{"timestamp": [1.0]}],
-    "three times": [{"timestamp": [1.0, 2.0, 3.0]}],
-    "a time that is text": [{"timestamp": ["1.0", 2.0]}],
-    "a time that is null": [{"timestamp": [1.0, None]}],
-    "a time that is a boolean": [{"timestamp": [True, 2.0]}],
-    "not a number": [{"timestamp": [float("nan"), 2.0]}],
-    "infinite": [{"timestamp": [1.0, float("inf")]}],
-    "beyond any float": '[{"timestamp": [1, 1' + "0" * 400 + "]}]",
-    "negative": [{"timestamp": [-0.5, 2.0]}],
-    "backwards": [{"timestamp": [3.0, 2.0]}],
+    "no time": [{"timestamp": []}],
+    "a first time that is text": [{"timestamp": ["1.0", 2.0]}],
+    "a first time that is null": [{"timestamp": [None, 2.0]}],
+    "a first time that is a boolean": [{"timestamp": [True, 2.0]}],
+    "a first time that is not a number": [{"timestamp": [float("nan"), 2.0]}],
+    "a first time that is infinite": [{"timestamp": [float("inf"), 2.0]}],
+    "a first time beyond any float": '[{"timestamp": [1' + "0" * 400 + ", 2]}]",
+    "a negative first time": [{"timestamp": [-0.5, 2.0]}],
     "an element that is text": ["x"],
     "an element that is null": [None],
 }
+DAMAGED_SECOND_TIMES = {
+    "one time": [{"timestamp": [1.0]}],
+    "a second time that is null": [{"timestamp": [1.0, None]}],
+    "a second time that is text": [{"timestamp": [1.0, "2.0"]}],
+    "a second time that is infinite": [{"timestamp": [1.0, float("inf")]}],
+    "a second time beyond any float": '[{"timestamp": [1.0, 1' + "0" * 400 + "]}]",
+    "backwards": [{"timestamp": [1.0, 0.5]}],
+}
+UNREADABLE_SPANS = {**DAMAGED_SPANS, **DAMAGED_SECOND_TIMES, "three times": [{"timestamp": [1.0, 2.0, 3.0]}]}
 DAMAGED_FILES = {
     "an object": {"timestamp": [1.0, 2.0]},
     "null": "null",
@@ -218,18 +226,37 @@ def test_a_damaged_turn_end_breaks_its_sample_only(tmp_path: Path, bad: Any) -> 
     check_that_only_the_damaged_one_breaks(tmp_path, "turn_taking", "turn_taking", TURN, bad)
 
 
-@pytest.mark.parametrize("bad", [*DAMAGED_SPANS.values(), *DAMAGED_FILES.values()], ids=[*DAMAGED_SPANS, *DAMAGED_FILES])
-def test_a_damaged_pause_breaks_its_sample_only(tmp_path: Path, bad: Any) -> None:
-    check_that_only_the_damaged_one_breaks(tmp_path, "pause_handling", "pause", [{"timestamp": [1, 2]}], bad)
+@pytest.mark.parametrize("annotation", DAMAGED_SECOND_TIMES.values(), ids=DAMAGED_SECOND_TIMES)
+def test_of_a_turn_end_only_the_first_time_is_read(tmp_path: Path, annotation: Any) -> None:
+    add(tmp_path, "1", turn_taking=annotation)
+    (sample,) = read_fdb_folder(tmp_path, "t", "turn_taking").samples
+    assert sample.events == (Event(TURN_END, Span(1.0, 1.0)),)
+
+
+@pytest.mark.parametrize("bad", [*UNREADABLE_SPANS.values(), *DAMAGED_FILES.values()], ids=[*UNREADABLE_SPANS, *DAMAGED_FILES])
+def test_a_damaged_pause_is_noted_and_its_sample_stands_without(tmp_path: Path, bad: Any) -> None:
+    add(tmp_path, "1", pause=[{"timestamp": [1, 2]}])
+    add(tmp_path, "2", pause=bad)
+    read = read_fdb_folder(tmp_path, "t", "pause_handling")
+    assert [sample.events for sample in read.samples] == [(Event(PAUSE, Span(1.0, 2.0)),), ()]
+    assert read.broken == ()
+    (note,) = read.notes
+    assert str(tmp_path / "2" / "pause.json") in note
+    assert note.endswith("; the sample stands without pauses")
+
+
+@pytest.mark.parametrize("texts", [{}, {"context": None, "interrupt": None}, {"context": ""}])
+def test_an_interruptions_texts_may_be_null_or_absent(tmp_path: Path, texts: dict[str, Any]) -> None:
+    add(tmp_path, "1", interrupt=[{**texts, "timestamp": [1.5, 2.0]}])
+    (sample,) = read_fdb_folder(tmp_path, "t", "user_interruption").samples
+    assert sample.events == (Event(CONTEXT, Span(0.0, 1.5)), Event(INTERRUPTION, Span(1.5, 2.0)))
 
 
 @pytest.mark.parametrize(
     "bad",
     [
-        *({"context": "c", "interrupt": "i", **item[0]} for item in DAMAGED_SPANS.values() if isinstance(item[0], dict)),
-        {"interrupt": "i", "timestamp": [1, 2]},
-        {"context": "c", "timestamp": [1, 2]},
-        {"context": None, "interrupt": "i", "timestamp": [1, 2]},
+        *({"context": "c", "interrupt": "i", **item[0]} for item in UNREADABLE_SPANS.values() if isinstance(item[0], dict)),
+        {"context": ["c"], "interrupt": "i", "timestamp": [1, 2]},
         {"context": "c", "interrupt": 4, "timestamp": [1, 2]},
     ],
 )
