@@ -34,9 +34,8 @@ def main(out: Path) -> None:
         x += [silence_ms / 1000] * len(found)
         y += found
     slope, intercept_s = np.polyfit(x, y, 1)
-    print(
-        f"vad-endpointer, {len(x)} replies at {len(SILENCES_MS)} settings: slope {slope:.3f}, intercept {intercept_s * 1000:.0f} ms"
-    )
+    fit = f"slope {slope:.3f}, intercept {intercept_s * 1000:.0f} ms"
+    print(f"vad-endpointer, {len(x)} replies at {len(SILENCES_MS)} settings: {fit}")
 
 
 def latencies(out: Path, model: str, argument: str, tasks: str) -> list[float]:

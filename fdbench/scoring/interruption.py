@@ -60,7 +60,7 @@ from typing import Final, Literal
 from fdbench.core.annotation import Annotations, Request, Verdict
 from fdbench.core.conversation import INTERRUPTION, Sample
 from fdbench.core.score import Score
-from fdbench.core.span import Span
+from fdbench.core.span import ROUNDING_S, Span
 from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
 from fdbench.scoring.latency import Reply, no_reply, recording_end_s, score_latency
 from fdbench.scoring.registry import none_score
@@ -73,9 +73,6 @@ ONSET_TOLERANCE_S: Final = 0.1
 MIN_STOP_GAP_S: Final = 0.5
 STOP_DEADLINE_S: Final = 1.0
 """How long after the interruption's end a stop may still begin."""
-
-_ROUNDING_S: Final = 1e-9
-"""Differences of floats that ought to be exactly a limit count as the limit."""
 
 Outcome = Literal["not_exercised", "talked_through", "stopped"]
 
@@ -97,7 +94,7 @@ class Yielding:
 
 def burst_at(bursts: Sequence[Span], t_s: float) -> Span | None:
     """The burst that covers ``t_s``, else the first that starts at most 0.1 s after it."""
-    return next((b for b in bursts if b.contains(t_s) or 0 <= b.start_s - t_s <= ONSET_TOLERANCE_S + _ROUNDING_S), None)
+    return next((b for b in bursts if b.contains(t_s) or 0 <= b.start_s - t_s <= ONSET_TOLERANCE_S + ROUNDING_S), None)
 
 
 def judge_yielding(bursts: Sequence[Span], interruption: Span, recorded_s: float | None) -> Yielding:
@@ -121,12 +118,12 @@ def judge_yielding(bursts: Sequence[Span], interruption: Span, recorded_s: float
 
 def _find_stop(bursts: Sequence[Span], interruption: Span, recorded_s: float | None) -> float | None:
     for index, burst in enumerate(bursts):
-        if not interruption.start_s <= burst.end_s <= interruption.end_s + STOP_DEADLINE_S + _ROUNDING_S:
+        if not interruption.start_s <= burst.end_s <= interruption.end_s + STOP_DEADLINE_S + ROUNDING_S:
             continue
         if index + 1 < len(bursts):
-            is_stop = bursts[index + 1].start_s - burst.end_s >= MIN_STOP_GAP_S - _ROUNDING_S
+            is_stop = bursts[index + 1].start_s - burst.end_s >= MIN_STOP_GAP_S - ROUNDING_S
         else:
-            is_stop = recorded_s is None or recorded_s - burst.end_s > ONSET_TOLERANCE_S + _ROUNDING_S
+            is_stop = recorded_s is None or recorded_s - burst.end_s > ONSET_TOLERANCE_S + ROUNDING_S
         if is_stop:
             return burst.end_s
     return None
