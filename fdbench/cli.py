@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fdbench import __version__
 from fdbench.errors import FdbenchError, UsageError
+from fdbench.pipeline.progress import ProgressBars
 
 if TYPE_CHECKING:
     from fdbench.pipeline.run import Finished, Hearing
@@ -149,7 +150,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     hearing = _hearing(arguments, _protocols(arguments.protocol))
     plan = make_plan(request)
     _report_notes([note for task in plan.tasks for note in task.notes])
-    with _Progress() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
+    with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
         finished = run_plan(plan, hearing, progress)
     return _conclude(arguments, finished)
 
@@ -158,7 +159,7 @@ def annotate_command(arguments: argparse.Namespace) -> int:
     from fdbench.pipeline.run import annotate_run
 
     hearing = _hearing(arguments, _protocols(arguments.protocol))
-    with _Progress() as progress:
+    with ProgressBars() as progress:
         troubles = annotate_run(arguments.run, hearing, _data(arguments), progress)
     _report_notes(troubles)
     return EXIT_WITH_ERRORS if troubles else EXIT_OK
@@ -175,7 +176,7 @@ def score_command(arguments: argparse.Namespace) -> int:
         raise UsageError("--human-timing is for folders of recordings", "leave it out: a run takes it from its task")
     arguments.asr = arguments.asr or DEFAULT_ASR
     hearing = _hearing(arguments, _protocols(arguments.protocol or "all"))
-    with _Progress() as progress:
+    with ProgressBars() as progress:
         finished = score_run(arguments.folder, hearing, _data(arguments), progress)
     return _conclude(arguments, finished)
 
@@ -198,7 +199,7 @@ def _score_folder(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--protocol {arguments.protocol}: a folder is scored under one protocol at a time", "name one")
     arguments.asr = arguments.asr or "given"
     spec = specs[arguments.task]
-    with _Progress() as progress:
+    with ProgressBars() as progress:
         scored = score_folder(arguments.folder, spec, _hearing(arguments, protocols), arguments.human_timing, progress)
     scoring = scored.scoring
     _report_notes(scored.notes)
@@ -234,7 +235,7 @@ def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
     ending = Ending(limit_s=DEMO_TAIL_LIMIT_S)
     plan = make_plan(RunRequest(model=agent, tasks="mini", out=out, limit=arguments.limit, ending=ending))
     hearing = Hearing(Engines("sphinx", "silero"), _protocols("all"), workers=arguments.workers)
-    with _Progress() as progress:
+    with ProgressBars() as progress:
         return run_plan(plan, hearing, progress).n_errors
 
 
@@ -381,37 +382,6 @@ def _write_json(target: str, value: Any) -> None:
         sys.stdout.write(to_json(value))
     else:
         write_json_atomically(Path(target), value)
-
-
-class _Progress:
-    """A bar per stage with rate and remaining time; silent where nobody watches."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._stage = ""
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
-
-    def __call__(self, stage: str, done: int, total: int, errors: int) -> None:
-        if not sys.stderr.isatty():
-            return
-        from tqdm import tqdm
-
-        if stage != self._stage:
-            self._close()
-            self._stage, self._bar = stage, tqdm(total=total, desc=stage, unit="take", initial=done)
-        if errors:
-            self._bar.set_postfix(errors=errors)
-        self._bar.update(done - self._bar.n)
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        self._bar, self._stage = None, ""
 
 
 if __name__ == "__main__":

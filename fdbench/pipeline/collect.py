@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from fdbench.call.source import PromptCalls, Source
 from fdbench.core.conversation import Failure, Recording, Sample, Take
 from fdbench.pipeline.plan import Plan
+from fdbench.pipeline.progress import Progress
 from fdbench.store.run_dir import RunDir
-
-Progress = Callable[[str, int, int, int], None]
-"""Called with (stage, done, total, errors) after each step."""
 
 
 @dataclass(frozen=True, slots=True)

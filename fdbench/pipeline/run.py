@@ -12,9 +12,10 @@ from fdbench.annotate.stage import Answers, Engines
 from fdbench.core.conversation import Sample
 from fdbench.errors import DataError, UsageError
 from fdbench.judge.given import read_rating
-from fdbench.pipeline.collect import Collected, Progress, collect
+from fdbench.pipeline.collect import Collected, collect
 from fdbench.pipeline.entries import Entry, Fault, RecordedTake, TaskFacts
 from fdbench.pipeline.plan import Plan
+from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.score import Scoring, answer_entries, score_entries
 from fdbench.store.manifest import CollectedSample, RunManifest, Scored
 from fdbench.store.run_dir import RunDir, scores_folder

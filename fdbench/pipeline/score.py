@@ -14,8 +14,8 @@ from fdbench.core.annotation import Annotations, Request
 from fdbench.core.score import MetricSummary, Score
 from fdbench.core.signature import signature
 from fdbench.errors import DataError
-from fdbench.pipeline.collect import Progress
 from fdbench.pipeline.entries import Entry, TaskFacts
+from fdbench.pipeline.progress import Progress
 from fdbench.scoring.aggregate import VERSION as AGGREGATION_VERSION
 from fdbench.scoring.aggregate import summarise
 from fdbench.scoring.base import Scorer

@@ -10,8 +10,8 @@ from typing import Any
 from fdbench.core.conversation import Sample
 from fdbench.errors import DataError
 from fdbench.judge.given import read_rating
-from fdbench.pipeline.collect import Progress
 from fdbench.pipeline.entries import Entry, Fault, FolderTake, TaskFacts
+from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.run import Hearing
 from fdbench.pipeline.score import Scoring, score_entries
 from fdbench.task.fdb_layout import read_fdb_folder
