@@ -55,6 +55,29 @@ def sample_scores(run: Path, protocol: str) -> dict[tuple[str, str], dict]:
     return {(line["task"], line["id"]): line["scores"] for line in lines}
 
 
+TINY_WHISPER = {
+    "n_mels": 80, "n_vocab": 51864, "n_audio_ctx": 1500, "n_audio_state": 16, "n_audio_head": 2, "n_audio_layer": 1,
+    "n_text_ctx": 32, "n_text_state": 16, "n_text_head": 2, "n_text_layer": 2,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Whisper checkpoint of the smallest shape with random weights: real loading and decoding, meaningless words."""
+    torch = pytest.importorskip("torch", reason="needs pip install 'fdbench[whisper]'")
+    model = pytest.importorskip("whisper.model", reason="needs pip install 'fdbench[whisper]'")
+    path = tmp_path_factory.mktemp("whisper") / "micro.en.pt"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = model.Whisper(model.ModelDimensions(**TINY_WHISPER))
+        for parameter in network.parameters():
+            if not torch.isfinite(parameter).all():
+                torch.nn.init.normal_(parameter, std=0.02)
+        torch.nn.init.normal_(network.decoder.positional_embedding, std=0.02)
+        torch.save({"dims": TINY_WHISPER, "model_state_dict": network.state_dict()}, path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def mini_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every trivial agent on the whole of mini, heard by the real VAD and the real recogniser."""

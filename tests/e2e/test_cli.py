@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.conftest import fdbench
+from tests.conftest import fdbench, summaries
 
 
 @pytest.mark.parametrize(
@@ -124,3 +124,12 @@ def test_the_command_line_starts_without_heavy_imports():
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_whisper_checkpoint_is_heard_with_and_named_in_every_signature(tiny_whisper, tmp_path):
+    command = ("run", "--model", "oracle", "--tasks", "mini/turn_taking", "--limit", "1", "--workers", "1", "--out", tmp_path)
+    finished = fdbench(*command, "--asr", f"whisper:{tiny_whisper}", "--protocol", "fdbench")
+    assert finished.status == 0, finished.err
+    metrics = summaries(finished.run)["fdbench"]["mini/turn_taking"]["metrics"]
+    assert all("|asr:whisper-micro.en+" in summary["signature"] for summary in metrics.values())
+    assert metrics["response_latency_s"]["value"] == pytest.approx(0.2, abs=0.05), "the detector times it, not the words"

@@ -22,33 +22,12 @@ pytestmark = pytest.mark.skipif(
     not (importlib.util.find_spec("torch") and importlib.util.find_spec("whisper")), reason="needs the whisper extra"
 )
 
-DIMS = {
-    "n_mels": 80, "n_vocab": 51864, "n_audio_ctx": 1500, "n_audio_state": 16, "n_audio_head": 2, "n_audio_layer": 1,
-    "n_text_ctx": 32, "n_text_state": 16, "n_text_head": 2, "n_text_layer": 2,
-}  # fmt: skip
 NOISE = Audio(np.random.default_rng(0).uniform(-0.3, 0.3, 16000 * 8).astype(np.float32), 16000)
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from whisper.model import ModelDimensions, Whisper
-
-    path = tmp_path_factory.mktemp("whisper") / "micro.en.pt"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = Whisper(ModelDimensions(**DIMS))
-        for parameter in network.parameters():
-            if not torch.isfinite(parameter).all():
-                torch.nn.init.normal_(parameter, std=0.02)
-        torch.nn.init.normal_(network.decoder.positional_embedding, std=0.02)
-        torch.save({"dims": DIMS, "model_state_dict": network.state_dict()}, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def engine(checkpoint: Path) -> Iterator[WhisperAsr]:
-    yield load(str(checkpoint))
+def engine(tiny_whisper: Path) -> Iterator[WhisperAsr]:
+    yield load(str(tiny_whisper))
 
 
 class Scripted:
@@ -108,12 +87,12 @@ def test_no_speech_no_call() -> None:
     assert network.calls == []
 
 
-def test_a_real_network_is_deterministic_whatever_it_heard_before(engine: WhisperAsr, checkpoint: Path) -> None:
+def test_a_real_network_is_deterministic_whatever_it_heard_before(engine: WhisperAsr, tiny_whisper: Path) -> None:
     speech = (Span(1.0, 2.5),)
     first = engine.transcribe(NOISE, speech)
     engine.transcribe(Audio(NOISE.samples[::-1].copy(), 16000), (Span(0.5, 4.0),))
     assert engine.transcribe(NOISE, speech) == first
-    assert load(str(checkpoint)).transcribe(NOISE, speech) == first
+    assert load(str(tiny_whisper)).transcribe(NOISE, speech) == first
     assert all(0.8 <= (word.start_s or 0) <= (word.end_s or 0) <= 2.7 for word in first)
 
 
