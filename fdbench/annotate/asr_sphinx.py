@@ -23,6 +23,9 @@ _PAD_S: Final = 0.15
 _MAX_GAP_S: Final = 0.3
 _MAX_REGION_S: Final = 10.0
 _FULL_SCALE: Final = 32_767
+_SEARCH: Final = {"fwdflat": False, "topn": 2}
+"""One pass, two best Gaussians: 1.6 times as fast as the defaults; word error rate on the embedded speech 0.028, not 0.021."""
+
 _PURPOSE: Final = "speech recognition with sphinx"
 
 
@@ -83,4 +86,4 @@ def load(argument: str) -> SphinxAsr:
         from pocketsphinx import Decoder
     except ImportError:
         raise MissingExtraError("pocketsphinx", "sphinx", _PURPOSE) from None
-    return SphinxAsr(Decoder(samprate=ASR_RATE, loglevel="FATAL"), name)
+    return SphinxAsr(Decoder(samprate=ASR_RATE, loglevel="FATAL", **_SEARCH), name)
