@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from fdbench.call.source import PromptCalls, Source
@@ -23,17 +22,14 @@ class Collected:
     failed: int
 
 
-def collect(plan: Plan, run: RunDir, progress: Progress, open_source: Callable[[Plan], Source] | None = None) -> Collected:
+def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
     """Make every call of the plan that has no record yet; failed ones are tried again.
 
     Each call is stored as it ends. A sample whose data is broken is stored as a failure without a call.
-
-    Args:
-        open_source: Where recordings come from; None loads the plan's model and calls it.
     """
     takes = plan.takes
     pending = [take for take in takes if not run.is_done(take.name)]
-    source = (open_source or _calls)(plan) if pending else None
+    source = _calls(plan) if pending else None
     run.manifest(plan.collection).with_tasks(plan.collected, run.is_recorded).write(run.folder)
     resumed, made, failed = len(takes) - len(pending), 0, 0
     broken = [

