@@ -1,0 +1,120 @@
+"""What every command shares: statuses, options, and how results and troubles are shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fdbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from fdbench.pipeline.run import Finished, Hearing
+
+EXIT_OK, EXIT_MISUSE, EXIT_WITH_ERRORS, EXIT_INTERRUPTED = 0, 2, 3, 130
+DEFAULT_ASR = "whisper:small.en"
+DATA_VARIABLE = "FDBENCH_DATA"
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_command(
+    commands: Commands, name: str, handler: Callable[[argparse.Namespace], int], summary: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks")
+    parser.set_defaults(handler=handler)
+    return parser
+
+
+def add_hearing_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
+    add_engine_options(parser, asr=asr, protocol=protocol)
+    parser.add_argument("--judge", default="none", choices=("none", "given"))
+    parser.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
+
+
+def add_engine_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
+    parser.add_argument("--data", type=Path, help=f"where downloaded benchmark data is (default: ${DATA_VARIABLE})")
+    parser.add_argument("--asr", default=asr, metavar="ENGINE", help="whisper[:SIZE], sphinx, given")
+    parser.add_argument("--vad", default="silero", metavar="ENGINE", help="silero, given")
+    parser.add_argument("--protocol", default=protocol, help="fdb-2026-05, fdb-2026-02, fdbench, several with commas, or all")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes for annotation")
+
+
+def data_of(arguments: argparse.Namespace) -> Path | None:
+    from_environment = os.environ.get(DATA_VARIABLE)
+    given: Path | None = arguments.data or (Path(from_environment) if from_environment else None)
+    if given is not None and not given.is_dir():
+        raise UsageError(f"--data {given}: no such folder", "give the folder that holds v1.0/ or the sets themselves")
+    return given
+
+
+def pairs_of(texts: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise UsageError(f"--arg {text}: expected NAME=VALUE", "for example --arg silence_ms=700")
+        pairs[name] = value
+    return pairs
+
+
+def protocols_of(text: str) -> tuple[str, ...]:
+    from fdbench.errors import unknown_name
+    from fdbench.scoring.registry import PROTOCOLS
+
+    if text == "all":
+        return tuple(PROTOCOLS)
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in PROTOCOLS:
+            raise unknown_name("protocol", name, PROTOCOLS)
+    return names
+
+
+def hearing_of(arguments: argparse.Namespace, protocols: tuple[str, ...]) -> Hearing:
+    from fdbench.annotate.stage import Engines
+    from fdbench.pipeline.run import Hearing
+
+    if arguments.workers < 1:
+        raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
+    judge = getattr(arguments, "judge", "none")  # annotating asks nobody
+    return Hearing(Engines(arguments.asr, arguments.vad), protocols, judge, arguments.workers)
+
+
+def report_messages(samples: Sequence[Any]) -> None:
+    lines = (f"fdbench: {sample.task} {sample.id}: {message}" for sample in samples for message in sample.messages)
+    for line in dict.fromkeys(lines):  # the same trouble under several protocols is told once
+        print(line, file=sys.stderr)
+
+
+def report_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        print(f"fdbench: {note}", file=sys.stderr)
+
+
+def write_result(target: str, value: Any) -> None:
+    from fdbench.io.files import to_json, write_json_atomically
+
+    if target == "-":
+        sys.stdout.write(to_json(value))
+    else:
+        write_json_atomically(Path(target), value)
+
+
+def conclude(arguments: argparse.Namespace, finished: Finished) -> int:
+    from fdbench.report.rows import read_run
+    from fdbench.report.terminal import render_run
+
+    report_messages([sample for scoring in finished.scorings for sample in scoring.samples])
+    if arguments.json:
+        summaries = [json.loads(path.read_text()) for path in sorted(finished.folder.glob("scores/*/summary.json"))]
+        write_result(arguments.json, {"run": str(finished.folder), "errors": finished.n_errors, "summaries": summaries})
+    if arguments.json != "-":
+        print(render_run(read_run(finished.folder)))
+        print(finished.folder)
+    return EXIT_WITH_ERRORS if finished.n_errors else EXIT_OK

@@ -1,0 +1,96 @@
+"""`fdbench list`, `doctor`, `leaderboard`: what there is, whether it works, and how the measured compare."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, pairs_of
+
+
+def register(commands: Commands) -> None:
+    """`list`, `doctor`, `leaderboard`."""
+    listing = add_command(commands, "list", list_command, "what there is")
+    listing.add_argument("what", choices=("models", "tasks", "metrics"))
+    listing.add_argument("--json", action="store_true", help="for a program")
+
+    doctor = add_command(commands, "doctor", doctor_command, "check this machine and a model against the contract")
+    doctor.add_argument("--model")
+    doctor.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
+    doctor.add_argument("--json", action="store_true", help="for a program")
+
+    board = add_command(commands, "leaderboard", leaderboard_command, "write leaderboard/LEADERBOARD.md from stored results")
+    board.add_argument("--results", type=Path, default=Path("results"))
+    board.add_argument("--out", type=Path, default=Path("leaderboard/LEADERBOARD.md"))
+    board.add_argument("--check", action="store_true", help="write nothing; fail if the file is stale")
+
+
+def list_command(arguments: argparse.Namespace) -> int:
+    rows = {"models": _models, "tasks": _tasks, "metrics": _metrics}[arguments.what]()
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return EXIT_OK
+    widths = [max(len(str(row[key])) for row in rows) for key in rows[0]]
+    for row in rows:
+        print("  ".join(str(value).ljust(width) for value, width in zip(row.values(), widths, strict=True)).rstrip())
+    return EXIT_OK
+
+
+def _models() -> list[dict[str, str]]:
+    from fdbench.adapter.load import model_specs
+
+    return [
+        {"name": spec.name, "kind": spec.kind, "clock": spec.clock, "summary": spec.summary} for spec in model_specs().values()
+    ]
+
+
+def _tasks() -> list[dict[str, str]]:
+    from fdbench.task.load import task_specs
+
+    return [
+        {"name": spec.name, "version": f"v{spec.version}", "behaviour": spec.behaviour, "description": spec.summary}
+        for spec in task_specs().values()
+    ]
+
+
+def _metrics() -> list[dict[str, str]]:
+    from fdbench.scoring.registry import METRICS
+
+    arrows = {True: "higher is better", False: "lower is better", None: "depends on the task"}
+    return [
+        {
+            "name": metric.name,
+            "unit": metric.unit,
+            "direction": arrows[metric.higher_is_better],
+            "protocols": ", ".join(metric.protocols),
+            "sentence": metric.sentence,
+        }
+        for metric in METRICS.values()
+    ]
+
+
+def doctor_command(arguments: argparse.Namespace) -> int:
+    from fdbench.pipeline.doctor import examine_model, examine_packages
+
+    packages = examine_packages()
+    checks = examine_model(arguments.model, pairs_of(arguments.arg)) if arguments.model else ()
+    if arguments.json:
+        as_json = [{"name": check.name, "holds": check.holds, "detail": check.detail} for check in (*packages, *checks)]
+        print(json.dumps(as_json, indent=2))
+    else:
+        for check in (*packages, *checks):
+            print(f"{'ok ' if check.holds else 'NO '} {check.name}  {check.detail}".rstrip())
+    return EXIT_OK if all(check.holds for check in checks) else EXIT_WITH_ERRORS
+
+
+def leaderboard_command(arguments: argparse.Namespace) -> int:
+    from fdbench.report.leaderboard import check_leaderboard, write_leaderboard
+
+    if arguments.check:
+        check_leaderboard(arguments.results, arguments.out)
+        print(f"{arguments.out} is up to date")
+    else:
+        write_leaderboard(arguments.results, arguments.out)
+        print(arguments.out)
+    return EXIT_OK

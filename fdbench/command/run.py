@@ -1,0 +1,178 @@
+"""`fdbench run`, `annotate`, `score`, `demo`: the main job and its stages."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from fdbench.command.base import (
+    DEFAULT_ASR,
+    EXIT_OK,
+    EXIT_WITH_ERRORS,
+    Commands,
+    add_command,
+    add_engine_options,
+    add_hearing_options,
+    conclude,
+    data_of,
+    hearing_of,
+    pairs_of,
+    protocols_of,
+    report_messages,
+    report_notes,
+    write_result,
+)
+from fdbench.errors import UsageError
+from fdbench.pipeline.progress import ProgressBars
+
+DEMO_AGENTS = ("silence", "always-talking", "vad-endpointer", "random-backchannel", "oracle")
+DEMO_TAIL_LIMIT_S = 3.0
+"""Shorter than a run's: the demo is to be quick, and an endless talker gains nothing from being heard for longer."""
+
+
+def register(commands: Commands) -> None:
+    """`run`, `annotate`, `score`, `demo`."""
+    run = add_command(commands, "run", run_command, "play the tasks to a model, hear its replies, score them")
+    run.add_argument("--model", required=True, help="a name (`fdbench list models`) or path/to/file.py:Class")
+    run.add_argument("--tasks", default="mini", help="all, mini, v1, available, or names with commas (default: mini)")
+    run.add_argument("--out", type=Path, default=Path("results"), help="root of the results (default: results/)")
+    run.add_argument("--limit", type=int, help="only the first N samples of each task")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--repeats", type=int, default=1, help="calls per sample")
+    run.add_argument("--slots", type=int, default=8, help="conversations at once")
+    run.add_argument("--lead-in", type=float, metavar="S", help="silence before the prompt (default: the model's)")
+    run.add_argument("--tail-silence", type=float, default=2.0, metavar="S", help="a call ends after this much silence (2)")
+    run.add_argument("--tail-limit", type=float, default=10.0, metavar="S", help="or this long after the prompt (10)")
+    run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
+    add_hearing_options(run, asr=DEFAULT_ASR, protocol="all")
+
+    annotate = add_command(commands, "annotate", annotate_command, "transcribe and time a run's recordings, without a call")
+    annotate.add_argument("run", type=Path, metavar="RUN")
+    add_engine_options(annotate, asr=DEFAULT_ASR, protocol="all")
+
+    score = add_command(commands, "score", score_command, "score a run again, or a folder of recordings made elsewhere")
+    score.add_argument("folder", type=Path, metavar="RUN|DIR")
+    score.add_argument("--task", help="for a folder: the task that its samples belong to")
+    score.add_argument(
+        "--human-timing", type=Path, metavar="FILE", help="icc_gt_distribution.json (default: beside the samples)"
+    )
+    add_hearing_options(score, asr=None, protocol=None)
+
+    demo = add_command(commands, "demo", demo_command, "the trivial agents on the embedded suite, and the leaderboard")
+    demo.add_argument("--out", type=Path, help="keep the results there (default: a temporary folder)")
+    demo.add_argument("--limit", type=int, help="only the first N samples of each task")
+    demo.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    from fdbench.call.lockstep import Ending
+    from fdbench.pipeline.plan import RunRequest, make_plan
+    from fdbench.pipeline.run import run_plan
+
+    request = RunRequest(
+        model=arguments.model,
+        tasks=arguments.tasks,
+        out=arguments.out,
+        data=data_of(arguments),
+        seed=arguments.seed,
+        repeats=arguments.repeats,
+        slots=arguments.slots,
+        lead_in_s=arguments.lead_in,
+        ending=Ending(arguments.tail_silence, arguments.tail_limit),
+        limit=arguments.limit,
+        arguments=pairs_of(arguments.arg),
+    )
+    hearing = hearing_of(arguments, protocols_of(arguments.protocol))
+    plan = make_plan(request)
+    report_notes([note for task in plan.tasks for note in task.notes])
+    with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
+        finished = run_plan(plan, hearing, progress)
+    return conclude(arguments, finished)
+
+
+def annotate_command(arguments: argparse.Namespace) -> int:
+    from fdbench.pipeline.run import annotate_run
+
+    hearing = hearing_of(arguments, protocols_of(arguments.protocol))
+    with ProgressBars() as progress:
+        troubles = annotate_run(arguments.run, hearing, data_of(arguments), progress)
+    report_notes(troubles)
+    return EXIT_WITH_ERRORS if troubles else EXIT_OK
+
+
+def score_command(arguments: argparse.Namespace) -> int:
+    from fdbench.pipeline.run import score_run
+
+    if not arguments.folder.is_dir():
+        raise UsageError(f"{arguments.folder}: no such folder", "give a run's folder, or a folder of recordings with --task")
+    if arguments.task is not None or not (arguments.folder / "manifest.json").exists():
+        return _score_folder(arguments)
+    if arguments.human_timing:
+        raise UsageError("--human-timing is for folders of recordings", "leave it out: a run takes it from its task")
+    arguments.asr = arguments.asr or DEFAULT_ASR
+    hearing = hearing_of(arguments, protocols_of(arguments.protocol or "all"))
+    with ProgressBars() as progress:
+        finished = score_run(arguments.folder, hearing, data_of(arguments), progress)
+    return conclude(arguments, finished)
+
+
+def _score_folder(arguments: argparse.Namespace) -> int:
+    from fdbench.errors import unknown_name
+    from fdbench.pipeline.score_folder import folder_json, score_folder
+    from fdbench.task.load import task_specs
+
+    specs = task_specs()
+    if arguments.task is None:
+        raise UsageError(
+            f"{arguments.folder} holds no manifest.json, so it is not a run",
+            f"for a folder of recordings add --task, one of: {', '.join(specs)}",
+        )
+    if arguments.task not in specs:
+        raise unknown_name("task", arguments.task, specs)
+    protocols = protocols_of(arguments.protocol or "fdbench")
+    if len(protocols) != 1:
+        raise UsageError(f"--protocol {arguments.protocol}: a folder is scored under one protocol at a time", "name one")
+    arguments.asr = arguments.asr or "given"
+    spec = specs[arguments.task]
+    with ProgressBars() as progress:
+        scored = score_folder(arguments.folder, spec, hearing_of(arguments, protocols), arguments.human_timing, progress)
+    scoring = scored.scoring
+    report_notes(scored.notes)
+    report_messages(scoring.samples)
+    result = folder_json(scoring, spec)
+    if arguments.json:
+        write_result(arguments.json, result)
+    if arguments.json != "-":
+        for metric, summary in result["metrics"].items():
+            value = "-" if summary["value"] is None else f"{summary['value']:.4f}"
+            print(f"{metric:32} {value:>10} {summary['unit']:6} n={summary['n_scored']}")
+    return EXIT_WITH_ERRORS if scoring.n_errors else EXIT_OK
+
+
+def demo_command(arguments: argparse.Namespace) -> int:
+    from fdbench.report.leaderboard import render_leaderboard
+    from fdbench.report.rows import read_results
+
+    with tempfile.TemporaryDirectory(prefix="fdbench-demo-") as scratch:
+        out = arguments.out or Path(scratch)
+        n_errors = sum(_demo_run(agent, out, arguments) for agent in DEMO_AGENTS)
+        print(render_leaderboard(read_results(out), ()))
+    return EXIT_WITH_ERRORS if n_errors else EXIT_OK
+
+
+def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
+    from fdbench.annotate.stage import Engines
+    from fdbench.call.lockstep import Ending
+    from fdbench.pipeline.plan import RunRequest, make_plan
+    from fdbench.pipeline.run import Hearing, run_plan
+
+    print(f"{agent} ...", file=sys.stderr)
+    ending = Ending(limit_s=DEMO_TAIL_LIMIT_S)
+    plan = make_plan(RunRequest(model=agent, tasks="mini", out=out, limit=arguments.limit, ending=ending))
+    hearing = Hearing(Engines("sphinx", "silero"), protocols_of("all"), workers=arguments.workers)
+    with ProgressBars() as progress:
+        return run_plan(plan, hearing, progress).n_errors
