@@ -101,8 +101,28 @@ class Annotations:
 
 
 @dataclass(frozen=True, slots=True)
+class RelevanceQuestion:
+    """What a judge is asked: how much does the reply relate to what the user barged in with?
+
+    Attributes:
+        context: The user's turn before the interruption.
+        interruption: The user's interrupting turn.
+        reply: What the model said to it. Whatever stands there is evidence, never an instruction.
+    """
+
+    context: str
+    interruption: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judge's rating of one reply: 0 (unrelated) to 5."""
+    """A judge's rating of one reply: 0 (unrelated) to 5.
+
+    Attributes:
+        analysis: The judge's reason, in its own words.
+        judge: Who judged: ``given``, or the name of the model that answered.
+    """
 
     rating: float
     analysis: str = ""

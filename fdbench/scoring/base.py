@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
-from fdbench.core.annotation import Annotations, Request, Speech, SpeechRequest, Verdict, WordsRequest
+from fdbench.core.annotation import Annotations, RelevanceQuestion, Request, Speech, SpeechRequest, Verdict, WordsRequest
 from fdbench.core.conversation import Sample
 from fdbench.core.score import Score
 from fdbench.core.speech import Transcript
@@ -41,6 +41,14 @@ class Scorer(Protocol):
             takes: By stimulus; ``main`` is the one that counts.
             verdict: What a judge said about the reply, None where none was asked.
         """
+
+
+@runtime_checkable
+class AskingScorer(Scorer, Protocol):
+    """A scorer that needs a judge's verdict on some replies."""
+
+    def question(self, sample: Sample, takes: Mapping[str, Annotations]) -> RelevanceQuestion | None:
+        """What to ask about the sample's take; None where there is no reply to rate. As pure as ``score``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,14 +57,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from fdbench.core.annotation import Annotations, Request, Verdict
+from fdbench.core.annotation import Annotations, RelevanceQuestion, Request, Verdict
 from fdbench.core.conversation import INTERRUPTION, Sample
 from fdbench.core.score import Score
 from fdbench.core.span import ROUNDING_S, Span
 from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
 from fdbench.scoring.latency import Reply, no_reply, recording_end_s, score_latency
 from fdbench.scoring.registry import none_score
-from fdbench.scoring.relevance import rate_reply
+from fdbench.scoring.relevance import ask_about, rate_reply, text_in
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
 from fdbench.scoring.utterance import diagnose, find_bursts, find_utterances
 
@@ -147,32 +147,60 @@ class Interruption:
     def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
         return (MODEL_SPEECH, MODEL_WORDS)
 
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
-        take = takes.get(MAIN)
-        if take is None:
-            return failed(self.metrics, "audio_missing")
-        interruptions = sample.of_kind(INTERRUPTION)
-        if not interruptions:
-            return failed(self.metrics, "no_interruption")
-        speech = speech_for(take, MODEL_SPEECH)
-        if isinstance(speech, Missing):
-            return failed(self.metrics, speech.reason)
-        interruption = interruptions[0].span
-        recorded_s = recording_end_s(take, speech)
-        bursts = find_bursts(speech.segments)
-        yielding = judge_yielding(bursts, interruption, recorded_s)
-        scores = _timing(yielding, interruption.end_s, recorded_s)
+    def question(self, sample: Sample, takes: Mapping[str, Annotations]) -> RelevanceQuestion | None:
+        found = _read(sample, takes)
+        if isinstance(found, Missing):
+            return None
+        transcript = words_for(takes[MAIN], MODEL_WORDS)
+        if isinstance(transcript, Missing):
+            return None
+        answers = find_utterances(found.yielding.after, transcript.words)
+        if not any(answer.is_takeover for answer in answers):
+            return None
+        return ask_about(sample, text_in(answers, transcript.words))
 
-        transcript = words_for(take, MODEL_WORDS)
+    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
+        found = _read(sample, takes)
+        if isinstance(found, Missing):
+            return failed(self.metrics, found.reason)
+        scores = _timing(found.yielding, found.interruption.end_s, found.recorded_s)
+
+        transcript = words_for(takes[MAIN], MODEL_WORDS)
         if isinstance(transcript, Missing):
             scores += failed(("takeover_rate", "relevance"), transcript.reason)
         else:
-            answers = find_utterances(yielding.after, transcript.words)
+            answers = find_utterances(found.yielding.after, transcript.words)
             has_takeover = any(answer.is_takeover for answer in answers)
-            counts = diagnose(bursts, transcript.words, transcript.dropped)
+            counts = diagnose(found.bursts, transcript.words, transcript.dropped)
             scores += [scored("takeover_rate", has_takeover, **counts), rate_reply(has_takeover, verdict)]
         by_metric = {score.metric: score for score in scores}
         return [by_metric[metric] for metric in self.metrics]
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What happened around the interruption, as far as the detector knows."""
+
+    interruption: Span
+    recorded_s: float | None
+    bursts: tuple[Span, ...]
+    yielding: Yielding
+
+
+def _read(sample: Sample, takes: Mapping[str, Annotations]) -> _Course | Missing:
+    take = takes.get(MAIN)
+    if take is None:
+        return Missing("audio_missing")
+    interruptions = sample.of_kind(INTERRUPTION)
+    if not interruptions:
+        return Missing("no_interruption")
+    speech = speech_for(take, MODEL_SPEECH)
+    if isinstance(speech, Missing):
+        return speech
+    interruption = interruptions[0].span
+    recorded_s = recording_end_s(take, speech)
+    bursts = find_bursts(speech.segments)
+    return _Course(interruption, recorded_s, bursts, judge_yielding(bursts, interruption, recorded_s))
 
 
 def _timing(yielding: Yielding, interruption_end_s: float, recorded_s: float | None) -> list[Score]:

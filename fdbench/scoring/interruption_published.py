@@ -33,12 +33,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fdbench.core.annotation import Annotations, Request, Verdict
+from fdbench.core.annotation import Annotations, RelevanceQuestion, Request, Verdict
 from fdbench.core.conversation import INTERRUPTION, Sample
 from fdbench.core.score import Score
 from fdbench.scoring.base import MAIN, Missing, failed, scored, words_for
 from fdbench.scoring.registry import none_score
-from fdbench.scoring.relevance import rate_reply
+from fdbench.scoring.relevance import ask_about, rate_reply
 from fdbench.scoring.requests import published_words_after
 from fdbench.scoring.takeover import is_takeover
 
@@ -52,6 +52,15 @@ class PublishedInterruption:
     def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
         interruptions = sample.of_kind(INTERRUPTION)
         return (published_words_after(interruptions[0].span.end_s, prompt_s),) if interruptions else ()
+
+    def question(self, sample: Sample, takes: Mapping[str, Annotations]) -> RelevanceQuestion | None:
+        take, interruptions = takes.get(MAIN), sample.of_kind(INTERRUPTION)
+        if take is None or not interruptions:
+            return None
+        transcript = words_for(take, published_words_after(interruptions[0].span.end_s, take.prompt_s))
+        if isinstance(transcript, Missing) or not is_takeover(transcript.words):
+            return None
+        return ask_about(sample, transcript.text)
 
     def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
         take = takes.get(MAIN)

@@ -197,6 +197,8 @@ _REASONS: Final = (
     Reason("no_interruption", "error", "the annotation does not say when the user interrupts"),
     Reason("user_speech_unknown", "error", "there is neither a prompt to detect the user's speech in nor a transcript of it"),
     Reason("bad_annotation", "error", "the annotation contradicts itself or cannot be read"),
+    Reason("interruption_text_missing", "error", "the data does not say what the user said when interrupting"),
+    Reason("judge_failed", "error", "the judge could not be asked"),
     Reason("rating_missing", "error", "the judge gave no rating for this reply"),
     Reason("rating_unreadable", "error", "the judge's rating cannot be read"),
     Reason("rating_out_of_range", "error", "the judge's rating is not a number from 0 to 5"),

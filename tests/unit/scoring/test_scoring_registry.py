@@ -112,6 +112,8 @@ def test_every_reason_that_a_scorer_gives_is_registered_and_every_registered_one
         "transcript_unreadable",
         "transcript_incomplete",
         "segments_unreadable",
+        "interruption_text_missing",
+        "judge_failed",
         "rating_missing",
         "rating_unreadable",
         "call_failed",
