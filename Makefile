@@ -43,7 +43,7 @@ $(LIGHT): pyproject.toml constraints.txt
 	touch $@
 
 $(FULL): $(LIGHT)
-	$(PIP) -e '.[sphinx,dev]'
+	$(PIP) -e '.[sphinx,judge,data,dev]'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper

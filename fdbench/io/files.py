@@ -13,6 +13,14 @@ from typing import Any
 from fdbench.errors import DataError
 
 
+def user_cache() -> Path:
+    """The folder for what may be deleted and is dear to make again: ``FDBENCH_CACHE``, or where the system keeps such things."""
+    import platformdirs
+
+    given = os.environ.get("FDBENCH_CACHE")
+    return Path(given) if given else platformdirs.user_cache_path("fdbench", appauthor=False)
+
+
 def write_bytes_atomically(path: Path, data: bytes) -> None:
     """Write all of ``data`` or nothing: a temporary neighbour, flushed to disk, then renamed over ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)

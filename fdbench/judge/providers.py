@@ -1,0 +1,237 @@
+"""From ``--judge PROVIDER:MODEL`` to settings. Light: no client, no key, no network.
+
+=========  ======================================================  ======================
+provider   endpoint                                                key
+=========  ======================================================  ======================
+openai     https://api.openai.com/v1                               ``OPENAI_API_KEY``
+gemini     https://generativelanguage.googleapis.com/v1beta/openai ``GEMINI_API_KEY``
+vllm       http://localhost:8000/v1                                ``VLLM_API_KEY``, if any
+ollama     http://localhost:11434/v1                               none
+=========  ======================================================  ======================
+
+``FDBENCH_JUDGE_API_KEY`` goes before the provider's own variable. There is no option for a key, so none can end in a
+shell's history or a manifest.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from fdbench.errors import UsageError, unknown_name
+from fdbench.judge.secret import NO_SECRET, Secret, looks_like_a_key, read_secret
+
+PromptKind = Literal["own", "upstream"]
+PROMPT_KINDS: Final[tuple[PromptKind, ...]] = ("own", "upstream")
+KEY_OF_ALL: Final = "FDBENCH_JUDGE_API_KEY"
+LOCAL: Final = "local"
+MAX_MODEL_CHARS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Where a kind of server listens and where its key is found.
+
+    Attributes:
+        key_variable: Environment variable; empty where it needs none.
+    """
+
+    base_url: str
+    key_variable: str = ""
+
+
+PROVIDERS: Final[Mapping[str, Provider]] = {
+    "openai": Provider("https://api.openai.com/v1", "OPENAI_API_KEY"),
+    "gemini": Provider("https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
+    "vllm": Provider("http://localhost:8000/v1", "VLLM_API_KEY"),
+    "ollama": Provider("http://localhost:11434/v1"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """Which model is asked, how, and how patiently. Holds no key.
+
+    Attributes:
+        provider: A name of ``PROVIDERS``.
+        model: As the server knows it.
+        base_url: Without credentials, query or fragment.
+        temperature: Not sent with upstream's prompt, which does not set one.
+        seed: Sent with every question.
+        prompts: ``own``, or ``upstream`` = the published script's wording, read from the user's copy of it.
+        upstream_script: That copy; needed with ``upstream`` only, when a question is asked.
+        concurrency: How many questions are under way at once.
+        timeout_s: Of one HTTP request, without a byte from the server.
+        max_attempts: Requests for one question that may fail on the way (429, 5xx, timeouts, cut connections).
+        max_readings: Answers to one question that may be unreadable.
+        price: USD per million tokens (in, out); None = unknown.
+    """
+
+    provider: str
+    model: str
+    base_url: str
+    temperature: float = 0.0
+    seed: int = 0
+    prompts: PromptKind = "own"
+    upstream_script: Path | None = field(default=None, compare=False)
+    concurrency: int = 4
+    timeout_s: float = 60.0
+    max_attempts: int = 6
+    max_readings: int = 3
+    price: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.provider not in PROVIDERS:
+            raise unknown_name("judge provider", self.provider, PROVIDERS)
+        _check_model(self.model)
+        check_url(self.base_url)
+        if self.prompts not in PROMPT_KINDS:
+            raise unknown_name("kind of judge prompts", self.prompts, PROMPT_KINDS)
+        _check_number("the judge's temperature", self.temperature, 0.0)
+        for name, count in (
+            ("concurrency", self.concurrency),
+            ("attempts", self.max_attempts),
+            ("readings", self.max_readings),
+        ):
+            _check_number(f"the judge's {name}", count, 1)
+        if not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
+            raise UsageError(f"the judge's timeout: {self.timeout_s} s", "give more than 0 seconds")
+        for price in self.price or ():
+            _check_number("the judge's price", price, 0.0)
+
+    @property
+    def host(self) -> str:
+        """Where it is asked, as it may be published: ``local`` for this machine and private networks."""
+        host = urlsplit(self.base_url).hostname or ""
+        return LOCAL if is_local(host) else host
+
+    @property
+    def sent_temperature(self) -> float | None:
+        """None = left to the server."""
+        return None if self.prompts == "upstream" else self.temperature
+
+    @property
+    def signature(self) -> str:
+        """What an answer depends on, and nothing else: ``MODEL@HOST/PROMPT-HASH/tTEMPERATURE/sSEED``."""
+        from fdbench.judge.prompt import prompt_identity
+
+        temperature = "default" if self.sent_temperature is None else f"{self.sent_temperature:g}"
+        return f"{self.model}@{self.host}/{prompt_identity(self.prompts)}/t{temperature}/s{self.seed}"
+
+
+def settings_of(
+    text: str,
+    *,
+    url: str | None = None,
+    prompts: str = "own",
+    upstream_script: Path | None = None,
+    concurrency: int = 4,
+    timeout_s: float = 60.0,
+    price: tuple[float, float] | None = None,
+) -> JudgeSettings:
+    """The settings behind ``--judge PROVIDER:MODEL`` and its neighbours.
+
+    Raises:
+        UsageError: Not of that form, no such provider, or a URL that may not be written down; names the option.
+    """
+    provider, separator, model = text.partition(":")
+    if looks_like_a_key(text):
+        raise UsageError("--judge holds what looks like a key", f"give PROVIDER:MODEL, and the key in ${KEY_OF_ALL}")
+    if not separator or not provider or not model:
+        raise UsageError(f"--judge {text}: expected PROVIDER:MODEL", "for example openai:gpt-4o-2024-08-06, or none, or given")
+    if provider not in PROVIDERS:
+        raise unknown_name("judge provider", provider, PROVIDERS)
+    kind: PromptKind = "own"
+    if prompts != "own":
+        if prompts != "upstream":
+            raise unknown_name("kind of judge prompts", prompts, PROMPT_KINDS)
+        kind = "upstream"
+    return JudgeSettings(
+        provider,
+        model,
+        PROVIDERS[provider].base_url if url is None else url,
+        prompts=kind,
+        upstream_script=upstream_script,
+        concurrency=concurrency,
+        timeout_s=timeout_s,
+        price=price,
+    )
+
+
+def secret_of(settings: JudgeSettings, environment: Mapping[str, str] | None = None) -> Secret:
+    """The key for these settings, from the environment (that of the process unless given).
+
+    Raises:
+        UsageError: There is none and the server is not a local one, or it would travel in the clear.
+    """
+    own = PROVIDERS[settings.provider].key_variable
+    variables = (KEY_OF_ALL, own) if own else (KEY_OF_ALL,)
+    secret = read_secret(os.environ if environment is None else environment, variables)
+    is_remote = settings.host != LOCAL
+    if secret is None:
+        if is_remote:
+            raise UsageError(
+                f"the judge {settings.provider}:{settings.model} at {settings.host} needs a key: {variables[-1]} is not set",
+                f"export {variables[-1]}=..., or {KEY_OF_ALL}, which goes before it" if own else f"export {KEY_OF_ALL}=...",
+            )
+        return NO_SECRET
+    if is_remote and urlsplit(settings.base_url).scheme != "https":
+        raise UsageError(f"--judge-url: over http the key would travel to {settings.host} readable by anybody", "use https")
+    return secret
+
+
+def check_url(url: str) -> None:
+    """A URL that may be stored and that a client understands.
+
+    Raises:
+        UsageError: It is not, or it holds credentials; never repeats it, since it may hold a secret.
+    """
+    example = "give it like https://HOST[:PORT]/v1"
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise UsageError("--judge-url holds spaces or characters that no URL has", example)
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise UsageError("--judge-url is not a URL", example) from None
+    if parts.scheme not in ("http", "https") or not host or "|" in host:
+        raise UsageError("--judge-url is not an http or https URL with a host", example)
+    if "@" in parts.netloc:
+        raise UsageError(
+            "--judge-url holds a user name or a password, which would be stored", f"put the key into ${KEY_OF_ALL}"
+        )
+    if "?" in url or "#" in url:
+        raise UsageError(
+            "--judge-url has a query or a fragment, which may hold a secret and would be stored",
+            f"end it after the path, and put a key into ${KEY_OF_ALL}",
+        )
+
+
+def is_local(host: str) -> bool:
+    """This machine or a private network: nobody else can reach it by that name."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        name = host.rstrip(".").lower()
+        return "." not in name or name.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa"))
+    return address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified
+
+
+def _check_model(model: str) -> None:
+    if looks_like_a_key(model):
+        raise UsageError("the judge's model looks like a key", f"give its name, and the key in ${KEY_OF_ALL}")
+    if not model or len(model) > MAX_MODEL_CHARS or not model.isprintable() or "|" in model or " " in model:
+        raise UsageError(
+            f"--judge: '{model[:MAX_MODEL_CHARS]}' is no model's name", "give PROVIDER:MODEL without spaces or '|'"
+        )
+
+
+def _check_number(what: str, value: float, least: float) -> None:
+    if not math.isfinite(value) or value < least:
+        raise UsageError(f"{what}: {value}", f"give at least {least:g}")

@@ -1,0 +1,127 @@
+"""Verdicts on disk: what was answered once is not paid for twice.
+
+``ROOT/ab/abcd....json``, one file per verdict, written atomically as soon as the answer is there. The name is a hash of what
+was asked, so another prompt, model, host, temperature or seed finds nothing. How the answer was asked for in the end (a server
+may refuse a form of answer or a seed) is recorded, not part of the name: a resumed run cannot know it before asking.
+A file that cannot be read, or that answers another question than its name says, counts as absent and is written anew.
+Nothing here is secret: no header, no key, no URL.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.errors import DataError
+from fdbench.io.files import digest_of, read_json, write_json_atomically
+from fdbench.judge.prompt import Messages, Prompt
+from fdbench.judge.providers import JudgeSettings
+
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVerdict:
+    """A verdict with everything worth keeping about how it came to be.
+
+    Attributes:
+        verdict: Rating, analysis, and the name of the model that answered.
+        text: What the judge wrote, redacted.
+        fingerprint: ``system_fingerprint`` of the answer; empty where the server gives none.
+        tokens_in, tokens_out: None where the server does not say.
+        sent: The parameters of the request that was answered, beside model and messages.
+        notes: What was cut from the question.
+    """
+
+    verdict: Verdict
+    text: str
+    fingerprint: str = ""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def key_of(settings: JudgeSettings, prompt: Prompt, messages: Messages) -> str:
+    """The hash of everything that an answer depends on."""
+    return digest_of(
+        {
+            "messages": [messages.system, messages.user],
+            "model": settings.model,
+            "host": settings.host,
+            "temperature": settings.sent_temperature,
+            "seed": settings.seed,
+            "form": "structured" if prompt.is_structured else "free",
+        }
+    )
+
+
+class VerdictCache:
+    """The verdicts in one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def path_of(self, key: str) -> Path:
+        return self._root / key[:2] / f"{key}.json"
+
+    def find(self, key: str) -> StoredVerdict | None:
+        """What is known for this key; None where nothing is, or nothing that can be read."""
+        try:
+            facts = read_json(self.path_of(key))
+        except DataError:
+            return None
+        if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or facts.get("key") != key:
+            return None
+        return _stored(facts)
+
+    def store(
+        self, key: str, settings: JudgeSettings, prompt: Prompt, question: RelevanceQuestion, stored: StoredVerdict
+    ) -> None:
+        """Write one verdict.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        facts = {
+            "schema": SCHEMA,
+            "key": key,
+            "question": {name: _encodable(getattr(question, name)) for name in ("context", "interruption", "reply")},
+            "prompt": {"name": prompt.name, "sha256": prompt.sha256},
+            "asked": {
+                "model": settings.model,
+                "host": settings.host,
+                "temperature": settings.sent_temperature,
+                "seed": settings.seed,
+            },
+            "sent": dict(stored.sent),
+            "answered": {"model": _encodable(stored.verdict.judge), "fingerprint": _encodable(stored.fingerprint)},
+            "rating": stored.verdict.rating,
+            "analysis": _encodable(stored.verdict.analysis),
+            "text": _encodable(stored.text),
+            "tokens": {"in": stored.tokens_in, "out": stored.tokens_out},
+            "notes": list(stored.notes),
+        }
+        write_json_atomically(self.path_of(key), facts)
+
+
+def _stored(facts: dict[str, Any]) -> StoredVerdict | None:
+    rating, analysis, text, answered = (facts.get(name) for name in ("rating", "analysis", "text", "answered"))
+    if isinstance(rating, bool) or not isinstance(rating, int | float) or not math.isfinite(rating):
+        return None
+    if not isinstance(analysis, str) or not isinstance(text, str) or not isinstance(answered, dict):
+        return None
+    judge, fingerprint = answered.get("model"), answered.get("fingerprint")
+    if not isinstance(judge, str) or not isinstance(fingerprint, str):
+        return None
+    sent = facts.get("sent")
+    return StoredVerdict(Verdict(rating, analysis, judge), text, fingerprint, sent=sent if isinstance(sent, dict) else {})
+
+
+def _encodable(text: str) -> str:
+    """Without lone surrogates, which no file can hold."""
+    return text.encode("utf-8", "replace").decode()
