@@ -150,34 +150,51 @@ def resolve(spec: ModelSpec, given: Mapping[str, str]) -> Adapter:
         AdapterError: The module or class cannot be imported.
     """
     make, identity = _import(spec)
+    return Adapter(spec, identity, settle_arguments(make, spec.name, identity, given, spec.arguments), make)
+
+
+def settle_arguments(
+    make: Callable[..., Any], name: str, identity: str, given: Mapping[str, str], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Every argument of ``make`` with the value it will have: as given, else of ``defaults``, else its own default.
+
+    Args:
+        name: What the user calls it.
+        identity: What errors about its code call it.
+        given: Texts, converted to the types of its annotations.
+
+    Raises:
+        UsageError: No such argument, the text is not of its type, or one without a default is not given.
+        AdapterError: A default is of a type that no manifest can record.
+    """
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    parameters = {name: each for name, each in inspect.signature(make).parameters.items() if each.kind not in variadic}
+    parameters = {key: each for key, each in inspect.signature(make).parameters.items() if each.kind not in variadic}
     if not is_agent(make):
         parameters.pop("slots", None)
     hints = _hints(make)
-    for name in given:
-        if name not in parameters:
-            error = unknown_name(f"argument of {spec.name}", name, parameters)
-            raise UsageError(f"--arg {name}={given[name]}: {error.what}", error.remedy)
+    for key in given:
+        if key not in parameters:
+            error = unknown_name(f"argument of {name}", key, parameters)
+            raise UsageError(f"--arg {key}={given[key]}: {error.what}", error.remedy)
     arguments: dict[str, Any] = {}
-    for name, parameter in parameters.items():
-        if name in given:
+    for key, parameter in parameters.items():
+        if key in given:
             fallback = str if parameter.default in (None, inspect.Parameter.empty) else type(parameter.default)
-            arguments[name] = _converted(f"--arg {name}={given[name]}", given[name], hints.get(name, fallback))
-        elif name in spec.arguments:
-            arguments[name] = spec.arguments[name]
+            arguments[key] = _converted(f"--arg {key}={given[key]}", given[key], hints.get(key, fallback))
+        elif key in defaults:
+            arguments[key] = defaults[key]
         elif parameter.default is not inspect.Parameter.empty:
-            arguments[name] = parameter.default
+            arguments[key] = parameter.default
         else:
-            raise UsageError(f"{spec.name} needs the argument '{name}'", f"add --arg {name}=VALUE")
-        if isinstance(arguments[name], Path):
-            arguments[name] = str(arguments[name])
-        if not isinstance(arguments[name], JSON_TYPES):
+            raise UsageError(f"{name} needs the argument '{key}'", f"add --arg {key}=VALUE")
+        if isinstance(arguments[key], Path):
+            arguments[key] = str(arguments[key])
+        if not isinstance(arguments[key], JSON_TYPES):
             raise AdapterError(
-                f"{identity}: the default of '{name}' is a {type(arguments[name]).__name__}, which no manifest can record",
+                f"{identity}: the default of '{key}' is a {type(arguments[key]).__name__}, which no manifest can record",
                 "use text, a number, true, false or None",
             )
-    return Adapter(spec, identity, arguments, make)
+    return arguments
 
 
 def _import(spec: ModelSpec) -> tuple[Callable[..., Any], str]:

@@ -1,4 +1,4 @@
-"""Where recordings come from: a call, or (later) a folder of recordings, or the replay of a log."""
+"""Where recordings come from: a call, a folder of recordings (``recordings.py``), or (later) the replay of a log."""
 
 from __future__ import annotations
 

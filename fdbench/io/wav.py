@@ -21,32 +21,66 @@ def read_audio(path: Path) -> Audio:
     Raises:
         DataError: Missing, unreadable, truncated, not mono, empty, or not finite; names the file, expected and found.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error})") from None
-    return decode_audio(data, str(path))
+    return decode_audio(_read(path, str(path)), str(path))
+
+
+def read_channel(path: Path, channel: int | None, name: str = "") -> Audio:
+    """Read one channel of a file.
+
+    Args:
+        channel: Counted from 0; None = the only one.
+        name: What errors call the file, if not its path.
+
+    Raises:
+        DataError: As ``read_audio``, or there is no such channel.
+    """
+    name = name or str(path)
+    samples, rate = _decode(_read(path, name), name)
+    n_channels = samples.shape[1]
+    if channel is None and n_channels != 1:
+        which = f"say which, from 0 to {n_channels - 1}: --arg channel=N"
+        raise DataError(f"{name}: {n_channels} channels, and none of them chosen", which)
+    if not 0 <= (channel or 0) < n_channels:
+        found = "mono" if n_channels == 1 else f"{n_channels} channels, counted from 0"
+        raise DataError(f"{name}: no channel {channel}, the file is {found}")
+    return _finite(samples[:, channel or 0], rate, name)
 
 
 def decode_audio(data: bytes, name: str) -> Audio:
-    """Decode a whole file already in memory; ``name`` is what errors call it. Raises like ``read_audio``."""
+    """Decode a whole mono file already in memory; ``name`` is what errors call it. Raises like ``read_audio``."""
+    samples, rate = _decode(data, name)
+    if samples.shape[1] != 1:
+        raise DataError(f"{name}: expected mono, found {samples.shape[1]} channels", "keep one channel per file")
+    return _finite(samples[:, 0], rate, name)
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{name}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror or type(error).__name__})") from None
+
+
+def _decode(data: bytes, name: str) -> tuple[npt.NDArray[np.float32], int]:
+    """All channels of a file, shape ``(n, channels)``, n > 0, and their rate in Hz."""
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            rate, channels, declared = file.samplerate, file.channels, file.frames
-            samples = file.read(dtype="float32", always_2d=True)
+            rate, declared = file.samplerate, file.frames
+            samples: npt.NDArray[np.float32] = file.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         why = getattr(error, "error_string", type(error).__name__)
         raise DataError(f"{name}: not a readable audio file ({why})", "export it again as WAV or FLAC") from None
-    if channels != 1:
-        raise DataError(f"{name}: expected mono, found {channels} channels", "keep one channel per file")
-    truncated = len(samples) < declared or _riff_promises_more(data)
-    if truncated:
+    if len(samples) < declared or _riff_promises_more(data):
         raise DataError(f"{name}: truncated, the header promises more audio than the {len(samples)} samples present")
     if len(samples) == 0:
         raise DataError(f"{name}: empty, it holds no samples")
-    mono = np.ascontiguousarray(samples[:, 0])
+    return samples, rate
+
+
+def _finite(samples: npt.NDArray[np.float32], rate: int, name: str) -> Audio:
+    mono = np.ascontiguousarray(samples)
     if not np.isfinite(mono).all():
         raise DataError(f"{name}: {int((~np.isfinite(mono)).sum())} samples are not finite (NaN or infinity)")
     return Audio(mono, rate)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fdbench.adapter.base import Agent, AgentParty, Port, VirtualParty
 from fdbench.adapter.contract import Check, check_party
-from fdbench.adapter.load import find_model, resolve
+from fdbench.adapter.load import Adapter
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
 from fdbench.core.conversation import PAUSE, TURN_END, Brief, Event, Recording, Sample, Take
@@ -25,13 +25,12 @@ PACKAGES: Mapping[str, str] = {
 }
 
 
-def examine_model(name: str, arguments: Mapping[str, str]) -> tuple[Check, ...]:
+def examine_adapter(adapter: Adapter) -> tuple[Check, ...]:
     """Load a model and run the contract: silence in, same seed same output, A B A, neighbours, no shift through echo.
 
     Raises:
-        FdbenchError: The model cannot be found or loaded.
+        FdbenchError: The model cannot be loaded.
     """
-    adapter = resolve(find_model(name), arguments)
     party = adapter.open_party(slots=2)
     truth = Sample("doctor", "doctor", {}, events=(Event(PAUSE, Span(0.4, 0.8)), Event(TURN_END, Span(1.0, 1.0))))
     brief = Brief(seed=1, truth=truth if adapter.spec.tells_truth else None)

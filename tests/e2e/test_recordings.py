@@ -1,0 +1,297 @@
+"""``--model recordings:DIR``: what was recorded elsewhere is scored as if it had been recorded here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from fdbench.report.rows import read_run
+from tests.conftest import fdbench, sample_scores, summaries
+from tests.e2e.test_bad_input import write_set
+
+TASK = "mini/turn_taking"
+IDS = ("tt-01", "tt-02")
+OFFSET_S = 0.32
+"""Ten windows of the detector, so that it hears the recording cut up as before."""
+
+
+def run(folder, out, *options, tasks=TASK):
+    return fdbench(
+        "run", "--model", f"recordings:{folder}", "--tasks", tasks, "--limit", "2", "--asr", "sphinx", "--workers", "1",
+        "--out", out, *options,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def called(tmp_path_factory):
+    """The endpointer, called: two samples of each task of mini."""
+    pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
+    finished = fdbench(
+        "run", "--model", "vad-endpointer", "--tasks", "mini", "--limit", "2", "--asr", "sphinx",
+        "--out", tmp_path_factory.mktemp("called"),
+    )  # fmt: skip
+    assert finished.status == 0, finished.err
+    return finished.run
+
+
+def said(called, task=TASK):
+    """What the endpointer said from t = 0 on: (id, 16 bit samples, rate)."""
+    for file in sorted(called.glob(f"audio/{task}/*.model.flac")):
+        samples, rate = soundfile.read(file, dtype="int16")
+        record = json.loads((called / "takes" / task / file.name.replace(".model.flac", ".json")).read_text())
+        yield record["sample"], samples[round(-record["model"]["start_s"] * rate) :], rate
+
+
+def write(folder, called, change=lambda samples, rate: samples, task=TASK, suffix="wav"):
+    """A folder of recordings, ``<task>/<id>.wav``."""
+    for sample_id, samples, rate in said(called, task):
+        (folder / task).mkdir(parents=True, exist_ok=True)
+        soundfile.write(folder / task / f"{sample_id}.{suffix}", change(samples, rate), rate)
+    return folder
+
+
+def numbers(run):
+    """Every summary without its signature, which names the clock."""
+    return {
+        (protocol, name, metric): {**summary, "signature": ""}
+        for protocol, tasks in summaries(run).items()
+        for name, task in tasks.items()
+        for metric, summary in task["metrics"].items()
+    }
+
+
+def latencies(run):
+    scores = sample_scores(run, "fdbench")
+    return {key: each["response_latency_s"]["value"] for key, each in scores.items()}
+
+
+def record(run, sample_id, task=TASK):
+    return json.loads((run / "takes" / task / f"{sample_id}@main.r0.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def recorded(called, tmp_path_factory):
+    """The endpointer's turn-taking as recordings, run."""
+    root = tmp_path_factory.mktemp("recorded")
+    finished = run(write(root / "elsewhere", called), root / "out")
+    assert finished.status == 0, finished.err
+    return finished.run
+
+
+def test_recordings_of_a_model_give_the_numbers_of_the_model(called, tmp_path):
+    for task in ("backchannel", "pause_handling", "turn_taking", "user_interruption"):
+        write(tmp_path / "My Model", called, task=f"mini/{task}")
+    finished = run(tmp_path / "My Model", tmp_path / "out", tasks="mini")
+    assert finished.status == 0, finished.err
+    assert numbers(finished.run) == numbers(called)
+    manifest = (finished.run / "manifest.json").read_text()
+    collection = json.loads(manifest)["collection"]
+    told = {key: collection[key] for key in ("model", "kind", "adapter", "clock", "placement", "arguments")}
+    assert told == {
+        "model": "My Model", "kind": "recordings", "adapter": "recordings", "clock": "given", "placement": "given",
+        "arguments": {"channel": None, "offset_s": 0.0},
+    }  # fmt: skip
+    assert finished.run.name.startswith("my-model-")
+    assert not [file for file in finished.run.rglob("*.json*") if str(tmp_path) in file.read_text()]
+
+
+def test_a_run_of_recordings_is_a_run_like_any_other(recorded):
+    before = numbers(recorded)
+    shutil.rmtree(recorded / "scores")
+    assert fdbench("annotate", recorded, "--asr", "sphinx").status == 0
+    assert fdbench("score", recorded, "--asr", "sphinx", "--workers", "1").status == 0
+    assert numbers(recorded) == before
+    assert {(row.collection.kind, row.collection.clock) for row in read_run(recorded)} == {("recordings", "given")}
+    page = recorded.parent.parent / "page.md"
+    assert fdbench("leaderboard", "--results", recorded.parent, "--out", page).status == 0
+    assert "elsewhere (recordings)" in page.read_text()
+
+
+def test_a_prompt_beside_a_reply_in_two_channels_is_told_apart_by_channel(called, recorded, tmp_path):
+    def beside_noise(samples, rate):
+        noise = np.random.default_rng(0).integers(-3000, 3000, len(samples)).astype(np.int16)
+        return np.stack([noise, samples], axis=1)
+
+    folder = write(tmp_path / "stereo", called, beside_noise, suffix="flac")
+    right = run(folder, tmp_path / "out", "--arg", "channel=1")
+    assert right.status == 0, right.err
+    assert numbers(right.run) == numbers(recorded)
+    for options, told in (((), "2 channels, and none of them chosen"), (("--arg", "channel=2"), "no channel 2")):
+        wrong = run(folder, tmp_path / "out", *options)
+        assert wrong.status == 3
+        assert wrong.run != right.run
+        assert f"mini/turn_taking/tt-01.flac: {told}" in wrong.err
+
+
+def test_an_offset_moves_every_reply_by_exactly_that_much(called, recorded, tmp_path):
+    folder = write(tmp_path / "late", called)
+    later = run(folder, tmp_path / "out", "--arg", f"offset_s={OFFSET_S}", "--protocol", "fdbench")
+    assert later.status == 0, later.err
+    assert later.run.name != run(folder, tmp_path / "out", "--protocol", "fdbench").run.name
+    for key, latency_s in latencies(recorded).items():
+        assert latencies(later.run)[key] == pytest.approx(latency_s + OFFSET_S, abs=1e-9)
+
+
+def test_an_offset_undoes_what_was_recorded_before_the_prompt_or_left_out_of_it(called, recorded, tmp_path):
+    def begun_early(samples, rate):
+        return np.concatenate([np.full(round(1.03 * rate), 999, np.int16), samples])
+
+    def begun_late(samples, rate):
+        return samples[round(OFFSET_S * rate) :]
+
+    early = run(write(tmp_path / "early", called, begun_early), tmp_path / "out", "--arg", "offset_s=-1.03")
+    assert numbers(early.run) == numbers(recorded)
+    assert record(early.run, "tt-01")["model"]["start_s"] == -1.03
+    late = run(write(tmp_path / "late", called, begun_late), tmp_path / "out", "--arg", f"offset_s={OFFSET_S}")
+    assert numbers(late.run) == numbers(recorded), "the endpointer is silent that early"
+
+
+def test_what_is_wrong_with_one_recording_is_its_status_and_the_next_start_completes_the_run(called, recorded, tmp_path):
+    folder = write(tmp_path / "elsewhere", called)
+    file = folder / TASK / "tt-02.wav"
+    whole = file.read_bytes()
+    (folder / TASK / "tt-99.wav").write_bytes(whole)
+
+    def without():
+        file.unlink()
+
+    def corrupt():
+        file.write_bytes(b"this is not audio")
+
+    def doubled():
+        file.write_bytes(whole)
+        (folder / TASK / "tt-02").mkdir()
+        shutil.copy(file, folder / TASK / "tt-02" / "output.wav")
+
+    told = {
+        without: "recording_missing: no recording; looked for mini/turn_taking/tt-02.wav, mini/turn_taking/tt-02/output.wav",
+        corrupt: "recording: mini/turn_taking/tt-02.wav: not a readable audio file",
+        doubled: "recording: mini/turn_taking/tt-02.wav and mini/turn_taking/tt-02/output.wav: both are its recording",
+    }
+    for fault, message in told.items():
+        fault()
+        finished = run(folder, tmp_path / "out")
+        assert finished.status == 3
+        assert f"fdbench: {TASK} tt-02: {message}" in finished.err
+        assert "1 of its recordings belong to no sample of these tasks: mini/turn_taking/tt-99.wav" in finished.err
+        assert record(finished.run, "tt-02")["status"] == "failed"
+        scores = sample_scores(finished.run, "fdbench")
+        reason = "audio_missing" if fault is without else "audio_unreadable"
+        assert {(each["status"], each["reason"]) for each in scores[(TASK, "tt-02")].values()} == {("error", reason)}
+        assert scores[(TASK, "tt-01")] == sample_scores(recorded, "fdbench")[(TASK, "tt-01")]
+    shutil.rmtree(folder / TASK / "tt-02")
+    complete = run(folder, tmp_path / "out")
+    assert complete.status == 0, complete.err
+    assert complete.run == finished.run
+    assert numbers(complete.run) == numbers(recorded)
+    lines = (complete.run / "attempts.jsonl").read_text().splitlines()
+    assert sum("tt-01@main.r0" in line for line in lines) == 1, "what had been read was not read again"
+
+
+def test_two_contents_never_share_a_run(called, tmp_path):
+    folder = write(tmp_path / "elsewhere", called)
+    first = run(folder, tmp_path / "out", "--protocol", "fdbench")
+    before = {path: path.read_bytes() for path in first.run.rglob("*") if path.is_file()}
+    write(folder, called, lambda samples, rate: samples // 2)
+    refused = run(folder, tmp_path / "out", "--protocol", "fdbench")
+    assert refused.status == 2
+    assert "was made from other recordings" in refused.err
+    assert "2 of its samples: mini/turn_taking tt-01, mini/turn_taking tt-02" in refused.err
+    assert {path: path.read_bytes() for path in first.run.rglob("*") if path.is_file()} == before
+    renamed = run(folder, tmp_path / "out", "--protocol", "fdbench", "--arg", "name=quieter")
+    assert renamed.status == 0, renamed.err
+    assert renamed.run.name.startswith("quieter-")
+
+
+def test_a_recording_that_went_stays_in_the_run_and_other_tasks_join_it(called, tmp_path):
+    folder = write(tmp_path / "elsewhere", called)
+    first = run(folder, tmp_path / "out", "--protocol", "fdbench")
+    (folder / TASK / "tt-01.wav").unlink()
+    write(folder, called, task="mini/pause_handling")
+    both = run(folder, tmp_path / "out", "--protocol", "fdbench", tasks=f"{TASK},mini/pause_handling")
+    assert both.status == 0, both.err
+    assert both.run == first.run
+    assert {task for task, _ in sample_scores(both.run, "fdbench")} == {TASK, "mini/pause_handling"}
+    write(folder, called, lambda samples, rate: samples // 2)
+    refused = run(folder, tmp_path / "out", "--protocol", "fdbench", tasks="mini/pause_handling")
+    assert "2 of its samples: mini/turn_taking" in refused.err, "also where that task is not asked for"
+
+
+def test_a_folder_in_which_nothing_fits_is_refused_before_the_run(tmp_path):
+    (tmp_path / "rec").mkdir()
+    soundfile.write(tmp_path / "rec" / "holiday.wav", np.zeros(8000), 8000)
+    for command in (("run", "--tasks", TASK, "--asr", "sphinx", "--out", tmp_path / "out"), ("doctor",)):
+        finished = fdbench(*command, "--model", f"recordings:{tmp_path / 'rec'}")
+        assert finished.status == 2
+        assert "no recording of any of the" in finished.err
+        assert "/tt-01.wav" in finished.err if command[0] == "run" else "mini/backchannel/bc-01.wav" in finished.err
+        assert "found holiday.wav" in finished.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "told"),
+    [
+        ("recordings", (), "write recordings:DIR"),
+        ("recordings:", (), "write recordings:DIR"),
+        ("recordings:nowhere", (), "no folder nowhere"),
+        ("recordings:.", ("--arg", "chanel=1"), "did you mean 'channel'"),
+        ("recordings:.", ("--arg", "channel=-1"), "channels are counted from 0"),
+        ("recordings:.", ("--arg", "channel=left"), "expected int or NoneType"),
+        ("recordings:.", ("--arg", "offset_s=nan"), "expected float"),
+        ("recordings:.", ("--arg", "offset_s=1920"), "in seconds"),
+        ("recordings:.", ("--arg", "name="), "expected a name"),
+        ("recordings:.", ("--lead-in", "0"), "offset_s"),
+        ("recordings:.", ("--repeats", "2"), "one recording per sample"),
+    ],
+)
+def test_misuse_is_two_lines_and_status_2(tmp_path, model, options, told):
+    finished = fdbench("run", "--model", model, "--tasks", TASK, "--asr", "sphinx", *options, cwd=tmp_path)
+    assert finished.status == 2
+    assert told in finished.err
+    assert len(finished.err.strip().splitlines()) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_reads_every_recording_and_says_for_which_task_it_would_do(called, tmp_path):
+    folder = write(tmp_path / "rec", called)
+    finished = fdbench("doctor", "--model", f"recordings:{folder}", "--json")
+    assert finished.status == 3
+    (check,) = [check for check in json.loads(finished.out) if check["name"] == TASK]
+    assert check["detail"].startswith("2 of 12 samples have a recording that can be scored; first of 10 that have none: tt-03")
+    flat = tmp_path / "flat"
+    shutil.copytree(folder / TASK, flat)
+    (check,) = [check for check in json.loads(fdbench("doctor", "--model", f"recordings:{flat}", "--json").out)
+                if check["name"] == TASK]  # fmt: skip
+    assert f"scored with --tasks {TASK}" in check["detail"]
+
+
+def test_a_flat_folder_does_for_one_task(called, recorded, tmp_path):
+    flat = write(tmp_path / "nested", called) / TASK
+    finished = run(flat, tmp_path / "out")
+    assert finished.status == 0, finished.err
+    assert numbers(finished.run) == numbers(recorded)
+
+
+def test_upstreams_layout_is_found_by_the_name_of_its_set(called, tmp_path):
+    write_set(tmp_path / "data", len(IDS))
+    folder = tmp_path / "replies" / "v1.0" / "candor_turn_taking"
+    for index, (_, samples, rate) in enumerate(said(called)):
+        (folder / str(index)).mkdir(parents=True)
+        for name in ("output.wav", "input.wav"):
+            soundfile.write(folder / str(index) / name, samples, rate)
+    options = ("--data", tmp_path / "data", "--protocol", "fdbench")
+    finished = run(tmp_path / "replies", tmp_path / "out", *options, tasks="v1/turn_taking.candor")
+    assert finished.status == 0, finished.err
+    assert finished.err == "", "the prompts beside the replies are not told as left out"
+    metrics = summaries(finished.run)["fdbench"]["v1/turn_taking.candor"]["metrics"]
+    assert metrics["response_latency_s"]["n_scored"] == len(IDS)
+
+
+def test_the_list_of_models_says_how_to_name_a_folder():
+    rows = {row["name"]: row for row in json.loads(fdbench("list", "models", "--json").out)}
+    assert (rows["recordings:DIR"]["kind"], rows["recordings:DIR"]["clock"]) == ("recordings", "given")
