@@ -18,6 +18,7 @@ from fdbench.io.wav import write_flac
 from fdbench.task.load import find_set, load_samples, select_tasks, task_specs
 from fdbench.task.scripts import read_scripts
 from fdbench.task.spec import ScriptSource, TaskSpec
+from fdbench.task.tree import UpstreamTree
 
 MINI_NAMES = ["mini/backchannel", "mini/pause_handling", "mini/turn_taking", "mini/user_interruption"]
 SETS = {
@@ -73,14 +74,14 @@ def test_without_data_the_embedded_tasks_can_be_named(expression: str, expected:
 def test_all_and_v1_take_the_sets_when_they_are_there(tmp_path: Path) -> None:
     for folder in SETS.values():
         (tmp_path / "v1.0" / folder).mkdir(parents=True)
-    assert names(select_tasks("v1", tmp_path)) == list(SETS)
-    assert names(select_tasks("all", tmp_path)) == MINI_NAMES + list(SETS)
-    assert names(select_tasks("available", tmp_path)) == MINI_NAMES + list(SETS)
+    assert names(select_tasks("v1", UpstreamTree(tmp_path))) == list(SETS)
+    assert names(select_tasks("all", UpstreamTree(tmp_path))) == MINI_NAMES + list(SETS)
+    assert names(select_tasks("available", UpstreamTree(tmp_path))) == MINI_NAMES + list(SETS)
 
 
 def test_available_takes_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "candor_turn_taking").mkdir()
-    assert names(select_tasks("available", tmp_path)) == [*MINI_NAMES, TURN]
+    assert names(select_tasks("available", UpstreamTree(tmp_path))) == [*MINI_NAMES, TURN]
 
 
 @pytest.mark.parametrize("expression", ["all", "v1", "available,v1"])
@@ -89,14 +90,16 @@ def test_missing_data_is_an_error_that_lists_each_task_where_it_was_looked_for_a
 ) -> None:
     (tmp_path / "v1_0" / "candor_turn_taking").mkdir(parents=True)
     with pytest.raises(DataError) as raised:
-        select_tasks(expression, tmp_path)
+        select_tasks(expression, UpstreamTree(tmp_path))
     error = raised.value
     assert TURN not in error.what
     assert "candor_turn_taking" not in error.remedy
     for name in SETS.keys() - {TURN}:
         assert f"{name} (" in error.what
         assert f"{tmp_path}/v1.0/{SETS[name]}" in error.what
-        assert f"{tmp_path}/v1.0/{SETS[name]}/<id>/input.wav" in error.remedy
+        assert name in error.remedy.split()
+    assert "fdbench data download" in error.remedy
+    assert f"--data {tmp_path}" in error.remedy
     assert "--tasks available" in error.remedy
     assert not any(name in error.what for name in MINI_NAMES)
 
@@ -134,7 +137,7 @@ def test_a_set_is_found_in_every_layout_seen_in_the_wild(tmp_path: Path, root: s
     found = find_set(tmp_path, "candor_turn_taking")
     assert found is not None
     assert found.samefile(place)
-    (sample,) = load_samples(task_specs()[TURN], tmp_path).samples
+    (sample,) = load_samples(task_specs()[TURN], UpstreamTree(tmp_path)).samples
     assert sample.id == "5"
 
 
@@ -142,7 +145,7 @@ def test_a_set_that_is_not_there_is_none(tmp_path: Path) -> None:
     assert find_set(tmp_path, "candor_turn_taking") is None
     assert find_set(None, "candor_turn_taking") is None
     with pytest.raises(DataError, match="missing"):
-        load_samples(task_specs()[TURN], tmp_path)
+        load_samples(task_specs()[TURN], UpstreamTree(tmp_path))
 
 
 def test_human_timing_of_a_set_may_lie_in_the_root_of_the_data(tmp_path: Path) -> None:
@@ -150,7 +153,7 @@ def test_human_timing_of_a_set_may_lie_in_the_root_of_the_data(tmp_path: Path) -
     place.mkdir(parents=True)
     write_flac(place / "input.wav", Audio.silence(0.2, 48000))
     (tmp_path / "icc_gt_distribution.json").write_text('{"0": [0.5, 0.5]}', encoding="utf-8")
-    (sample,) = load_samples(task_specs()["v1/backchannel.icc"], tmp_path).samples
+    (sample,) = load_samples(task_specs()["v1/backchannel.icc"], UpstreamTree(tmp_path)).samples
     assert sample.human_timing == (0.5, 0.5)
 
 
@@ -159,7 +162,7 @@ def test_human_timing_of_a_set_may_lie_in_the_root_of_the_data(tmp_path: Path) -
 
 def test_samples_know_their_task_their_instructions_and_their_events(tmp_path: Path) -> None:
     add_turn(tmp_path / "candor_turn_taking", "5", end_s=1.25)
-    (sample,) = load_samples(task_specs()[TURN], tmp_path).samples
+    (sample,) = load_samples(task_specs()[TURN], UpstreamTree(tmp_path)).samples
     assert (sample.task, sample.instructions) == (TURN, "You enjoy having a good conversation.")
     assert [event.span.start_s for event in sample.of_kind(TURN_END)] == [1.25]
 
@@ -173,7 +176,7 @@ def test_what_cannot_be_used_is_counted_in_natural_order_and_what_is_stray_is_na
     (folder / "11" / "input.wav").unlink()
     (folder / "11" / "input.wav").mkdir()
     (folder / "README.txt").write_text("hello", encoding="utf-8")
-    loaded = load_samples(task_specs()[TURN], tmp_path)
+    loaded = load_samples(task_specs()[TURN], UpstreamTree(tmp_path))
     assert [sample.id for sample in loaded.samples] == ["1"]
     assert [(broken.id, broken.reason) for broken in loaded.broken] == [
         ("2", "bad_annotation"),
@@ -187,12 +190,12 @@ def test_what_cannot_be_used_is_counted_in_natural_order_and_what_is_stray_is_na
 def test_the_digest_moves_with_prompts_and_annotations_and_with_nothing_else(tmp_path: Path) -> None:
     def digest(name: str, end_s: float = 1.0, level: float = 0.1, sample_id: str = "5") -> str:
         add_turn(tmp_path / name / "v1.0" / "candor_turn_taking", sample_id, end_s, level)
-        return load_samples(task_specs()[TURN], tmp_path / name).digest
+        return load_samples(task_specs()[TURN], UpstreamTree(tmp_path / name)).digest
 
     base = digest("base")
     assert digest("copy") == base
     (tmp_path / "copy" / "v1.0" / "candor_turn_taking" / "5" / "output.json").write_text("{}", encoding="utf-8")
-    assert load_samples(task_specs()[TURN], tmp_path / "copy").digest == base
+    assert load_samples(task_specs()[TURN], UpstreamTree(tmp_path / "copy")).digest == base
     assert len({base, digest("later", end_s=1.1), digest("louder", level=0.2), digest("renamed", sample_id="6")}) == 4
 
 

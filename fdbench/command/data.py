@@ -1,0 +1,196 @@
+"""`fdbench data`: what there is to fetch, fetching it, and whether what is there is sound."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fdbench.command.base import (
+    DATA_VARIABLE,
+    EXIT_MISUSE,
+    EXIT_OK,
+    EXIT_WITH_ERRORS,
+    Commands,
+    add_command,
+    write_result,
+)
+from fdbench.command.export import register_export
+from fdbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from fdbench.task.check import Checked
+
+DEFAULT_TIMEOUT_S = 60.0
+
+
+def register(commands: Commands) -> None:
+    """`data list`, `data download`, `data check`, `data export`."""
+    summary = "the benchmark's data: what there is, fetch it, check it"
+    group = commands.add_parser("data", help=summary, description=summary, allow_abbrev=False)
+    actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    listing = add_command(actions, "list", list_command, "the parts, their licence, and which of them are there")
+    _add_data(listing)
+    listing.add_argument("--json", action="store_true", help="for a program")
+
+    fetch = add_command(actions, "download", download_command, "fetch parts; goes on where an earlier attempt stopped")
+    fetch.add_argument("parts", nargs="*", metavar="NAME", help="parts (`fdbench data list`), tasks, v1 or all (default: v1)")
+    _add_data(fetch)
+    fetch.add_argument("--mirror", metavar="URL|DIR", help="take SET.zip or SET.tar.gz from there instead of Google Drive")
+    fetch.add_argument(
+        "--timeout", type=float, default=DEFAULT_TIMEOUT_S, metavar="S", help="the longest silence that is waited for (60)"
+    )
+    fetch.add_argument("--force", action="store_true", help="fetch again, and over what fdbench did not put there")
+
+    check = add_command(actions, "check", check_command, "read every clip and annotation, and name what is wrong by file")
+    _add_data(check)
+    check.add_argument("--tasks", help="v1, or names with commas; each must be there (default: what is there)")
+    check.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
+
+    register_export(actions)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help=f"the data's folder (default: ${DATA_VARIABLE})")
+
+
+def _folder_of(arguments: argparse.Namespace) -> Path | None:
+    from_environment = os.environ.get(DATA_VARIABLE)
+    given: Path | None = arguments.data or (Path(from_environment) if from_environment else None)
+    if given is not None and str(given).startswith("hf:"):
+        raise UsageError(f"--data {given}: expected a folder", "Hugging Face datasets are fetched when they are used")
+    if given is not None and given.exists() and not given.is_dir():
+        raise UsageError(f"--data {given}: not a folder", "give the folder that holds v1.0/, or is to hold it")
+    return given
+
+
+def _required_folder(arguments: argparse.Namespace) -> Path:
+    given = _folder_of(arguments)
+    if given is None:
+        raise UsageError("no folder for the data is named", f"give --data DIR, or set {DATA_VARIABLE}")
+    return given
+
+
+def list_command(arguments: argparse.Namespace) -> int:
+    from fdbench.task.catalog import LICENCE, Archive, catalogue
+    from fdbench.task.load import task_specs
+    from fdbench.task.lock import read_lock
+    from fdbench.task.presence import find_part
+
+    data = _folder_of(arguments)
+    lock = read_lock(data) if data is not None else None
+    rows: list[dict[str, Any]] = []
+    for part in catalogue(task_specs()).values():
+        found = find_part(part, data, lock) if data is not None and lock is not None else None
+        rows.append(
+            {
+                "name": part.name,
+                "clips": part.n_clips if isinstance(part, Archive) else None,
+                "tasks": list(part.tasks),
+                "licence": LICENCE,
+                "source": part.source,
+                "state": found.presence if found else None,
+                "detail": found.detail if found else "",
+            }
+        )
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return EXIT_OK
+    header = ("name", "clips", "licence", "state", "source")
+    lines = [header, *((r["name"], _told(r["clips"]), r["licence"], _told(r["state"]), r["source"]) for r in rows)]
+    _print_table(lines)
+    if data is None:
+        print(f"(state: give --data DIR or set {DATA_VARIABLE})")
+    return EXIT_OK
+
+
+def download_command(arguments: argparse.Namespace) -> int:
+    from fdbench.task.catalog import select_parts
+    from fdbench.task.fetch import Wish, download, mirror_of
+    from fdbench.task.load import task_specs
+
+    if not 0 < arguments.timeout < float("inf"):
+        raise UsageError(f"--timeout {arguments.timeout:g}: expected seconds above 0", "leave it out to wait for a minute")
+    parts = select_parts(arguments.parts or ["v1"], task_specs())
+    data = _required_folder(arguments)
+    wish = Wish(mirror_of(arguments.mirror), arguments.timeout, arguments.force, progress=_show_progress)
+    failed = []
+    for outcome in download(parts, data, wish):
+        _end_progress()
+        if outcome.status == "failed":
+            failed.append(outcome)
+            print(f"{outcome.part}: failed", flush=True)
+        else:
+            print(f"{outcome.part}: {outcome.status}: {outcome.message}", flush=True)
+    if not failed:
+        return EXIT_OK
+    print(f"fdbench: {len(failed)} of {len(parts)} parts failed; the same command takes them up again", file=sys.stderr)
+    for outcome in failed:
+        print(f"fdbench: {outcome.part}: {outcome.message}", file=sys.stderr)
+    return EXIT_WITH_ERRORS
+
+
+def _show_progress(part: str, n_bytes: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{part}: {n_bytes / 1e6:.1f} MB ", end="", file=sys.stderr, flush=True)
+
+
+def _end_progress() -> None:
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def check_command(arguments: argparse.Namespace) -> int:
+    from fdbench.task.check import check_data
+
+    data = _required_folder(arguments)
+    if not data.is_dir():
+        raise UsageError(f"--data {data}: no such folder", "fetch the data with `fdbench data download`")
+    checked = check_data(data, arguments.tasks)
+    if arguments.json:
+        write_result(arguments.json, checked.as_json())
+    if arguments.json != "-":
+        _print_checked(checked)
+    if not checked.sets:
+        print(f"fdbench: {data}: holds no set that fdbench knows\n  see `fdbench data list`", file=sys.stderr)
+        return EXIT_MISUSE
+    return EXIT_WITH_ERRORS if checked.n_errors else EXIT_OK
+
+
+def _print_checked(checked: Checked) -> None:
+    header = ("set", "clips", "expected", "hours", "rates", "errors", "warnings", "lock")
+    rows = [
+        (
+            each.name,
+            str(each.n_clips),
+            str(each.n_expected),
+            f"{each.duration_s / 3600:.3f}",
+            ", ".join(f"{rate} Hz" + ("" if len(each.rates) == 1 else f" ({n})") for rate, n in sorted(each.rates.items())),
+            str(each.count("error")),
+            str(each.count("warning")),
+            each.lock,
+        )
+        for each in checked.sets
+    ]
+    _print_table([header, *rows])
+    for finding in checked.findings:
+        print(f"{finding.severity}: {finding.file}: {finding.what}")
+    print(f"{checked.n_errors} errors, {checked.n_warnings} warnings")
+    print("to pin (sha256):")
+    for name, kind, sha256 in checked.hashes:
+        print(f"  {name}  {kind}  {sha256}")
+
+
+def _told(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
