@@ -10,10 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from fdbench.command.judge_options import GIVEN, NONE, add_judge_options, judge_settings_of
 from fdbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from fdbench.judge.providers import JudgeSettings
     from fdbench.pipeline.run import Finished, Hearing
+    from fdbench.task.data import Data
 
 EXIT_OK, EXIT_MISUSE, EXIT_WITH_ERRORS, EXIT_INTERRUPTED = 0, 2, 3, 130
 DEFAULT_ASR = "whisper:small.en"
@@ -33,24 +36,33 @@ def add_command(
 
 def add_hearing_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
     add_engine_options(parser, asr=asr, protocol=protocol)
-    parser.add_argument("--judge", default="none", choices=("none", "given"))
+    add_judge_options(parser, also=(NONE, GIVEN), default=NONE)
     parser.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
 
 
 def add_engine_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
-    parser.add_argument("--data", type=Path, help=f"where downloaded benchmark data is (default: ${DATA_VARIABLE})")
+    add_data_option(parser)
     parser.add_argument("--asr", default=asr, metavar="ENGINE", help="whisper[:SIZE], sphinx, given")
     parser.add_argument("--vad", default="silero", metavar="ENGINE", help="silero, given")
     parser.add_argument("--protocol", default=protocol, help="fdb-2026-05, fdb-2026-02, fdbench, several with commas, or all")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes for annotation")
 
 
-def data_of(arguments: argparse.Namespace) -> Path | None:
-    from_environment = os.environ.get(DATA_VARIABLE)
-    given: Path | None = arguments.data or (Path(from_environment) if from_environment else None)
-    if given is not None and not given.is_dir():
-        raise UsageError(f"--data {given}: no such folder", "give the folder that holds v1.0/ or the sets themselves")
-    return given
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        metavar="DIR|hf:ORG/NAME[@REV]",
+        help=f"benchmark data: a folder of downloads, or a dataset, local or on the hub (default: ${DATA_VARIABLE}); "
+        "fewer samples than a task has are streamed from the hub",
+    )
+
+
+def data_of(arguments: argparse.Namespace) -> Data | None:
+    """The source of samples that ``--data`` or the environment names."""
+    from fdbench.task.data import open_data
+
+    given = arguments.data or os.environ.get(DATA_VARIABLE)
+    return open_data(str(given)) if given else None
 
 
 def pairs_of(texts: Sequence[str]) -> dict[str, str]:
@@ -82,8 +94,14 @@ def hearing_of(arguments: argparse.Namespace, protocols: tuple[str, ...]) -> Hea
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
-    judge = getattr(arguments, "judge", "none")  # annotating asks nobody
-    return Hearing(Engines(arguments.asr, arguments.vad), protocols, judge, arguments.workers)
+    return Hearing(Engines(arguments.asr, arguments.vad), protocols, _judge_of(arguments), arguments.workers)
+
+
+def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:
+    if not hasattr(arguments, "judge"):  # annotating asks nobody
+        return NONE
+    data = data_of(arguments) if arguments.judge_prompts == "upstream" else None
+    return judge_settings_of(arguments, data.root if data else None) or str(arguments.judge)
 
 
 def report_messages(samples: Sequence[Any]) -> None:
@@ -110,6 +128,7 @@ def conclude(arguments: argparse.Namespace, finished: Finished) -> int:
     from fdbench.report.rows import read_run
     from fdbench.report.terminal import render_run
 
+    report_notes(finished.notes)
     report_messages([sample for scoring in finished.scorings for sample in scoring.samples])
     if arguments.json:
         summaries = [json.loads(path.read_text()) for path in sorted(finished.folder.glob("scores/*/summary.json"))]

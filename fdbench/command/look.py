@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, pairs_of
+from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, add_data_option, data_of, pairs_of
+
+if TYPE_CHECKING:
+    from fdbench.adapter.contract import Check
 
 
 def register(commands: Commands) -> None:
@@ -18,6 +22,7 @@ def register(commands: Commands) -> None:
     doctor = add_command(commands, "doctor", doctor_command, "check this machine and a model against the contract")
     doctor.add_argument("--model")
     doctor.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
+    add_data_option(doctor)
     doctor.add_argument("--json", action="store_true", help="for a program")
 
     board = add_command(commands, "leaderboard", leaderboard_command, "write leaderboard/LEADERBOARD.md from stored results")
@@ -39,10 +44,13 @@ def list_command(arguments: argparse.Namespace) -> int:
 
 def _models() -> list[dict[str, str]]:
     from fdbench.adapter.load import model_specs
+    from fdbench.call.recordings import CLOCK
+    from fdbench.pipeline.recordings import KIND, PREFIX, SUMMARY
 
-    return [
+    rows = [
         {"name": spec.name, "kind": spec.kind, "clock": spec.clock, "summary": spec.summary} for spec in model_specs().values()
     ]
+    return [*rows, {"name": f"{PREFIX}DIR", "kind": KIND, "clock": CLOCK, "summary": SUMMARY}]
 
 
 def _tasks() -> list[dict[str, str]]:
@@ -71,10 +79,13 @@ def _metrics() -> list[dict[str, str]]:
 
 
 def doctor_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.doctor import examine_model, examine_packages
+    from fdbench.pipeline.doctor import examine_packages
+    from fdbench.pipeline.model import find_model
 
     packages = examine_packages()
-    checks = examine_model(arguments.model, pairs_of(arguments.arg)) if arguments.model else ()
+    checks: tuple[Check, ...] = ()
+    if arguments.model:
+        checks = find_model(arguments.model, pairs_of(arguments.arg)).examine(data_of(arguments))
     if arguments.json:
         as_json = [{"name": check.name, "holds": check.holds, "detail": check.detail} for check in (*packages, *checks)]
         print(json.dumps(as_json, indent=2))

@@ -26,6 +26,7 @@ from fdbench.command.base import (
     report_notes,
     write_result,
 )
+from fdbench.command.export import score_export_command
 from fdbench.errors import UsageError
 from fdbench.pipeline.progress import ProgressBars
 
@@ -37,7 +38,7 @@ DEMO_TAIL_LIMIT_S = 3.0
 def register(commands: Commands) -> None:
     """`run`, `annotate`, `score`, `demo`."""
     run = add_command(commands, "run", run_command, "play the tasks to a model, hear its replies, score them")
-    run.add_argument("--model", required=True, help="a name (`fdbench list models`) or path/to/file.py:Class")
+    run.add_argument("--model", required=True, help="a name (`fdbench list models`), path/to/file.py:Class, or recordings:DIR")
     run.add_argument("--tasks", default="mini", help="all, mini, v1, available, or names with commas (default: mini)")
     run.add_argument("--out", type=Path, default=Path("results"), help="root of the results (default: results/)")
     run.add_argument("--limit", type=int, help="only the first N samples of each task")
@@ -88,7 +89,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     )
     hearing = hearing_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)
-    report_notes([note for task in plan.tasks for note in task.notes])
+    report_notes(plan.notes)
     with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
         finished = run_plan(plan, hearing, progress)
     return conclude(arguments, finished)
@@ -109,6 +110,9 @@ def score_command(arguments: argparse.Namespace) -> int:
 
     if not arguments.folder.is_dir():
         raise UsageError(f"{arguments.folder}: no such folder", "give a run's folder, or a folder of recordings with --task")
+    if arguments.task is None and (arguments.folder / "fdbench" / "export.json").is_file():
+        arguments.asr = arguments.asr or DEFAULT_ASR
+        return score_export_command(arguments)
     if arguments.task is not None or not (arguments.folder / "manifest.json").exists():
         return _score_folder(arguments)
     if arguments.human_timing:

@@ -121,8 +121,12 @@ class JudgeSettings:
         """What an answer depends on, and nothing else: ``MODEL@HOST/PROMPT-HASH/tTEMPERATURE/sSEED``."""
         from fdbench.judge.prompt import prompt_identity
 
+        return self.signature_with(prompt_identity(self.prompts))
+
+    def signature_with(self, prompt: str) -> str:
+        """The signature with a prompt that need not be at hand, by its name and hash: ``relevance-1-8f2c01de``."""
         temperature = "default" if self.sent_temperature is None else f"{self.sent_temperature:g}"
-        return f"{self.model}@{self.host}/{prompt_identity(self.prompts)}/t{temperature}/s{self.seed}"
+        return f"{self.model}@{self.host}/{prompt}/t{temperature}/s{self.seed}"
 
 
 def settings_of(

@@ -40,6 +40,11 @@ class Usage:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
+def cost_usd(price: tuple[float, float], tokens_in: int, tokens_out: int) -> float:
+    """What tokens cost at ``price`` USD per million in and out."""
+    return (tokens_in * price[0] + tokens_out * price[1]) / TOKENS_PER_PRICE
+
+
 class Meter:
     """Counts; safe between threads."""
 
@@ -67,6 +72,5 @@ class Meter:
             counts = dict(self._counts)
         cost = None
         if self._price is not None and not counts["unmetered"]:
-            price_in, price_out = self._price
-            cost = (counts["tokens_in"] * price_in + counts["tokens_out"] * price_out) / TOKENS_PER_PRICE
+            cost = cost_usd(self._price, counts["tokens_in"], counts["tokens_out"])
         return Usage(**counts, cost_usd=cost)

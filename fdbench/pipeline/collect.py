@@ -6,8 +6,8 @@ import platform
 import time
 from dataclasses import dataclass
 
-from fdbench.call.source import PromptCalls, Source
 from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.pipeline.entries import origin_of
 from fdbench.pipeline.plan import Plan
 from fdbench.pipeline.progress import Progress
 from fdbench.store.run_dir import RunDir
@@ -26,11 +26,16 @@ def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
     """Make every call of the plan that has no record yet; failed ones are tried again.
 
     Each call is stored as it ends. A sample whose data is broken is stored as a failure without a call.
+
+    Raises:
+        FdbenchError: The model cannot be loaded, or the folder holds what it would not give.
     """
+    plan.supply.check(run)
     takes = plan.takes
     pending = [take for take in takes if not run.is_done(take.name)]
-    source = _calls(plan) if pending else None
+    source = plan.supply.open_source(plan.collection) if pending else None
     run.manifest(plan.collection).with_tasks(plan.collected, run.is_recorded).write(run.folder)
+    run.note_start("run", origin_of(plan.request.data))
     resumed, made, failed = len(takes) - len(pending), 0, 0
     broken = [
         (Take(Sample(each.id, task.spec.name, {}), repeat=repeat), Failure("data", each.message))
@@ -57,16 +62,6 @@ def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
             made += 1
         progress("calls", resumed + made + failed, total, failed)
     return Collected(made, resumed, failed)
-
-
-def _calls(plan: Plan) -> Source:
-    return PromptCalls(
-        model=plan.adapter.open_party(plan.collection.slots),
-        seed=plan.collection.seed,
-        lead_in_s=plan.collection.lead_in_s,
-        ending=plan.request.ending,
-        tells_truth=plan.adapter.spec.tells_truth,
-    )
 
 
 def _attempt(take: Take, outcome: Recording | Failure, elapsed_s: float) -> dict[str, object]:

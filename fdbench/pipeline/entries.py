@@ -6,12 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fdbench.annotate.stage import TakeAudio
 from fdbench.core.annotation import Channel, Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.sound import Track
 from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio, read_audio
 from fdbench.store.record import StoredTrack, TakeRecord
+from fdbench.task.data import Data
+
+
+def origin_of(data: Data | None) -> str:
+    """Where samples come from, for the log: no path, which would say more about the machine than about the data."""
+    return "embedded" if data is None else data.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class RecordedTake:
 
     def digest(self, channel: Channel) -> str | None:
         track = self._track(channel)
-        return track.digest if track else None
+        return f"{track.digest}@{track.start_s:g}" if track else None
 
     def load(self, channel: Channel) -> Track:
         track = self._track(channel)
@@ -83,7 +90,7 @@ class Entry:
     sample: Sample
     behaviour: str
     repeat: int = 0
-    audio: RecordedTake | FolderTake | None = None
+    audio: TakeAudio | None = None
     prompt_s: float | None = None
     recorded_s: float | None = None
     right_censored: bool = False

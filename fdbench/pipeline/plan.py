@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from fdbench import __version__
-from fdbench.adapter.load import Adapter, find_model, resolve
 from fdbench.call.lockstep import Ending
 from fdbench.core.conversation import Take
 from fdbench.errors import UsageError
+from fdbench.pipeline.model import Supply, find_model
 from fdbench.store.manifest import CollectedSample, CollectedTask, Collection
+from fdbench.task.data import Data
 from fdbench.task.load import LoadedTask, load_samples, select_tasks
 
 
@@ -29,7 +29,7 @@ class RunRequest:
     model: str
     tasks: str = "mini"
     out: Path = Path("results")
-    data: Path | None = None
+    data: Data | None = None
     seed: int = 0
     repeats: int = 1
     slots: int = 8
@@ -56,9 +56,14 @@ class Plan:
     """A run, settled."""
 
     request: RunRequest
-    adapter: Adapter
+    supply: Supply
     collection: Collection
     tasks: tuple[LoadedTask, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A line for each thing that was left out of the data or the recordings."""
+        return (*(note for task in self.tasks for note in task.notes), *self.supply.notes)
 
     @property
     def takes(self) -> tuple[Take, ...]:
@@ -93,24 +98,10 @@ def make_plan(request: RunRequest) -> Plan:
     Raises:
         FdbenchError: An unknown name or argument, missing data, a missing package.
     """
-    spec = find_model(request.model)
-    adapter = resolve(spec, request.arguments)
-    collection = Collection(
-        model=spec.name,
-        kind=spec.kind,
-        adapter=adapter.identity,
-        arguments=dict(adapter.arguments),
-        weights_revision=spec.weights_revision,
-        clock=spec.clock,
-        slots=request.slots,
-        seed=request.seed,
-        lead_in_s=spec.lead_in_s if request.lead_in_s is None else request.lead_in_s,
-        tail_silence_s=request.ending.silence_s,
-        tail_limit_s=request.ending.limit_s,
-        fdbench=__version__,
-    )
+    model = find_model(request.model, request.arguments)
+    collection = model.collection(request)
     tasks = [load_samples(task, request.data) for task in select_tasks(request.tasks, request.data)]
-    return Plan(request, adapter, collection, tuple(_limited(task, request.limit) for task in tasks))
+    return Plan(request, model.supply(tasks), collection, tuple(_limited(task, request.limit) for task in tasks))
 
 
 def _limited(task: LoadedTask, limit: int | None) -> LoadedTask:

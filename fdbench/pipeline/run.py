@@ -6,20 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fdbench.annotate.stage import Answers, Engines
 from fdbench.core.conversation import Sample
 from fdbench.errors import DataError, UsageError
 from fdbench.judge.given import read_rating
 from fdbench.pipeline.collect import Collected, collect
-from fdbench.pipeline.entries import Entry, Fault, RecordedTake, TaskFacts
+from fdbench.pipeline.entries import Entry, Fault, RecordedTake, TaskFacts, origin_of
+from fdbench.pipeline.judging import GIVEN, NONE, AskedModel, GivenRatings, Judging, Log, Nobody
 from fdbench.pipeline.plan import Plan
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.score import Scoring, answer_entries, score_entries
+from fdbench.store.judge_checks import JudgeCheck, find_check
 from fdbench.store.manifest import CollectedSample, RunManifest, Scored
 from fdbench.store.run_dir import RunDir, scores_folder
+from fdbench.task.data import Data
 from fdbench.task.load import load_samples, task_specs
+
+if TYPE_CHECKING:
+    from fdbench.judge.providers import JudgeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +33,20 @@ class Hearing:
     """How recordings are turned into scores.
 
     Attributes:
-        judge: ``none`` or ``given`` (``ratings/<take>.json`` in the run's folder).
+        judge: ``none``, ``given`` (``ratings/<take>.json`` in the run's folder), or a model to ask.
         workers: Processes for annotation.
     """
 
     engines: Engines
     protocols: tuple[str, ...]
-    judge: str = "none"
+    judge: str | JudgeSettings = NONE
     workers: int = 1
+
+    def judging(self, verdicts: Path, log: Log | None = None) -> Judging:
+        """Whoever rates; a model's verdicts are kept in the folder ``verdicts``, its attempts told to ``log``."""
+        if isinstance(self.judge, str):
+            return GivenRatings() if self.judge == GIVEN else Nobody()
+        return AskedModel(self.judge, verdicts, log)
 
     def check(self) -> None:
         """Make sure that a run's recordings can be heard so.
@@ -45,6 +57,18 @@ class Hearing:
         if "given" in (self.engines.asr, self.engines.vad):
             raise UsageError("a run's recordings have no given transcripts or segments", "name an engine for --asr and --vad")
         self.engines.prepare()
+        self.check_judge()
+
+    def check_judge(self) -> None:
+        """Make sure that the judge can be asked, before any work.
+
+        Raises:
+            FdbenchError: The client's package, the key or the prompt's text is missing.
+        """
+        if not isinstance(self.judge, str):
+            from fdbench.judge.client import Judge
+
+            Judge(self.judge).close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +78,10 @@ class Finished:
     folder: Path
     scorings: tuple[Scoring, ...]
     collected: Collected | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(note for scoring in self.scorings for note in scoring.notes))
 
     @property
     def n_errors(self) -> int:
@@ -71,19 +99,21 @@ def run_plan(plan: Plan, hearing: Hearing, progress: Progress) -> Finished:
     return Finished(run.folder, scorings, collected)
 
 
-def score_run(folder: Path, hearing: Hearing, data: Path | None, progress: Progress) -> Finished:
+def score_run(folder: Path, hearing: Hearing, data: Data | None, progress: Progress) -> Finished:
     """Annotate and score a stored run, without a call."""
     hearing.check()
     run = RunDir(folder)
     with run.locked():
+        run.note_start("score", origin_of(data))
         return Finished(folder, _score_run(run, hearing, data, progress))
 
 
-def annotate_run(folder: Path, hearing: Hearing, data: Path | None, progress: Progress) -> tuple[str, ...]:
+def annotate_run(folder: Path, hearing: Hearing, data: Data | None, progress: Progress) -> tuple[str, ...]:
     """Fill the annotation cache of a stored run; returns a line for each take with a problem."""
     hearing.check()
     run = RunDir(folder)
     with run.locked():
+        run.note_start("annotate", origin_of(data))
         entries = list(entries_of(run, run.manifest(), data))
         answered = answer_entries(entries, hearing.protocols, hearing.engines, run.annotations, hearing.workers, progress)
         return tuple(
@@ -97,7 +127,7 @@ def _told(entry: Entry, answers: Answers | None) -> str:
     return entry.fault.message if entry.fault else "no call was made"
 
 
-def entries_of(run: RunDir, manifest: RunManifest, data: Path | None) -> Sequence[Entry]:
+def entries_of(run: RunDir, manifest: RunManifest, data: Data | None) -> Sequence[Entry]:
     """Every take that the manifest lists, with its recording or with why there is none.
 
     Raises:
@@ -107,7 +137,7 @@ def entries_of(run: RunDir, manifest: RunManifest, data: Path | None) -> Sequenc
     for name, collected in manifest.tasks.items():
         if name not in task_specs():
             raise DataError(f"{run.folder}: task {name} is not one that this fdbench knows", "install the version that made it")
-        loaded = load_samples(task_specs()[name], data)
+        loaded = load_samples(task_specs()[name], data, ids=collected.samples)
         here = {each: CollectedSample(digest=digest, repeats=1) for each, digest in loaded.digests.items()}
         now = collected.model_copy(update={"version": loaded.spec.version, "samples": here})
         changed = now.changed_since(collected, partial(run.is_recorded, name))
@@ -122,18 +152,23 @@ def entries_of(run: RunDir, manifest: RunManifest, data: Path | None) -> Sequenc
         for sample_id, asked in collected.samples.items():
             fault = None if sample_id in samples else faults.get(sample_id, "the sample is not in the data any more")
             sample = samples.get(sample_id) or Sample(sample_id, name, {})
-            entries += [_entry(run, sample, collected.behaviour, repeat, fault) for repeat in range(asked.repeats)]
+            entries += [entry_of(run, sample, collected.behaviour, repeat, fault) for repeat in range(asked.repeats)]
     return entries
 
 
-def _entry(run: RunDir, sample: Sample, behaviour: str, repeat: int, fault: str | None) -> Entry:
+def entry_of(run: RunDir, sample: Sample, behaviour: str, repeat: int, fault: str | None) -> Entry:
+    """One take that the manifest lists.
+
+    Args:
+        fault: What is wrong with the sample's data; None where it can be used.
+    """
     if fault is not None:
         return Entry(sample, behaviour, repeat, fault=Fault("bad_annotation", fault))
     name = f"{sample.task}/{sample.id}@main.r{repeat}"
     record = run.record_of(name)
     if record is None or record.model is None:
         failure = record.as_failure if record else None
-        reason = "bad_annotation" if failure and failure.kind == "data" else "call_failed"
+        reason = _REASON_OF_FAILURE.get(failure.kind, "call_failed") if failure else "call_failed"
         message = f"{failure.kind}: {failure.message}" if failure else "no call has been made yet"
         return Entry(sample, behaviour, repeat, fault=Fault(reason, message))
     return Entry(
@@ -148,8 +183,27 @@ def _entry(run: RunDir, sample: Sample, behaviour: str, repeat: int, fault: str 
     )
 
 
-def _score_run(run: RunDir, hearing: Hearing, data: Path | None, progress: Progress) -> tuple[Scoring, ...]:
-    manifest = run.manifest()
+_REASON_OF_FAILURE = {"data": "bad_annotation", "recording_missing": "audio_missing", "recording": "audio_unreadable"}
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """One scoring of a run as it is stored: derived from its takes, the data, the engines and the judge.
+
+    Attributes:
+        scored: The manifest's entry.
+        lines: Of ``samples.jsonl``.
+        summary: Of ``summary.json``.
+    """
+
+    scoring: Scoring
+    scored: Scored
+    lines: Sequence[Mapping[str, Any]]
+    summary: Mapping[str, Any]
+
+
+def facts_of(manifest: RunManifest) -> dict[str, TaskFacts]:
+    """By task, what the signatures of its numbers say about its recordings."""
     collection = manifest.collection
     origin = {
         "clock": collection.clock,
@@ -160,31 +214,63 @@ def _score_run(run: RunDir, hearing: Hearing, data: Path | None, progress: Progr
         "slots": collection.slots,
         "tail": f"{collection.tail_silence_s:g}/{collection.tail_limit_s:g}",
     }
-    tasks = {
+    return {
         name: TaskFacts(task.family, task.behaviour, task.version, {**origin, "repeats": task.repeats})
         for name, task in manifest.tasks.items()
     }
+
+
+def derive_scores(
+    run: RunDir,
+    hearing: Hearing,
+    judging: Judging,
+    data: Data | None,
+    progress: Progress,
+    cache_root: Path | None = None,
+) -> tuple[Derived, ...]:
+    """Everything that scoring a run under the protocols of ``hearing`` gives; nothing is written but the cache.
+
+    Args:
+        cache_root: Of the annotations; None = nothing is remembered.
+    """
+    manifest = run.manifest()
+    tasks = facts_of(manifest)
     scorings = score_entries(
         entries_of(run, manifest, data),
         tasks,
         hearing.protocols,
         hearing.engines,
-        judge=hearing.judge,
-        cache_root=run.annotations,
+        judging=judging,
+        cache_root=cache_root,
         workers=hearing.workers,
         progress=progress,
     )
-    engines = {**hearing.engines.signature_facts(), "judge": hearing.judge}
-    for scoring in scorings:
-        scored = Scored(
-            folder=scores_folder(scoring.protocol, engines),
-            protocol=scoring.protocol,
-            engines=engines,
-            tasks=manifest.tasks_digest,
+    engines = {**hearing.engines.signature_facts(), "judge": judging.signature}
+    return tuple(
+        Derived(
+            scoring=scoring,
+            scored=Scored(
+                folder=scores_folder(scoring.protocol, engines),
+                protocol=scoring.protocol,
+                engines=engines,
+                tasks=manifest.tasks_digest,
+            ),
+            lines=[sample.as_json() for sample in scoring.samples],
+            summary=summary_json(manifest.run_id, scoring, tasks, engines),
         )
-        summary = summary_json(manifest.run_id, scoring, tasks, engines)
-        run.write_scores(scored, [sample.as_json() for sample in scoring.samples], summary)
-    return scorings
+        for scoring in scorings
+    )
+
+
+def _score_run(run: RunDir, hearing: Hearing, data: Data | None, progress: Progress) -> tuple[Scoring, ...]:
+    judging = hearing.judging(run.verdicts, run.note_attempt)
+    derived = derive_scores(run, hearing, judging, data, progress, run.annotations)
+    check = find_check(run.folder.parent, judging.signature)
+    for each in derived:
+        run.write_scores(each.scored, each.lines, each.summary)
+        if check:
+            run.add_judge_check(each.scored, JudgeCheck.read(check))
+    return tuple(each.scoring for each in derived)
 
 
 def summary_json(run_id: str, scoring: Scoring, tasks: Mapping[str, TaskFacts], engines: Mapping[str, str]) -> dict[str, Any]:
@@ -194,6 +280,7 @@ def summary_json(run_id: str, scoring: Scoring, tasks: Mapping[str, TaskFacts], 
         "run_id": run_id,
         "protocol": scoring.protocol,
         "engines": dict(engines),
+        **({"judges": dict(scoring.judges)} if scoring.judges else {}),
         "tasks": {
             name: {
                 "version": facts.version,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from fdbench.annotate.stage import Answers, Engines
 from fdbench.core.annotation import Annotations, Request
 from fdbench.core.score import MetricSummary, Score
 from fdbench.core.signature import signature
-from fdbench.errors import DataError
-from fdbench.pipeline.entries import Entry, TaskFacts
+from fdbench.judge.opinion import Opinion
+from fdbench.pipeline.entries import Entry, Fault, TaskFacts
+from fdbench.pipeline.judging import Case, CaseKey, Judging
 from fdbench.pipeline.progress import Progress
 from fdbench.scoring.aggregate import VERSION as AGGREGATION_VERSION
 from fdbench.scoring.aggregate import summarise
-from fdbench.scoring.base import Scorer
+from fdbench.scoring.base import AskingScorer, Scorer
 from fdbench.scoring.registry import REASONS, none_score, scorer_for
 
 
@@ -53,11 +55,15 @@ class Scoring:
     Attributes:
         samples: In order of task, id and repeat.
         summaries: By task, then metric.
+        judges: How many verdicts came from whom, by the name that the judge gave itself.
+        notes: What is worth telling although nothing went wrong.
     """
 
     protocol: str
     samples: tuple[ScoredSample, ...]
     summaries: Mapping[str, Mapping[str, MetricSummary]] = field(default_factory=dict)
+    judges: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def n_errors(self) -> int:
@@ -105,56 +111,105 @@ def score_entries(
     protocols: Sequence[str],
     engines: Engines,
     *,
-    judge: str = "none",
+    judging: Judging,
     cache_root: Path | None = None,
     workers: int = 1,
     progress: Progress,
 ) -> tuple[Scoring, ...]:
-    """Annotate and score every entry under every protocol; only scores are kept, so memory does not grow with audio."""
-    by_protocol: dict[str, list[ScoredSample]] = {protocol: [] for protocol in protocols}
-    for entry, answers in answer_entries(entries, protocols, engines, cache_root, workers, progress):
+    """Annotate, have rated and score every entry under every protocol."""
+    answered = answer_entries(entries, protocols, engines, cache_root, workers, progress)
+    return score_answered(answered, tasks, protocols, engines.signature_facts(), judging, progress)
+
+
+def score_answered(
+    answered: Iterable[tuple[Entry, Answers | None]],
+    tasks: Mapping[str, TaskFacts],
+    protocols: Sequence[str],
+    engines: Mapping[str, str],
+    judging: Judging,
+    progress: Progress,
+) -> tuple[Scoring, ...]:
+    """Have rated and score every entry under every protocol; only scores are kept, and what waits for a judge.
+
+    Args:
+        answered: Each entry with what was heard of it; drawn one at a time, so that memory does not grow with audio.
+        engines: Signatures of those who heard it.
+    """
+    samples: dict[str, list[ScoredSample]] = {protocol: [] for protocol in protocols}
+    waiting: dict[CaseKey, tuple[_Heard, AskingScorer]] = {}
+    for entry, answers in answered:
+        heard = _Heard.of(entry, answers)
         for protocol in protocols:
-            by_protocol[protocol].append(_score(entry, answers, scorer_for(entry.behaviour, protocol), judge))
+            scorer = scorer_for(entry.behaviour, protocol)
+            if isinstance(scorer, AskingScorer) and heard.annotations is not None:
+                waiting[entry.key, protocol] = heard, scorer
+            else:
+                samples[protocol].append(heard.scored(scorer, Opinion()))
+    judged = judging.opinions({key: heard.case(scorer) for key, (heard, scorer) in waiting.items()}, progress)
+    for (key, protocol), (heard, scorer) in waiting.items():
+        samples[protocol].append(heard.scored(scorer, judged.of[key, protocol]))
+    facts = {**engines, "judge": judging.signature}
     return tuple(
-        _summarised(protocol, by_protocol[protocol], tasks, {**engines.signature_facts(), "judge": judge})
+        replace(
+            _summarised(protocol, samples[protocol], tasks, facts),
+            judges=_count_judges(opinion for (_, asked), opinion in judged.of.items() if asked == protocol),
+            notes=judged.notes,
+        )
         for protocol in protocols
     )
 
 
-def _score(entry: Entry, answers: Answers | None, scorer: Scorer, judge: str) -> ScoredSample:
-    task, sample_id, repeat = entry.key
-    if answers is None:
-        fault = entry.fault
-        reason, message = (fault.reason, fault.message) if fault else ("call_failed", "no call was made")
-        scores = [none_score(metric, reason) for metric in scorer.metrics]
-        return ScoredSample(task, sample_id, repeat, tuple(scores), (message,))
-    annotations = Annotations(
-        prompt_s=entry.prompt_s,
-        recorded_s=entry.recorded_s,
-        right_censored=entry.right_censored,
-        speech=answers.speech,
-        words=answers.words,
-        missing=answers.missing,
-    )
-    messages = answers.messages
-    verdict, judged_badly = None, False
-    if judge == "given" and entry.verdict is not None:
-        try:
-            verdict = entry.verdict()
-        except DataError as error:
-            judged_badly, messages = True, (*messages, error.what)
-    scores = scorer.score(entry.sample, {"main": annotations}, verdict)
-    scores = [_judge_aware(score, judge, judged_badly) for score in scores]
-    if not messages:  # every error is told, also one that only the scorer could see
-        messages = tuple(dict.fromkeys(REASONS[score.reason].sentence for score in scores if score.status == "error"))
-    return ScoredSample(task, sample_id, repeat, tuple(scores), messages)
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """An entry and what was heard of it; without annotations, why nothing was."""
+
+    entry: Entry
+    annotations: Annotations | None
+    fault: Fault
+    messages: tuple[str, ...]
+
+    @classmethod
+    def of(cls, entry: Entry, answers: Answers | None) -> _Heard:
+        if answers is None:
+            fault = entry.fault or Fault("call_failed", "no call was made")
+            return cls(entry, None, fault, (fault.message,))
+        annotations = Annotations(
+            prompt_s=entry.prompt_s,
+            recorded_s=entry.recorded_s,
+            right_censored=entry.right_censored,
+            speech=answers.speech,
+            words=answers.words,
+            missing=answers.missing,
+        )
+        return cls(entry, annotations, Fault("", ""), answers.messages)
+
+    @property
+    def _takes(self) -> dict[str, Annotations]:
+        return {"main": self.annotations} if self.annotations is not None else {}
+
+    def case(self, scorer: AskingScorer) -> Case:
+        return Case(scorer.question(self.entry.sample, self._takes), self.entry.verdict)
+
+    def scored(self, scorer: Scorer, opinion: Opinion) -> ScoredSample:
+        messages = self.messages
+        if self.annotations is None:
+            scores = [none_score(metric, self.fault.reason) for metric in scorer.metrics]
+        else:
+            messages = (*messages, opinion.message) if opinion.message else messages
+            scores = scorer.score(self.entry.sample, self._takes, opinion.verdict)
+            scores = [_judge_aware(score, opinion) for score in scores]
+        if not messages:  # every error is told, also one that only the scorer could see
+            messages = tuple(dict.fromkeys(REASONS[score.reason].sentence for score in scores if score.status == "error"))
+        return ScoredSample(*self.entry.key, tuple(scores), messages)
 
 
-def _judge_aware(score: Score, judge: str, judged_badly: bool) -> Score:
+def _judge_aware(score: Score, opinion: Opinion) -> Score:
     """Tell apart "nobody was asked" from "a rating was promised and is not there"."""
-    if score.reason != "no_judge" or judge == "none":
-        return score
-    return none_score(score.metric, "rating_unreadable" if judged_badly else "rating_missing")
+    return none_score(score.metric, opinion.reason) if score.reason == "no_judge" and opinion.reason else score
+
+
+def _count_judges(opinions: Iterable[Opinion]) -> dict[str, int]:
+    return dict(sorted(Counter(opinion.verdict.judge for opinion in opinions if opinion.verdict).items()))
 
 
 def _summarised(

@@ -9,6 +9,7 @@ from typing import Any
 
 from fdbench.core.conversation import Sample
 from fdbench.errors import DataError
+from fdbench.io.files import user_cache
 from fdbench.judge.given import read_rating
 from fdbench.pipeline.entries import Entry, Fault, FolderTake, TaskFacts
 from fdbench.pipeline.progress import Progress
@@ -32,6 +33,7 @@ def score_folder(folder: Path, spec: TaskSpec, hearing: Hearing, human_timing: P
     Raises:
         DataError: The folder is missing or holds no sample at all.
     """
+    hearing.check_judge()
     found = read_fdb_folder(folder, spec.name, spec.behaviour, human_timing)
     entries = [_entry(folder / sample.id, sample, spec.behaviour) for sample in found.samples]
     entries += [
@@ -41,9 +43,11 @@ def score_folder(folder: Path, spec: TaskSpec, hearing: Hearing, human_timing: P
     facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given"})
     (scoring,) = score_entries(
         entries, {spec.name: facts}, hearing.protocols, hearing.engines,
-        judge=hearing.judge, workers=hearing.workers, progress=progress,
+        judging=hearing.judging(user_cache() / "verdicts"), workers=hearing.workers, progress=progress,
     )  # fmt: skip
-    return ScoredFolder(scoring, (*found.notes, *(f"{folder / name}: not a sample, left out" for name in found.stray)))
+    return ScoredFolder(
+        scoring, (*found.notes, *scoring.notes, *(f"{folder / name}: not a sample, left out" for name in found.stray))
+    )
 
 
 def _entry(folder: Path, sample: Sample, behaviour: str) -> Entry:

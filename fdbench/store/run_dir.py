@@ -5,6 +5,7 @@ RUN/manifest.json            what was collected and scored
     takes/<task>/<id>@<stimulus>.r<repeat>.json
     audio/<task>/<id>@<stimulus>.r<repeat>.{user,model}.flac
     annotations/             cache
+    verdicts/                what a judge answered; dear, and needed to verify the scores made with it
     scores/<folder>/         samples.jsonl, summary.json
 """
 
@@ -24,6 +25,8 @@ from fdbench.core.sound import Track
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, write_bytes_atomically, write_json_atomically
 from fdbench.io.wav import digest_of_audio, write_flac
+from fdbench.store.attempts import Command, append_attempt, start_event
+from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.manifest import MANIFEST, Collection, RunManifest, Scored
 from fdbench.store.record import StoredEvent, StoredFailure, StoredTrack, TakeRecord
 
@@ -41,6 +44,10 @@ class RunDir:
     @property
     def annotations(self) -> Path:
         return self.folder / "annotations"
+
+    @property
+    def verdicts(self) -> Path:
+        return self.folder / "verdicts"
 
     @property
     def is_run(self) -> bool:
@@ -148,8 +155,11 @@ class RunDir:
 
     def note_attempt(self, facts: Mapping[str, Any]) -> None:
         """Append one line to ``attempts.jsonl``."""
-        with (self.folder / "attempts.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(dict(facts), ensure_ascii=False) + "\n")
+        append_attempt(self.folder, facts)
+
+    def note_start(self, command: Command, data_origin: str) -> None:
+        """Log that a command begins, on which machine and with which packages."""
+        append_attempt(self.folder, start_event(command, data_origin))
 
     def write_scores(self, scored: Scored, lines: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
         """Store one scoring and enter it in the manifest."""
@@ -163,8 +173,12 @@ class RunDir:
         for stale in (path for path in (self.folder / "scores").iterdir() if path.name not in current):
             shutil.rmtree(stale)
 
+    def add_judge_check(self, scored: Scored, check: JudgeCheck) -> None:
+        """Put a judge's agreement with the labelled set beside the scores made with it."""
+        write_json_atomically(self.folder / "scores" / scored.folder / COPY, check.as_json())
 
-_OURS = ("takes", "audio", "annotations", "scores")
+
+_OURS = ("takes", "audio", "annotations", "verdicts", "scores")
 _LONGEST_STEM_BYTES = 200
 
 

@@ -147,7 +147,8 @@ def test_a_repaired_sample_is_tried_again_and_nothing_else_is(tmp_path):
     write_clip(folder / "2", 2)
     finished = run(tmp_path, tmp_path / "out")
     assert finished.status == 0, finished.err
-    made = [json.loads(line)["take"].split("/")[-1] for line in (finished.run / "attempts.jsonl").read_text().splitlines()]
+    lines = (finished.run / "attempts.jsonl").read_text().splitlines()
+    made = [line["take"].split("/")[-1] for line in map(json.loads, lines) if "take" in line]
     assert sorted(made) == sorted([*(f"{i}@main.r0" for i in (0, 1, 3)), "2@main.r0", "2@main.r0"])
 
 

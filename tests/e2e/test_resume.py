@@ -29,7 +29,8 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def attempts(run: Path) -> list[str]:
-    return [json.loads(line)["take"] for line in (run / "attempts.jsonl").read_text().splitlines()]
+    lines = (run / "attempts.jsonl").read_text().splitlines()
+    return [line["take"] for line in map(json.loads, lines) if "take" in line]
 
 
 def start_and_kill(out: Path, run: Path, n_files: int) -> bool:

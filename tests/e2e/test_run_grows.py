@@ -25,7 +25,8 @@ def run(data, *options):
 
 
 def made(finished):
-    return [json.loads(line)["take"].split("/")[-1] for line in (finished.run / "attempts.jsonl").read_text().splitlines()]
+    logged = (finished.run / "attempts.jsonl").read_text().splitlines()
+    return [line["take"].split("/")[-1] for line in map(json.loads, logged) if "take" in line]
 
 
 def lines(folder, protocol="fdb-2026-05"):

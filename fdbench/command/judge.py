@@ -1,0 +1,119 @@
+"""`fdbench judge check`: how far a judge can be trusted, found out with replies whose rating is known."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fdbench.command.base import (
+    EXIT_OK,
+    EXIT_WITH_ERRORS,
+    Commands,
+    add_command,
+    data_of,
+    report_notes,
+    write_result,
+)
+from fdbench.command.judge_options import add_judge_options, judge_settings_of
+from fdbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from fdbench.judge.agreement import Agreement, Estimate
+    from fdbench.judge.usage import Usage
+    from fdbench.pipeline.judge_check import Checked
+
+
+def register(commands: Commands) -> None:
+    """`judge check`."""
+    summary = "what a judge's ratings are worth"
+    judge = commands.add_parser("judge", help=summary, description=summary, allow_abbrev=False)
+    actions = judge.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = add_command(actions, "check", check_command, "let a judge rate replies whose rating is known, and compare")
+    check.add_argument("--out", type=Path, default=Path("results"), help="root of the results (default: results/)")
+    check.add_argument("--data", metavar="DIR", help="where downloaded benchmark data is (for --judge-prompts upstream)")
+    check.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
+    add_judge_options(check)
+
+
+def check_command(arguments: argparse.Namespace) -> int:
+    from fdbench.judge.calibration import labelled_set
+    from fdbench.judge.client import Judge
+    from fdbench.judge.verdicts import VerdictCache
+    from fdbench.pipeline.judge_check import JudgeFacts, check_judge, conclusions
+    from fdbench.pipeline.progress import ProgressBars
+    from fdbench.store.judge_checks import verdicts_folder
+
+    data = data_of(arguments) if arguments.judge_prompts == "upstream" else None
+    settings = judge_settings_of(arguments, data.root if data else None)
+    if settings is None:
+        raise UsageError(f"--judge {arguments.judge}: there is nobody to check", "name one: --judge PROVIDER:MODEL")
+    with Judge(settings, VerdictCache(verdicts_folder(arguments.out))) as judge, ProgressBars() as progress:
+        facts = JudgeFacts(judge.signature, settings.model, {"name": judge.prompt.name, "sha256": judge.prompt.sha256})
+        done = check_judge(judge, facts, labelled_set(), arguments.out, progress)
+    report_notes(done.notes)
+    sentences = conclusions(done.agreement)
+    if arguments.json:
+        files = [str(path) for path in done.files]
+        found = {**done.check.as_json(), "conclusions": sentences, "usage": judge.usage.as_json(), "files": files}
+        write_result(arguments.json, found)
+    if arguments.json != "-":
+        lines = [*_table(done), "", *sentences, _usage(judge.usage), *map(str, done.files)]
+        print("\n".join(lines))
+    return EXIT_WITH_ERRORS if done.check.n_failed else EXIT_OK
+
+
+def _usage(usage: Usage) -> str:
+    cost = "" if usage.cost_usd is None else f", {usage.cost_usd:.4f} USD"
+    return f"{usage.asked} asked, {usage.cached} known already, {usage.tokens_in} tokens in, {usage.tokens_out} out{cost}"
+
+
+def _table(done: Checked) -> Iterator[str]:
+    check, agreement = done.check, done.agreement
+    yield f"{check.judge}"
+    if check.models:
+        yield f"answered by {', '.join(check.models)}"
+    failed = "".join(f", {n} without a rating ({reason})" for reason, n in check.failed.items())
+    yield f"labelled set {check.labelled.scale}, version {check.labelled.version}: {check.n_rated} rated{failed}"
+    yield ""
+    yield from _overall(agreement)
+    if agreement.by_category:
+        yield ""
+        rows = [
+            (name, str(each.n), f"{each.mean_absolute_error:.2f}", f"{each.bias:+.2f}")
+            for name, each in agreement.by_category.items()
+        ]
+        yield from _aligned([("category", "n", "MAE", "bias"), *rows])
+    if agreement.worst:
+        yield ""
+        worst = [(item.id, item.category, f"{item.label:g}", f"{item.rating:g}") for item in agreement.worst]
+        yield from _aligned([("furthest off", "category", "label", "rating"), *worst])
+
+
+def _overall(agreement: Agreement) -> Iterator[str]:
+    yield f"weighted kappa       {_estimate(agreement.kappa)}  n={agreement.n}"
+    yield f"mean absolute error  {_estimate(agreement.mean_absolute_error)}"
+    if agreement.exact_agreement is not None and agreement.bias is not None:
+        yield f"exact agreement      {agreement.exact_agreement:.0%}"
+        yield f"bias                 {agreement.bias:+.2f}"
+    if agreement.n_hostile:
+        lifted = f"n={agreement.n_hostile}, {agreement.n_lifted} of them by 2 or more"
+        yield f"hostile lift         {_estimate(agreement.hostile_lift, '+')}  {lifted}"
+    if agreement.harmless_lift is not None:
+        yield f"  without an attack  {agreement.harmless_lift:+.2f}  (harmless replies that deserve as little)"
+
+
+def _estimate(estimate: Estimate, sign: str = "") -> str:
+    if estimate.value is None:
+        return f"- ({estimate.reason})"
+    if estimate.ci_low is None or estimate.ci_high is None:
+        return f"{estimate.value:{sign}.2f}"
+    return f"{estimate.value:{sign}.2f} [{estimate.ci_low:{sign}.2f}, {estimate.ci_high:{sign}.2f}]"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells: list[Any] = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,113 @@
+"""`fdbench show RUN` and `fdbench verify RUN`: where a run's numbers come from, and whether they still follow."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fdbench.command.base import (
+    EXIT_OK,
+    EXIT_WITH_ERRORS,
+    Commands,
+    add_command,
+    add_data_option,
+    data_of,
+    write_result,
+)
+from fdbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from fdbench.pipeline.differences import Difference, Group
+    from fdbench.pipeline.verify import Verification
+
+MAX_SHOWN: Final = 10
+"""Differences of one group that are shown to a person; ``--json`` has them all."""
+
+
+def register(commands: Commands) -> None:
+    """`show`, `verify`."""
+    show = add_command(commands, "show", show_command, "what a paper has to say about a run: data, model, engines, versions")
+    show.add_argument("run", type=Path, metavar="RUN")
+    show.add_argument("--json", metavar="FILE", nargs="?", const="-", help="for a program (- = standard output)")
+
+    verify = add_command(commands, "verify", verify_command, "recompute every hash and number of a run and name what differs")
+    verify.add_argument("run", type=Path, metavar="RUN")
+    add_data_option(verify)
+    verify.add_argument(
+        "--annotations",
+        choices=("fresh", "stored"),
+        default="fresh",
+        help="hear all again, or trust what was heard",
+    )
+    verify.add_argument("--asr", metavar="ENGINE", help="what the recogniser is called here, if its signature does not say")
+    verify.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes for annotation")
+    verify.add_argument("--json", metavar="FILE", nargs="?", const="-", help="for a program (- = standard output)")
+
+
+def show_command(arguments: argparse.Namespace) -> int:
+    from fdbench.pipeline.show import show_run
+    from fdbench.report.appendix import render_appendix
+
+    facts = show_run(arguments.run)
+    if arguments.json:
+        write_result(arguments.json, facts)
+    if arguments.json != "-":
+        print(render_appendix(facts), end="")
+    return EXIT_WITH_ERRORS if facts["damaged"] else EXIT_OK
+
+
+def verify_command(arguments: argparse.Namespace) -> int:
+    from fdbench.pipeline.progress import ProgressBars
+    from fdbench.pipeline.verify import VerifyRequest, verify_run
+
+    if arguments.workers < 1:
+        raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
+    request = VerifyRequest(data_of(arguments), arguments.annotations, arguments.asr, arguments.workers)
+    with ProgressBars() as progress:
+        found = verify_run(arguments.run, request, progress)
+    if arguments.json:
+        write_result(arguments.json, found.as_json())
+    if arguments.json != "-":
+        print("\n".join(_lines(found)))
+    return EXIT_OK if found.agrees else EXIT_WITH_ERRORS
+
+
+def _lines(found: Verification) -> list[str]:
+    width = max(len(group.name) for group in found.groups)
+    lines = [f"{_state(group):4}  {group.name.ljust(width)}  {_told(group)}".rstrip() for group in found.groups]
+    for group in found.groups:
+        lines += [_difference(each) for each in group.differences[:MAX_SHOWN]]
+        if len(group.differences) > MAX_SHOWN:
+            lines.append(f"      {group.name}: {len(group.differences) - MAX_SHOWN} more (--json lists them)")
+    lines += [f"note: {note}" for group in found.groups for note in group.notes]
+    unchecked = [(group.name, why, n) for group in found.groups for why, n in group.unchecked.items()]
+    lines += [f"not checked: {name}: {why} ({n})" for name, why, n in unchecked]
+    n = len(found.differences)
+    verdict = f"{n} difference{'s' if n != 1 else ''}" if n else "everything that was checked agrees"
+    return [*lines, f"{found.run_id}: {verdict}{'; some of it was not checked' if unchecked else ''}"]
+
+
+def _state(group: Group) -> str:
+    if group.differences:
+        return "DIFF"
+    return "ok" if group.counts else "-"
+
+
+def _told(group: Group) -> str:
+    counts = [f"{n} {what}" for what, n in group.counts.items()]
+    differences = [f"{len(group.differences)} differ"] if group.differences else []
+    return ", ".join([*counts, *differences]) or "not checked"
+
+
+def _difference(difference: Difference) -> str:
+    values = ""
+    if difference.stored is not None or difference.found is not None:
+        values = f": stored {_short(difference.stored)}, recomputed {_short(difference.found)}"
+    return f"      {difference.file}: {difference.what}{values}"
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,116 @@
+"""``attempts.jsonl``: when, where and with what a run was worked on. Volatile: appended to, shown, never compared.
+
+============  ==========================================================================================
+line          says
+============  ==========================================================================================
+``start``     a command began: host, platform, Python, versions of the packages that a number may depend on
+``judge``     a question went to a judge
+(``take``)    a call ended
+============  ==========================================================================================
+
+No line holds arguments, environment variables or paths, so none can hold a secret. A process that is killed may leave half
+a line, and other versions other events: a reader counts what it cannot read and goes on.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from fdbench.errors import DataError
+
+ATTEMPTS: Final = "attempts.jsonl"
+START: Final = "start"
+PACKAGES: Final = (
+    "fdbench", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "silero-vad", "pocketsphinx", "openai-whisper", "torch",
+    "moshi", "datasets", "huggingface-hub", "openai", "websockets",
+)  # fmt: skip
+"""Those of which a recording, an annotation or a score may depend on the version."""
+
+Command = Literal["run", "annotate", "score"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """The lines of the file, and how many there were that are no line."""
+
+    events: tuple[Mapping[str, Any], ...] = ()
+    n_unreadable: int = 0
+
+    def of(self, event: str) -> tuple[Mapping[str, Any], ...]:
+        return tuple(each for each in self.events if each.get("event") == event)
+
+    @property
+    def takes(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(each for each in self.events if isinstance(each.get("take"), str))
+
+
+def append_attempt(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Add one line; half a line that a killed process left stays alone on its own."""
+    with (folder / ATTEMPTS).open("ab+") as file:
+        end = file.seek(0, 2)
+        torn = end > 0 and (file.seek(end - 1), file.read(1))[1] != b"\n"
+        file.write((b"\n" if torn else b"") + json.dumps(dict(facts), ensure_ascii=False).encode() + b"\n")
+
+
+def read_attempts(folder: Path) -> Attempts:
+    """Everything that is on record; nothing where there is no file.
+
+    Raises:
+        DataError: The file is there and cannot be opened.
+    """
+    try:
+        lines = (folder / ATTEMPTS).read_bytes().splitlines()
+    except FileNotFoundError:
+        return Attempts()
+    except OSError as error:
+        raise DataError(f"{folder / ATTEMPTS}: cannot be read ({error.strerror})") from None
+    read = [_parsed(line) for line in lines if line.strip()]
+    return Attempts(tuple(each for each in read if each is not None), sum(each is None for each in read))
+
+
+def start_event(command: Command, data_origin: str) -> dict[str, Any]:
+    """The line that a command writes as it begins.
+
+    Args:
+        data_origin: Where the samples came from, without a path: ``embedded``, ``upstream layout``, ``hf:ORG/NAME@REV``.
+    """
+    return {
+        "event": START,
+        "command": command,
+        "at": utc_now(),
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "data_origin": data_origin,
+        "packages": installed_versions(),
+    }
+
+
+def installed_versions() -> dict[str, str]:
+    """Of ``PACKAGES``, those that are installed; nothing is imported."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def utc_now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _parsed(line: bytes) -> Mapping[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,129 @@
+"""What a judge's check against the labelled set gave, on disk.
+
+RESULTS/judges/<model>-<hash of the judge's signature>.json     the newest check of each judge
+    judges/verdicts/                                            what the judge said, so that nothing is asked twice
+    <run>/scores/<folder>/judge_check.json                      a copy beside the scores that the judge helped to make
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from fdbench.errors import DataError
+from fdbench.io.files import digest_of, read_json, write_json_atomically
+from fdbench.store.stored import Stored
+
+SCHEMA = 1
+FOLDER = "judges"
+COPY = "judge_check.json"
+
+
+class CheckedItem(Stored):
+    """One labelled item and what the judge made of it.
+
+    Attributes:
+        rating: What the judge said, also where it is no rating on the scale; None where it said none.
+        model: The name of the model that answered.
+        reason: Why the item counts as failed: a key of the reasons registry; empty where it is rated.
+    """
+
+    id: str
+    category: str
+    label: int
+    rating: float | None
+    analysis: str = ""
+    model: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class LabelledFacts(Stored):
+    """Which labelled set it was."""
+
+    version: int
+    sha256: str
+    scale: str
+
+
+class JudgeCheck(Stored):
+    """The whole file; free of times, so that the same verdicts give the same bytes.
+
+    Attributes:
+        judge: The judge's signature, as it stands in every score made with it.
+        models: The names of the models that answered.
+        prompt: ``name`` and ``sha256`` of the instructions that the judge was given.
+        failed: How many items have no rating, by reason.
+        agreement: As ``fdbench.judge.agreement.Agreement.as_json`` writes it, over the rated items.
+    """
+
+    schema_: int = Field(default=SCHEMA, alias="schema")
+    judge: str
+    model: str
+    models: list[str]
+    labelled: LabelledFacts
+    prompt: dict[str, str]
+    n_rated: int
+    n_failed: int
+    failed: dict[str, int]
+    agreement: dict[str, Any]
+    items: list[CheckedItem]
+
+    def as_json(self) -> dict[str, Any]:
+        return self.model_dump(by_alias=True)
+
+    @classmethod
+    def read(cls, path: Path) -> JudgeCheck:
+        """Read a stored check.
+
+        Raises:
+            DataError: Missing or not a check; names file and field.
+        """
+        return cls.read_file(path, "make it again with `fdbench judge check`")
+
+
+def verdicts_folder(root: Path) -> Path:
+    return root / FOLDER / "verdicts"
+
+
+def write_check(root: Path, check: JudgeCheck) -> tuple[Path, ...]:
+    """Store a check under the root of the results, and beside every scoring there that was made with its judge.
+
+    Returns:
+        The files written, the one under ``judges/`` first.
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", check.model.lower()).strip("-") or "judge"
+    written = [root / FOLDER / f"{slug}-{_hash(check.judge)}.json"]
+    written += [
+        summary.with_name(COPY) for summary in sorted(root.glob("*/scores/*/summary.json")) if _judge_of(summary) == check.judge
+    ]
+    for path in written:
+        write_json_atomically(path, check.as_json())
+    return tuple(written)
+
+
+def find_check(root: Path, judge: str) -> Path | None:
+    """The stored check of the judge with this signature; None where there is none that can be read."""
+    for path in sorted((root / FOLDER).glob(f"*-{_hash(judge)}.json")):
+        try:
+            if JudgeCheck.read(path).judge == judge:
+                return path
+        except DataError:
+            continue
+    return None
+
+
+def _hash(judge: str) -> str:
+    return digest_of([judge])[:10]
+
+
+def _judge_of(summary: Path) -> str | None:
+    """Who judged a scoring; None where its summary cannot be read, which is not this command's business."""
+    try:
+        judge = read_json(summary)["engines"]["judge"]
+    except (DataError, KeyError, TypeError):
+        return None
+    return judge if isinstance(judge, str) else None
