@@ -14,7 +14,7 @@ from fdbench.errors import DataError
 
 
 def user_cache() -> Path:
-    """The folder for what may be deleted and is dear to make again: ``FDBENCH_CACHE``, or where the system keeps such things."""
+    """The folder for what may be deleted and is dear to make: ``FDBENCH_CACHE``, or where the system keeps such things."""
     import platformdirs
 
     given = os.environ.get("FDBENCH_CACHE")

@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fdbench.core.conversation import Sample
 from fdbench.errors import DataError, UsageError, unknown_name
-from fdbench.io.files import digest_of
-from fdbench.task.fdb_layout import AUDIO_MISSING, BrokenSample, natural_order, read_fdb_folder
+from fdbench.task.loaded import LoadedTask, loaded_task
+from fdbench.task.tree import ROOTS, find_set
 
 if TYPE_CHECKING:
-    from fdbench.task.spec import FdbSource, TaskSpec
+    from fdbench.task.data import Data
+    from fdbench.task.spec import TaskSpec
+
+__all__ = ["LoadedTask", "find_set", "load_samples", "select_tasks", "task_specs"]
 
 ALL, AVAILABLE = "all", "available"
 FAMILIES = ("mini", "v1")
 _TASK_PACKAGES = ("fdbench.tasks", "fdbench.tasks.mini")
-_ROOTS = ("v1.0", "v1_0", ".")
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedTask:
-    """A task with its samples.
-
-    Attributes:
-        samples: In natural order of ids; audio is not read yet.
-        broken: Samples that cannot be used; they are counted as errors, never left out.
-        digests: Hash of each sample's prompt and annotations, by id; None for a broken one.
-        notes: A line for each thing that was left out: stray files, a transcription that cannot be read.
-    """
-
-    spec: TaskSpec
-    samples: tuple[Sample, ...]
-    broken: tuple[BrokenSample, ...]
-    digests: Mapping[str, str | None]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """Of all samples together."""
-        return digest_of(dict(self.digests))
 
 
 def task_specs() -> dict[str, TaskSpec]:
@@ -67,12 +44,12 @@ def task_specs() -> dict[str, TaskSpec]:
     return dict(sorted(specs.items(), key=lambda item: (FAMILIES.index(item[1].family), item[0])))
 
 
-def select_tasks(expression: str, data: Path | None) -> list[TaskSpec]:
+def select_tasks(expression: str, data: Data | None) -> list[TaskSpec]:
     """The tasks that ``--tasks`` means, each once, in the order of ``task_specs``.
 
     Args:
         expression: ``all``, a family, ``available`` (those whose data is there), task names; several with commas.
-        data: What ``--data`` names: the folder that holds upstream's sets.
+        data: What ``--data`` names.
 
     Raises:
         UsageError: A name is unknown, or there is none.
@@ -96,18 +73,22 @@ def select_tasks(expression: str, data: Path | None) -> list[TaskSpec]:
             raise unknown_name("task", word, [ALL, AVAILABLE, *FAMILIES, *specs])
     missing = [spec for name, spec in specs.items() if name in required and not _has_data(spec, data)]
     if missing:
-        raise _missing_data(missing, data)
+        raise _missing(missing, data)
     return [spec for name, spec in specs.items() if name in wanted | required]
 
 
-def load_samples(spec: TaskSpec, data: Path | None) -> LoadedTask:
+def load_samples(
+    spec: TaskSpec, data: Data | None, *, limit: int | None = None, ids: Collection[str] | None = None
+) -> LoadedTask:
     """The samples of a task, without their audio.
 
-    A sample of a set without its prompt is broken here, because nobody can be called with it.
+    A sample without its prompt is broken here, because nobody can be called with it.
 
     Args:
         spec: From ``task_specs`` or ``select_tasks``.
-        data: What ``--data`` names; not needed for tasks that ship with fdbench.
+        data: What ``--data`` names; not needed for tasks that ship with fdbench, which always come from the package.
+        limit: Only the first so many are needed; there may be more.
+        ids: Only these are needed; there may be more.
 
     Raises:
         DataError: The data is missing or, for tasks that ship, not what their hashes say.
@@ -116,85 +97,37 @@ def load_samples(spec: TaskSpec, data: Path | None) -> LoadedTask:
         from fdbench.task.scripts import read_scripts
 
         folder = Path(str(resources.files(f"fdbench.tasks.{spec.family}")))
-        samples: Sequence[Sample] = read_scripts(spec, spec.source, folder)
-        return _loaded(spec, samples, ())
-    found = find_set(data, spec.source.folder)
-    if found is None:
-        raise _missing_data([spec], data)
-    timing = _find_human_timing(spec.source, found, data)
-    read = read_fdb_folder(found, spec.name, spec.behaviour, timing)
-    mute = [sample for sample in read.samples if "main" not in sample.stimuli]
-    broken = [
-        *read.broken,
-        *(BrokenSample(each.id, AUDIO_MISSING, f"{found / each.id / 'input.wav'}: no such file") for each in mute),
-    ]
-    samples = [replace(sample, instructions=spec.instructions) for sample in read.samples if sample.stimuli]
-    stray = (f"{found / name}: not a sample, left out" for name in read.stray)
-    return replace(_loaded(spec, samples, broken), notes=(*read.notes, *stray))
+        return loaded_task(spec, read_scripts(spec, spec.source, folder), ())
+    if data is None or not data.has(spec):
+        raise _missing([spec], data)
+    return data.read(spec, limit, ids)
 
 
-def find_set(data: Path | None, folder: str) -> Path | None:
-    """Where a set lies under ``--data``: below ``v1.0``, ``v1_0`` or directly, possibly one more level of its own name."""
-    if data is None:
-        return None
-    for root in _ROOTS:
-        place = data / root / folder
-        for candidate in (place / folder, place):
-            if candidate.is_dir():
-                return candidate
-    return None
+def _has_data(spec: TaskSpec, data: Data | None) -> bool:
+    return spec.source.kind == "scripts" or (data is not None and data.has(spec))
 
 
-def _loaded(spec: TaskSpec, samples: Iterable[Sample], broken: Iterable[BrokenSample]) -> LoadedTask:
-    usable, unusable = [], list(broken)
-    digests: dict[str, str | None] = {each.id: None for each in unusable}
-    for sample in sorted(samples, key=lambda sample: natural_order(sample.id)):
-        try:
-            digests[sample.id] = digest_of([spec.instructions, _facts(sample)])
-        except DataError as error:
-            digests[sample.id] = None
-            unusable.append(BrokenSample(sample.id, AUDIO_MISSING, error.what))
-        else:
-            usable.append(sample)
-    unusable.sort(key=lambda each: natural_order(each.id))
-    ordered = dict(sorted(digests.items(), key=lambda item: natural_order(item[0])))
-    return LoadedTask(spec, tuple(usable), tuple(unusable), ordered)
-
-
-def _facts(sample: Sample) -> dict[str, Any]:
-    words = sample.transcript.words if sample.transcript else ()
-    return {
-        "id": sample.id,
-        "stimuli": {name: stimulus.digest for name, stimulus in sample.stimuli.items()},
-        "events": [[event.kind, event.span.start_s, event.span.end_s, event.text] for event in sample.events],
-        "words": [[word.text, word.start_s, word.end_s] for word in words],
-        "human_timing": list(sample.human_timing),
-    }
-
-
-def _has_data(spec: TaskSpec, data: Path | None) -> bool:
-    return spec.source.kind == "scripts" or find_set(data, spec.source.folder) is not None
-
-
-def _find_human_timing(source: FdbSource, found: Path, data: Path | None) -> Path | None:
-    if source.human_timing is None or data is None:
-        return None
-    places = (found, found.parent, data)
-    return next((place / source.human_timing for place in places if (place / source.human_timing).exists()), None)
+def _missing(specs: Sequence[TaskSpec], data: Data | None) -> DataError:
+    if data is None or data.root is not None:
+        return _missing_data(specs, data.root if data else None)
+    lines = "".join(f"\n  {spec.name} ({spec.source.n} clips)" for spec in specs if spec.source.kind == "fdb")
+    return DataError(
+        f"{data}: {len(specs)} task(s) are not in the dataset:{lines}",
+        "use --tasks available to take what is there, or a dataset that `fdbench data export` wrote with them",
+    )
 
 
 def _missing_data(specs: Sequence[TaskSpec], data: Path | None) -> DataError:
     root = "DIR" if data is None else str(data)
-    lines, commands = [], []
+    lines, names = [], []
     for spec in specs:
         if spec.source.kind == "scripts":
             continue
         folder = spec.source.folder
-        places = " or ".join(f"{root}/{place}/{folder}".replace("/./", "/") for place in _ROOTS)
+        places = " or ".join(f"{root}/{place}/{folder}".replace("/./", "/") for place in ROOTS)
         lines.append(f"{spec.name} ({spec.source.n} clips): " + (f"no folder {places}" if data else "no --data given"))
-        commands.append(f"gdown {spec.source.drive_id}   # unpack so that {root}/v1.0/{folder}/<id>/input.wav is there")
+        names.append(spec.name)
     what = f"the data of {len(lines)} task(s) is missing:" + "".join(f"\n  {line}" for line in lines)
-    advice = "\n  ".join(["fetch each archive from Google Drive (or use --tasks available to take what is there):", *commands])
-    if data is None:
-        advice += "\n  then run again with --data DIR"
+    advice = f"fetch it: fdbench data download {' '.join(names)} --data {root}"
+    advice += " (or use --tasks available to take what is there)" if data else "; then run again with --data DIR"
     return DataError(what, advice)
