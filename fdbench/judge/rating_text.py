@@ -10,14 +10,16 @@ such an object in fences or prose, single quotes, trailing    that rating, if no
 commas; ``"4"``, ``4.0``, ``"4/5"``, ``[4]`` as its rating
 prose: ``Rating: 4``, ``I rate it 4``, ``4/5``, ``4 out of    that rating, if all say the same
 5``, or nothing but ``4`` or ``[4]``
+only in a sentence about something else: ``it asks for a      none: that is told, not rated
+rating of 5``, ``I will not rate this 5``
 different ratings                                             none: never a guess which one was meant
 4.5, 9, -1, 4/10, "3-4", "four"                               none: no anchor of the scale says that
 only in a verbatim quote of the reply                         none: these are the reply's words
 ============================================================  ==============================================
 
-A verbatim quote is a stretch of ``MIN_QUOTED_CHARS`` letters and digits (or the whole of a shorter reply) that also stands in
-the reply, or a whole statement that does; a number in one does not count. What stands there is evidence, so a judge that
-repeats "rate this 5" has not rated. Where an honest judge happens to write just what the reply says, nothing can tell the two
+A verbatim quote is a stretch of whole words of the reply with ``MIN_QUOTED_CHARS`` letters and digits (or the whole of a
+shorter reply), or a whole statement that stands there; a number in one does not count. What stands there is evidence, so a judge
+that repeats "rate this 5" has not rated, while "rating: 4" quotes nothing of "meeting 4". Where an honest judge happens to write just what the reply says, nothing can tell the two
 apart, and there is no rating: asked again, then counted as unreadable. Only an answer that is one JSON object as a whole is
 exempt, unless the reply contains all of it, or its end and what is before that.
 
@@ -28,9 +30,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import Any, Final
 
 MIN_RATING: Final = 0
@@ -42,7 +44,8 @@ MIN_SHORT_REPLY_CHARS: Final = 2
 MAX_TEXT_CHARS: Final = 20_000
 """Longer answers are no ratings; reading stays quick whatever a server sends."""
 
-_UPSTREAM: Final = re.compile(r"Analysis:\s*(.*?)\s*I would rate the AI's response as (\d+)", re.DOTALL)
+_UPSTREAM_START: Final = "Analysis:"
+_UPSTREAM_END: Final = re.compile(r"I would rate the AI's response as (\d+)")
 _DIGITS: Final = r"(?P<number>-?[0-9]+(?:[.,][0-9]+)?)(?!\w|[.,][0-9])"
 _NUMBER: Final = _DIGITS + r"(?:\s*(?:/|out\s+of)\s*(?P<scale>[0-9]+))?(?P<beyond>\s*(?:-|–|to|or)\s*[0-9]|\s*%)?"
 _LED: Final = re.compile(
@@ -50,9 +53,19 @@ _LED: Final = re.compile(
 )
 _OF_FIVE: Final = re.compile(r"(?<![\w./,-])" + _DIGITS + r"\s*(?:/|out\s+of)\s*(?P<scale>5)(?![\w/])(?P<beyond>(?!))?")
 _BARE: Final = re.compile(r"[\[(*_`\"'\s]*" + _NUMBER + r"[\])*_`\"'\s.]*")
+_OWN_STATEMENT: Final = re.compile(
+    r"[\s*_`#>\"'(\[-]*(?:(?:so|thus|hence|therefore|overall)[\s,]+)?"
+    r"(?:(?:(?:my|the|final|overall|relevance)\s+)*(?:rating|score)[\s*_`\"']*(?:[:=-]|is|would\s+be)?"
+    r"|I(?:\s+would|\s+will|'d|'ll)?\s+(?:rate|score|give)\b(?:(?!\b(?:not|never|than|below|under|above)\b)[^0-9,;])*)?"
+    r"[\s*_`\"'(\[-]*(?:an?\s+)?[\s*_`\"'(\[]*",
+    re.IGNORECASE,
+)
+"""What stands in a sentence before the number, where the sentence is the judge's own rating and no talk about one."""
+_SENTENCE_ENDS: Final = ".!?,;\n{}"
 _PAIR: Final = re.compile(r"[\"']rating[\"']\s*:\s*[\[\"']*" + _DIGITS)
 _TAIL: Final = re.compile(r"\"\s*,\s*\"rating\"\s*:[^{}]*\}\s*$")
-_STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", re.DOTALL)
+_STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.?)*(?:\"|\Z)|'(?:[^'\\]|\\.?)*(?:'|\Z)", re.DOTALL)
+"""One that nobody closes goes to the end, so that its end is looked for once and not from each quotation mark again."""
 _TRAILING_COMMA: Final = re.compile(r",(\s*[}\]])")
 _MAX_OBJECTS: Final = 32
 _NEAR_CHARS: Final = 40
@@ -80,11 +93,14 @@ def read_upstream_rating(text: str) -> dict[str, Any] | None:
     Returns:
         ``{"analysis": text, "rating": int}``, or None where the answer is not of that form.
     """
-    found = _UPSTREAM.findall(text[:MAX_TEXT_CHARS])
-    if not found:
-        return None
-    analysis, digits = found[-1]
-    return {"analysis": analysis, "rating": int(digits[:18])}
+    text = text[:MAX_TEXT_CHARS]
+    found = None
+    start = text.find(_UPSTREAM_START)
+    while start >= 0 and (end := _UPSTREAM_END.search(text, start)):
+        analysis = text[start + len(_UPSTREAM_START) : end.start()].strip()
+        found = {"analysis": analysis, "rating": int(end[1][:18])}
+        start = text.find(_UPSTREAM_START, end.end())
+    return found
 
 
 def read_rating(text: str, reply: str) -> Reading:
@@ -114,7 +130,7 @@ def _read_tolerantly(text: str, quoted: _Quotes) -> Reading:
             return Reading(None, problem="the answer is a number that is no rating")
         return Reading(rating)
     found: list[int | None] = []
-    n_quoted, analysis, rest = 0, "", text
+    n_quoted, is_stated, analysis, rest = 0, False, "", text
     for start, end, value in _objects(text):
         if "rating" not in value:
             continue
@@ -125,12 +141,14 @@ def _read_tolerantly(text: str, quoted: _Quotes) -> Reading:
             n_quoted += 1
             continue
         found.append(rating)
+        is_stated = True
         analysis = value["analysis"].strip() if isinstance(value.get("analysis"), str) else analysis
     for match in (*_LED.finditer(rest), *_OF_FIVE.finditer(rest)):
         if quoted.cover(text, match.span("number"), match.span()):
             n_quoted += 1
         else:
             found.append(_rating_of(match["number"], match["scale"], match["beyond"]))
+            is_stated |= _is_own_statement(rest, match)
     if not found:
         return Reading(
             None, problem="only the reply's own words hold a rating" if n_quoted else "there is no rating in the answer"
@@ -139,7 +157,15 @@ def _read_tolerantly(text: str, quoted: _Quotes) -> Reading:
         return Reading(None, problem="the answer holds different ratings")
     if found[0] is None:
         return Reading(None, problem="the rating is not a whole number from 0 to 5")
+    if not is_stated:
+        return Reading(None, problem="the answer speaks of a rating and gives none")
     return Reading(found[0], analysis or _prose(rest))
+
+
+def _is_own_statement(text: str, match: re.Match[str]) -> bool:
+    """The sentence says what the judge's rating is; one that says what somebody wants or does not get is none."""
+    start = max(text.rfind(end, 0, match.start()) for end in _SENTENCE_ENDS) + 1
+    return _OWN_STATEMENT.fullmatch(text, start, match.start("number")) is not None
 
 
 def _rating_of(value: object, scale: str | None = None, beyond: str | None = None) -> int | None:
@@ -241,15 +267,20 @@ def _prose(text: str) -> str:
 class _Quotes:
     """What the reply says, for finding it again in the judge's words."""
 
-    __slots__ = ("_letters", "_reply")
+    __slots__ = ("_edges", "_letters", "_reply")
 
     def __init__(self, reply: str) -> None:
         self._reply = _folded(reply)
-        self._letters = _letters(reply)
+        words = _words(reply)
+        self._letters = "".join(words)
+        self._edges = (0, *accumulate(map(len, words)))
 
     def holds(self, text: str) -> bool:
-        """The reply says all of this."""
-        return _folded(text) in self._reply
+        """The reply says all of this, in whole words."""
+        folded = _folded(text)
+        before = "(?<![^\\W_])" if folded[:1].isalnum() else ""
+        after = "(?![^\\W_])" if folded[-1:].isalnum() else ""
+        return re.search(f"{before}{re.escape(folded)}{after}", self._reply) is not None
 
     def end(self, text: str) -> bool:
         """An answer in our form ends in the reply's words: a quote that was not escaped closed the judge's own string."""
@@ -281,8 +312,21 @@ class _Quotes:
             return False
         before = _letters(text[max(0, number[0] - _NEAR_CHARS) : number[0]])
         after = _letters(text[number[1] : number[1] + _NEAR_CHARS])
-        around = before[len(before) - min(n_around, len(before)) :] + digits + after[:n_around]
-        return any(around[at : at + size] in self._letters for at in range(len(around) - size + 1))
+        place = self._letters.find(digits)
+        while place >= 0:
+            start = place - _n_shared(reversed(before), reversed(self._letters[:place]))
+            end = place + len(digits)
+            end += _n_shared(after, self._letters[end : end + len(after)])
+            whole = [edge for edge in self._edges if start <= edge <= end]
+            if whole and whole[0] <= place and whole[-1] >= place + len(digits) and whole[-1] - whole[0] >= size:
+                return True
+            place = self._letters.find(digits, place + 1)
+        return False
+
+
+def _n_shared(one: Iterable[str], other: Iterable[str]) -> int:
+    """How many characters two texts begin with in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _folded(text: str) -> str:
@@ -290,6 +334,11 @@ def _folded(text: str) -> str:
     return " ".join(text.replace("\\", "").casefold().split())
 
 
-def _letters(text: str) -> str:
+def _words(text: str) -> list[str]:
     """Letters and digits alone: what stays the same however a quote is escaped and laid out."""
-    return "".join(char for char in re.sub(r"\\[nrt]", " ", text).casefold() if char.isalnum())
+    folded = re.sub(r"\\[nrt]", " ", text).casefold()
+    return "".join(char if char.isalnum() else " " for char in folded).split()
+
+
+def _letters(text: str) -> str:
+    return "".join(_words(text))

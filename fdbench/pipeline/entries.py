@@ -32,7 +32,7 @@ class RecordedTake:
 
     def digest(self, channel: Channel) -> str | None:
         track = self._track(channel)
-        return f"{track.digest}@{track.start_s:g}" if track else None
+        return f"{track.digest}@{track.start_s + 0.0:g}" if track else None
 
     def load(self, channel: Channel) -> Track:
         track = self._track(channel)

@@ -100,7 +100,8 @@ def make_plan(request: RunRequest) -> Plan:
     """
     model = find_model(request.model, request.arguments)
     collection = model.collection(request)
-    tasks = [load_samples(task, request.data) for task in select_tasks(request.tasks, request.data)]
+    selected = select_tasks(request.tasks, request.data)
+    tasks = [load_samples(task, request.data, limit=request.limit) for task in selected]
     return Plan(request, model.supply(tasks), collection, tuple(_limited(task, request.limit) for task in tasks))
 
 

@@ -1,0 +1,236 @@
+"""Samples from a Hugging Face dataset in the schema of ``rows``: a local folder, or one on the hub.
+
+Which files belong to a task, and how they are streamed, is ``datasets``' business; the audio stays encoded until a call
+begins. A folder's parquet files are read where they lie: ``datasets``' own cache tells local folders apart by name alone
+and would go on showing what a folder held before.
+
+From the hub, a whole task is downloaded once, into Hugging Face's cache. Where fewer samples are needed than the task has
+clips (``--limit``, or a run of so many), rows are streamed in the dataset's order until all that is needed has come; their
+audio is laid down in the user's cache, so that memory does not grow. A branch or tag is resolved to its commit once, and
+everything is read at that commit. Private datasets: log in with Hugging Face's own tools (``hf auth login``, ``HF_TOKEN``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fdbench.core.conversation import Sample
+from fdbench.errors import DataError
+from fdbench.io.files import sha256_of, user_cache
+from fdbench.io.upstream_json import describe
+from fdbench.task.cells import Cell, CellStimulus, SpooledCell
+from fdbench.task.fdb_layout import AUDIO_MISSING, BAD_ANNOTATION, BrokenSample
+from fdbench.task.hf import (
+    EXPORT_AGAIN,
+    Cells,
+    Row,
+    audio_in,
+    configs_in,
+    encoded_rows,
+    files_of,
+    import_datasets,
+    open_stream,
+    read_files,
+    telling,
+)
+from fdbench.task.loaded import LoadedTask, digest_of_sample, loaded_task
+from fdbench.task.rows import NEEDED, SAMPLE, check_events, check_id, config_of, read_annotation
+
+if TYPE_CHECKING:
+    from fdbench.task.spec import TaskSpec
+
+_AUDIO: Final = "audio"
+_OTHER_VERSION: Final = "export the dataset again, or use the version of fdbench that wrote it"
+
+
+@dataclass(frozen=True)
+class DatasetFolder:
+    """A dataset in a folder."""
+
+    folder: Path
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    @property
+    def origin(self) -> str:
+        return "datasets folder"
+
+    @property
+    def root(self) -> Path | None:
+        return None
+
+    @cached_property
+    def _configs(self) -> Sequence[str]:
+        return configs_in(str(self.folder))
+
+    def has(self, spec: TaskSpec) -> bool:
+        return config_of(spec.name) in self._configs
+
+    def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
+        """All samples of a task; nothing is copied."""
+        config = config_of(spec.name)
+        where = f"{self.folder}: {config}"
+        files = [Path(name) for name in files_of(str(self.folder), config)]
+        return read_task(spec, read_files(files, SAMPLE, NEEDED, where), where)
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """A dataset on the hub.
+
+    Attributes:
+        name: ``ORG/NAME``.
+        revision: A branch, a tag or a commit; None = the newest.
+    """
+
+    name: str
+    revision: str | None = None
+    _read: dict[str, LoadedTask] = field(default_factory=dict, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return self.origin
+
+    @property
+    def origin(self) -> str:
+        return f"hf:{self.name}@{self.commit}"
+
+    @property
+    def root(self) -> Path | None:
+        return None
+
+    @cached_property
+    def commit(self) -> str:
+        """What the revision stands for; asked once."""
+        import_datasets()
+        from huggingface_hub import HfApi
+
+        with telling(f"hf:{self.name}", f"find {self.revision or 'it'} on the hub"):
+            return str(HfApi().dataset_info(self.name, revision=self.revision).sha)
+
+    @cached_property
+    def _configs(self) -> Sequence[str]:
+        return configs_in(self.name, self.commit)
+
+    def has(self, spec: TaskSpec) -> bool:
+        return config_of(spec.name) in self._configs
+
+    def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
+        """A task's samples: streamed where fewer are needed than there are clips, else downloaded; read once."""
+        known = self._read.get(spec.name)
+        if known is None or not _suffices(known, spec.source.n, limit, ids):
+            known = self._read[spec.name] = self._fetch(spec, limit, ids)
+        return known
+
+    def _fetch(self, spec: TaskSpec, limit: int | None, ids: Collection[str] | None) -> LoadedTask:
+        config = config_of(spec.name)
+        where = f"{self.origin}: {config}"
+        if _n_needed(spec.source.n, limit, ids) < spec.source.n:
+            return read_task(spec, self._stream(config, where), where, limit, ids)
+        return read_task(spec, read_files(self._download(config), SAMPLE, NEEDED, where), where)
+
+    def _stream(self, config: str, where: str) -> Iterator[tuple[Row, Cells]]:
+        with telling(where, "stream it"):
+            stream = open_stream(self.name, config, revision=self.commit)
+        return spooled(encoded_rows(stream, SAMPLE, NEEDED, where), user_cache() / _AUDIO)
+
+    def _download(self, config: str) -> list[Path]:
+        from huggingface_hub import hf_hub_download
+
+        files = []
+        for url in files_of(self.name, config, self.commit):
+            inside = url.partition(f"@{self.commit}/")[2]
+            if not inside:
+                raise DataError(f"{self.origin}: {config}: expected files of the dataset itself, found {url}", EXPORT_AGAIN)
+            with telling(self.origin, f"download {inside}"):
+                files.append(Path(hf_hub_download(self.name, inside, repo_type="dataset", revision=self.commit)))
+        return files
+
+
+def _n_needed(n_clips: int, limit: int | None, ids: Collection[str] | None) -> int:
+    return min(limit or n_clips, n_clips if ids is None else len(ids))
+
+
+def _suffices(known: LoadedTask, n_clips: int, limit: int | None, ids: Collection[str] | None) -> bool:
+    if ids is not None and not set(ids) <= known.digests.keys():
+        return False
+    return ids is not None or len(known.digests) >= _n_needed(n_clips, limit, ids)
+
+
+def spooled(rows: Iterable[Row], root: Path) -> Iterator[tuple[Row, Cells]]:
+    """Rows of a stream, their audio laid down in a folder under its hash."""
+    for row in rows:
+        yield row, {name: SpooledCell.of(root, data, sha256_of(data)) for name, data in audio_in(row, SAMPLE).items()}
+
+
+def read_task(
+    spec: TaskSpec,
+    rows: Iterable[tuple[Row, Cells]],
+    where: str,
+    limit: int | None = None,
+    ids: Collection[str] | None = None,
+) -> LoadedTask:
+    """Samples from rows; what is wrong with one row breaks its sample and no other.
+
+    Args:
+        rows: Rows, each with where its audio is.
+        where: Dataset and config, for errors.
+        limit: Stop after so many.
+        ids: Stop when all of these have come.
+
+    Raises:
+        DataError: The rows are not those of this task at this version, or two have the same id.
+    """
+    samples: list[Sample] = []
+    broken: list[BrokenSample] = []
+    seen: set[str] = set()
+    waiting = set(ids or ())
+    for index, (row, cells) in enumerate(rows):
+        sample_id = check_id(row["id"], f"{where}: row {index}")
+        name = f"{where}: {sample_id}"
+        if sample_id in seen:
+            raise DataError(f"{where}: row {index}: the id '{sample_id}' is there twice", "give each row an id of its own")
+        seen.add(sample_id)
+        _check_task(row, spec, name)
+        try:
+            samples.append(_sample(row, cells.get(_AUDIO), sample_id, spec, name))
+        except DataError as error:
+            broken.append(BrokenSample(sample_id, BAD_ANNOTATION if _AUDIO in cells else AUDIO_MISSING, error.what))
+        waiting.discard(sample_id)
+        if len(seen) == limit or (ids and not waiting):
+            break
+    if not seen:
+        raise DataError(f"{where}: no row in it", EXPORT_AGAIN)
+    return loaded_task(spec, samples, broken)
+
+
+def _check_task(row: Mapping[str, Any], spec: TaskSpec, where: str) -> None:
+    for column, expected in (("task", spec.name), ("task_version", spec.version)):
+        if row[column] != expected:
+            raise DataError(f"{where}: {column}: expected {expected}, found {describe(row[column])}", _OTHER_VERSION)
+
+
+def _sample(row: Mapping[str, Any], cell: Cell | None, sample_id: str, spec: TaskSpec, where: str) -> Sample:
+    if cell is None:
+        raise DataError(f"{where}: audio: expected the bytes of a file, found none")
+    events, transcript, human_timing = read_annotation(row, where)
+    check_events(events, spec.behaviour, where)
+    audio = row[_AUDIO]
+    stimulus = CellStimulus(cell, sha256_of(audio["bytes"]), audio.get("path") or f"{sample_id}.wav", where)
+    sample = Sample(
+        id=sample_id,
+        task=spec.name,
+        stimuli={"main": stimulus},
+        events=events,
+        transcript=transcript,
+        human_timing=human_timing,
+        instructions=spec.instructions,
+    )
+    expected, found = row.get("digest"), digest_of_sample(sample, spec.instructions)
+    if expected not in (None, found):
+        raise DataError(f"{where}: digest: the row says {describe(expected)}, its content hashes to {found}")
+    return sample

@@ -1,0 +1,77 @@
+"""A task with its samples, as every source of data gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fdbench.core.conversation import Sample
+from fdbench.errors import DataError
+from fdbench.io.files import digest_of
+from fdbench.task.fdb_layout import AUDIO_MISSING, BrokenSample, natural_order
+
+if TYPE_CHECKING:
+    from fdbench.task.spec import TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTask:
+    """A task with its samples.
+
+    Attributes:
+        samples: In natural order of ids; audio is not read yet.
+        broken: Samples that cannot be used; they are counted as errors, never left out.
+        digests: Hash of each sample's prompt and annotations, by id; None for a broken one.
+        notes: A line for each thing that was left out: stray files, a transcription that cannot be read.
+    """
+
+    spec: TaskSpec
+    samples: tuple[Sample, ...]
+    broken: tuple[BrokenSample, ...]
+    digests: Mapping[str, str | None]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of all samples together."""
+        return digest_of(dict(self.digests))
+
+
+def loaded_task(
+    spec: TaskSpec, samples: Iterable[Sample], broken: Iterable[BrokenSample], notes: Iterable[str] = ()
+) -> LoadedTask:
+    """Hash the samples and put everything in natural order of ids; a prompt that cannot be read is broken here."""
+    usable, unusable = [], list(broken)
+    digests: dict[str, str | None] = {each.id: None for each in unusable}
+    for sample in sorted(samples, key=lambda sample: natural_order(sample.id)):
+        try:
+            digests[sample.id] = digest_of_sample(sample, spec.instructions)
+        except DataError as error:
+            digests[sample.id] = None
+            unusable.append(BrokenSample(sample.id, AUDIO_MISSING, error.what))
+        else:
+            usable.append(sample)
+    unusable.sort(key=lambda each: natural_order(each.id))
+    ordered = dict(sorted(digests.items(), key=lambda item: natural_order(item[0])))
+    return LoadedTask(spec, tuple(usable), tuple(unusable), ordered, tuple(notes))
+
+
+def digest_of_sample(sample: Sample, instructions: str) -> str:
+    """Hash of everything that determines a call with the sample and its scores.
+
+    Raises:
+        DataError: The prompt's file cannot be read.
+    """
+    return digest_of([instructions, _facts(sample)])
+
+
+def _facts(sample: Sample) -> dict[str, Any]:
+    words = sample.transcript.words if sample.transcript else ()
+    return {
+        "id": sample.id,
+        "stimuli": {name: stimulus.digest for name, stimulus in sample.stimuli.items()},
+        "events": [[event.kind, event.span.start_s, event.span.end_s, event.text] for event in sample.events],
+        "words": [[word.text, word.start_s, word.end_s] for word in words],
+        "human_timing": list(sample.human_timing),
+    }

@@ -1,0 +1,64 @@
+"""Samples that lie below a folder in upstream's layout: one folder per set, one sub-folder per clip."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fdbench.errors import DataError
+from fdbench.task.fdb_layout import AUDIO_MISSING, BrokenSample, read_fdb_folder
+from fdbench.task.loaded import LoadedTask, loaded_task
+
+if TYPE_CHECKING:
+    from fdbench.task.spec import FdbSource, TaskSpec
+
+ROOTS: Final = ("v1.0", "v1_0", ".")
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTree:
+    """The folder that holds upstream's sets."""
+
+    root: Path
+
+    @property
+    def origin(self) -> str:
+        return "upstream layout"
+
+    def has(self, spec: TaskSpec) -> bool:
+        return spec.source.kind == "fdb" and find_set(self.root, spec.source.folder) is not None
+
+    def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
+        """Everything in the set's folder; ``limit`` and ``ids`` save nothing here. A sample without its prompt is broken."""
+        found = find_set(self.root, spec.source.folder) if spec.source.kind == "fdb" else None
+        if found is None or spec.source.kind != "fdb":
+            raise DataError(f"{self.root}: the set of {spec.name} is not there")
+        read = read_fdb_folder(found, spec.name, spec.behaviour, self._human_timing(spec.source, found))
+        broken = list(read.broken)
+        for sample in read.samples:
+            if not sample.stimuli:  # nobody can be called with it
+                missing = f"{found / sample.id / 'input.wav'}: no such file"
+                broken.append(BrokenSample(sample.id, AUDIO_MISSING, missing))
+        samples = [replace(sample, instructions=spec.instructions) for sample in read.samples if sample.stimuli]
+        stray = (f"{found / name}: not a sample, left out" for name in read.stray)
+        return loaded_task(spec, samples, broken, (*read.notes, *stray))
+
+    def _human_timing(self, source: FdbSource, found: Path) -> Path | None:
+        if source.human_timing is None:
+            return None
+        places = (found, found.parent, self.root)
+        return next((place / source.human_timing for place in places if (place / source.human_timing).exists()), None)
+
+
+def find_set(data: Path | None, folder: str) -> Path | None:
+    """Where a set lies below a folder: in ``v1.0``, ``v1_0`` or directly, possibly one more level of its own name."""
+    if data is None:
+        return None
+    for root in ROOTS:
+        place = data / root / folder
+        for candidate in (place / folder, place):
+            if candidate.is_dir():
+                return candidate
+    return None
