@@ -21,6 +21,11 @@ def origin_of(data: Data | None) -> str:
     return "embedded" if data is None else data.origin
 
 
+def placed(digest: str, start_s: float) -> str:
+    """What names a channel to whoever hears it: its audio, and where on the timeline that lies."""
+    return f"{digest}@{start_s + 0.0:g}"  # -0.0 is 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedTake:
     """The audio of a stored call, named by the digests in its record."""
@@ -32,7 +37,7 @@ class RecordedTake:
 
     def digest(self, channel: Channel) -> str | None:
         track = self._track(channel)
-        return f"{track.digest}@{track.start_s + 0.0:g}" if track else None
+        return placed(track.digest, track.start_s) if track else None
 
     def load(self, channel: Channel) -> Track:
         track = self._track(channel)

@@ -26,7 +26,7 @@ from fdbench.io.files import sha256_of, user_cache, write_bytes_atomically
 from fdbench.io.upstream_json import describe, finite_number
 from fdbench.io.wav import decode_audio, digest_of_audio
 from fdbench.pipeline import exported
-from fdbench.pipeline.entries import Entry, Fault
+from fdbench.pipeline.entries import Entry, Fault, placed
 from fdbench.pipeline.exported import CHANNELS, MANIFEST, RECORDING, RECORDINGS, SPEECH, TRANSCRIPTS
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.run import Hearing, facts_of, summary_json
@@ -67,7 +67,7 @@ class ExportedTake:
 
     def digest(self, channel: Channel) -> str | None:
         track = self._track(channel)
-        return f"{track.digest}@{track.start_s:g}" if track else None
+        return placed(track.digest, track.start_s) if track else None
 
     def load(self, channel: Channel) -> Track:
         track = self._track(channel)

@@ -122,10 +122,7 @@ class RunManifest(Stored):
         """
         joined = dict(self.tasks)
         for name, task in tasks.items():
-            before = joined.get(name)
-            if before is None:
-                joined[name] = task
-                continue
+            before = joined.get(name, task)
             changed = task.changed_since(before, partial(is_recorded, name))
             if before.version != task.version or changed:
                 raise DataError(
