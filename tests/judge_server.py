@@ -35,15 +35,19 @@ from pathlib import Path
 from typing import Any
 
 MODEL_IN_DISGUISE = "another-model-2"
-ANSWERING = ("normal", "slow", "hostile_quote", "other_model", "unmetered", "fenced", "prose", "parts")
+ANSWERING = (
+    "normal", "slow", "hostile_quote", "other_model", "unmetered", "fenced", "prose", "parts", "STOP", "miscounted",
+    "half_character",
+)  # fmt: skip
 """Behaviours that end with a readable rating."""
 ON_THE_WAY = (
-    "429_retry_after", "429_retry_after_ms", "429_ratelimit_headers", "429_bare", "500", "503_html", "408", "stall", "cut",
+    "429_retry_after", "429_retry_after_ms", "429_ratelimit_headers", "429_bare", "429_odd_date", "500", "503_html",
+    "408", "stall", "cut", "drip", "flood",
 )  # fmt: skip
 """Behaviours after which a client asks again."""
 UNREADABLE = (
     "malformed", "html", "not_json", "empty_choices", "empty_text", "refusal", "content_filter", "length", "tool_calls",
-    "different", "hostile_echo",
+    "different", "hostile_echo", "odd_finish",
 )  # fmt: skip
 """Status 200, and no rating in it."""
 CLOSED = ("401_echo_key", "403", "404_model", "insufficient_quota", "400_api_key")
@@ -237,6 +241,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {
                 "429_retry_after": {"Retry-After": state.wait},
                 "429_retry_after_ms": {"retry-after-ms": str(float(state.wait) * 1000)},
+                "429_odd_date": {"Retry-After": f"Mon, 01 Jan 2024 00:00:00 +{9**25}"},
                 "429_ratelimit_headers": {
                     "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": f"{state.wait}s",
                     "x-ratelimit-remaining-tokens": "999", "x-ratelimit-reset-tokens": "6m0s",
@@ -257,6 +262,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b'{"id": "cut')
             self.wfile.flush()
+            self.close_connection = True
+        elif behaviour in ("drip", "flood"):
+            self.send_response(200)
+            self.end_headers()
+            self._pour(b" " if behaviour == "drip" else b" " * 2**16, state)
             self.close_connection = True
         elif behaviour == "401_echo_key":
             self._error(401, f"Incorrect API key provided: {self.key}. Header: Bearer {self.key}", code="invalid_api_key")
@@ -286,6 +296,13 @@ class _Handler(BaseHTTPRequestHandler):
             if has_gone or state.is_closing.is_set():
                 return
 
+    def _pour(self, chunk: bytes, state: JudgeServer) -> None:
+        """A body that has no end; never silent for longer than a client's patience."""
+        for _ in range(round(state.stall_s / POLL_S)):
+            self.wfile.write(chunk)
+            if len(chunk) == 1 and state.is_closing.wait(POLL_S):
+                return
+
     def _text(self, behaviour: str, facts: Mapping[str, str] | None, user: str, reply: str) -> str:
         if behaviour == "malformed":
             return "I cannot decide, this depends on many things."
@@ -302,6 +319,8 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "prose":
             return f"The reply shares words with the interruption.\nRating: {rating}"
         analysis = f"The reply was: {reply}" if behaviour == "hostile_quote" else f"Shared words; the key was {self.key}."
+        if behaviour == "half_character":
+            analysis = "\ud83d"
         text = json.dumps({"analysis": analysis, "rating": rating})
         return f"Here it is:\n```json\n{text[:-1]},}}\n```" if behaviour == "fenced" else text
 
@@ -313,7 +332,9 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "tool_calls":
             call = {"id": "c", "type": "function", "function": {"name": "rate", "arguments": '{"rating": 5}'}}
             message = {"role": "assistant", "content": None, "tool_calls": [call]}
-        finish = {"content_filter": "content_filter", "length": "length", "tool_calls": "tool_calls"}.get(behaviour, "stop")
+        finish: Any = behaviour if behaviour in ("content_filter", "length", "tool_calls", "STOP") else "stop"
+        if behaviour == "odd_finish":
+            finish = ["stop"]
         out: dict[str, Any] = {
             "id": "chatcmpl-1",
             "object": "chat.completion",
@@ -323,6 +344,8 @@ class _Handler(BaseHTTPRequestHandler):
             "choices": [{"index": 0, "message": message, "finish_reason": finish}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
         }
+        if behaviour == "miscounted":
+            out["usage"]["completion_tokens"] = 10**400
         if behaviour == "unmetered":
             del out["usage"]
         self._send(200, json.dumps(out).encode())

@@ -19,7 +19,7 @@ from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
-from fdbench.io.upstream_json import describe, finite_number, read_upstream_words
+from fdbench.io.upstream_json import describe, finite_number, read_upstream_transcript
 
 _ENGINE: Final = "given"
 _USER_INTERRUPTION: Final = "user_interruption"
@@ -49,12 +49,13 @@ def transcript_path(folder: Path, behaviour: str, request: WordsRequest) -> tupl
 
 
 def read_transcript(path: Path) -> Transcript:
-    """Words as they are in the file.
+    """Words and text as they are in the file.
 
     Raises:
         DataError: The file is missing or not a transcript.
     """
-    return Transcript(read_upstream_words(path), _ENGINE)
+    words, text = read_upstream_transcript(path)
+    return Transcript(words, _ENGINE, written=text)
 
 
 def segments_path(folder: Path) -> Path:

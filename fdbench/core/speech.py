@@ -42,12 +42,14 @@ class Transcript:
         words: In the order the engine gave them; not necessarily sorted when read from a file.
         engine: Signature of the recogniser, e.g. ``whisper-small.en@20250625`` or ``given``.
         dropped: Words removed because no sound lies under them (hallucinated on silence).
+        written: The whole as the recogniser wrote it, where a file says so; the published judge reads this.
     """
 
     words: tuple[Word, ...]
     engine: str
     dropped: int = 0
+    written: str | None = None
 
     @property
     def text(self) -> str:
-        return " ".join(word.text for word in self.words)
+        return " ".join(word.text for word in self.words) if self.written is None else self.written

@@ -21,13 +21,19 @@ def read_upstream_words(path: Path) -> tuple[Word, ...]:
     Raises:
         DataError: The file is missing, is not JSON, or has another structure; names the file and the chunk's index.
     """
+    return read_upstream_transcript(path)[0]
+
+
+def read_upstream_transcript(path: Path) -> tuple[tuple[Word, ...], str | None]:
+    """As ``read_upstream_words``, and the file's own ``text`` as it stands there; None where it has none."""
     value = read_json(path)
     if not isinstance(value, dict) or "chunks" not in value:
         raise DataError(f"{path}: {_EXPECTED}, found {describe(value)}")
-    chunks = value["chunks"]
+    chunks, text = value["chunks"], value.get("text")
     if not isinstance(chunks, list):
         raise DataError(f"{path}: 'chunks': expected a list, found {describe(chunks)}")
-    return tuple(_word(chunk, f"{path}: chunk {index}") for index, chunk in enumerate(chunks))
+    words = tuple(_word(chunk, f"{path}: chunk {index}") for index, chunk in enumerate(chunks))
+    return words, text if isinstance(text, str) else None
 
 
 def _word(chunk: Any, where: str) -> Word:

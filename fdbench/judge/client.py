@@ -27,7 +27,7 @@ from fdbench.judge.request import OWN_FORM, UPSTREAM_FORM, Form
 from fdbench.judge.secret import Secret
 from fdbench.judge.transport import Answer, Failure, Transport
 from fdbench.judge.usage import Meter, Usage
-from fdbench.judge.verdicts import StoredVerdict, VerdictCache, key_of
+from fdbench.judge.verdicts import StoredVerdict, VerdictCache, encodable, key_of
 
 JUDGE_FAILED: Final = "judge_failed"
 RATING_UNREADABLE: Final = "rating_unreadable"
@@ -112,6 +112,7 @@ class Judge:
         self._closed: str | None = None
         self._closed_is_told = False
         self._n_failed_in_a_row = 0
+        self._has_verdict = False
         self._other_models: set[str] = set()
 
     @property
@@ -174,6 +175,7 @@ class Judge:
                 n_open += 1
             else:
                 self._meter.add(cached=1)
+                self._has_verdict = True
                 yield case, Opinion(stored.verdict, notes=self._notes_on(stored.verdict.judge))
         if n_open:
             yield from self._asked(this, n_open)
@@ -249,8 +251,9 @@ class Judge:
         stored, problem = self._read(answer, case, parameters)
         self._log({**facts, **_answer_facts(answer, is_readable=stored is not None)})
         if stored is not None:
+            self._has_verdict = True
             if self._cache:
-                self._cache.store(case.id, self._settings, self._prompt, case.question, stored)
+                self._cache.store(case.id, self._settings.asked, self._prompt, case.question, stored)
             return Opinion(stored.verdict, notes=(*self._notes_on(stored.verdict.judge), *stored.notes))
         tries.n_readings += 1
         if tries.n_readings < self._settings.max_readings:
@@ -281,7 +284,8 @@ class Judge:
 
     def _given_up(self, failure: Failure, tries: _Tries, this: _Round[Key]) -> Opinion:
         with self._lock:
-            self._n_failed_in_a_row += 1
+            # A judge that rates may still turn down a row of hostile replies: each is its own matter.
+            self._n_failed_in_a_row += failure.meaning == "retry" or not self._has_verdict
             is_hopeless = self._n_failed_in_a_row >= MAX_FAILED_IN_A_ROW
         if is_hopeless:
             self._shut(f"{MAX_FAILED_IN_A_ROW} questions in a row got no answer, the last one: {failure.message}", this)
@@ -300,7 +304,8 @@ class Judge:
         reading = self._prompt.read(answer.text, case.question)
         if reading.rating is None:
             return None, f"{reading.problem}: {self._secret.excerpt(answer.text)}"
-        verdict = Verdict(float(reading.rating), self._secret.redacted(reading.analysis), answer.model or self._settings.model)
+        analysis = encodable(self._secret.redacted(reading.analysis))  # now as it will be when it is found on disk
+        verdict = Verdict(float(reading.rating), analysis, answer.model or self._settings.model)
         sent = {name: value if name != "response_format" else value["type"] for name, value in parameters.items()}
         return (
             StoredVerdict(
@@ -349,7 +354,7 @@ def _distinct(questions: Mapping[Key, RelevanceQuestion], settings: JudgeSetting
     cases: dict[str, _Case[Key]] = {}
     for key, question in questions.items():
         messages = prompt.messages(question)
-        id_ = key_of(settings, prompt, messages)
+        id_ = key_of(settings.asked, prompt, messages)
         cases.setdefault(id_, _Case(id_, question, messages)).askers.append(key)
     return list(cases.values())
 

@@ -105,5 +105,5 @@ def _until(date: str, now: str) -> float | None:
     """From the server's own ``Date`` to the date that it names: no clock of ours is involved."""
     try:
         return (parsedate_to_datetime(date) - parsedate_to_datetime(now)).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # the last for an offset of a thousand years
         return None

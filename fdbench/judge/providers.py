@@ -25,6 +25,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from fdbench.errors import UsageError, unknown_name
+from fdbench.io.files import sha256_of
 from fdbench.judge.secret import NO_SECRET, Secret, looks_like_a_key, read_secret
 
 PromptKind = Literal["own", "upstream"]
@@ -55,6 +56,26 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked and how: with the messages, all that an answer depends on.
+
+    Attributes:
+        server: As it may be published; see ``JudgeSettings.server``.
+        temperature: None = left to the server.
+    """
+
+    model: str
+    server: str
+    temperature: float | None
+    seed: int
+
+    def signature_with(self, prompt: str) -> str:
+        """``MODEL@SERVER/PROMPT-HASH/tTEMPERATURE/sSEED``, the prompt by its name and hash: ``relevance-1-8f2c01de``."""
+        temperature = "default" if self.temperature is None else f"{self.temperature:g}"
+        return f"{self.model}@{self.server}/{prompt}/t{temperature}/s{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeSettings:
     """Which model is asked, how, and how patiently. Holds no key.
 
@@ -67,7 +88,7 @@ class JudgeSettings:
         prompts: ``own``, or ``upstream`` = the published script's wording, read from the user's copy of it.
         upstream_script: That copy; needed with ``upstream`` only, when a question is asked.
         concurrency: How many questions are under way at once.
-        timeout_s: Of one HTTP request, without a byte from the server.
+        timeout_s: Of one HTTP request: until its answer begins, and as long again until it ends.
         max_attempts: Requests for one question that may fail on the way (429, 5xx, timeouts, cut connections).
         max_readings: Answers to one question that may be unreadable.
         price: USD per million tokens (in, out); None = unknown.
@@ -117,16 +138,23 @@ class JudgeSettings:
         return None if self.prompts == "upstream" else self.temperature
 
     @property
+    def server(self) -> str:
+        """Which server, as it may be published: one on this machine by its kind, a path of a gateway by its hash."""
+        where = f"{LOCAL}-{self.provider}" if self.host == LOCAL else self.host
+        path = urlsplit(self.base_url).path.rstrip("/")
+        usual = {urlsplit(PROVIDERS[self.provider].base_url).path, "/v1"}
+        return where if path in usual else f"{where}~{sha256_of(path.encode())[:8]}"
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.model, self.server, self.sent_temperature, self.seed)
+
+    @property
     def signature(self) -> str:
-        """What an answer depends on, and nothing else: ``MODEL@HOST/PROMPT-HASH/tTEMPERATURE/sSEED``."""
+        """What an answer depends on, and nothing else."""
         from fdbench.judge.prompt import prompt_identity
 
-        return self.signature_with(prompt_identity(self.prompts))
-
-    def signature_with(self, prompt: str) -> str:
-        """The signature with a prompt that need not be at hand, by its name and hash: ``relevance-1-8f2c01de``."""
-        temperature = "default" if self.sent_temperature is None else f"{self.sent_temperature:g}"
-        return f"{self.model}@{self.host}/{prompt}/t{temperature}/s{self.seed}"
+        return self.asked.signature_with(prompt_identity(self.prompts))
 
 
 def settings_of(
@@ -202,6 +230,8 @@ def check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        if "[" in parts.netloc:
+            ipaddress.IPv6Address(host or "")
     except ValueError:
         raise UsageError("--judge-url is not a URL", example) from None
     if parts.scheme not in ("http", "https") or not host or "|" in host:

@@ -18,10 +18,11 @@ only in a verbatim quote of the reply                         none: these are th
 ============================================================  ==============================================
 
 A verbatim quote is a stretch of whole words of the reply with ``MIN_QUOTED_CHARS`` letters and digits (or the whole of a
-shorter reply), or a whole statement that stands there; a number in one does not count. What stands there is evidence, so a judge
-that repeats "rate this 5" has not rated, while "rating: 4" quotes nothing of "meeting 4". Where an honest judge happens to write just what the reply says, nothing can tell the two
-apart, and there is no rating: asked again, then counted as unreadable. Only an answer that is one JSON object as a whole is
-exempt, unless the reply contains all of it, or its end and what is before that.
+shorter reply), or a whole statement that stands there; a number in one does not count. What stands there is evidence, so a
+judge that repeats "rate this 5" has not rated, while "rating: 4" quotes nothing of "meeting 4". Where an honest judge
+happens to write just what the reply says, nothing can tell the two apart, and there is no rating: asked again, then counted as
+unreadable. Only an answer that is one JSON object as a whole is exempt, unless the reply contains all of it, or its end and
+what is before that.
 
 References: Full-Duplex-Bench v1.0, ``eval_user_interruption`` at d7336bd (the form of upstream's answers).
 """
@@ -30,6 +31,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
@@ -68,6 +70,7 @@ _STRING: Final = re.compile(r"\"(?:[^\"\\]|\\.?)*(?:\"|\Z)|'(?:[^'\\]|\\.?)*(?:'
 """One that nobody closes goes to the end, so that its end is looked for once and not from each quotation mark again."""
 _TRAILING_COMMA: Final = re.compile(r",(\s*[}\]])")
 _MAX_OBJECTS: Final = 32
+_MAX_STATEMENTS: Final = 32
 _NEAR_CHARS: Final = 40
 """How far around a number a quote of it is looked for, what lies between the letters included."""
 
@@ -143,7 +146,10 @@ def _read_tolerantly(text: str, quoted: _Quotes) -> Reading:
         found.append(rating)
         is_stated = True
         analysis = value["analysis"].strip() if isinstance(value.get("analysis"), str) else analysis
-    for match in (*_LED.finditer(rest), *_OF_FIVE.finditer(rest)):
+    statements = [*_LED.finditer(rest), *_OF_FIVE.finditer(rest)]
+    if len(statements) > _MAX_STATEMENTS:
+        return Reading(None, problem=f"the answer speaks of ratings {len(statements)} times")
+    for match in statements:
         if quoted.cover(text, match.span("number"), match.span()):
             n_quoted += 1
         else:
@@ -288,13 +294,10 @@ class _Quotes:
         if self.holds(text) or tail is None:
             return self.holds(text)
         folded, before = _folded(tail[0]), _folded(text[: tail.start()])
-        place = self._reply.find(folded)
-        while place >= 0:
-            pairs = zip(reversed(before), reversed(self._reply[:place]), strict=False)
-            shared = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-            if place == 0 or len(_letters(shared)) >= MIN_QUOTED_CHARS:
+        for place in _places(folded, self._reply):
+            n_shared = _n_shared(reversed(before), reversed(self._reply[max(0, place - len(before)) : place]))
+            if place == 0 or len(_letters(before[len(before) - n_shared :])) >= MIN_QUOTED_CHARS:
                 return True
-            place = self._reply.find(folded, place + 1)
         return False
 
     def is_all(self, text: str) -> bool:
@@ -307,21 +310,26 @@ class _Quotes:
             return True
         digits = _letters(text[slice(*number)])
         size = min(MIN_QUOTED_CHARS, len(self._letters))
-        n_around = size - len(digits)
-        if size < MIN_SHORT_REPLY_CHARS or n_around < 0:
+        if size < MIN_SHORT_REPLY_CHARS:
             return False
         before = _letters(text[max(0, number[0] - _NEAR_CHARS) : number[0]])
         after = _letters(text[number[1] : number[1] + _NEAR_CHARS])
-        place = self._letters.find(digits)
-        while place >= 0:
-            start = place - _n_shared(reversed(before), reversed(self._letters[:place]))
+        for place in _places(digits, self._letters):
             end = place + len(digits)
-            end += _n_shared(after, self._letters[end : end + len(after)])
-            whole = [edge for edge in self._edges if start <= edge <= end]
-            if whole and whole[0] <= place and whole[-1] >= place + len(digits) and whole[-1] - whole[0] >= size:
+            start_shared = place - _n_shared(reversed(before), reversed(self._letters[max(0, place - len(before)) : place]))
+            end_shared = end + _n_shared(after, self._letters[end : end + len(after)])
+            start_whole = self._edges[bisect_left(self._edges, start_shared)]
+            end_whole = self._edges[bisect_right(self._edges, end_shared) - 1]
+            if start_whole <= place and end <= end_whole and end_whole - start_whole >= size:
                 return True
-            place = self._letters.find(digits, place + 1)
         return False
+
+
+def _places(part: str, text: str) -> Iterator[int]:
+    place = text.find(part)
+    while place >= 0:
+        yield place
+        place = text.find(part, place + 1)
 
 
 def _n_shared(one: Iterable[str], other: Iterable[str]) -> int:

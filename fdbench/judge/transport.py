@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from fdbench.errors import MissingExtraError
+from fdbench.errors import MissingExtraError, UsageError
 from fdbench.judge.pacing import wait_named_by
 from fdbench.judge.prompt import Messages
 from fdbench.judge.providers import LOCAL, JudgeSettings
@@ -44,7 +44,9 @@ _RETRIED: Final = frozenset({408, 409, 425, 429})
 _CLOSED: Final = frozenset({401, 402, 403, 404, 407})
 _MAY_REFUSE: Final = frozenset({400, 404, 415, 422, 500, 501})
 _NO_QUOTA: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-_DONE: Final = frozenset({"", "stop", "eos", "end_turn"})
+_DONE: Final = frozenset({"", "stop", "eos", "eos_token", "stop_sequence", "end_turn"})
+_MAX_TOKENS: Final = 10**9
+"""A server that counts more has miscounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +93,34 @@ class Transport:
 
     Raises:
         MissingExtraError: The SDK is not installed.
+        UsageError: The URL, or a variable of the environment that the SDK obeys, is none that it can use.
     """
 
     def __init__(self, settings: JudgeSettings, secret: Secret) -> None:
         try:
             import openai
+
+            from fdbench.judge.patience import InvalidURLError, PatientClient
         except ImportError:
             raise MissingExtraError("openai", "judge", f"asking the judge {settings.provider}:{settings.model}") from None
         self._settings, self._secret = settings, secret
         self._sdk = openai
         is_plain_local = settings.host == LOCAL and urlsplit(settings.base_url).scheme == "http"
-        self._client = openai.OpenAI(
-            api_key=secret.reveal() or UNUSED_KEY,
-            base_url=settings.base_url,
-            timeout=settings.timeout_s,
-            max_retries=0,
-            # A redirect could carry the key and the texts elsewhere; what is local is not reached through a proxy.
-            http_client=openai.DefaultHttpxClient(follow_redirects=False, trust_env=not is_plain_local),
-        )
+        try:
+            self._client = openai.OpenAI(
+                api_key=secret.reveal() or UNUSED_KEY,
+                base_url=settings.base_url,
+                timeout=settings.timeout_s,
+                max_retries=0,
+                # A redirect could carry the key and the texts elsewhere; what is local is not reached through a proxy.
+                http_client=PatientClient(settings.timeout_s, follow_redirects=False, trust_env=not is_plain_local),
+            )
+        except (ValueError, ImportError, OSError, InvalidURLError) as error:
+            # Its text may repeat a proxy's password.
+            raise UsageError(
+                f"no client can be made for the judge at {settings.host} ({type(error).__name__})",
+                "look at --judge-url and, in the environment, at *_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+            ) from None
         if settings.host != _OPENAI_HOST:  # the SDK takes these from the environment for whatever server it talks to
             self._client.organization = self._client.project = None
 
@@ -127,7 +139,9 @@ class Transport:
             return self._of_status(error, messages, form)
         except openai.APIConnectionError as error:
             return Failure("retry", "connection", self._secret.excerpt(_cause(error)))
-        except openai.OpenAIError as error:
+        except OSError as error:
+            return Failure("retry", "connection", self._secret.excerpt(_cause(error)))
+        except (openai.OpenAIError, ValueError) as error:  # e.g. OPENAI_ORG_ID holds what no header can
             return Failure("rejected", "sdk", self._secret.excerpt(f"{type(error).__name__}: {error}"))
         return self._of_body(response.http_response.content)
 
@@ -156,7 +170,7 @@ class Transport:
             told = _error_facts(value)[0] if "error" in value else ""
             return Answer("", self._secret.excerpt(f"the response holds no choice {told}"), **facts)
         text = _content(message.get("content"))
-        finish = choice.get("finish_reason") or ""
+        finish = str(choice.get("finish_reason") or "").lower()
         if message.get("refusal"):
             return Answer(text, self._secret.excerpt(f"the judge refused: {message['refusal']}"), **facts)
         if message.get("tool_calls") or message.get("function_call"):
@@ -206,7 +220,7 @@ def _content(value: object) -> str:
 
 def _count(usage: object, name: str) -> int | None:
     value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_TOKENS else None
 
 
 def _json_or_text(body: bytes) -> object:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json, write_json_atomically
 from fdbench.judge.prompt import Messages, Prompt
-from fdbench.judge.providers import JudgeSettings
+from fdbench.judge.providers import Asked
 
 SCHEMA: Final = 1
 
@@ -46,15 +46,12 @@ class StoredVerdict:
     notes: tuple[str, ...] = ()
 
 
-def key_of(settings: JudgeSettings, prompt: Prompt, messages: Messages) -> str:
+def key_of(asked: Asked, prompt: Prompt, messages: Messages) -> str:
     """The hash of everything that an answer depends on."""
     return digest_of(
         {
             "messages": [messages.system, messages.user],
-            "model": settings.model,
-            "host": settings.host,
-            "temperature": settings.sent_temperature,
-            "seed": settings.seed,
+            **asdict(asked),
             "form": "structured" if prompt.is_structured else "free",
         }
     )
@@ -79,9 +76,7 @@ class VerdictCache:
             return None
         return _stored(facts)
 
-    def store(
-        self, key: str, settings: JudgeSettings, prompt: Prompt, question: RelevanceQuestion, stored: StoredVerdict
-    ) -> None:
+    def store(self, key: str, asked: Asked, prompt: Prompt, question: RelevanceQuestion, stored: StoredVerdict) -> None:
         """Write one verdict.
 
         Raises:
@@ -90,19 +85,14 @@ class VerdictCache:
         facts = {
             "schema": SCHEMA,
             "key": key,
-            "question": {name: _encodable(getattr(question, name)) for name in ("context", "interruption", "reply")},
+            "question": {name: encodable(getattr(question, name)) for name in ("context", "interruption", "reply")},
             "prompt": {"name": prompt.name, "sha256": prompt.sha256},
-            "asked": {
-                "model": settings.model,
-                "host": settings.host,
-                "temperature": settings.sent_temperature,
-                "seed": settings.seed,
-            },
+            "asked": asdict(asked),
             "sent": dict(stored.sent),
-            "answered": {"model": _encodable(stored.verdict.judge), "fingerprint": _encodable(stored.fingerprint)},
+            "answered": {"model": encodable(stored.verdict.judge), "fingerprint": encodable(stored.fingerprint)},
             "rating": stored.verdict.rating,
-            "analysis": _encodable(stored.verdict.analysis),
-            "text": _encodable(stored.text),
+            "analysis": encodable(stored.verdict.analysis),
+            "text": encodable(stored.text),
             "tokens": {"in": stored.tokens_in, "out": stored.tokens_out},
             "notes": list(stored.notes),
         }
@@ -122,6 +112,6 @@ def _stored(facts: dict[str, Any]) -> StoredVerdict | None:
     return StoredVerdict(Verdict(rating, analysis, judge), text, fingerprint, sent=sent if isinstance(sent, dict) else {})
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Without lone surrogates, which no file can hold."""
     return text.encode("utf-8", "replace").decode()

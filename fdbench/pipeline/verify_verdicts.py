@@ -22,7 +22,7 @@ from fdbench.store.run_dir import RunDir
 if TYPE_CHECKING:
     from fdbench.judge.opinion import Opinion
     from fdbench.judge.prompt import Prompt
-    from fdbench.judge.providers import JudgeSettings
+    from fdbench.judge.providers import Asked
     from fdbench.task.data import Data
 
 NO_VERDICT: Final = "rating_missing"
@@ -40,7 +40,7 @@ class VerdictsOnRecord:
 
     intact: dict[tuple[str, RelevanceQuestion], Verdict] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
-    asked: dict[str, tuple[JudgeSettings, Prompt]] = field(default_factory=dict)
+    asked: dict[str, tuple[Asked, Prompt]] = field(default_factory=dict)
 
     def judging_of(self, signature: str) -> Judging:
         if signature == NONE:
@@ -75,10 +75,8 @@ class Recollection:
         verdict = self.verdicts.intact.get((self.signature, question))
         if verdict is not None:
             return Opinion(verdict)
-        settings, prompt = self.verdicts.asked.get(self.signature, (None, None))
-        is_doubtful = bool(
-            settings and prompt and key_of(settings, prompt, prompt.messages(question)) in self.verdicts.doubtful
-        )
+        asked, prompt = self.verdicts.asked.get(self.signature, (None, None))
+        is_doubtful = bool(asked and prompt and key_of(asked, prompt, prompt.messages(question)) in self.verdicts.doubtful)
         (self.doubtful if is_doubtful else self.missing).add(key)
         return Opinion(reason=NO_VERDICT)
 
@@ -103,26 +101,28 @@ def check_verdicts(run: RunDir, data: Data | None) -> tuple[Group, VerdictsOnRec
 
 
 def _check_verdict(group: Group, verdicts: VerdictsOnRecord, prompts: _Prompts, path: Path, file: str, facts: Any) -> None:
+    from fdbench.judge.providers import Asked
     from fdbench.judge.verdicts import VerdictCache, key_of
 
     root = path.parent.parent
     stored = VerdictCache(root).find(path.stem)
     try:
         question = RelevanceQuestion(**{name: str(facts["question"][name]) for name in ("context", "interruption", "reply")})
-        asked, name, sha256 = facts["asked"], str(facts["prompt"]["name"]), str(facts["prompt"]["sha256"])
-        settings = _settings(asked, name)
+        said, name, sha256 = facts["asked"], str(facts["prompt"]["name"]), str(facts["prompt"]["sha256"])
+        temperature = None if said["temperature"] is None else float(said["temperature"])
+        asked = Asked(str(said["model"]), str(said["server"]), temperature, int(said["seed"]))
     except (KeyError, TypeError, ValueError, FdbenchError):
         stored = None
     if stored is None or VerdictCache(root).path_of(path.stem) != path:
         group.differ(file, "not a verdict, or one under another's name")
         return
-    signature = settings.signature_with(f"{name}-{sha256[:8]}")
+    signature = asked.signature_with(f"{name}-{sha256[:8]}")
     prompt = prompts.find(name, sha256)
     if isinstance(prompt, str):
         group.skip(f"what was asked cannot be put together again: {prompt}")
     else:
-        verdicts.asked[signature] = settings, prompt
-        key = key_of(settings, prompt, prompt.messages(question))
+        verdicts.asked[signature] = asked, prompt
+        key = key_of(asked, prompt, prompt.messages(question))
         if key != path.stem:
             group.differ(file, "its name is not the hash of what it says was asked", path.stem, key)
             return
@@ -132,22 +132,6 @@ def _check_verdict(group: Group, verdicts: VerdictsOnRecord, prompts: _Prompts, 
         group.differ(file, "rating: not what the judge's text says", stored.verdict.rating, found)
         return
     verdicts.intact[signature, question] = stored.verdict
-
-
-def _settings(asked: Mapping[str, Any], prompt: str) -> JudgeSettings:
-    from fdbench.judge.providers import LOCAL, JudgeSettings
-    from fdbench.judge.upstream_prompt import UPSTREAM_NAME
-
-    host = "localhost" if asked["host"] == LOCAL else str(asked["host"])
-    temperature = asked["temperature"]
-    return JudgeSettings(
-        "openai",
-        str(asked["model"]),
-        f"https://[{host}]" if ":" in host else f"https://{host}",
-        temperature=0.0 if temperature is None else float(temperature),
-        seed=int(asked["seed"]),
-        prompts="upstream" if prompt == UPSTREAM_NAME else "own",
-    )
 
 
 class _Prompts:

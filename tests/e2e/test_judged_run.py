@@ -218,20 +218,22 @@ def test_a_folder_made_elsewhere_is_judged_through_the_users_cache(tmp_path: Pat
     clip.mkdir(parents=True)
     words = ["the", "helicopter", "turns", "its", "blades"]
     chunks = [{"text": word, "timestamp": [8.0 + i * 0.4, 8.3 + i * 0.4]} for i, word in enumerate(words)]
-    (clip / "output.json").write_text(json.dumps({"text": " ".join(words), "chunks": chunks}))
+    text = "The helicopter -- turns its blades!"
+    (clip / "output.json").write_text(json.dumps({"text": text, "chunks": chunks}))
     annotation = {"context": "how do planes fly", "interrupt": "and a helicopter", "timestamp": [5.0, 7.0]}
     (clip / "interrupt.json").write_text(json.dumps([annotation]))
     command = (
         "score", tmp_path / "clips", "--task", "v1/user_interruption.synthetic", "--protocol", "fdb-2026-05",
         "--judge", "vllm:judge-1", "--json", tmp_path / "scores.json",
     )  # fmt: skip
-    for expected in (1, 1):
+    for _ in range(2):
         with JudgeServer() as server:
             finished = fdbench(*command, "--judge-url", server.base_url, FDBENCH_CACHE=str(tmp_path / "cache"))
         assert finished.status == 0, finished.err
         (line,) = json.loads((tmp_path / "scores.json").read_text())["samples"]
         assert line["scores"]["relevance"]["value"] == 5.0
-        assert len(list((tmp_path / "cache").rglob("*.json"))) == expected
+        (verdict,) = (json.loads(path.read_text()) for path in (tmp_path / "cache").rglob("*.json"))
+        assert verdict["question"]["reply"] == text, "as the published script sends it"
     assert server.requests == [], "the second time, the verdict was known"
     assert not (clip.parent / ".fdbench").exists()
 

@@ -441,7 +441,7 @@ class Judge:
                 continue
             stored = StoredVerdict(Verdict(4.0, "fits", "some-model-7b"), '{"analysis": "fits", "rating": 4}')
             cache = VerdictCache(self.run.verdicts)
-            cache.store(key_of(SETTINGS, prompt, prompt.messages(case.question)), SETTINGS, prompt, case.question, stored)
+            cache.store(key_of(SETTINGS.asked, prompt, prompt.messages(case.question)), SETTINGS.asked, prompt, case.question, stored)
             found[key] = Opinion(stored.verdict)
         return Opinions(found)
 
@@ -500,6 +500,61 @@ def test_an_edited_rating_among_the_scores(judged):
     assert named(judged) == [(path.relative_to(judged).as_posix(), "mini/user_interruption ui-01 relevance value")]
 
 
+@pytest.fixture
+def checked(judged: Path) -> Path:
+    """A judged run with a check of its judge beside the scores; two items could not be rated."""
+    from fdbench.judge.calibration import labelled_set
+    from fdbench.pipeline.judge_check import JudgeFacts, check_judge
+
+    class Rater:
+        def rate(self, questions):
+            from fdbench.core.annotation import Verdict
+            from fdbench.judge.opinion import Opinion
+
+            for number, key in enumerate(questions):
+                verdict = Verdict(float(number % 6), "", "some-model-7b")
+                yield key, Opinion(verdict) if number > 1 else Opinion(reason="judge_failed", message="busy")
+
+    facts = JudgeFacts(SETTINGS.signature, SETTINGS.model, {"name": "relevance-1", "sha256": "0" * 64})
+    check_judge(Rater(), facts, labelled_set(), judged.parent, lambda *_: None)
+    return judged
+
+
+def test_a_check_of_the_judge_agrees_with_its_own_ratings(checked):
+    found = verified(checked)
+    assert found.agrees, found.differences
+    (group,) = (group for group in found.groups if group.name == "judge checks")
+    assert group.counts == {"files": 1, "ratings": 92}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda check: check["agreement"]["kappa"].update(value=0.99), "agreement kappa value"),
+        (lambda check: check["agreement"]["hostile_lift"].update(ci_low=-9.0), "agreement hostile_lift ci_low"),
+        (lambda check: check.update(n_rated=92), "n_rated"),
+        (lambda check: check.update(n_failed=0), "n_failed"),
+        (lambda check: check.update(models=["a-better-one"]), "models [0]"),
+        (lambda check: check["items"].pop(), "items: not those of the labelled set"),
+        (lambda check: check.update(judge="another"), "judge: not the one of these scores"),
+        (lambda check: check.update(schema=2), "schema: Input should be 1"),
+    ],
+)
+def test_an_edited_check_of_the_judge(checked, change, told):
+    path = the(checked, "scores/*/judge_check.json")
+    edit_json(path, change)
+    assert named(checked) == [(path.relative_to(checked).as_posix(), told)]
+
+
+def test_an_edited_rating_or_label_in_a_check_of_the_judge_belies_its_agreement(checked):
+    path = the(checked, "scores/*/judge_check.json")
+    for change in ({"rating": 5.0}, {"label": 0}, {"category": "hostile"}):
+        before = path.read_text()
+        edit_json(path, lambda check, change=change: check["items"][10].update(change))
+        assert {file for file, _ in named(checked)} == {path.relative_to(checked).as_posix()}
+        path.write_text(before)
+
+
 # What is shown.
 
 
@@ -552,6 +607,14 @@ def test_the_log_goes_on_after_half_a_line_and_names_what_changed(run):
     assert facts["environments"][-1]["commands"] == {"annotate": 1}
     assert facts["totals"]["n_unreadable_lines"] == 1
     assert "it changed 2 time(s)" in fdbench("show", run).out
+
+
+def test_a_start_that_lacks_the_run_s_data_is_no_start(data):
+    run = the(data, "out/silence-*")
+    log = (run / "attempts.jsonl").read_bytes()
+    for command in ("score", "annotate"):
+        assert fdbench(command, run, "--asr", "sphinx", FDBENCH_DATA="").status == 2
+    assert (run / "attempts.jsonl").read_bytes() == log
 
 
 def test_the_log_holds_no_secret_and_no_path(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,11 @@ def test_ill_formed_segments_name_the_file_and_the_index(text: str, message: str
     with pytest.raises(DataError, match=message) as caught:
         read_segments(path)
     assert str(path) in caught.value.what
+
+
+@pytest.mark.parametrize(("text", "expected"), [(" Yes -- it does.", " Yes -- it does."), (None, "yes it does")])
+def test_the_text_is_the_files_own_where_it_has_one(tmp_path: Path, text: str | None, expected: str) -> None:
+    """The published judge is sent this text, not the words."""
+    chunks = [{"text": word, "timestamp": [n, n + 0.5]} for n, word in enumerate(("yes", "it", "does"))]
+    (tmp_path / "output.json").write_text(json.dumps({"text": text, "chunks": chunks}))
+    assert read_transcript(tmp_path / "output.json").text == expected

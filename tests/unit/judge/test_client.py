@@ -148,7 +148,7 @@ def test_a_judge_that_only_echoes_a_hostile_reply_gives_no_rating(serve: Any) ->
 
 @pytest.mark.parametrize("behaviour", ON_THE_WAY)
 def test_what_fails_on_the_way_is_asked_again(serve: Any, behaviour: str) -> None:
-    bench = Bench(serve(behaviour, "normal"), timeout_s=1.0 if behaviour == "stall" else 10.0)
+    bench = Bench(serve(behaviour, "normal"), timeout_s=1.0 if behaviour in ("stall", "drip") else 10.0)
     (opinion,) = bench.ask(GOOD)
     assert opinion.verdict is not None
     assert bench.server.behaviours == [behaviour, "normal"]
@@ -251,6 +251,70 @@ def test_a_rejected_question_is_not_asked_again_and_the_next_one_is_asked(serve:
     rejected, answered = Bench(serve("400_other", "normal")).ask(BAD, GOOD)
     assert (rejected.verdict, rejected.reason) == (None, "judge_failed")
     assert answered.verdict is not None
+
+
+def test_a_judge_that_rates_may_turn_down_a_whole_row_of_questions(serve: Any) -> None:
+    bench = Bench(serve("normal", *["400_other"] * (MAX_FAILED_IN_A_ROW + 1), "normal"))
+    opinions = bench.ask(*numbered(MAX_FAILED_IN_A_ROW + 3))
+    assert [opinion.verdict is not None for opinion in opinions] == [True, *[False] * (MAX_FAILED_IN_A_ROW + 1), True]
+
+
+def test_a_server_that_turns_down_everything_is_given_up_after_some_questions(serve: Any) -> None:
+    bench = Bench(serve(behave=lambda *_: "400_other"))
+    assert all(opinion.reason == "judge_failed" for opinion in bench.ask(*numbered(40)))
+    assert len(bench.server.requests) == MAX_FAILED_IN_A_ROW
+
+
+@pytest.mark.parametrize(("behaviour", "told"), [("drip", "did not end within"), ("flood", "longer than")])
+def test_a_response_that_never_ends_is_left(serve: Any, behaviour: str, told: str) -> None:
+    (opinion,) = Bench(serve(behave=lambda *_: behaviour), timeout_s=0.2, max_attempts=1).ask(GOOD)
+    assert told in opinion.message
+
+
+def test_a_count_of_tokens_that_no_answer_has_is_no_count(serve: Any) -> None:
+    bench = Bench(serve("miscounted"), price=(2.5, 10.0))
+    bench.ask(GOOD)
+    assert (bench.judge.usage.unmetered, bench.judge.usage.cost_usd) == (1, None)
+
+
+def test_a_verdict_is_the_same_fresh_and_from_disk_whatever_is_in_its_text(serve: Any, tmp_path: Path) -> None:
+    (fresh,) = Bench(serve("half_character"), tmp_path).ask(GOOD)
+    (found,) = Bench(serve(), tmp_path).ask(GOOD)
+    assert fresh.verdict is not None
+    assert fresh.verdict == found.verdict
+    assert fresh.verdict.analysis.encode()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "htp://user:secret-word@host"),
+        ("HTTPS_PROXY", "http://user:secret-word@host:x"),
+        ("SSL_CERT_FILE", "none"),
+    ],
+)
+def test_an_environment_that_allows_no_client_is_told_before_anything_is_asked(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError) as caught:
+        Judge(settings_of("openai:m"), secret=Secret(KEY))
+    assert "*_PROXY, SSL_CERT_FILE" in str(caught.value)
+    assert "secret-word" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_what_no_header_can_hold_is_a_question_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "\u00fc")
+    (opinion,) = dict(Judge(settings_of("openai:m"), secret=Secret(KEY)).rate({1: GOOD})).values()
+    assert opinion.reason == "judge_failed"
+    assert "UnicodeEncodeError" in opinion.message
+
+
+def test_a_name_that_no_server_can_have_is_a_judge_that_is_not_there() -> None:
+    settings = JudgeSettings("vllm", "m", "http://a..b/v1", max_attempts=1)
+    (opinion,) = dict(Judge(settings, secret=Secret(KEY)).rate({1: GOOD})).values()
+    assert opinion.reason == "judge_failed"
 
 
 def test_a_complaint_that_repeats_the_question_refuses_no_parameter(serve: Any) -> None:

@@ -24,6 +24,15 @@ def test_none_and_given_ask_nobody():
     assert settings("--judge", "given") is None
 
 
+@pytest.mark.parametrize("judge", ["none", "given"])
+@pytest.mark.parametrize(
+    "option", [("--judge-url", "http://localhost:9/v1"), ("--judge-price", "1,2"), ("--judge-prompts", "upstream")]
+)
+def test_what_nobody_would_be_told_is_a_judge_forgotten(judge, option):
+    with pytest.raises(UsageError, match=f"{option[0]} is for a judge that is asked, and --judge is {judge}"):
+        settings("--judge", judge, *option)
+
+
 def test_left_alone_they_are_the_settings_own_defaults():
     assert settings("--judge", "openai:gpt-x") == settings_of("openai:gpt-x")
     assert (settings_of("openai:gpt-x").concurrency, settings_of("openai:gpt-x").timeout_s) == (CONCURRENCY, TIMEOUT_S)

@@ -48,6 +48,7 @@ def test_other_texts_are_no_durations(text: str) -> None:
         ({"Retry-After": "Wed, 21 Oct 2015 07:27:00 GMT", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:30 GMT"}, None),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": f"Wed, 21 Oct 2015 07:28:30 +{9**25}", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
         ({"Retry-After": "86400"}, MAX_WAIT_S),
         ({"x-ratelimit-reset-requests": "2s", "x-ratelimit-reset-tokens": "5s"}, 5),
         (

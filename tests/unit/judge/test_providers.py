@@ -67,6 +67,7 @@ def test_a_key_on_the_command_line_is_refused_without_being_repeated(text: str) 
         "https:///hunter2",
         "https://host.example:port/hunter2",
         "https://[::1/hunter2",
+        "https://[v1.hunter2]/v1",
         "https://host.example/hunter2 x",
         "https://host.example\\@hunter2/",
         "",
@@ -110,16 +111,26 @@ def test_the_signature_holds_what_changes_answers_and_nothing_else() -> None:
     for other in (
         dataclasses.replace(here, model="n"),
         dataclasses.replace(here, base_url="https://api.openai.com/v1"),
+        dataclasses.replace(here, provider="ollama"),
+        dataclasses.replace(here, base_url="http://127.0.0.1:8000/another-backend/v1"),
         dataclasses.replace(here, temperature=0.5),
         dataclasses.replace(here, seed=1),
         dataclasses.replace(here, prompts="upstream"),
     ):
         assert other.signature != here.signature
     model_and_host, prompt, temperature, seed = here.signature.split("/")
-    assert (model_and_host, temperature, seed) == ("m@local", "t0", "s0")
+    assert (model_and_host, temperature, seed) == ("m@local-vllm", "t0", "s0")
     assert prompt.startswith("relevance-1-")
     assert len(prompt) == len("relevance-1-") + 8
     assert "|" not in here.signature
+
+
+def test_a_gateways_path_is_told_apart_and_not_told() -> None:
+    gateway = settings_of("openai:m", url="https://gateway.example.com/account-7/openai")
+    assert gateway.server.startswith("gateway.example.com~")
+    assert "account-7" not in gateway.signature
+    assert settings_of("openai:m", url="https://gateway.example.com/v1/").server == "gateway.example.com"
+    assert settings_of("gemini:m").server == "generativelanguage.googleapis.com"
 
 
 def test_upstreams_prompt_leaves_the_temperature_to_the_server() -> None:

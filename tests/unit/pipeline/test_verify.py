@@ -122,7 +122,9 @@ def test_an_intact_verdict_is_found_by_the_judge_s_own_signature(tmp_path, url, 
     settings = JudgeSettings("vllm", "judge-1", url, temperature=temperature, seed=seed)
     run, prompt = RunDir(tmp_path), prompt_of(settings)
     stored = StoredVerdict(Verdict(2.0, "hm", "judge-1b"), '{"analysis": "hm", "rating": 2}')
-    VerdictCache(run.verdicts).store(key_of(settings, prompt, prompt.messages(QUESTION)), settings, prompt, QUESTION, stored)
+    VerdictCache(run.verdicts).store(
+        key_of(settings.asked, prompt, prompt.messages(QUESTION)), settings.asked, prompt, QUESTION, stored
+    )
     group, verdicts = check_verdicts(run, None)
     assert group.differences == []
     assert verdicts.intact == {(settings.signature, QUESTION): stored.verdict}
@@ -140,15 +142,15 @@ def test_an_intact_verdict_is_found_by_the_judge_s_own_signature(tmp_path, url, 
         lambda facts: facts.update(key="0" * 64),
         lambda facts: facts.pop("prompt"),
         lambda facts: facts.update(question=None),
-        lambda facts: facts["asked"].update(host="user:password@host"),
+        lambda facts: facts["asked"].update(server="another"),
     ],
 )
 def test_a_verdict_that_differs_is_named_and_not_used(tmp_path, change):
     settings = JudgeSettings("vllm", "judge-1", "http://localhost:8000/v1")
     run, prompt = RunDir(tmp_path), prompt_of(settings)
-    key = key_of(settings, prompt, prompt.messages(QUESTION))
+    key = key_of(settings.asked, prompt, prompt.messages(QUESTION))
     cache = VerdictCache(run.verdicts)
-    cache.store(key, settings, prompt, QUESTION, StoredVerdict(Verdict(2.0, "hm", "j"), '{"analysis": "hm", "rating": 2}'))
+    cache.store(key, settings.asked, prompt, QUESTION, StoredVerdict(Verdict(2.0, "hm", "j"), '{"analysis": "hm", "rating": 2}'))
     path = cache.path_of(key)
     facts = json.loads(path.read_text())
     change(facts)
@@ -161,9 +163,9 @@ def test_a_verdict_that_differs_is_named_and_not_used(tmp_path, change):
 def test_a_prompt_of_another_wording_cannot_be_put_together_again(tmp_path):
     settings = JudgeSettings("vllm", "judge-1", "http://localhost:8000/v1")
     run, prompt = RunDir(tmp_path), prompt_of(settings)
-    key = key_of(settings, prompt, prompt.messages(QUESTION))
+    key = key_of(settings.asked, prompt, prompt.messages(QUESTION))
     cache = VerdictCache(run.verdicts)
-    cache.store(key, settings, prompt, QUESTION, StoredVerdict(Verdict(2.0, "hm", "j"), '{"analysis": "hm", "rating": 2}'))
+    cache.store(key, settings.asked, prompt, QUESTION, StoredVerdict(Verdict(2.0, "hm", "j"), '{"analysis": "hm", "rating": 2}'))
     path = cache.path_of(key)
     path.write_text(path.read_text().replace(prompt.sha256, "0" * 64))
     group, verdicts = check_verdicts(run, None)
