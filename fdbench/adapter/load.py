@@ -265,5 +265,5 @@ def _converted(where: str, text: str, wanted: Any) -> Any:
                 return number
         if option in (str, Any, Path):
             return text
-    names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
+    names = " or ".join("none" if option is type(None) else getattr(option, "__name__", str(option)) for option in options)
     raise UsageError(f"{where}: expected {names}", "give a value of that type")

@@ -17,6 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from itertools import islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -65,7 +66,8 @@ def _until_a_crash(
     waiting: Iterator[Job[Key]], engines: Engines, cache_root: Path | None, workers: int, suspects: list[Job[Key]]
 ) -> Iterator[tuple[Key, Answers]]:
     """Run a pool until the jobs are done or it breaks; jobs that were with a broken pool are left in ``suspects``."""
-    pool = _pool(workers)
+    told_to_end, lifeline = multiprocessing.Pipe(duplex=False)
+    pool = _pool(workers, told_to_end)
     running: dict[Future[Answers], Job[Key]] = {}
     try:
         while not suspects:
@@ -90,7 +92,11 @@ def _until_a_crash(
             else:
                 yield job[0], future.result()
     finally:
+        if running:  # interrupted: nobody waits for what is still being heard
+            lifeline.close()
         pool.shutdown(wait=True, cancel_futures=True)
+        lifeline.close()
+        told_to_end.close()
 
 
 def _alone(job: Job[Key], engines: Engines, cache_root: Path | None) -> Answers:
@@ -102,21 +108,23 @@ def _alone(job: Job[Key], engines: Engines, cache_root: Path | None) -> Answers:
             return Answers(missing=dict.fromkeys(requests, CRASHED), messages=("the process that heard this recording died",))
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def _pool(workers: int, told_to_end: Connection | None = None) -> ProcessPoolExecutor:
     # spawn: neither onnxruntime nor torch survives a fork once it has threads.
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(told_to_end,))
 
 
-def _begin_worker() -> None:
+def _begin_worker(told_to_end: Connection | None) -> None:
     """Leave interrupts to the parent, and end with it, even if it is killed without a chance to say so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(told_to_end,), daemon=True).start()
 
 
-def _exit_with_parent() -> None:
+def _exit_with_parent(told_to_end: Connection | None) -> None:
+    """In the middle of whatever is being heard: answers are written whole or not at all."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
+        multiprocessing.connection.wait([parent.sentinel, *([told_to_end] if told_to_end else [])])
         os._exit(1)
 
 

@@ -61,8 +61,15 @@ def data_of(arguments: argparse.Namespace) -> Data | None:
     """The source of samples that ``--data`` or the environment names."""
     from fdbench.task.data import open_data
 
-    given = arguments.data or os.environ.get(DATA_VARIABLE)
-    return open_data(str(given)) if given else None
+    if arguments.data:
+        return open_data(str(arguments.data))
+    from_environment = os.environ.get(DATA_VARIABLE)
+    if not from_environment:
+        return None
+    try:
+        return open_data(from_environment)
+    except UsageError as error:  # nobody wrote --data
+        raise UsageError(error.what.replace("--data ", f"{DATA_VARIABLE}=", 1), error.remedy) from None
 
 
 def pairs_of(texts: Sequence[str]) -> dict[str, str]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from fdbench.command.base import (
     DATA_VARIABLE,
-    EXIT_MISUSE,
     EXIT_OK,
     EXIT_WITH_ERRORS,
     Commands,
@@ -63,16 +62,35 @@ def _folder_of(arguments: argparse.Namespace) -> Path | None:
     from_environment = os.environ.get(DATA_VARIABLE)
     given: Path | None = arguments.data or (Path(from_environment) if from_environment else None)
     if given is not None and str(given).startswith("hf:"):
-        raise UsageError(f"--data {given}: expected a folder", "Hugging Face datasets are fetched when they are used")
+        raise UsageError(
+            f"{_named(arguments, given)}: expected a folder", "Hugging Face datasets are fetched when they are used"
+        )
     if given is not None and given.exists() and not given.is_dir():
-        raise UsageError(f"--data {given}: not a folder", "give the folder that holds v1.0/, or is to hold it")
+        raise UsageError(f"{_named(arguments, given)}: not a folder", "give the folder that holds v1.0/, or is to hold it")
     return given
 
 
+def _named(arguments: argparse.Namespace, given: Path) -> str:
+    """The folder as the user wrote it, in the option or in the environment."""
+    return f"--data {given}" if arguments.data else f"{DATA_VARIABLE}={given}"
+
+
 def _required_folder(arguments: argparse.Namespace) -> Path:
+    """The data's folder itself, which is neither inside it nor a run's."""
+    from fdbench.store.run_dir import RunDir
+    from fdbench.task.load import set_folders, task_specs
+    from fdbench.task.tree import folder_above
+
     given = _folder_of(arguments)
     if given is None:
         raise UsageError("no folder for the data is named", f"give --data DIR, or set {DATA_VARIABLE}")
+    above = folder_above(given, set_folders(task_specs().values()))
+    if above is not None:
+        raise UsageError(f"{_named(arguments, given)}: lies inside a set of clips", f"give the folder above: --data {above}")
+    if RunDir(given).is_run:
+        raise UsageError(
+            f"{_named(arguments, given)}: holds a run, not data", "give the folder that holds v1.0/, or is to hold it"
+        )
     return given
 
 
@@ -104,6 +122,9 @@ def list_command(arguments: argparse.Namespace) -> int:
     header = ("name", "clips", "licence", "state", "source")
     lines = [header, *((r["name"], _told(r["clips"]), r["licence"], _told(r["state"]), r["source"]) for r in rows)]
     _print_table(lines)
+    for row in rows:
+        if row["detail"]:
+            print(f"{row['name']}: {row['detail']}")
     if data is None:
         print(f"(state: give --data DIR or set {DATA_VARIABLE})")
     return EXIT_OK
@@ -150,15 +171,18 @@ def check_command(arguments: argparse.Namespace) -> int:
 
     data = _required_folder(arguments)
     if not data.is_dir():
-        raise UsageError(f"--data {data}: no such folder", "fetch the data with `fdbench data download`")
+        raise UsageError(f"{_named(arguments, data)}: no such folder", "fetch the data with `fdbench data download`")
     checked = check_data(data, arguments.tasks)
+    if not checked.sets:
+        found = ", ".join(sorted(path.name for path in data.iterdir())[:5]) or "nothing"
+        raise UsageError(
+            f"{_named(arguments, data)}: holds no set that fdbench knows (found {found})",
+            "give the folder that holds v1.0/ or the sets themselves, or fetch them with `fdbench data download`",
+        )
     if arguments.json:
         write_result(arguments.json, checked.as_json())
     if arguments.json != "-":
         _print_checked(checked)
-    if not checked.sets:
-        print(f"fdbench: {data}: holds no set that fdbench knows\n  see `fdbench data list`", file=sys.stderr)
-        return EXIT_MISUSE
     return EXIT_WITH_ERRORS if checked.n_errors else EXIT_OK
 
 
@@ -180,10 +204,14 @@ def _print_checked(checked: Checked) -> None:
     _print_table([header, *rows])
     for finding in checked.findings:
         print(f"{finding.severity}: {finding.file}: {finding.what}")
-    print(f"{checked.n_errors} errors, {checked.n_warnings} warnings")
+    print(f"{_plural(checked.n_errors, 'error')}, {_plural(checked.n_warnings, 'warning')}")
     print("to pin (sha256):")
     for name, kind, sha256 in checked.hashes:
         print(f"  {name}  {kind}  {sha256}")
+
+
+def _plural(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _told(value: object) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fdbench.judge.providers import JudgeSettings
 
 NONE, GIVEN = "none", "given"
+OWN, UPSTREAM = "own", "upstream"
 CONCURRENCY = 4
 TIMEOUT_S = 60.0
 
@@ -32,7 +33,7 @@ def add_judge_options(parser: argparse.ArgumentParser, *, also: Sequence[str] = 
     group.add_argument("--judge", default=default, required=default is None, metavar="JUDGE", help=f"{choices}{shown}")
     group.add_argument("--judge-url", metavar="URL", help="another server that speaks OpenAI's protocol")
     group.add_argument(
-        "--judge-prompts", default="own", choices=("own", "upstream"),
+        "--judge-prompts", default=OWN, choices=(OWN, UPSTREAM),
         help="fdbench's own instructions, or the published script's from the copy under --data (default: own)",
     )  # fmt: skip
     group.add_argument("--judge-concurrency", type=int, default=CONCURRENCY, metavar="N", help="questions at once (4)")
@@ -54,8 +55,9 @@ def judge_settings_of(arguments: argparse.Namespace, data: Path | None) -> Judge
     from fdbench.judge.upstream_prompt import find_upstream_script
 
     if arguments.judge in (NONE, GIVEN):
+        _refuse_what_nobody_is_told(arguments)
         return None
-    is_upstream = arguments.judge_prompts == "upstream"
+    is_upstream = arguments.judge_prompts == UPSTREAM
     return settings_of(
         arguments.judge,
         url=arguments.judge_url,
@@ -65,6 +67,21 @@ def judge_settings_of(arguments: argparse.Namespace, data: Path | None) -> Judge
         timeout_s=arguments.judge_timeout,
         price=_price_of(arguments.judge_price),
     )
+
+
+def _refuse_what_nobody_is_told(arguments: argparse.Namespace) -> None:
+    """A server or a price without a judge is a judge forgotten, and a night's run without ratings."""
+    forgotten = {
+        "--judge-url": arguments.judge_url is not None,
+        "--judge-price": arguments.judge_price is not None,
+        "--judge-prompts": arguments.judge_prompts != OWN,
+    }
+    for option, is_given in forgotten.items():
+        if is_given:
+            raise UsageError(
+                f"{option} is for a judge that is asked, and --judge is {arguments.judge}",
+                "name one with --judge PROVIDER:MODEL, or leave the option out",
+            )
 
 
 def _price_of(text: str | None) -> tuple[float, float] | None:

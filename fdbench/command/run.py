@@ -109,7 +109,8 @@ def score_command(arguments: argparse.Namespace) -> int:
     from fdbench.pipeline.run import score_run
 
     if not arguments.folder.is_dir():
-        raise UsageError(f"{arguments.folder}: no such folder", "give a run's folder, or a folder of recordings with --task")
+        is_what = "not a folder" if arguments.folder.exists() else "no such folder"
+        raise UsageError(f"{arguments.folder}: {is_what}", "give a run's folder, or a folder of recordings with --task")
     if arguments.task is None and (arguments.folder / "fdbench" / "export.json").is_file():
         arguments.asr = arguments.asr or DEFAULT_ASR
         return score_export_command(arguments)
@@ -142,6 +143,10 @@ def _score_folder(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--protocol {arguments.protocol}: a folder is scored under one protocol at a time", "name one")
     arguments.asr = arguments.asr or "given"
     spec = specs[arguments.task]
+    if arguments.human_timing and spec.behaviour != "backchannel":
+        raise UsageError(f"--human-timing is for backchannels, and {spec.name} is about {spec.behaviour}", "leave it out")
+    if arguments.human_timing and not arguments.human_timing.is_file():
+        raise UsageError(f"--human-timing {arguments.human_timing}: no such file", "`fdbench data download` fetches it")
     with ProgressBars() as progress:
         scored = score_folder(arguments.folder, spec, hearing_of(arguments, protocols), arguments.human_timing, progress)
     scoring = scored.scoring

@@ -104,6 +104,7 @@ def score_run(folder: Path, hearing: Hearing, data: Data | None, progress: Progr
     hearing.check()
     run = RunDir(folder)
     with run.locked():
+        entries_of(run, run.manifest(), data)  # a start without the run's data is none
         run.note_start("score", origin_of(data))
         return Finished(folder, _score_run(run, hearing, data, progress))
 
@@ -113,8 +114,8 @@ def annotate_run(folder: Path, hearing: Hearing, data: Data | None, progress: Pr
     hearing.check()
     run = RunDir(folder)
     with run.locked():
-        run.note_start("annotate", origin_of(data))
         entries = list(entries_of(run, run.manifest(), data))
+        run.note_start("annotate", origin_of(data))
         answered = answer_entries(entries, hearing.protocols, hearing.engines, run.annotations, hearing.workers, progress)
         return tuple(
             f"{entry.sample.task} {entry.sample.id}: {told}" for entry, answers in answered if (told := _told(entry, answers))

@@ -20,6 +20,7 @@ from fdbench.pipeline.differences import Difference, Group
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.verify_files import check_audio, check_data, check_manifest, check_takes
 from fdbench.pipeline.verify_hearing import Hearers
+from fdbench.pipeline.verify_judge_check import check_judge_checks
 from fdbench.pipeline.verify_scores import AnnotationsFrom, Basis, check_scores
 from fdbench.pipeline.verify_verdicts import check_verdicts
 from fdbench.store.run_dir import RunDir
@@ -92,5 +93,5 @@ def verify_run(folder: Path, request: VerifyRequest, progress: Progress) -> Veri
         hearers = Hearers(heard, request.asr, request.workers)
         basis = Basis(run, manifest, takes, now, hearers, said, progress)
         annotations, scores, summaries = check_scores(basis, verdicts)
-    groups = [stated, recorded, audio, data, annotations, verdicts, scores, summaries]
+    groups = [stated, recorded, audio, data, annotations, verdicts, check_judge_checks(run, manifest), scores, summaries]
     return Verification(folder, manifest.run_id, [group for group in groups if not group.is_empty])

@@ -167,7 +167,7 @@ def _check_lines(basis: Basis, scored: Scored, scoring: Scoring, blame: Blame, g
         if len(lines) != 1:
             group.differ(file, f"{about}: lines", len(lines), 1)
         elif key not in found:
-            group.skip(f"scores: {blame.calls.get(key, 'nothing was recomputed')}")
+            group.skip(blame.calls.get(key, "nothing was recomputed"))
         else:
             group.count("lines")
             group.count("scores", len(found[key]["scores"]))

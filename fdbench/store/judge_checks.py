@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json, write_json_atomically
 from fdbench.store.stored import Stored
 
-SCHEMA = 1
+SCHEMA: Final = 1
 FOLDER = "judges"
 COPY = "judge_check.json"
 
@@ -60,7 +60,7 @@ class JudgeCheck(Stored):
         agreement: As ``fdbench.judge.agreement.Agreement.as_json`` writes it, over the rated items.
     """
 
-    schema_: int = Field(default=SCHEMA, alias="schema")
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     judge: str
     model: str
     models: list[str]

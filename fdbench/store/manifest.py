@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -18,7 +18,7 @@ from fdbench.errors import DataError
 from fdbench.io.files import digest_of, write_json_atomically
 from fdbench.store.stored import Stored
 
-SCHEMA = 1
+SCHEMA: Final = 1
 MANIFEST = "manifest.json"
 
 
@@ -103,7 +103,7 @@ class Scored(Stored):
 class RunManifest(Stored):
     """The whole file."""
 
-    schema_: int = Field(default=SCHEMA, alias="schema")
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     run_id: str
     collection: Collection
     tasks: dict[str, CollectedTask] = Field(default_factory=dict)
@@ -154,4 +154,6 @@ class RunManifest(Stored):
         Raises:
             DataError: Missing or not a manifest; names file and field.
         """
+        if not (folder / MANIFEST).is_file():
+            raise DataError(f"{folder}: holds no {MANIFEST}, so it is not a run", "name the folder that `fdbench run` printed")
         return cls.read_file(folder / MANIFEST, "the file was edited or written by another version")

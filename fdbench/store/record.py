@@ -46,7 +46,7 @@ class StoredFailure(Stored):
 class TakeRecord(Stored):
     """What a call gave, or why it gave nothing."""
 
-    schema_: int = Field(default=1, alias="schema")
+    schema_: Literal[1] = Field(default=1, alias="schema")
     task: str
     sample: str
     stimulus: str

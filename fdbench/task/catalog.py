@@ -152,7 +152,7 @@ def select_parts(words: Sequence[str], specs: Mapping[str, TaskSpec]) -> list[Pa
             wanted |= needed
         else:
             raise unknown_name(
-                "part of the data", word, ["all", *families, *parts, *(t for p in parts.values() for t in p.tasks)]
+                "part of the data", word, {"all", *families, *parts, *(t for p in parts.values() for t in p.tasks)}
             )
     if not wanted:
         raise UsageError("nothing to fetch was named", f"known: {', '.join(['all', *sorted(families), *parts])}")

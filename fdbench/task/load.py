@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fdbench.errors import DataError, UsageError, unknown_name
 from fdbench.task.loaded import LoadedTask, loaded_task
-from fdbench.task.tree import ROOTS, find_set
+from fdbench.task.tree import ROOTS, find_set, folder_above
 
 if TYPE_CHECKING:
     from fdbench.task.data import Data
@@ -103,6 +103,11 @@ def load_samples(
     return data.read(spec, limit, ids)
 
 
+def set_folders(specs: Iterable[TaskSpec]) -> frozenset[str]:
+    """Names of the folders that hold the clips of tasks which do not ship with fdbench."""
+    return frozenset(spec.source.folder for spec in specs if spec.source.kind == "fdb")
+
+
 def _has_data(spec: TaskSpec, data: Data | None) -> bool:
     return spec.source.kind == "scripts" or (data is not None and data.has(spec))
 
@@ -128,6 +133,9 @@ def _missing_data(specs: Sequence[TaskSpec], data: Path | None) -> DataError:
         lines.append(f"{spec.name} ({spec.source.n} clips): " + (f"no folder {places}" if data else "no --data given"))
         names.append(spec.name)
     what = f"the data of {len(lines)} task(s) is missing:" + "".join(f"\n  {line}" for line in lines)
+    above = folder_above(data, set_folders(specs)) if data else None
+    if above is not None:
+        return DataError(what, f"{root} lies inside a set of clips: give the folder above, --data {above}")
     advice = f"fetch it: fdbench data download {' '.join(names)} --data {root}"
     advice += " (or use --tasks available to take what is there)" if data else "; then run again with --data DIR"
     return DataError(what, advice)

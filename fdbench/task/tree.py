@@ -62,3 +62,16 @@ def find_set(data: Path | None, folder: str) -> Path | None:
             if candidate.is_dir():
                 return candidate
     return None
+
+
+def folder_above(folder: Path, sets: Collection[str]) -> Path | None:
+    """The folder that ``--data`` should name, if the one given is a set of clips or lies in one; None if it does not.
+
+    Args:
+        sets: Names of the sets' folders.
+    """
+    place = folder.resolve()
+    for each in (place, *place.parents):
+        if each.name in sets and any(each.glob("*/input.wav")):
+            return each.parent.parent if each.parent.name in ROOTS else each.parent
+    return None

@@ -293,6 +293,37 @@ def test_misuse_is_two_lines_and_status_2(arguments: tuple[str, ...], told: str,
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("action", [("download",), ("check",)])
+def test_data_is_neither_put_into_a_set_nor_into_a_run(action: tuple[str, ...], tmp_path: Path) -> None:
+    clip = tmp_path / "v1.0" / SET / "1"
+    clip.mkdir(parents=True)
+    (clip / "input.wav").touch()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "manifest.json").touch()
+    before = sorted(tmp_path.rglob("*"))
+    for folder, told in ((clip.parent, f"--data {tmp_path}"), (clip, f"--data {tmp_path}"), (tmp_path / "run", "holds a run")):
+        finished = fdbench("data", *action, "--data", folder)
+        assert finished.status == 2
+        assert told in finished.err
+        assert len(finished.err.strip().splitlines()) == 2
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", [("data", "check"), ("run", "--model", "silence", "--asr", "sphinx")])
+def test_a_folder_from_the_environment_is_not_called_an_option(command: tuple[str, ...], tmp_path: Path) -> None:
+    finished = fdbench(*command, cwd=tmp_path, FDBENCH_DATA="nowhere")
+    assert finished.status == 2
+    assert finished.err.startswith("fdbench: FDBENCH_DATA=nowhere: no such folder\n")
+
+
+def test_the_list_says_how_much_of_a_set_is_there(tmp_path: Path) -> None:
+    clip = tmp_path / "v1.0" / SET / "1"
+    clip.mkdir(parents=True)
+    (clip / "input.wav").touch()
+    listed = fdbench("data", "list", "--data", tmp_path).out
+    assert f"{SET}: 1 of 119 clips, not fetched by fdbench" in listed.splitlines()
+
+
 def fake_gdown(folder: Path, text: str) -> str:
     """A folder for PYTHONPATH in which gdown is something else."""
     package = folder / "fake" / "gdown"

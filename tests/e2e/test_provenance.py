@@ -441,7 +441,9 @@ class Judge:
                 continue
             stored = StoredVerdict(Verdict(4.0, "fits", "some-model-7b"), '{"analysis": "fits", "rating": 4}')
             cache = VerdictCache(self.run.verdicts)
-            cache.store(key_of(SETTINGS.asked, prompt, prompt.messages(case.question)), SETTINGS.asked, prompt, case.question, stored)
+            cache.store(
+                key_of(SETTINGS.asked, prompt, prompt.messages(case.question)), SETTINGS.asked, prompt, case.question, stored
+            )
             found[key] = Opinion(stored.verdict)
         return Opinions(found)
 

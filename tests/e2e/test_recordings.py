@@ -241,7 +241,7 @@ def test_a_folder_in_which_nothing_fits_is_refused_before_the_run(tmp_path):
         ("recordings:nowhere", (), "no folder nowhere"),
         ("recordings:.", ("--arg", "chanel=1"), "did you mean 'channel'"),
         ("recordings:.", ("--arg", "channel=-1"), "channels are counted from 0"),
-        ("recordings:.", ("--arg", "channel=left"), "expected int or NoneType"),
+        ("recordings:.", ("--arg", "channel=left"), "expected int or none"),
         ("recordings:.", ("--arg", "offset_s=nan"), "expected float"),
         ("recordings:.", ("--arg", "offset_s=1920"), "in seconds"),
         ("recordings:.", ("--arg", "name="), "expected a name"),

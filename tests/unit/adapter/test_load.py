@@ -71,7 +71,7 @@ def test_a_changed_file_is_another_adapter_wherever_it_lies(file, tmp_path):
         ({"gian": "1"}, "did you mean 'gain'"),
         ({"gain": "loud"}, "--arg gain=loud: expected float"),
         ({"loud": "yes"}, "expected bool"),
-        ({"n": "1.5"}, "expected int or NoneType"),
+        ({"n": "1.5"}, "expected int or none"),
     ],
 )
 def test_a_bad_argument_is_named_with_what_was_expected(file, arguments, told):

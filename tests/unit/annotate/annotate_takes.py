@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,23 @@ class SoundTake:
 
     def load(self, channel: Channel) -> Track:
         return Track(Audio(np.array(self.samples, np.float32), 16000), self.start_s)
+
+
+@dataclass(frozen=True)
+class SlowTake:
+    """Takes for ever to load, by the standards of a test; says in ``folder`` that it has begun and that it is done."""
+
+    folder: Path
+    behaviour: str = "turn_taking"
+
+    def digest(self, channel: Channel) -> str | None:
+        return "slow"
+
+    def load(self, channel: Channel) -> Track:
+        (self.folder / "begun").touch()
+        time.sleep(20)
+        (self.folder / "done").touch()
+        return Track(Audio(np.zeros(16000, np.float32), 16000))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from annotate_takes import AUDIO, DeadlyTake, FileTake
+from annotate_takes import AUDIO, DeadlyTake, FileTake, SlowTake
 
 from fdbench.annotate.pool import Job, annotate_many
 from fdbench.annotate.stage import Answers, Engines
@@ -73,6 +74,19 @@ def test_jobs_are_drawn_as_they_are_needed() -> None:
         next(answers)
     answers.close()
     assert len(drawn) <= 10 + 2 * 2 * 2
+
+
+def test_nobody_waits_for_what_is_being_heard_when_one_is_interrupted(tmp_path: Path) -> None:
+    def interrupted() -> Iterator[Job[int]]:
+        yield 0, FileTake(None), (SPEECH,)
+        yield 1, SlowTake(tmp_path), (SPEECH,)
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(annotate_many(interrupted(), Engines("given"), None, workers=1 + 1))
+    assert not (tmp_path / "done").exists()
 
 
 def test_an_unknown_engine_is_an_error_before_anything_is_drawn() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 
@@ -70,6 +71,13 @@ def test_atomic_writing_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch)
         write_bytes_atomically(path, b"half")
     assert json.loads(path.read_text()) == {"a": 1}
     assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_full_disk_says_which_file_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_bytes_atomically(tmp_path / "a.json", b"half")
+    assert raised.value.filename == str(tmp_path / "a.json")
 
 
 def test_json_never_holds_nan(tmp_path):

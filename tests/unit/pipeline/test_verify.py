@@ -150,7 +150,9 @@ def test_a_verdict_that_differs_is_named_and_not_used(tmp_path, change):
     run, prompt = RunDir(tmp_path), prompt_of(settings)
     key = key_of(settings.asked, prompt, prompt.messages(QUESTION))
     cache = VerdictCache(run.verdicts)
-    cache.store(key, settings.asked, prompt, QUESTION, StoredVerdict(Verdict(2.0, "hm", "j"), '{"analysis": "hm", "rating": 2}'))
+    cache.store(
+        key, settings.asked, prompt, QUESTION, StoredVerdict(Verdict(2.0, "hm", "j"), '{"analysis": "hm", "rating": 2}')
+    )
     path = cache.path_of(key)
     facts = json.loads(path.read_text())
     change(facts)
@@ -165,7 +167,9 @@ def test_a_prompt_of_another_wording_cannot_be_put_together_again(tmp_path):
     run, prompt = RunDir(tmp_path), prompt_of(settings)
     key = key_of(settings.asked, prompt, prompt.messages(QUESTION))
     cache = VerdictCache(run.verdicts)
-    cache.store(key, settings.asked, prompt, QUESTION, StoredVerdict(Verdict(2.0, "hm", "j"), '{"analysis": "hm", "rating": 2}'))
+    cache.store(
+        key, settings.asked, prompt, QUESTION, StoredVerdict(Verdict(2.0, "hm", "j"), '{"analysis": "hm", "rating": 2}')
+    )
     path = cache.path_of(key)
     path.write_text(path.read_text().replace(prompt.sha256, "0" * 64))
     group, verdicts = check_verdicts(run, None)

@@ -13,6 +13,7 @@ from fdbench.core.span import Span
 from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio, read_audio
 from fdbench.store.manifest import CollectedSample, CollectedTask, Collection, RunManifest, Scored
+from fdbench.store.record import TakeRecord
 from fdbench.store.run_dir import RunDir
 
 COLLECTION = Collection(
@@ -165,6 +166,18 @@ def test_unknown_keys_in_a_manifest_are_errors_naming_file_and_key(tmp_path):
         RunManifest.read(tmp_path)
 
 
+def test_a_later_form_of_a_file_is_not_read_as_this_one(tmp_path):
+    RunManifest(run_id="x", collection=COLLECTION).write(tmp_path)
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
+    with pytest.raises(DataError, match=r"manifest\.json: schema"):
+        RunManifest.read(tmp_path)
+    record = {"schema": 2, "task": "t", "sample": "1", "stimulus": "main", "repeat": 0, "status": "failed"}
+    (tmp_path / "take.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"take\.json: schema"):
+        TakeRecord.read(tmp_path / "take.json")
+
+
 def test_two_processes_cannot_work_in_one_folder_and_leftovers_are_swept(tmp_path):
     RunManifest(run_id="x", collection=COLLECTION).write(tmp_path)
     leftover = tmp_path / "takes" / "t" / ".x.json.abc.part"
@@ -178,7 +191,7 @@ def test_two_processes_cannot_work_in_one_folder_and_leftovers_are_swept(tmp_pat
 
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
     (tmp_path / ".movie.part").write_text("mine")
-    with pytest.raises(DataError, match="no such file"), RunDir(tmp_path).locked():
+    with pytest.raises(DataError, match="not a run"), RunDir(tmp_path).locked():
         pass
     assert [path.name for path in tmp_path.iterdir()] == [".movie.part"]
 

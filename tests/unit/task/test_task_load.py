@@ -104,6 +104,18 @@ def test_missing_data_is_an_error_that_lists_each_task_where_it_was_looked_for_a
     assert not any(name in error.what for name in MINI_NAMES)
 
 
+@pytest.mark.parametrize("layout", ["v1.0", "v1_0", "."])
+@pytest.mark.parametrize("inside", [".", "17"])
+def test_a_set_or_a_clip_given_as_the_data_is_told_the_folder_above(tmp_path: Path, layout: str, inside: str) -> None:
+    clip = tmp_path / layout / "candor_turn_taking" / "17"
+    clip.mkdir(parents=True)
+    (clip / "input.wav").touch()
+    with pytest.raises(DataError) as raised:
+        select_tasks(TURN, UpstreamTree(clip.parent / inside))
+    assert raised.value.remedy.endswith(f"--data {tmp_path}")
+    assert "download" not in raised.value.remedy
+
+
 def test_missing_data_without_a_data_folder_says_so() -> None:
     with pytest.raises(DataError) as raised:
         select_tasks(TURN, None)
