@@ -15,7 +15,7 @@ demo: $(LIGHT)
 	$(BIN)/fdbench demo
 
 test: $(FULL) lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 lint: $(FULL)
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ utterance to the next, and without that the words of a region would depend on wh
 from __future__ import annotations
 
 import importlib.metadata
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from fdbench.core.sound import Audio, Samples
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.errors import MissingExtraError, UsageError
+from fdbench.io.files import digest_of, sha256_of
 
 _FRAMES_PER_S: Final = 100
 _PAD_S: Final = 0.15
@@ -77,6 +79,18 @@ def signature(argument: str) -> str:
 def prepare(argument: str) -> None:
     """The model is in the wheel: there is nothing to fetch."""
     signature(argument)
+
+
+def weights(argument: str) -> str:
+    """SHA-256 over the names and hashes of the model's files: acoustics, language model, dictionary."""
+    signature(argument)
+    try:
+        from pocketsphinx import get_model_path
+    except ImportError:
+        raise MissingExtraError("pocketsphinx", "sphinx", _PURPOSE) from None
+    root = Path(get_model_path())
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return digest_of({path.relative_to(root).as_posix(): sha256_of(path.read_bytes()) for path in files})
 
 
 def load(argument: str) -> SphinxAsr:

@@ -112,6 +112,14 @@ def prepare(argument: str) -> None:
             _download(whisper, _name(argument), target)
 
 
+def weights(argument: str) -> str:
+    """SHA-256 of the checkpoint; for a named size, the one that the package checks its download against."""
+    path = _path(argument)
+    if path is not None:
+        return _file_digest(path)
+    return str(_import_whisper()._MODELS[_name(argument)]).split("/")[-2]
+
+
 def load(argument: str) -> WhisperAsr:
     """Load the model; downloads named weights into Whisper's own cache where they are missing."""
     name = signature(argument)

@@ -1,9 +1,9 @@
 """Speech recognisers by name: ``sphinx``, ``whisper``, ``whisper:small.en``, ``whisper:/path/model.pt``; and ``given``.
 
 The table holds module names as text: an engine is imported when it is asked for, and its heavy package when it is loaded.
-Each of the modules has three functions of the part after the colon (empty where there is none): ``signature`` names the
+Each of the modules has four functions of the part after the colon (empty where there is none): ``signature`` names the
 engine, its version and its weights without loading them; ``prepare`` makes sure once, before any worker starts, that
-everything it needs is there; ``load`` returns the engine.
+everything it needs is there; ``load`` returns the engine; ``weights`` is the SHA-256 of what it has learnt.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class _AsrModule(Protocol):
     def signature(self, argument: str) -> str: ...
     def prepare(self, argument: str) -> None: ...
     def load(self, argument: str) -> AsrEngine: ...
+    def weights(self, argument: str) -> str: ...
 
 
 def asr_signature(spec: str) -> str:
@@ -85,6 +86,23 @@ def load_asr(spec: str) -> AsrEngine:
         )
     module, argument = _module(spec)
     return module.load(argument)
+
+
+def asr_weights(spec: str) -> str:
+    """SHA-256 of the recogniser's weights; empty for ``given``. Raises as ``prepare_asr``, which comes before it."""
+    if spec == GIVEN:
+        return ""
+    module, argument = _module(spec)
+    return module.weights(argument)
+
+
+def vad_weights(spec: str) -> str:
+    """SHA-256 of the detector's weights; empty for ``given``."""
+    if spec == GIVEN:
+        return ""
+    from fdbench.audio import vad
+
+    return vad.vad_weights()
 
 
 def vad_signature(spec: str) -> str:

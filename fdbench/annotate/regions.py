@@ -12,6 +12,7 @@ import hashlib
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -106,12 +107,11 @@ def regions_of(
             joined[-1] = Span(joined[-1].start_s, span.end_s)
         else:
             joined.append(span)
+    # One boundary for both neighbours: computed from either side, rounding could let them overlap.
+    middles_s = [(left.end_s + right.start_s) / 2 for left, right in pairwise(joined)]
     padded: list[Span] = []
-    for index, span in enumerate(joined):
-        before_s = span.start_s - joined[index - 1].end_s if index else math.inf
-        after_s = joined[index + 1].start_s - span.end_s if index + 1 < len(joined) else math.inf
-        start_s = max(0.0, span.start_s - min(pad_s, before_s / 2))
-        end_s = min(duration_s, span.end_s + min(pad_s, after_s / 2))
+    for span, before_s, after_s in zip(joined, [0.0, *middles_s], [*middles_s, duration_s], strict=False):
+        start_s, end_s = max(span.start_s - pad_s, before_s), min(span.end_s + pad_s, after_s, duration_s)
         if start_s < end_s:
             padded.append(Span(start_s, end_s))
     return tuple(padded)

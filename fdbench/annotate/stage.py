@@ -20,7 +20,17 @@ from pathlib import Path
 from typing import Protocol
 
 from fdbench.annotate.cache import AnnotationCache
-from fdbench.annotate.engines import GIVEN, SILERO, AsrEngine, asr_signature, load_asr, prepare_asr, vad_signature
+from fdbench.annotate.engines import (
+    GIVEN,
+    SILERO,
+    AsrEngine,
+    asr_signature,
+    asr_weights,
+    load_asr,
+    prepare_asr,
+    vad_signature,
+    vad_weights,
+)
 from fdbench.annotate.given import read_segments, read_transcript, segments_path, transcript_path
 from fdbench.audio.levels import has_energy_under, speech_level_dbfs
 from fdbench.audio.segments import VAD_RATE
@@ -47,6 +57,10 @@ class Engines:
     def signature_facts(self) -> dict[str, str]:
         """The engines' part of a score's signature; raises as ``prepare``."""
         return {"asr": asr_signature(self.asr), "vad": vad_signature(self.vad)}
+
+    def weights(self) -> dict[str, str]:
+        """SHA-256 of what each has learnt; empty for what is given. Raises as ``prepare``."""
+        return {"asr": asr_weights(self.asr), "vad": vad_weights(self.vad)}
 
     def prepare(self) -> None:
         """Make sure once, before any work, that both can be loaded.

@@ -26,6 +26,7 @@ from fdbench.audio.sinc import resampled_by_sinc
 from fdbench.core.annotation import Speech, VadSettings
 from fdbench.core.sound import Audio, Samples
 from fdbench.errors import DataError, MissingExtraError
+from fdbench.io.files import sha256_of
 
 _PURPOSE: Final = "voice activity detection"
 _MODEL_FILE: Final = "silero_vad_16k_sequence.onnx"
@@ -110,6 +111,12 @@ def vad_signature() -> str:
         return f"silero-{importlib.metadata.version('silero-vad')}"
     except importlib.metadata.PackageNotFoundError:
         raise MissingExtraError("silero-vad", "vad", _PURPOSE) from None
+
+
+def vad_weights() -> str:
+    """SHA-256 of the model's file. Raises like ``load_vad_model``."""
+    vad_signature()
+    return sha256_of(_model_path().read_bytes())
 
 
 def load_vad_model() -> VadModel:

@@ -255,6 +255,7 @@ def derive_scores(
                 protocol=scoring.protocol,
                 engines=engines,
                 tasks=manifest.tasks_digest,
+                takes=run.takes_digest(manifest),
             ),
             lines=[sample.as_json() for sample in scoring.samples],
             summary=summary_json(manifest.run_id, scoring, tasks, engines),
@@ -264,6 +265,7 @@ def derive_scores(
 
 
 def _score_run(run: RunDir, hearing: Hearing, data: Data | None, progress: Progress) -> tuple[Scoring, ...]:
+    run.note_hearing(hearing.engines.signature_facts(), hearing.engines.weights())
     judging = hearing.judging(run.verdicts, run.note_attempt)
     derived = derive_scores(run, hearing, judging, data, progress, run.annotations)
     check = find_check(run.folder.parent, judging.signature)

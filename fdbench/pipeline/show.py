@@ -15,7 +15,7 @@ from typing import Any, Final
 from fdbench.core.signature import parse_signature
 from fdbench.errors import DataError, UsageError
 from fdbench.io.files import digest_of, read_json
-from fdbench.store.attempts import START, Attempts, read_attempts
+from fdbench.store.attempts import HEARING, START, Attempts, read_attempts
 from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.manifest import CollectedTask, RunManifest, Scored
 from fdbench.store.record import StoredTrack, TakeRecord
@@ -53,7 +53,9 @@ def show_run(folder: Path) -> dict[str, Any]:
         "collection": manifest.collection.model_dump(),
         "tasks": {name: _task(task, records[name]) for name, task in manifest.tasks.items()},
         "environments": _environments(attempts),
-        "scorings": [_scoring(run, manifest, scored, damaged) for scored in manifest.scored],
+        "scorings": [
+            {**_scoring(run, manifest, scored, damaged), "weights": _weights(attempts, scored)} for scored in manifest.scored
+        ],
         "totals": {**_audio(recorded), **_effort(attempts), "judge": _judging(run, attempts)},
         "damaged": damaged,
     }
@@ -133,7 +135,7 @@ def _scoring(run: RunDir, manifest: RunManifest, scored: Scored, damaged: list[s
         "folder": scored.folder,
         "protocol": scored.protocol,
         "engines": dict(scored.engines),
-        "is_stale": scored.tasks != manifest.tasks_digest,
+        "is_stale": scored.tasks != manifest.tasks_digest or scored.takes not in (None, run.takes_digest(manifest)),
         "folder_agrees": scored.folder == scores_folder(scored.protocol, scored.engines),
         "fdbench": [],
         "tasks": {},
@@ -155,6 +157,17 @@ def _scoring(run: RunDir, manifest: RunManifest, scored: Scored, damaged: list[s
         damaged.append(f"scores/{scored.folder}/samples.jsonl: no such file")
     check = _judge_check(run, folder / COPY, damaged)
     return facts | ({"judge_check": check} if check else {})
+
+
+def _weights(attempts: Attempts, scored: Scored) -> dict[str, str]:
+    """The hashes of the weights of a scoring's engines, as last noted; empty where they never were."""
+    for event in reversed(attempts.of(HEARING)):
+        engines, weights = event.get("engines"), event.get("weights")
+        if not (isinstance(engines, Mapping) and isinstance(weights, Mapping)):
+            continue
+        if all(scored.engines.get(name) == engine for name, engine in engines.items()):
+            return {str(name): str(digest) for name, digest in weights.items() if digest}
+    return {}
 
 
 def _judge_check(run: RunDir, path: Path, damaged: list[str]) -> dict[str, Any] | None:

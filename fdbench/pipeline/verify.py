@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fdbench.errors import UsageError
 from fdbench.pipeline.differences import Difference, Group
 from fdbench.pipeline.progress import Progress
-from fdbench.pipeline.verify_files import check_audio, check_data, check_manifest, check_takes
+from fdbench.pipeline.verify_files import check_audio, check_data, check_manifest, check_records_scored, check_takes
 from fdbench.pipeline.verify_hearing import Hearers
 from fdbench.pipeline.verify_judge_check import check_judge_checks
 from fdbench.pipeline.verify_scores import AnnotationsFrom, Basis, check_scores
@@ -87,6 +87,8 @@ def verify_run(folder: Path, request: VerifyRequest, progress: Progress) -> Veri
     recorded, takes = check_takes(run, manifest)
     audio = check_audio(run, takes)
     data, now = check_data(run, manifest, request.data, takes)
+    if not any(group.differences for group in (stated, recorded, audio, data)):
+        check_records_scored(run, manifest, recorded)
     verdicts, said = check_verdicts(run, request.data)
     with tempfile.TemporaryDirectory(prefix="fdbench-verify-") as scratch:
         heard = Path(scratch) if request.annotations == "fresh" else None

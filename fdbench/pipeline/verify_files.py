@@ -129,6 +129,14 @@ def check_takes(run: RunDir, manifest: RunManifest) -> tuple[Group, Takes]:
     return group, takes
 
 
+def check_records_scored(run: RunDir, manifest: RunManifest, group: Group) -> None:
+    """Whether the records are those that were scored; tells what nothing else can tell, which one it is."""
+    now = run.takes_digest(manifest)
+    for scored in manifest.scored:
+        if scored.takes not in (None, now):
+            group.differ("takes", f"a record is not what it was when {scored.folder} was made", scored.takes, now)
+
+
 def _check_record(run: RunDir, manifest: RunManifest, group: Group, key: Key, path: Path) -> TakeRecord | None:
     file = _relative(run, path)
     try:

@@ -53,10 +53,11 @@ def _tasks(tasks: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def _scoring(scoring: Mapping[str, Any]) -> Iterator[str]:
-    state = "  (STALE: of fewer samples than there are now)" if scoring["is_stale"] else ""
+    state = "  (STALE: of other samples or calls than there are now)" if scoring["is_stale"] else ""
     yield f"{scoring['folder']}{state}"
     engines = scoring["engines"]
     rows = [("protocol", scoring["protocol"]), *((name, engines[name]) for name in engines)]
+    rows += [(f"{name} weights", digest[:MAX_HASH_CHARS]) for name, digest in scoring["weights"].items()]
     n = ", ".join(
         f"{name} {task['n_samples']}" + (f" ({task['n_errors']} with errors)" if task["n_errors"] else "")
         for name, task in scoring["tasks"].items()

@@ -4,6 +4,7 @@
 line          says
 ============  ==========================================================================================
 ``start``     a command began: host, platform, Python, versions of the packages that a number may depend on
+``hearing``   recordings were annotated and scored: engines, and the SHA-256 of their weights
 ``judge``     a question went to a judge
 (``take``)    a call ended
 ============  ==========================================================================================
@@ -27,6 +28,7 @@ from fdbench.errors import DataError
 
 ATTEMPTS: Final = "attempts.jsonl"
 START: Final = "start"
+HEARING: Final = "hearing"
 PACKAGES: Final = (
     "fdbench", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "silero-vad", "pocketsphinx", "openai-whisper", "torch",
     "moshi", "datasets", "huggingface-hub", "openai", "websockets",

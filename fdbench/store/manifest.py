@@ -92,12 +92,23 @@ class CollectedTask(Stored):
 
 
 class Scored(Stored):
-    """One scoring of the run: the folder under ``scores/``, what made it, and a hash of the tasks that it covers."""
+    """One scoring of the run.
+
+    Attributes:
+        folder: Under ``scores/``.
+        tasks: Hash of the tasks that it covers.
+        takes: Hash of the records of the calls that it covers; None in runs scored before it was kept.
+    """
 
     folder: str
     protocol: str
     engines: dict[str, str]
     tasks: str
+    takes: str | None = None
+
+    def covers_the_same(self, other: Scored) -> bool:
+        """Whether both were made from the same samples and the same calls, as far as is known."""
+        return self.tasks == other.tasks and (self.takes == other.takes or None in (self.takes, other.takes))
 
 
 class RunManifest(Stored):
@@ -140,8 +151,8 @@ class RunManifest(Stored):
         return digest_of({name: task.model_dump() for name, task in self.tasks.items()})
 
     def with_scored(self, scored: Scored) -> RunManifest:
-        """The manifest with a scoring entered; scorings of fewer samples than there are now are stale and dropped."""
-        others = [other for other in self.scored if other.folder != scored.folder and other.tasks == scored.tasks]
+        """The manifest with a scoring entered; scorings of other samples or calls than there are now are stale and dropped."""
+        others = [other for other in self.scored if other.folder != scored.folder and other.covers_the_same(scored)]
         return self.model_copy(update={"scored": sorted([*others, scored], key=lambda each: each.folder)})
 
     def write(self, folder: Path) -> None:

@@ -23,9 +23,9 @@ from typing import Any
 from fdbench.core.conversation import Failure, Recording, Take
 from fdbench.core.sound import Track
 from fdbench.errors import DataError
-from fdbench.io.files import digest_of, write_bytes_atomically, write_json_atomically
+from fdbench.io.files import digest_of, sha256_of, write_bytes_atomically, write_json_atomically
 from fdbench.io.wav import digest_of_audio, write_flac
-from fdbench.store.attempts import Command, append_attempt, start_event
+from fdbench.store.attempts import HEARING, Command, append_attempt, start_event
 from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.manifest import MANIFEST, Collection, RunManifest, Scored
 from fdbench.store.record import StoredEvent, StoredFailure, StoredTrack, TakeRecord
@@ -94,6 +94,17 @@ class RunDir:
     def take_path(self, name: str) -> Path:
         return self.folder / "takes" / f"{_as_path(name)}.json"
 
+    def takes_digest(self, manifest: RunManifest) -> str:
+        """Hash of the records of all calls that the manifest lists; one that was not made counts as such."""
+        names = (
+            f"{task}/{sample_id}@main.r{repeat}"
+            for task, collected in manifest.tasks.items()
+            for sample_id, sample in collected.samples.items()
+            for repeat in range(sample.repeats)
+        )
+        paths = {name: self.take_path(name) for name in names}
+        return digest_of({name: sha256_of(path.read_bytes()) if path.is_file() else None for name, path in paths.items()})
+
     def record_of(self, name: str) -> TakeRecord | None:
         """The record of a finished call, or None: never made, or its record is unreadable and the call is made again."""
         path = self.take_path(name)
@@ -160,6 +171,10 @@ class RunDir:
     def note_start(self, command: Command, data_origin: str) -> None:
         """Log that a command begins, on which machine and with which packages."""
         append_attempt(self.folder, start_event(command, data_origin))
+
+    def note_hearing(self, engines: Mapping[str, str], weights: Mapping[str, str]) -> None:
+        """Note who heard the recordings, by signature and by the hash of what each has learnt."""
+        self.note_attempt({"event": HEARING, "engines": dict(engines), "weights": dict(weights)})
 
     def write_scores(self, scored: Scored, lines: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
         """Store one scoring and enter it in the manifest."""

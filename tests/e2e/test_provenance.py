@@ -139,10 +139,18 @@ def test_audio_and_its_record_changed_together_give_other_scores(run):
 
     edit_json(record, lambda value: value["model"].update(digest=digest_of_audio(silent), n_bytes=len(data)))
     found = verified(run, "fresh")
-    assert {group.name for group in found.groups if group.differences} == {"scores", "summaries"}
+    assert {group.name for group in found.groups if group.differences} == {"takes", "scores", "summaries"}
     scores = [each for each in found.differences if each.group == "scores"]
     assert all(each.what.startswith("mini/turn_taking tt-01 ") for each in scores)
     assert any("takeover_rate value" in each.what and (each.stored, each.found) == (1.0, 0.0) for each in scores)
+
+
+@pytest.mark.parametrize("change", [{"right_censored": True}, {"events": [{"kind": "text", "start_s": 0.0, "end_s": 1.0}]}])
+def test_a_record_that_nothing_else_contradicts_is_still_not_the_one_that_was_scored(run, change):
+    edit_json(run / f"takes/{TURN}.json", lambda value: value.update(change))
+    found = verified(run)
+    assert {each.group for each in found.differences} == {"takes"}
+    assert all("is not what it was when" in each.what for each in found.differences)
 
 
 @pytest.mark.parametrize("channel", ["user", "model"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fdbench.annotate.regions import regions_of
@@ -39,6 +39,7 @@ def test_a_single_stretch_beyond_the_limit_stays_whole() -> None:
     assert regions((1, 50), max_s=30) == [(0.75, 50.25)]
 
 
+@example([(0.0, 0.1), (0.5, 0.0)], 0.5)
 @given(st.lists(st.tuples(st.floats(0, 60), st.floats(0, 10)), max_size=12), st.floats(0.1, 40))
 def test_regions_are_disjoint_ordered_inside_and_hold_all_speech(pieces: list[tuple[float, float]], max_s: float) -> None:
     speech = [Span(start_s, min(60.0, start_s + length_s)) for start_s, length_s in pieces]
