@@ -12,6 +12,7 @@ import soundfile
 from fdbench.annotate.cache import AnnotationCache
 from fdbench.core.annotation import WordsRequest
 from fdbench.core.speech import Word
+from fdbench.pipeline.entries import placed
 from tests.conftest import fdbench, summaries
 from tests.hub_server import COMMIT, serving
 from tests.judge_server import JudgeServer
@@ -127,7 +128,7 @@ def test_transcripts_are_what_was_heard(run, exported, tmp_path):
     assert any(row["words"] for row in whole)
     for row in whole:
         recording = recordings[row["take"]]
-        digest = f"{recording['model_digest']}@{recording['model_start_s']:g}"
+        digest = placed(recording["model_digest"], recording["model_start_s"])
         heard = AnnotationCache(run / "annotations").find(digest, WordsRequest("model"), json.loads(row["engines"]))
         assert [Word(**word) for word in row["words"]] == list(heard.words)
         assert (row["engine"], row["dropped"]) == (heard.engine, heard.dropped)
