@@ -97,6 +97,12 @@ class RecordingsModel:
                 f"--lead-in {request.lead_in_s:g}: nobody is called, so there is nothing to lead in",
                 "leave it out, and say with --arg offset_s=S where the recordings begin",
             )
+        unset = type(request)(model=request.model)
+        if (request.slots, request.ending) != (unset.slots, unset.ending):
+            raise UsageError(
+                "--slots, --tail-silence and --tail-limit are about calls, and nobody is called",
+                "leave them out: a folder's recordings are taken as they are",
+            )
         if request.repeats > 1:
             raise UsageError(f"--repeats {request.repeats}: a folder holds one recording per sample", "leave it out")
         return Collection(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fdbench.core.signature import parse_signature
-from fdbench.errors import DataError, UsageError
+from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json
 from fdbench.store.attempts import HEARING, START, Attempts, read_attempts
 from fdbench.store.judge_checks import COPY, JudgeCheck
@@ -33,9 +33,7 @@ def show_run(folder: Path) -> dict[str, Any]:
         UsageError: It is no run's folder.
         DataError: Its manifest cannot be read.
     """
-    run = RunDir(folder)
-    if not run.is_run:
-        raise UsageError(f"{folder}: holds no manifest.json, so it is not a run", "name the folder that `fdbench run` printed")
+    run = RunDir.existing(folder)
     manifest = run.manifest()
     damaged: list[str] = []
     attempts = _attempts(run, damaged)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fdbench.errors import UsageError
 from fdbench.pipeline.differences import Difference, Group
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.verify_files import check_audio, check_data, check_manifest, check_records_scored, check_takes
@@ -79,9 +78,7 @@ def verify_run(folder: Path, request: VerifyRequest, progress: Progress) -> Veri
         UsageError: It is no run's folder.
         DataError: Its manifest cannot be read.
     """
-    run = RunDir(folder)
-    if not run.is_run:
-        raise UsageError(f"{folder}: holds no manifest.json, so it is not a run", "name the folder that `fdbench run` printed")
+    run = RunDir.existing(folder)
     manifest = run.manifest()
     stated = check_manifest(run, manifest)
     recorded, takes = check_takes(run, manifest)

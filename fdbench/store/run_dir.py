@@ -22,7 +22,7 @@ from typing import Any
 
 from fdbench.core.conversation import Failure, Recording, Take
 from fdbench.core.sound import Track
-from fdbench.errors import DataError
+from fdbench.errors import DataError, UsageError
 from fdbench.io.files import digest_of, sha256_of, write_bytes_atomically, write_json_atomically
 from fdbench.io.wav import digest_of_audio, write_flac
 from fdbench.store.attempts import HEARING, Command, append_attempt, start_event
@@ -40,6 +40,19 @@ class RunDir:
     @classmethod
     def for_collection(cls, root: Path, collection: Collection) -> RunDir:
         return cls(root / collection.run_id)
+
+    @classmethod
+    def existing(cls, folder: Path) -> RunDir:
+        """The run in a folder that a user named.
+
+        Raises:
+            UsageError: It is no run's folder.
+        """
+        run = cls(folder)
+        if not run.is_run:
+            what = f"{folder}: holds no manifest.json, so it is not a run"
+            raise UsageError(what, "name the folder that `fdbench run` printed")
+        return run
 
     @property
     def annotations(self) -> Path:

@@ -247,6 +247,8 @@ def test_a_folder_in_which_nothing_fits_is_refused_before_the_run(tmp_path):
         ("recordings:.", ("--arg", "name="), "expected a name"),
         ("recordings:.", ("--lead-in", "0"), "offset_s"),
         ("recordings:.", ("--repeats", "2"), "one recording per sample"),
+        ("recordings:.", ("--slots", "2"), "nobody is called"),
+        ("recordings:.", ("--tail-limit", "5"), "nobody is called"),
     ],
 )
 def test_misuse_is_two_lines_and_status_2(tmp_path, model, options, told):
