@@ -47,6 +47,8 @@ $(FULL): $(LIGHT)
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper
+	$(PIP) safetensors einops 'sentencepiece<0.3' 'sphn>=0.2,<0.3' jiwer
+	$(PIP) --no-deps moshi
 	touch $@
 
 clean:

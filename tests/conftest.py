@@ -79,6 +79,18 @@ def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_moshi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint for the official package, which it loads and runs like any other."""
+    os.environ["NO_TORCH_COMPILE"] = "1"
+    torch = pytest.importorskip("torch", reason="needs pip install 'fdbench[moshi]'")
+    pytest.importorskip("moshi.models", reason="needs pip install 'fdbench[moshi]'")
+    torch.set_num_threads(1)  # tests run side by side, and threads that wait for each other take several times as long
+    from tests.tiny_moshi import make_tiny_moshi
+
+    return make_tiny_moshi(tmp_path_factory.mktemp("moshi") / "tiny-moshi")
+
+
+@pytest.fixture(scope="session")
 def mini_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every trivial agent on the whole of mini, heard by the real VAD and the real recogniser."""
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")

@@ -1,4 +1,4 @@
-"""As much of the Hugging Face hub as reading a dataset takes, on loopback: one dataset, made from a folder, at one commit."""
+"""As much of the Hugging Face hub as reading takes, on loopback: one dataset or model, made from a folder, at one commit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class Hub:
     """What is served, and what was asked for.
 
     Attributes:
+        kind: ``datasets`` or ``models``.
         token: Needed with every request, if set.
+        gated: Whoever asks has not accepted the licence.
         sent: Bytes of file content that left the server, by path.
         requests: ``METHOD path`` of each request.
     """
@@ -31,6 +33,8 @@ class Hub:
     folder: Path
     name: str
     token: str = ""
+    kind: str = "datasets"
+    gated: bool = False
     url: str = ""
     sent: dict[str, int] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
@@ -41,8 +45,8 @@ class Hub:
 
 
 @contextmanager
-def serving(folder: Path, name: str, token: str = "") -> Iterator[Hub]:
-    hub = Hub(folder, name, token)
+def serving(folder: Path, name: str, token: str = "", kind: str = "datasets") -> Iterator[Hub]:
+    hub = Hub(folder, name, token, kind)
 
     class Handler(_Handler):
         served = hub
@@ -82,9 +86,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.served.token and self.headers.get("Authorization") != f"Bearer {self.served.token}":
             self._missing("RepoNotFound", 401)
             return
-        name = re.escape(self.served.name)
-        api = re.fullmatch(rf"/api/datasets/{name}(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?", path)
-        resolve = re.fullmatch(rf"/datasets/{name}/resolve/([^/]+)/(.+)", path)
+        if self.served.gated:
+            self._missing("GatedRepo", 403)
+            return
+        name, kind = re.escape(self.served.name), self.served.kind
+        api = re.fullmatch(rf"/api/{kind}/{name}(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?", path)
+        resolve = re.fullmatch(rf"{'' if kind == 'models' else f'/{kind}'}/{name}/resolve/([^/]+)/(.+)", path)
         if api:
             self._api(api[1] or "revision", api[2] or "main", api[3] or "", body)
         elif resolve:

@@ -12,16 +12,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from fdbench.core.conversation import Brief, Event, Failure
+from fdbench.core.conversation import TEXT, Brief, Event, Failure
 from fdbench.core.sound import Samples
 from fdbench.errors import AdapterError
 
-__all__ = ["FOREIGN", "Agent", "AgentParty", "Batch", "Brief", "Opening", "Port", "Spoken", "VirtualParty"]
+__all__ = [
+    "FOREIGN", "TEXT", "Agent", "AgentParty", "Batch", "Brief", "Equipped", "Need", "Opening", "Port", "Provenance", "Spoken",
+    "VirtualParty",
+]  # fmt: skip
 
 
 FOREIGN = (Exception, SystemExit)
@@ -87,6 +90,53 @@ class Opening:
 
     ready: Callable[[], bool] = field(default=lambda: True)
     speaks_until_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that a model needs on this machine.
+
+    Attributes:
+        what: e.g. ``package moshi`` or ``weights kyutai/moshiko-pytorch-bf16``.
+        is_met: Whether it is here.
+        detail: What was found; where it is missing, the exact command that gets it.
+    """
+
+    what: str
+    is_met: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a manifest records of a model in the place of this machine's paths.
+
+    Attributes:
+        arguments: Those of the class; a folder is told by its name alone.
+        weights_revision: The commit of a repository, or a hash of the files' content.
+    """
+
+    arguments: Mapping[str, Any]
+    weights_revision: str | None = None
+
+
+class Equipped(Protocol):
+    """What an adapter class with weights or a package of its own may tell before it is loaded, with nothing heavy imported."""
+
+    @classmethod
+    def needs(cls, **arguments: Any) -> tuple[Need, ...]:
+        """What this machine must have; quick, offline, never raises for what is missing."""
+
+    @classmethod
+    def provenance(cls, **arguments: Any) -> Provenance:
+        """What determines its replies, for the run's id.
+
+        Raises:
+            AdapterError: The weights are not here and cannot be named.
+        """
+
+    def describe(self) -> Mapping[str, str]:
+        """Once loaded: versions, device, memory, for ``fdbench doctor``."""
 
 
 class VirtualParty(Protocol):

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from fdbench.adapter.base import FOREIGN, Agent, AgentParty, Port, VirtualParty, check_ports, told
+from fdbench.adapter.base import FOREIGN, Agent, AgentParty, Need, Port, Provenance, VirtualParty, check_ports, told
 from fdbench.errors import AdapterError, DataError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import sha256_of
 from fdbench.io.strict_yaml import load_yaml
@@ -37,7 +37,9 @@ class ModelSpec:
         adapter: ``module:Class`` under adapters/, an entry point's value, or ``path/to/file.py:Class``.
         origin: Where the name was found.
         arguments: Defaults that override those of the class.
-        weights_revision: Of the weights, where there are any.
+        weights_revision: Of the weights, where there are any and the class does not say itself.
+        licence: Of the weights, and what has to be accepted to get them.
+        published_shift_s: From where a reply is recorded (causal placement) to where the model's official script writes it.
     """
 
     name: str
@@ -49,6 +51,8 @@ class ModelSpec:
     lead_in_s: float = 0.0
     tells_truth: bool = False
     weights_revision: str | None = None
+    licence: str = ""
+    published_shift_s: float = 0.0
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -95,6 +99,13 @@ def find_model(name: str) -> ModelSpec:
     return specs[name]
 
 
+def missing_of(spec: ModelSpec) -> list[str]:
+    """What this machine lacks to run a model that comes with fdbench; others are not imported just to be asked."""
+    if spec.origin != "models.yaml":
+        return []
+    return [need.what for need in resolve(spec, {}).needs() if not need.is_met]
+
+
 def is_agent(make: Callable[..., Any]) -> bool:
     return isinstance(make, type) and issubclass(make, Agent)
 
@@ -112,6 +123,16 @@ class Adapter:
     identity: str
     arguments: Mapping[str, Any]
     make: Callable[..., Any]
+
+    def needs(self) -> tuple[Need, ...]:
+        """What this machine must have before the model can be loaded."""
+        tell = getattr(self.make, "needs", None)
+        return tell(**self.arguments) if tell else ()
+
+    def provenance(self) -> Provenance:
+        """What a manifest records. Raises AdapterError where the weights are not here and cannot be named."""
+        tell = getattr(self.make, "provenance", None)
+        return tell(**self.arguments) if tell else Provenance(self.arguments, self.spec.weights_revision)
 
     def open_party(self, slots: int) -> VirtualParty:
         """Load the model.

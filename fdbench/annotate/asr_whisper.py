@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 import importlib.metadata
 import os
 import pickle
@@ -28,6 +27,7 @@ from fdbench.core.sound import Audio, Samples
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.errors import DataError, MissingExtraError, unknown_name
+from fdbench.io.files import sha256_of_file
 
 DEFAULT_MODEL: Final = "small.en"
 MODEL_NAMES: Final = (
@@ -213,13 +213,9 @@ def _download(whisper: Any, name: str, target: Path) -> None:
 
 def _file_digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
+        return sha256_of_file(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error})") from None
-    return digest.hexdigest()
 
 
 def _first_line(error: BaseException) -> str:

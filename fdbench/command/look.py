@@ -36,21 +36,33 @@ def list_command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return EXIT_OK
-    widths = [max(len(str(row[key])) for row in rows) for key in rows[0]]
-    for row in rows:
+    table = [{key: key for key in rows[0]}, *rows]
+    widths = [max(len(str(row[key])) for row in table) for key in rows[0]]
+    for row in table:
         print("  ".join(str(value).ljust(width) for value, width in zip(row.values(), widths, strict=True)).rstrip())
     return EXIT_OK
 
 
 def _models() -> list[dict[str, str]]:
-    from fdbench.adapter.load import model_specs
+    from fdbench.adapter.load import missing_of, model_specs
     from fdbench.call.recordings import CLOCK
     from fdbench.pipeline.recordings import KIND, PREFIX, SUMMARY
 
     rows = [
-        {"name": spec.name, "kind": spec.kind, "clock": spec.clock, "summary": spec.summary} for spec in model_specs().values()
+        {
+            "name": spec.name,
+            "kind": spec.kind,
+            "clock": spec.clock,
+            "licence": spec.licence or "-",
+            "missing": ", ".join(missing_of(spec)) or "-",
+            "summary": spec.summary,
+        }
+        for spec in model_specs().values()
     ]
-    return [*rows, {"name": f"{PREFIX}DIR", "kind": KIND, "clock": CLOCK, "summary": SUMMARY}]
+    return [
+        *rows,
+        {"name": f"{PREFIX}DIR", "kind": KIND, "clock": CLOCK, "licence": "-", "missing": "-", "summary": SUMMARY},
+    ]
 
 
 def _tasks() -> list[dict[str, str]]:

@@ -15,6 +15,8 @@ TURN_END = "turn_end"
 CONTEXT = "context"
 INTERRUPTION = "interruption"
 EVENT_KINDS = (PAUSE, TURN_END, CONTEXT, INTERRUPTION)
+TEXT = "text"
+"""A piece of the text that a model writes while it speaks (its inner monologue), where the audio of that moment lies."""
 
 
 @dataclass(frozen=True, slots=True)

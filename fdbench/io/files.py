@@ -72,6 +72,15 @@ def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def sha256_of_file(path: Path) -> str:
+    """As ``sha256_of``, of a file of any size."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            total.update(piece)
+    return total.hexdigest()
+
+
 def digest_of(facts: Mapping[str, Any] | list[Any]) -> str:
     """SHA-256 of a JSON value, independent of the order of keys."""
     return sha256_of(json.dumps(facts, sort_keys=True, allow_nan=False, separators=(",", ":")).encode())

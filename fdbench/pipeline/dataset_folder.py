@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from fdbench import __version__
 from fdbench.errors import DataError, UsageError
-from fdbench.io.files import read_json, to_json
+from fdbench.io.files import read_json, sha256_of_file, to_json
 from fdbench.task.hf import audio_in, features_of
 from fdbench.task.rows import SPLIT, Columns
 
@@ -31,7 +31,6 @@ _ROW_GROUP_BYTES: Final = 4 << 20
 _ROW_GROUP_ROWS: Final = 256
 """Row groups are small, so that one clip can be read without its neighbours."""
 _SHARD_BYTES: Final = 400 << 20
-_CHUNK_BYTES: Final = 1 << 20
 
 
 def kind_of_export(folder: Path) -> Kind | None:
@@ -82,7 +81,7 @@ class DatasetWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         hashes = {
-            path.relative_to(self._folder).as_posix(): _sha256(path)
+            path.relative_to(self._folder).as_posix(): sha256_of_file(path)
             for path in sorted(self._folder.rglob("*"))
             if path.is_file()
         }
@@ -188,11 +187,3 @@ class _Config:
         if self._n_shard_bytes >= _SHARD_BYTES:
             self._writer.close()
             self._writer, self._n_shard_bytes = None, 0
-
-
-def _sha256(path: Path) -> str:
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            total.update(chunk)
-    return total.hexdigest()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import time
 from collections.abc import Mapping
 
 import numpy as np
 
 from fdbench.adapter.base import Agent, AgentParty, Port, VirtualParty
-from fdbench.adapter.contract import Check, check_party
+from fdbench.adapter.contract import CHECK_S, Check, check_party, converse, noise
 from fdbench.adapter.load import Adapter
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
@@ -28,13 +29,39 @@ PACKAGES: Mapping[str, str] = {
 def examine_adapter(adapter: Adapter) -> tuple[Check, ...]:
     """Load a model and run the contract: silence in, same seed same output, A B A, neighbours, no shift through echo.
 
+    Where something that it needs is not on this machine, that is all there is to say.
+
     Raises:
         FdbenchError: The model cannot be loaded.
     """
+    licence = (Check("licence of the weights", True, adapter.spec.licence),) if adapter.spec.licence else ()
+    needs = (*licence, *(Check(need.what, need.is_met, need.detail) for need in adapter.needs()))
+    if not all(need.holds for need in needs):
+        return needs
+    started = time.monotonic()
     party = adapter.open_party(slots=2)
+    loaded = Check("loads", True, f"{time.monotonic() - started:.1f} s")
     truth = Sample("doctor", "doctor", {}, events=(Event(PAUSE, Span(0.4, 0.8)), Event(TURN_END, Span(1.0, 1.0))))
     brief = Brief(seed=1, truth=truth if adapter.spec.tells_truth else None)
-    return (*check_party(party, brief), check_echo(party))
+    checks = (*needs, loaded, *check_party(party, brief), check_echo(party))
+    if not all(check.holds for check in checks):
+        return checks
+    return (*checks, _one_call(party, brief), *_told(party))
+
+
+def _one_call(party: VirtualParty, brief: Brief) -> Check:
+    """How fast a conversation goes; the first ones were the contract's, so nothing is being compiled any more."""
+    heard = noise(party, 1)
+    started = time.perf_counter()
+    converse(party, brief, heard)
+    took_s = time.perf_counter() - started
+    return Check(f"one call of {CHECK_S:g} s", True, f"{took_s:.2f} s: {CHECK_S / took_s:.1f} x real time, {party.slots} slots")
+
+
+def _told(party: VirtualParty) -> tuple[Check, ...]:
+    """What a party says about itself: versions, device, memory."""
+    describe = getattr(party, "describe", None)
+    return tuple(Check(name, True, fact) for name, fact in describe().items()) if describe else ()
 
 
 def check_echo(party: VirtualParty) -> Check:

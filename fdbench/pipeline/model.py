@@ -89,17 +89,18 @@ class PartyModel:
     notes = ()
 
     def collection(self, request: RunRequest) -> Collection:
-        spec = self.adapter.spec
+        spec, provenance = self.adapter.spec, self.adapter.provenance()
         return Collection(
             model=spec.name,
             kind=spec.kind,
             adapter=self.adapter.identity,
-            arguments=dict(self.adapter.arguments),
-            weights_revision=spec.weights_revision,
+            arguments=dict(provenance.arguments),
+            weights_revision=provenance.weights_revision,
             clock=spec.clock,
             slots=request.slots,
             seed=request.seed,
             lead_in_s=spec.lead_in_s if request.lead_in_s is None else request.lead_in_s,
+            published_shift_s=spec.published_shift_s,
             tail_silence_s=request.ending.silence_s,
             tail_limit_s=request.ending.limit_s,
             fdbench=__version__,

@@ -162,7 +162,8 @@ def _refuse_to_overwrite(part: Part, found: Found, entry: LockedPart | None) -> 
 
 
 def _download_archive(part: Archive, data: Path, wish: Wish, entry: LockedPart | None) -> Outcome:
-    from fdbench.task.lock import WORK_FOLDER, sha256_of_file
+    from fdbench.io.files import sha256_of_file
+    from fdbench.task.lock import WORK_FOLDER
 
     scratch = data / WORK_FOLDER / part.name
     was_begun = scratch.exists()
@@ -315,7 +316,8 @@ def _entry(source: str, sha256: str, n_bytes: int, place: str, tree: dict[str, s
 
 def _download_text(part: TextFile, place: Path, data: Path, wish: Wish) -> Outcome:
     """A pinned text: from the mirror if it has it, else from upstream; the hash decides, not the place."""
-    from fdbench.task.lock import WORK_FOLDER, record_part, sha256_of_file
+    from fdbench.io.files import sha256_of_file
+    from fdbench.task.lock import WORK_FOLDER, record_part
 
     scratch = data / WORK_FOLDER / part.name
     scratch.mkdir(parents=True, exist_ok=True)

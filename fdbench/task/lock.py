@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +21,6 @@ from fdbench.io.files import digest_of, read_json, write_json_atomically
 
 LOCK_FILE: Final = "fdbench-data.lock.json"
 WORK_FOLDER: Final = ".partial"
-_CHUNK_BYTES: Final = 1 << 20
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -139,12 +137,3 @@ def _is_still(file: Path, handle: int) -> bool:
         return os.path.samestat(os.fstat(handle), file.stat())
     except FileNotFoundError:
         return False
-
-
-def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file of any size."""
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            total.update(chunk)
-    return total.hexdigest()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from fdbench.io.files import sha256_of_file
 from fdbench.task.catalog import Archive, Part, TextFile
-from fdbench.task.lock import sha256_of_file
 from fdbench.task.tree import find_set
 
 if TYPE_CHECKING:

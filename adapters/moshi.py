@@ -1,0 +1,282 @@
+"""Moshi in process, on Kyutai's own package: many conversations in one batch, in virtual time.
+
+::
+
+    step        0        1        2        3
+    user    |---u0---|---u1---|---u2---|---u3---|
+    model   |........|.silent.|---m1---|---m2---|---m3---|      m_k: what step k gives, heard when u_k is over
+                              ^ the first frame of which all codebooks are known (they are delayed by one step)
+
+Each slot is a row of one batch whose size never changes, for the last bits of a matrix product depend on its shape. A row
+that has nothing to do is masked; a row whose conversation begins is reset. What a row says depends on its own brief and on
+what it has heard: not on its neighbours, on which row it is, or on what the row did before.
+
+Placement. A reply frame is recorded where the user's frame that it answers ends. Kyutai's offline script writes the same
+frame where that user frame begins, 80 ms earlier than anybody could have heard it: ``published_shift_s`` in models.yaml.
+That script also feeds the first frame twice, to have as many frames out as in; here, as on Kyutai's server, the first frame
+of a reply is silence instead, and every later one lies at the same place.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, Final
+
+import numpy as np
+
+from fdbench.adapter.base import TEXT, Batch, Brief, Need, Opening, Port, Provenance, Spoken
+from fdbench.adapter.weights import fetch, name_of, need_weights
+from fdbench.core.conversation import Event, Failure
+from fdbench.core.span import Span
+from fdbench.errors import MissingExtraError, UsageError
+
+from .moshi_checkpoint import OPTIONAL, REQUIRED, Checkpoint
+
+FRAME_80_MS: Final = Port(24000, 1920)
+FRAME_S: Final = float(FRAME_80_MS.frame_s)
+DTYPES: Final = ("bfloat16", "float16", "float32")
+PACKAGES: Final = ("moshi", "torch")
+_WORD_BEGINS: Final = "▁"
+_FRAMES_HZ: Final = 12.5
+
+
+class Moshi:
+    """A virtual party of ``slots`` conversations with one set of weights.
+
+    Args:
+        checkpoint: A repository on the Hugging Face hub, or a folder.
+        revision: Commit of the repository; None = the newest that is, or can be, fetched. It is in the run's id.
+        device: ``cuda``, ``cuda:1``, ``cpu``; ``auto`` = a GPU where there is one.
+        dtype: ``bfloat16``, ``float16``, ``float32``; ``auto`` = bfloat16 on a GPU, float32 elsewhere.
+        greedy: Take the likeliest token instead of sampling.
+        temp, top_k: Sampling of audio; None = the checkpoint's own, else 0.8 and 250.
+        temp_text, top_k_text: Sampling of text; None = the checkpoint's own, else 0.7 and 25.
+        longest_call_s: Memory is kept for calls of this length, lead-in included; a longer one fails. None = as long as the
+            checkpoint remembers (240 s). Less is faster, and lets more conversations into a GPU.
+        slots: Conversations at once.
+
+    Raises:
+        FdbenchError: A package or weights are missing, or cannot be run by this package.
+    """
+
+    hears = says = FRAME_80_MS
+
+    def __init__(
+        self,
+        checkpoint: str,
+        revision: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        greedy: bool = False,
+        temp: float | None = None,
+        top_k: int | None = None,
+        temp_text: float | None = None,
+        top_k_text: int | None = None,
+        longest_call_s: float | None = None,
+        slots: int = 8,
+    ) -> None:
+        torch = _import_torch()
+        where = _device(device)
+        if where == "cpu":
+            # Read when moshi is imported: on a CPU, compiling costs 16 s and gains nothing.
+            os.environ.setdefault("NO_TORCH_COMPILE", "1")
+        from moshi.models import LMGen, lm
+
+        from .moshi_sampling import RowSampler
+
+        files = Checkpoint.at(fetch(checkpoint, revision, REQUIRED, OPTIONAL))
+        most_frames = None if longest_call_s is None else _frames(longest_call_s)
+        self._codec, self._model, self._tokenizer = self._load(files, where, _dtype(dtype, where), most_frames)
+        sampling = files.sampling({"temp": temp, "top_k": top_k, "temp_text": temp_text, "top_k_text": top_k_text})
+        self._steps = LMGen(self._model, use_sampling=not greedy, **sampling, support_out_of_sync=True)
+        self._module = lm
+        self._torch = torch
+        self._padding = {self._model.text_padding_token_id, self._model.end_of_text_padding_id}
+        self._most_frames = most_frames
+        self.slots = slots
+        self._device = torch.device(where)
+        cards = [self._model.text_linear.out_features, *(head.out_features for head in self._model.linears)]
+        self._sampler = RowSampler(slots, cards, self._device)
+        self._greedy = greedy
+        self._heard = torch.zeros(slots, 1, FRAME_80_MS.frame_samples, pin_memory=self._device.type == "cuda")
+        self._masks: dict[str, set[int]] = {}
+        self._n_steps = [0] * slots
+        self._fresh: set[int] = set()
+        self._streaming = ExitStack()
+        with torch.no_grad():
+            self._streaming.enter_context(self._codec.streaming(slots))
+            self._streaming.enter_context(self._steps.streaming(slots))
+
+    def _load(self, files: Checkpoint, device: str, dtype: Any, most_frames: int | None) -> tuple[Any, Any, Any]:
+        """The codec, the model and the text tokenizer."""
+        from moshi.models import loaders
+
+        info = loaders.CheckpointInfo.from_hf_repo(str(files.weights.folder), **files.files)
+        shorter = {} if most_frames is None else {"context": most_frames}
+        model = info.get_moshi(device, dtype=dtype, lm_kwargs_overrides=shorter)
+        return info.get_mimi(device).eval(), model.eval(), info.get_text_tokenizer()
+
+    def release(self) -> None:
+        """Give back the memory of the conversations; nothing can be asked of the party afterwards."""
+        self._streaming.close()
+
+    @classmethod
+    def needs(cls, checkpoint: str, revision: str | None = None, **_: Any) -> tuple[Need, ...]:
+        return (*(_package(name) for name in PACKAGES), need_weights(checkpoint, revision, REQUIRED))
+
+    @classmethod
+    def provenance(cls, checkpoint: str, revision: str | None = None, **arguments: Any) -> Provenance:
+        _import_torch()
+        weights = fetch(checkpoint, revision, REQUIRED, OPTIONAL)
+        where = _device(str(arguments["device"]))
+        settled = {
+            "checkpoint": name_of(checkpoint),
+            **arguments,
+            **({} if arguments["greedy"] else Checkpoint.at(weights).sampling(arguments)),
+            "device": where.partition(":")[0],
+            "dtype": str(_dtype(str(arguments["dtype"]), where)).removeprefix("torch."),
+        }
+        return Provenance(settled, weights.revision)
+
+    def describe(self) -> Mapping[str, str]:
+        torch = self._torch
+        size = sum(each.numel() * each.element_size() for each in [*self._model.parameters(), *self._codec.parameters()])
+        facts = {name: importlib.metadata.version(name) for name in PACKAGES}
+        facts["device"] = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "cpu"
+        facts["dtype"] = str(self._model.dtype).removeprefix("torch.")
+        facts["weights"] = f"{size / 1e9:.2f} GB"
+        if self._device.type == "cuda":
+            facts["memory"] = f"{torch.cuda.max_memory_allocated(self._device) / 1e9:.2f} GB for {self.slots} slots"
+        return facts
+
+    def open(self, slot: int, brief: Brief) -> Opening:
+        self._fresh.add(slot)
+        self._n_steps[slot] = 0
+        self._sampler.seed(slot, brief.seed)
+        return Opening()
+
+    def close(self, slot: int) -> None:
+        """Nothing to do: the row is idle until its next conversation resets it."""
+
+    def step(self, heard: Batch) -> Spoken:
+        too_long = [slot for slot in heard.slots if self._n_steps[slot] == self._most_frames]
+        with self._torch.no_grad(), self._exactly():
+            spoken, texts = self._advance(heard)
+        events = {}
+        for slot, t_s, text in zip(heard.slots, heard.t_s, texts, strict=True):
+            if text:
+                events[slot] = [Event(TEXT, Span(float(t_s) + FRAME_S, float(t_s) + 2 * FRAME_S), text)]
+        failed = {slot: Failure("adapter", "the call is longer than --arg longest_call_s: give more") for slot in too_long}
+        return Spoken(spoken, events, failed)
+
+    def _advance(self, heard: Batch) -> tuple[np.ndarray[Any, np.dtype[np.float32]], list[str]]:
+        """One step of the rows; returns their frames and, for each, the piece of text that goes with it."""
+        rows = list(heard.slots)
+        self._begin(rows)
+        self._heard.numpy()[rows, 0] = heard.audio
+        self._let_step("codec", self._codec, rows)
+        codes = self._codec.encode(self._heard.to(self._device, non_blocking=True))
+        self._let_step("model", self._steps, rows)
+        tokens = self._sampled(codes, rows)
+        # Codebooks are delayed against each other: the first steps of a conversation give no whole frame.
+        silent = {row for row in rows if self._n_steps[row] < self._steps.max_delay}
+        for row in rows:
+            self._n_steps[row] += 1
+        if len(silent) == len(rows):
+            return np.zeros_like(heard.audio), [""] * len(rows)
+        self._let_step("codec", self._codec, [row for row in rows if row not in silent])
+        # Rows without a whole frame hold -2, which no codebook has; they are masked, so what they decode is lost anyway.
+        audio = self._codec.decode(tokens[:, 1:].clamp(min=0))
+        said = audio[:, 0].float().cpu().numpy()[rows]
+        said[[row in silent for row in rows]] = 0.0
+        pieces = tokens[:, 0, 0].tolist()
+        return said, [self._piece(pieces[row]) for row in rows]
+
+    def _begin(self, rows: Sequence[int]) -> None:
+        fresh = [row for row in rows if row in self._fresh]
+        if not fresh:
+            return
+        mask = self._mask_of(fresh)
+        self._codec.reset_streaming(mask)
+        self._steps.reset_streaming(mask)
+        self._masks.clear()  # a reset unmasks its rows
+        self._fresh.difference_update(fresh)
+
+    def _sampled(self, codes: Any, rows: Sequence[int]) -> Any:
+        from .moshi_sampling import sampling_with
+
+        if not self._greedy:
+            self._sampler.draw(rows)
+        with sampling_with(self._sampler, self._module):
+            return self._steps.step(codes)
+
+    def _let_step(self, name: str, module: Any, rows: Sequence[int]) -> None:
+        """Mask all other rows of a module; costs nothing where the same rows step as before."""
+        if self._masks.get(name) != set(rows):
+            module.set_exec_mask(self._mask_of(rows))
+            self._masks[name] = set(rows)
+
+    def _mask_of(self, rows: Sequence[int]) -> Any:
+        mask = self._torch.zeros(self.slots, dtype=self._torch.bool)
+        mask[list(rows)] = True
+        return mask.to(self._device)
+
+    def _piece(self, token: int) -> str:
+        """A token's text, with a space before the beginning of a word; empty for padding."""
+        if token in self._padding or not 0 <= token < self._tokenizer.vocab_size():
+            return ""
+        return str(self._tokenizer.id_to_piece(token)).replace(_WORD_BEGINS, " ")
+
+    def _exactly(self) -> AbstractContextManager[None]:
+        """No kernel that is chosen by a race against others or adds in the order in which its threads happen to end."""
+        flags: AbstractContextManager[None] = self._torch.backends.cudnn.flags(benchmark=False, deterministic=True)
+        return flags
+
+
+def _import_torch() -> Any:
+    for name in reversed(PACKAGES):
+        if not _package(name).is_met:
+            raise MissingExtraError(name, "moshi", "Moshi in process")
+    import torch
+
+    return torch
+
+
+def _package(name: str) -> Need:
+    try:
+        return Need(f"package {name}", True, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Need(f"package {name}", False, "pip install 'fdbench[moshi]'")
+
+
+def _device(given: str) -> str:
+    torch = _import_torch()
+    if given == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(given).type
+    except RuntimeError:
+        kind = ""
+    if kind not in ("cuda", "cpu") or (kind == "cuda" and not torch.cuda.is_available()):
+        found = f"{torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
+        raise UsageError(f"--arg device={given}: expected auto, cpu, cuda or cuda:N; this machine has {found}", "leave it out")
+    return given
+
+
+def _dtype(given: str, device: str) -> Any:
+    torch = _import_torch()
+    if given == "auto":
+        return torch.float32 if device == "cpu" else torch.bfloat16
+    if given not in DTYPES:
+        raise UsageError(f"--arg dtype={given}: expected auto, {', '.join(DTYPES)}", "leave it out")
+    return getattr(torch, given)
+
+
+def _frames(seconds: float) -> int:
+    frames = int(seconds * _FRAMES_HZ)
+    if frames < 1:
+        raise UsageError(f"--arg longest_call_s={seconds:g}: expected more than {FRAME_S:g} s", "leave it out for 240 s")
+    return frames

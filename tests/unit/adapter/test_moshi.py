@@ -1,0 +1,274 @@
+"""The official package on a tiny random checkpoint: what a reply depends on, where it lies, and what is refused.
+
+::
+
+    prompt     |====== clip ======|
+    lead-in  --|
+    causal     reply frame k begins where user frame k ends       published   one frame earlier
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from fdbench.adapter.base import Batch, Brief
+from fdbench.adapter.load import find_model, resolve
+from fdbench.call.lockstep import Ending
+from fdbench.call.source import PromptCalls
+from fdbench.core.conversation import TEXT, Recording, Sample, Take
+from fdbench.core.sound import Audio
+from fdbench.errors import FdbenchError
+from fdbench.io.files import sha256_of
+from tests.tiny_moshi import sounds
+
+RATE, FRAME, FRAME_S = 24000, 1920, 0.08
+SEED = 7
+
+
+class Clip:
+    """A stimulus in memory."""
+
+    def __init__(self, samples):
+        self.samples = samples
+        self.digest = ""
+
+    def load(self):
+        return Audio(self.samples, RATE)
+
+
+def open_party(checkpoint, slots, **arguments):
+    given = {name: str(value).lower() for name, value in arguments.items()}
+    return resolve(find_model("moshi"), {"checkpoint": str(checkpoint), "device": "cpu", **given}).open_party(slots)
+
+
+def takes(n=6):
+    """Clips of uneven length, 0.9 to 2.1 s."""
+    heard = sounds(n, 2.4, RATE, seed=3)
+    lengths = [round((0.9 + 0.24 * (i * 2 % 6)) * RATE) for i in range(n)]
+    return [Take(Sample(f"clip{i}", "t", {"main": Clip(heard[i, : lengths[i]])})) for i in range(n)]
+
+
+def replies(party, some_takes, seed=SEED, lead_in_s=0.16):
+    """What each take's recording holds, by the sample's id."""
+    calls = PromptCalls(party, seed, lead_in_s, Ending(0.4, 0.4))
+    outcomes = {take.sample.id: outcome for take, outcome in calls.collect(some_takes)}
+    assert all(isinstance(outcome, Recording) for outcome in outcomes.values()), outcomes
+    return {name: (sha256_of(each.model.audio.samples.tobytes()), each.events) for name, each in outcomes.items()}
+
+
+@pytest.fixture(scope="module", params=[1, 4, 16])
+def party(request, tiny_moshi):
+    return open_party(tiny_moshi, request.param)
+
+
+@pytest.fixture(scope="module")
+def straight(party):
+    return replies(party, takes())
+
+
+def test_a_reply_does_not_depend_on_order_or_neighbours_or_on_what_a_slot_did_before(party, straight):
+    everything = takes()
+    assert replies(party, everything[::-1]) == straight
+    assert replies(party, everything[3:4] + everything[:1]) == {name: straight[name] for name in ("clip3", "clip0")}
+
+
+def test_a_party_made_anew_gives_the_same(party, straight, tiny_moshi):
+    assert replies(open_party(tiny_moshi, party.slots), takes()[:2]) == {name: straight[name] for name in ("clip0", "clip1")}
+
+
+def test_a_reply_depends_on_the_seed_and_on_what_the_user_says(tiny_moshi):
+    party = open_party(tiny_moshi, 2)
+    (take,) = takes()[:1]
+    first = replies(party, [take])
+    assert replies(party, [take], seed=SEED + 1) != first
+    other = Take(Sample("clip0", "t", {"main": Clip(take.sample.stimuli["main"].samples[::-1].copy())}))
+    assert replies(party, [other]) != first
+
+
+def test_greedy_replies_depend_on_the_user_alone(tiny_moshi):
+    party = open_party(tiny_moshi, 2, greedy=True)
+    (take,) = takes()[:1]
+    first = replies(party, [take])
+    assert replies(party, [take], seed=SEED + 1) == first
+    other = Take(Sample("clip0", "t", {"main": Clip(take.sample.stimuli["main"].samples[::-1].copy())}))
+    assert replies(party, [other]) != first
+
+
+def test_replies_differ_between_samples_and_events_are_text_with_times_on_the_frames(straight):
+    assert len({digest for digest, _ in straight.values()}) == len(straight)
+    for _, events in straight.values():
+        assert events and {event.kind for event in events} == {TEXT}
+        starts = np.array([event.span.start_s for event in events])
+        frames = (starts + 0.16) / FRAME_S
+        assert np.allclose(frames, frames.round()), "on the call's grid of frames, moved by the lead-in"
+        assert all(event.span.duration_s == pytest.approx(FRAME_S) for event in events)
+
+
+def bare_loop(checkpoint, heard):
+    """The package's own loop, greedy: the frame that each step gives (None where there is none yet) and its text token."""
+    import torch
+    from moshi.models import LMGen, loaders
+
+    names = ("model.safetensors", "mimi.safetensors", "tokenizer.model", "config.json", "mimi_config.json")
+    info = loaders.CheckpointInfo.from_hf_repo("none/none", *(checkpoint / name for name in names))
+    codec, steps, given = info.get_mimi(), LMGen(info.get_moshi(dtype=torch.float32), use_sampling=False), []
+    with torch.no_grad(), codec.streaming(1), steps.streaming(1):
+        for frame in heard.reshape(-1, FRAME):
+            tokens = steps.step(codec.encode(torch.from_numpy(frame)[None, None]))
+            given.append((None, 3) if tokens is None else (codec.decode(tokens[:, 1:])[0, 0].numpy(), int(tokens[0, 0, 0])))
+    return given, info.get_text_tokenizer()
+
+
+def test_every_frame_is_the_packages_own_and_lies_where_the_users_frame_ends(tiny_moshi):
+    """Sample for sample, silence where the package gives nothing yet, and each piece of text beside its frame."""
+    heard = sounds(1, 2.0, RATE, seed=4)[0]
+    party = open_party(tiny_moshi, 1, greedy=True)
+    calls = PromptCalls(party, SEED, 0.0, Ending(FRAME_S, FRAME_S))
+    ((_, recording),) = calls.collect([Take(Sample("clip", "t", {"main": Clip(heard)}))])
+    said = recording.model.audio.samples
+    given, tokenizer = bare_loop(tiny_moshi, heard)
+    assert [frame is None for frame, _ in given[:2]] == [True, False]
+    assert recording.model.start_s == 0.0 and not said[: 2 * FRAME].any()
+    texts = {round(event.span.start_s / FRAME_S): event.text for event in recording.events}
+    for step, (frame, token) in enumerate(given[1:-1], start=1):
+        np.testing.assert_array_equal(said[(step + 1) * FRAME : (step + 2) * FRAME], frame)
+        wanted = "" if token in (0, 3) else tokenizer.id_to_piece(token).replace("▁", " ")
+        assert texts.get(step + 1, "") == wanted
+
+
+def test_moved_by_the_published_shift_a_reply_lies_where_the_official_script_writes_it(tiny_moshi, tmp_path, monkeypatch):
+    """The script is run as it is. It feeds the codes of its first frame twice, so here a lead-in of one frame has them too."""
+    heard = np.concatenate([np.zeros(FRAME, np.float32), sounds(1, 1.6, RATE, seed=5)[0]])
+    soundfile.write(tmp_path / "in.wav", heard, RATE)
+    for file in tiny_moshi.iterdir():
+        shutil.copy(file, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["lm_gen_config"] = {"use_sampling": False}
+    names = {key: f"file://{tmp_path / config[key]}" for key in config if key.endswith("_name")}
+    (tmp_path / "config.json").write_text(json.dumps({**config, **names}))
+    script = ["-m", "moshi.run_inference", "--device", "cpu", "--batch-size", "1", "--config", str(tmp_path / "config.json")]
+    done = subprocess.run(
+        [sys.executable, *script, str(tmp_path / "in.wav"), str(tmp_path / "out.wav")],
+        capture_output=True,
+        text=True,
+        env={"NO_TORCH_COMPILE": "1", "PATH": ""},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    official, rate = soundfile.read(tmp_path / "out.wav", dtype="int16")
+    assert rate == RATE
+
+    party = open_party(tiny_moshi, 1, greedy=True, dtype="bfloat16")
+    encode, given = party._codec.encode, []
+
+    def first_frame_twice(frame):
+        given.append(given[0] if len(given) == 1 else encode(frame))
+        return given[-1]
+
+    monkeypatch.setattr(party._codec, "encode", first_frame_twice)
+    calls = PromptCalls(party, SEED, FRAME_S, Ending(0.2, 0.2))
+    written = soundfile.read(tmp_path / "in.wav", dtype="float32")[0]
+    ((_, recording),) = calls.collect([Take(Sample("clip", "t", {"main": Clip(written)}))])
+    shift_s = find_model("moshi").published_shift_s
+    first = round((0.0 - (recording.model.start_s + shift_s)) * RATE)  # where t = 0 lies in the moved track
+    ours = recording.model.audio.samples[first : first + len(official)]
+    assert len(ours) == len(official)
+    # The script's writer rounds towards zero or to nearest, by its version: one step of 16 bits.
+    difference = np.abs(np.clip(ours, -1, 1) * 32767 - official)
+    assert official.any() and difference.max() <= 1.0
+
+
+def test_a_call_longer_than_memory_is_kept_for_fails_alone(tiny_moshi):
+    party = open_party(tiny_moshi, 2, longest_call_s=1.6)
+    outcomes = PromptCalls(party, SEED, 0.0, Ending(0.4, 0.4)).collect(takes()[:3])
+    told = {take.sample.id: outcome for take, outcome in outcomes}
+    assert isinstance(told["clip0"], Recording)  # 0.9 s and the tail
+    assert told["clip1"].kind == "adapter" and "longest_call_s" in told["clip1"].message
+
+
+def test_memory_for_exactly_as_long_as_a_call_changes_no_reply(tiny_moshi):
+    """A shorter memory is another shape of the same arithmetic; on this machine not even the last bits differ."""
+    (take,) = takes()[:1]
+    lengths = [replies(open_party(tiny_moshi, 1, greedy=True, longest_call_s=s), [take])["clip0"][1] for s in (1.6, 16.0)]
+    assert lengths[0] == lengths[1]
+
+
+REFUSALS = {
+    "PersonaPlex's weights": ({"dep_q": 16}, "ignore what the user says", "--model personaplex"),
+    "a translator": ({"model_type": "hibiki"}, "'hibiki' checkpoint", "another"),
+    "a file that is not there": ({"mimi_name": "codec.safetensors"}, "no codec.safetensors", "fetch the checkpoint again"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_the_package_would_load_and_get_wrong_is_refused(case, tiny_moshi, tmp_path):
+    changes, what, remedy = REFUSALS[case]
+    shutil.copytree(tiny_moshi, tmp_path / "copy")
+    config = tmp_path / "copy" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), **changes}))
+    with pytest.raises(FdbenchError) as error:
+        open_party(tmp_path / "copy", 1)
+    assert what in error.value.what and remedy in error.value.remedy
+
+
+def test_weights_for_both_sides_are_known_by_their_tensors_even_without_a_config(tiny_moshi, tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    for name in ("tokenizer_spm_32k_3.model", "tokenizer-e351c8d8-checkpoint125.safetensors"):
+        shutil.copy(tiny_moshi / "tokenizer.model", tmp_path / name)
+    save_file({f"linears.{i}.weight": torch.zeros(1) for i in range(16)}, tmp_path / "model.safetensors")
+    with pytest.raises(FdbenchError, match="dep_q 16"):
+        open_party(tmp_path, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"device": "tpu"}, "device=tpu"),
+        ({"dtype": "int8"}, "dtype=int8"),
+        ({"longest_call_s": 0.01}, "longest_call_s=0.01"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_named(arguments, told, tiny_moshi):
+    with pytest.raises(FdbenchError, match=told) as error:
+        resolve(find_model("moshi"), {"checkpoint": str(tiny_moshi), **{k: str(v) for k, v in arguments.items()}}).open_party(1)
+    assert error.value.remedy
+
+
+def test_what_is_recorded_names_no_place_and_says_how_it_sampled(tiny_moshi):
+    adapter = resolve(find_model("moshi"), {"checkpoint": str(tiny_moshi), "device": "cpu"})
+    recorded = adapter.provenance()
+    assert recorded.arguments["checkpoint"] == tiny_moshi.name and str(tiny_moshi.parent) not in str(recorded)
+    assert recorded.weights_revision.startswith("sha256:")
+    sampling = {name: recorded.arguments[name] for name in ("temp", "top_k", "temp_text", "top_k_text")}
+    assert sampling == {"temp": 0.8, "top_k": 250, "temp_text": 0.7, "top_k_text": 25}
+    assert (recorded.arguments["device"], recorded.arguments["dtype"]) == ("cpu", "float32")
+
+
+def test_a_row_that_steps_in_another_order_is_still_its_slots(tiny_moshi):
+    """Rows of a batch come in any order, and not every slot steps each time."""
+    party = open_party(tiny_moshi, 4)
+    heard = sounds(2, 1.6, RATE, seed=6)
+
+    def converse(orders):
+        for slot in (1, 3):
+            party.open(slot, Brief(seed=slot))
+        said = {1: [], 3: []}
+        for index, order in enumerate(orders):
+            frames = np.stack([heard[slot // 2, index * FRAME : (index + 1) * FRAME] for slot in order])
+            spoken = party.step(Batch(order, frames, np.full(len(order), index * FRAME_S)))
+            for slot, row in zip(order, spoken.audio, strict=True):
+                said[slot].append(row.copy())
+        return {slot: np.concatenate(rows) for slot, rows in said.items()}
+
+    in_order, turned = converse([(1, 3)] * 20), converse([(3, 1)] * 20)
+    np.testing.assert_array_equal(in_order[1], turned[1])
+    np.testing.assert_array_equal(in_order[3], turned[3])
