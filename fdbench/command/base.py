@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fdbench.command.judge_options import GIVEN, NONE, add_judge_options, judge_settings_of
+from fdbench.core.placement import CAUSAL, PLACEMENTS
 from fdbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ def add_engine_options(parser: argparse.ArgumentParser, *, asr: str | None, prot
     parser.add_argument("--vad", default="silero", metavar="ENGINE", help="silero, given")
     parser.add_argument("--protocol", default=protocol, help="fdb-2026-05, fdb-2026-02, fdbench, several with commas, or all")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes for annotation")
+    parser.add_argument(
+        "--placement",
+        choices=PLACEMENTS,
+        default=CAUSAL,
+        help="where replies lie: where they could first be heard (default), or where the model's official script writes them",
+    )
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +108,8 @@ def hearing_of(arguments: argparse.Namespace, protocols: tuple[str, ...]) -> Hea
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
-    return Hearing(Engines(arguments.asr, arguments.vad), protocols, _judge_of(arguments), arguments.workers)
+    engines = Engines(arguments.asr, arguments.vad)
+    return Hearing(engines, protocols, _judge_of(arguments), arguments.workers, arguments.placement)
 
 
 def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:

@@ -27,6 +27,7 @@ from fdbench.command.base import (
     write_result,
 )
 from fdbench.command.export import score_export_command
+from fdbench.core.placement import CAUSAL
 from fdbench.errors import UsageError
 from fdbench.pipeline.progress import ProgressBars
 
@@ -138,6 +139,11 @@ def _score_folder(arguments: argparse.Namespace) -> int:
         )
     if arguments.task not in specs:
         raise unknown_name("task", arguments.task, specs)
+    if arguments.placement != CAUSAL:
+        raise UsageError(
+            f"--placement {arguments.placement}: a folder's recordings were made elsewhere, and lie where they were given",
+            "leave it out: their first sample is heard with the prompt's",
+        )
     protocols = protocols_of(arguments.protocol or "fdbench")
     if len(protocols) != 1:
         raise UsageError(f"--protocol {arguments.protocol}: a folder is scored under one protocol at a time", "name one")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fdbench.core.conversation import Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
 
@@ -90,6 +91,7 @@ class Annotations:
         right_censored: The recording stopped while the model was still speaking.
         speech, words: The answers, by request.
         missing: Requests that could not be fulfilled: the reason (a key of the reasons registry) for each.
+        own_text: The pieces of text that the model wrote while it spoke, in order; empty where it wrote none.
     """
 
     prompt_s: float | None = None
@@ -98,6 +100,7 @@ class Annotations:
     speech: Mapping[SpeechRequest, Speech] = field(default_factory=dict)
     words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)
     missing: Mapping[Request, str] = field(default_factory=dict)
+    own_text: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fdbench.annotate.stage import TakeAudio
 from fdbench.core.annotation import Channel, Verdict
-from fdbench.core.conversation import Sample
+from fdbench.core.conversation import TEXT, Event, Sample
 from fdbench.core.sound import Track
 from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio, read_audio
@@ -76,6 +76,30 @@ class FolderTake:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedTake:
+    """A take whose model's channel is heard elsewhere on the timeline than it was recorded."""
+
+    take: TakeAudio
+    shift_s: float
+
+    @property
+    def behaviour(self) -> str:
+        return self.take.behaviour
+
+    @property
+    def folder(self) -> Path | None:
+        return self.take.folder
+
+    def digest(self, channel: Channel) -> str | None:
+        digest = self.take.digest(channel)
+        return f"{digest}{self.shift_s:+g}" if digest is not None and channel == "model" else digest
+
+    def load(self, channel: Channel) -> Track:
+        track = self.take.load(channel)
+        return replace(track, start_s=track.start_s + self.shift_s) if channel == "model" else track
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Why a sample cannot be annotated or scored at all: a key of the reasons registry, and a line for a person."""
 
@@ -90,6 +114,7 @@ class Entry:
     Attributes:
         verdict: Reads the judge's rating; called when the sample is scored.
         fault: Set instead of ``audio`` when there is nothing to hear.
+        own_text: The pieces of text that the model wrote while it spoke.
     """
 
     sample: Sample
@@ -101,17 +126,47 @@ class Entry:
     right_censored: bool = False
     fault: Fault | None = None
     verdict: Callable[[], Verdict | None] | None = field(default=None, repr=False)
+    own_text: tuple[Event, ...] = field(default=(), repr=False)
 
     @property
     def key(self) -> tuple[str, str, int]:
         return (self.sample.task, self.sample.id, self.repeat)
 
 
+def moved(entry: Entry, shift_s: float) -> Entry:
+    """The entry with everything that the model did so much later; the user stays."""
+    if not shift_s or entry.audio is None:
+        return entry
+    return replace(
+        entry,
+        audio=MovedTake(entry.audio, shift_s),
+        recorded_s=None if entry.recorded_s is None else entry.recorded_s + shift_s,
+        own_text=tuple(replace(piece, span=piece.span.shifted(shift_s)) for piece in entry.own_text),
+    )
+
+
+def own_text_of(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Of what a model told about itself, the pieces of its text; none where nothing is to be seen in any."""
+    pieces = tuple(event for event in events if event.kind == TEXT)
+    return pieces if any(piece.text.strip() for piece in pieces) else ()
+
+
+def tasks_with_text(entries: Iterable[Entry]) -> frozenset[str]:
+    """The tasks in which the model wrote a text of its own, in any call."""
+    return frozenset(entry.sample.task for entry in entries if entry.own_text)
+
+
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """What a signature says about a task's recordings."""
+    """What is known about a task's recordings.
+
+    Attributes:
+        origin: What the signatures of its numbers say about how they came about.
+        writes_text: Whether the model wrote a text of its own in any call.
+    """
 
     family: str
     behaviour: str
     version: int
     origin: Mapping[str, object]
+    writes_text: bool = False

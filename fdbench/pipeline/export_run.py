@@ -15,12 +15,11 @@ from fdbench.io.files import read_json
 from fdbench.judge.given import read_rating
 from fdbench.pipeline import exported
 from fdbench.pipeline.dataset_folder import DatasetWriter, writing
-from fdbench.pipeline.entries import Entry
+from fdbench.pipeline.entries import Entry, moved
 from fdbench.pipeline.export import LICENCES, Exported, as_block
 from fdbench.pipeline.exported import RECORDINGS, SCORES, SPEECH, SUMMARIES, TRANSCRIPTS
 from fdbench.pipeline.run import entries_of
 from fdbench.pipeline.score import requests_of
-from fdbench.scoring.registry import scorer_for
 from fdbench.store.manifest import MANIFEST, RunManifest, Scored
 from fdbench.store.record import StoredTrack, TakeRecord
 from fdbench.store.run_dir import RunDir
@@ -113,21 +112,23 @@ class _Export:
 
     def heard(self, entry: Entry) -> Iterator[tuple[str, Columns, dict[str, Any]]]:
         """Rows of ``speech`` and ``transcripts``: the answers that the run's scorings were made from."""
-        if entry.audio is None:
-            return
         told = set()
         for scored in self._manifest.scored:
-            for request in requests_of(entry, [scorer_for(entry.behaviour, scored.protocol)]):
-                digest = entry.audio.digest(request.channel)
+            audio = moved(entry, scored.shift_s).audio
+            if audio is None:
+                return
+            for request in requests_of(entry, [scored.protocol]):
+                digest = audio.digest(request.channel)
                 names = ("vad",) if isinstance(request, SpeechRequest) else ("asr", "vad")
                 engines = {name: scored.engines[name] for name in names}
-                key = (request, *engines.items())
+                key = (request, digest, *engines.items())
                 if digest is None or key in told:
                     continue
                 told.add(key)
                 row = {
                     **self._take(entry),
                     "channel": request.channel,
+                    "placement": self._placement(scored) if request.channel == "model" else None,
                     "span_start_s": request.span.start_s if request.span else None,
                     "span_end_s": request.span.end_s if request.span else None,
                     "engines": json.dumps(engines),
@@ -170,7 +171,7 @@ class _Export:
                 take = f"{line['task']}/{line['id']}@main.r{line.get('repeat', 0)}"
                 for metric, score in line["scores"].items():
                     yield {
-                        **_scoring(scored),
+                        **self._scoring(scored),
                         "take": take,
                         "task": line["task"],
                         "id": line["id"],
@@ -193,7 +194,7 @@ class _Export:
                 shared = {name: facts[name] for name in ("family", "behaviour", "n_samples", "n_errors")}
                 for metric, summary in facts["metrics"].items():
                     yield {
-                        **_scoring(scored),
+                        **self._scoring(scored),
                         "task": task,
                         "task_version": facts["version"],
                         **shared,
@@ -203,6 +204,13 @@ class _Export:
                     }
         except (TypeError, KeyError) as error:
             raise DataError(f"{path}: cannot be read ({error!r})", "score the run again: fdbench score RUN") from None
+
+    def _scoring(self, scored: Scored) -> dict[str, Any]:
+        engines = {name: scored.engines.get(name) for name in ("asr", "vad", "judge")}
+        return {"scoring": scored.folder, "protocol": scored.protocol, "placement": self._placement(scored), **engines}
+
+    def _placement(self, scored: Scored) -> str:
+        return self._manifest.collection.placement_at(scored.shift_s)
 
     def _record(self, entry: Entry) -> TakeRecord | None:
         return self._run.record_of(_name(entry))
@@ -246,11 +254,6 @@ class _Export:
 def _name(entry: Entry) -> str:
     task, sample_id, repeat = entry.key
     return f"{task}/{sample_id}@main.r{repeat}"
-
-
-def _scoring(scored: Scored) -> dict[str, Any]:
-    engines = {name: scored.engines.get(name) for name in ("asr", "vad", "judge")}
-    return {"scoring": scored.folder, "protocol": scored.protocol, **engines}
 
 
 def _without_text(annotation: Mapping[str, Any]) -> dict[str, Any]:

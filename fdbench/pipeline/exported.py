@@ -13,6 +13,7 @@ config          one row per
 
 A config without rows is left out. ``fdbench/manifest.json`` is the run's, verbatim; ``fdbench/verdicts/`` what a judge
 answered. ``user_start_s`` and ``model_start_s`` say where a channel's first sample lies; t = 0 is the prompt's first sample.
+``placement`` says where the model's channel lay when it was heard or scored, which is not always where it was recorded.
 """
 
 from __future__ import annotations
@@ -59,7 +60,13 @@ RECORDING: Final[Columns] = {
     "rating_error": STRING,
 }
 
-_REQUEST: Final[Columns] = {"channel": STRING, "span_start_s": NUMBER, "span_end_s": NUMBER, "engines": STRING}
+_REQUEST: Final[Columns] = {
+    "channel": STRING,
+    "placement": STRING,
+    "span_start_s": NUMBER,
+    "span_end_s": NUMBER,
+    "engines": STRING,
+}
 
 SPEECH_ROW: Final[Columns] = {
     **TAKE,
@@ -70,7 +77,14 @@ SPEECH_ROW: Final[Columns] = {
 }
 TRANSCRIPT_ROW: Final[Columns] = {**TAKE, **_REQUEST, "words": WORDS, "engine": STRING, "dropped": INTEGER}
 
-_SCORING: Final[Columns] = {"scoring": STRING, "protocol": STRING, "asr": STRING, "vad": STRING, "judge": STRING}
+_SCORING: Final[Columns] = {
+    "scoring": STRING,
+    "protocol": STRING,
+    "placement": STRING,
+    "asr": STRING,
+    "vad": STRING,
+    "judge": STRING,
+}
 
 SCORE: Final[Columns] = {
     **_SCORING,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from fdbench.annotate.stage import Answers, Engines
 from fdbench.core.conversation import Sample
+from fdbench.core.placement import CAUSAL, PUBLISHED
 from fdbench.errors import DataError, UsageError
 from fdbench.judge.given import read_rating
 from fdbench.pipeline.collect import Collected, collect
-from fdbench.pipeline.entries import Entry, Fault, RecordedTake, TaskFacts, origin_of
+from fdbench.pipeline.entries import Entry, Fault, RecordedTake, TaskFacts, moved, origin_of, own_text_of, tasks_with_text
 from fdbench.pipeline.judging import GIVEN, NONE, AskedModel, GivenRatings, Judging, Log, Nobody
 from fdbench.pipeline.plan import Plan
 from fdbench.pipeline.progress import Progress
@@ -35,12 +36,14 @@ class Hearing:
     Attributes:
         judge: ``none``, ``given`` (``ratings/<take>.json`` in the run's folder), or a model to ask.
         workers: Processes for annotation.
+        placement: Where the model's replies shall lie (``fdbench.core.placement``).
     """
 
     engines: Engines
     protocols: tuple[str, ...]
     judge: str | JudgeSettings = NONE
     workers: int = 1
+    placement: str = CAUSAL
 
     def judging(self, verdicts: Path, log: Log | None = None) -> Judging:
         """Whoever rates; a model's verdicts are kept in the folder ``verdicts``, its attempts told to ``log``."""
@@ -93,7 +96,7 @@ def run_plan(plan: Plan, hearing: Hearing, progress: Progress) -> Finished:
     hearing.check()
     run = RunDir.for_collection(plan.request.out, plan.collection)
     with run.locked(create=True):
-        entries_of(run, run.manifest(plan.collection), plan.request.data)  # what cannot be scored is told before any call
+        placed_entries(run, run.manifest(plan.collection), hearing, plan.request.data)  # what cannot be scored is told now
         collected = collect(plan, run, progress)
         scorings = _score_run(run, hearing, plan.request.data, progress)
     return Finished(run.folder, scorings, collected)
@@ -104,7 +107,7 @@ def score_run(folder: Path, hearing: Hearing, data: Data | None, progress: Progr
     hearing.check()
     run = RunDir(folder)
     with run.locked():
-        entries_of(run, run.manifest(), data)  # a start without the run's data is none
+        placed_entries(run, run.manifest(), hearing, data)  # a start without the run's data is none
         run.note_start("score", origin_of(data))
         return Finished(folder, _score_run(run, hearing, data, progress))
 
@@ -114,7 +117,7 @@ def annotate_run(folder: Path, hearing: Hearing, data: Data | None, progress: Pr
     hearing.check()
     run = RunDir(folder)
     with run.locked():
-        entries = list(entries_of(run, run.manifest(), data))
+        entries = placed_entries(run, run.manifest(), hearing, data)
         run.note_start("annotate", origin_of(data))
         answered = answer_entries(entries, hearing.protocols, hearing.engines, run.annotations, hearing.workers, progress)
         return tuple(
@@ -126,6 +129,17 @@ def _told(entry: Entry, answers: Answers | None) -> str:
     if answers is not None:
         return "; ".join(answers.messages)
     return entry.fault.message if entry.fault else "no call was made"
+
+
+def placed_entries(run: RunDir, manifest: RunManifest, hearing: Hearing, data: Data | None) -> list[Entry]:
+    """Every take that the manifest lists, as it shall be heard.
+
+    Raises:
+        UsageError: It is not known where the model's replies would have to lie.
+        DataError: As ``entries_of``.
+    """
+    shift_s = manifest.collection.shift_s_to(hearing.placement)
+    return [moved(entry, shift_s) for entry in entries_of(run, manifest, data)]
 
 
 def entries_of(run: RunDir, manifest: RunManifest, data: Data | None) -> Sequence[Entry]:
@@ -181,6 +195,7 @@ def entry_of(run: RunDir, sample: Sample, behaviour: str, repeat: int, fault: st
         recorded_s=record.model.start_s + record.model.n_samples / record.model.sample_rate,
         right_censored=record.right_censored,
         verdict=partial(read_rating, run.folder / "ratings" / f"{name}.json"),
+        own_text=own_text_of(record.told),
     )
 
 
@@ -203,12 +218,17 @@ class Derived:
     summary: Mapping[str, Any]
 
 
-def facts_of(manifest: RunManifest) -> dict[str, TaskFacts]:
-    """By task, what the signatures of its numbers say about its recordings."""
+def facts_of(manifest: RunManifest, shift_s: float = 0.0, with_text: Collection[str] = ()) -> dict[str, TaskFacts]:
+    """By task, what is known about its recordings.
+
+    Args:
+        shift_s: How far the model's channel is moved from where it was recorded.
+        with_text: The tasks in which the model wrote a text of its own.
+    """
     collection = manifest.collection
     origin = {
         "clock": collection.clock,
-        "placement": collection.placement,
+        "placement": collection.placement_at(shift_s),
         "lead_in": collection.lead_in_s,
         "condition": collection.condition,
         "seed": collection.seed,
@@ -216,7 +236,7 @@ def facts_of(manifest: RunManifest) -> dict[str, TaskFacts]:
         "tail": f"{collection.tail_silence_s:g}/{collection.tail_limit_s:g}",
     }
     return {
-        name: TaskFacts(task.family, task.behaviour, task.version, {**origin, "repeats": task.repeats})
+        name: TaskFacts(task.family, task.behaviour, task.version, {**origin, "repeats": task.repeats}, name in with_text)
         for name, task in manifest.tasks.items()
     }
 
@@ -235,9 +255,11 @@ def derive_scores(
         cache_root: Of the annotations; None = nothing is remembered.
     """
     manifest = run.manifest()
-    tasks = facts_of(manifest)
+    shift_s = manifest.collection.shift_s_to(hearing.placement)
+    entries = placed_entries(run, manifest, hearing, data)
+    tasks = facts_of(manifest, shift_s, tasks_with_text(entries))
     scorings = score_entries(
-        entries_of(run, manifest, data),
+        entries,
         tasks,
         hearing.protocols,
         hearing.engines,
@@ -251,14 +273,15 @@ def derive_scores(
         Derived(
             scoring=scoring,
             scored=Scored(
-                folder=scores_folder(scoring.protocol, engines),
+                folder=scores_folder(scoring.protocol, engines, shift_s),
                 protocol=scoring.protocol,
                 engines=engines,
                 tasks=manifest.tasks_digest,
                 takes=run.takes_digest(manifest),
+                shift_s=shift_s,
             ),
             lines=[sample.as_json() for sample in scoring.samples],
-            summary=summary_json(manifest.run_id, scoring, tasks, engines),
+            summary=summary_json(manifest.run_id, scoring, tasks, engines, shift_s),
         )
         for scoring in scorings
     )
@@ -276,13 +299,16 @@ def _score_run(run: RunDir, hearing: Hearing, data: Data | None, progress: Progr
     return tuple(each.scoring for each in derived)
 
 
-def summary_json(run_id: str, scoring: Scoring, tasks: Mapping[str, TaskFacts], engines: Mapping[str, str]) -> dict[str, Any]:
-    """The content of ``summary.json``."""
+def summary_json(
+    run_id: str, scoring: Scoring, tasks: Mapping[str, TaskFacts], engines: Mapping[str, str], shift_s: float
+) -> dict[str, Any]:
+    """The content of ``summary.json``; the placement is in it where it is not that of the recordings."""
     return {
         "schema": 1,
         "run_id": run_id,
         "protocol": scoring.protocol,
         "engines": dict(engines),
+        **({"placement": PUBLISHED, "shift_s": shift_s} if shift_s else {}),
         **({"judges": dict(scoring.judges)} if scoring.judges else {}),
         "tasks": {
             name: {

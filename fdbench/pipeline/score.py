@@ -21,7 +21,7 @@ from fdbench.pipeline.progress import Progress
 from fdbench.scoring.aggregate import VERSION as AGGREGATION_VERSION
 from fdbench.scoring.aggregate import summarise
 from fdbench.scoring.base import AskingScorer, Scorer
-from fdbench.scoring.registry import REASONS, none_score, scorer_for
+from fdbench.scoring.registry import REASONS, none_score, scorers_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,11 @@ class Scoring:
         return sum(sample.has_error for sample in self.samples)
 
 
-def requests_of(entry: Entry, scorers: Sequence[Scorer]) -> tuple[Request, ...]:
-    """What the scorers of one sample need, each thing once."""
-    wanted = (request for scorer in scorers for request in scorer.needs(entry.sample, entry.prompt_s))
-    return tuple(dict.fromkeys(wanted))
+def requests_of(entry: Entry, protocols: Iterable[str]) -> tuple[Request, ...]:
+    """What the scorers of one sample need under some protocols, each thing once."""
+    writes_text = bool(entry.own_text)
+    scorers = (each for protocol in protocols for each in scorers_for(entry.behaviour, protocol, writes_text=writes_text))
+    return tuple(dict.fromkeys(request for scorer in scorers for request in scorer.needs(entry.sample, entry.prompt_s)))
 
 
 def answer_entries(
@@ -91,11 +92,7 @@ def answer_entries(
         if entry.key not in hearable:
             done += 1
             yield entry, None
-    jobs = (
-        (key, entry.audio, requests_of(entry, [scorer_for(entry.behaviour, protocol) for protocol in protocols]))
-        for key, entry in hearable.items()
-        if entry.audio is not None
-    )
+    jobs = ((key, entry.audio, requests_of(entry, protocols)) for key, entry in hearable.items() if entry.audio is not None)
     errors = 0
     progress("annotation", done, len(entries), errors)
     for key, answers in annotate_many(jobs, engines, cache_root, workers):
@@ -140,14 +137,15 @@ def score_answered(
     for entry, answers in answered:
         heard = _Heard.of(entry, answers)
         for protocol in protocols:
-            scorer = scorer_for(entry.behaviour, protocol)
-            if isinstance(scorer, AskingScorer) and heard.annotations is not None:
-                waiting[entry.key, protocol] = heard, scorer
+            scorers = _scorers(tasks[entry.sample.task], protocol)
+            if isinstance(scorers[0], AskingScorer) and heard.annotations is not None:
+                waiting[entry.key, protocol] = heard, scorers[0]
             else:
-                samples[protocol].append(heard.scored(scorer, Opinion()))
+                samples[protocol].append(heard.scored(scorers, Opinion()))
     judged = judging.opinions({key: heard.case(scorer) for key, (heard, scorer) in waiting.items()}, progress)
-    for (key, protocol), (heard, scorer) in waiting.items():
-        samples[protocol].append(heard.scored(scorer, judged.of[key, protocol]))
+    for (key, protocol), (heard, _) in waiting.items():
+        scorers = _scorers(tasks[heard.entry.sample.task], protocol)
+        samples[protocol].append(heard.scored(scorers, judged.of[key, protocol]))
     facts = {**engines, "judge": judging.signature}
     return tuple(
         replace(
@@ -157,6 +155,10 @@ def score_answered(
         )
         for protocol in protocols
     )
+
+
+def _scorers(facts: TaskFacts, protocol: str) -> tuple[Scorer, ...]:
+    return scorers_for(facts.behaviour, protocol, writes_text=facts.writes_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,7 @@ class _Heard:
             speech=answers.speech,
             words=answers.words,
             missing=answers.missing,
+            own_text=entry.own_text,
         )
         return cls(entry, annotations, Fault("", ""), answers.messages)
 
@@ -190,14 +193,14 @@ class _Heard:
     def case(self, scorer: AskingScorer) -> Case:
         return Case(scorer.question(self.entry.sample, self._takes), self.entry.verdict)
 
-    def scored(self, scorer: Scorer, opinion: Opinion) -> ScoredSample:
+    def scored(self, scorers: Sequence[Scorer], opinion: Opinion) -> ScoredSample:
         messages = self.messages
         if self.annotations is None:
-            scores = [none_score(metric, self.fault.reason) for metric in scorer.metrics]
+            scores = [none_score(metric, self.fault.reason) for scorer in scorers for metric in scorer.metrics]
         else:
             messages = (*messages, opinion.message) if opinion.message else messages
-            scores = scorer.score(self.entry.sample, self._takes, opinion.verdict)
-            scores = [_judge_aware(score, opinion) for score in scores]
+            given = (score for scorer in scorers for score in scorer.score(self.entry.sample, self._takes, opinion.verdict))
+            scores = [_judge_aware(score, opinion) for score in given]
         if not messages:  # every error is told, also one that only the scorer could see
             messages = tuple(dict.fromkeys(REASONS[score.reason].sentence for score in scores if score.status == "error"))
         return ScoredSample(*self.entry.key, tuple(scores), messages)
@@ -219,28 +222,19 @@ def _summarised(
     summaries: dict[str, dict[str, MetricSummary]] = {}
     for name, facts in sorted(tasks.items()):
         of_task = [sample for sample in samples if sample.task == name]
-        scorer = scorer_for(facts.behaviour, protocol)
         ids = [sample.id for sample in of_task]
-        signed = {
-            "task": name,
-            "tv": facts.version,
-            "protocol": protocol,
-            "scorer": scorer.version,
-            "agg": AGGREGATION_VERSION,
-            "n": len(set(ids)),
-            **engines,
-            **facts.origin,
-            "fdbench": __version__,
-        }
+        task = {"task": name, "tv": facts.version, "protocol": protocol}
+        made_by = {"agg": AGGREGATION_VERSION, "n": len(set(ids)), **engines, **facts.origin, "fdbench": __version__}
         summaries[name] = {
             metric: summarise(
                 metric,
                 [score for sample in of_task for score in sample.scores if score.metric == metric],
                 protocol=protocol,
                 behaviour=facts.behaviour,
-                signature=signature(metric, signed),
+                signature=signature(metric, {**task, "scorer": scorer.version, **made_by}),
                 groups=ids,
             )
+            for scorer in _scorers(facts, protocol)
             for metric in scorer.metrics
         }
     return Scoring(protocol, tuple(samples), summaries)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from fdbench.annotate.cache import AnnotationCache
 from fdbench.core.annotation import Channel, Speech, SpeechRequest, VadSettings, Verdict, WordsRequest
-from fdbench.core.conversation import Sample
+from fdbench.core.conversation import Event, Sample
 from fdbench.core.sound import Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
@@ -26,18 +26,20 @@ from fdbench.io.files import sha256_of, user_cache, write_bytes_atomically
 from fdbench.io.upstream_json import describe, finite_number
 from fdbench.io.wav import decode_audio, digest_of_audio
 from fdbench.pipeline import exported
-from fdbench.pipeline.entries import Entry, Fault, placed
+from fdbench.pipeline.entries import Entry, Fault, moved, own_text_of, placed, tasks_with_text
 from fdbench.pipeline.exported import CHANNELS, MANIFEST, RECORDING, RECORDINGS, SPEECH, TRANSCRIPTS
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.run import Hearing, facts_of, summary_json
 from fdbench.pipeline.score import Scoring, score_entries
 from fdbench.scoring.registry import REASONS
 from fdbench.store.manifest import RunManifest
+from fdbench.store.record import StoredEvent
 from fdbench.task.cells import Cell
 from fdbench.task.hf import Cells, Row, configs_in, files_of, read_files
 from fdbench.task.rows import Columns, check_id, read_annotation
 
 _RATING: Final = ("rating", "rating_analysis", "rating_error")
+_NOT_NEEDED: Final = (*_RATING, "placement")
 _EXPORT_AGAIN: Final = "export the run again"
 
 
@@ -107,25 +109,26 @@ def score_export(folder: Path, hearing: Hearing, progress: Progress) -> ScoredEx
     """
     hearing.check()
     manifest = RunManifest.read_file(folder / "fdbench" / MANIFEST, _EXPORT_AGAIN)
+    shift_s = manifest.collection.shift_s_to(hearing.placement)
     rows = _rows(folder, RECORDINGS, RECORDING)
     entries = [_entry(row, cells, manifest, f"{folder}: {RECORDINGS}") for row, cells in rows]
     _check_complete(folder, manifest, entries)
-    tasks = facts_of(manifest)
+    tasks = facts_of(manifest, shift_s, tasks_with_text(entries))
     judging = hearing.judging(_verdicts(folder))
     with _known_of_users(folder, entries) as cache:
         scorings = score_entries(
-            entries, tasks, hearing.protocols, hearing.engines,
+            [moved(entry, shift_s) for entry in entries], tasks, hearing.protocols, hearing.engines,
             judging=judging, cache_root=cache, workers=hearing.workers, progress=progress,
         )  # fmt: skip
     engines = {**hearing.engines.signature_facts(), "judge": judging.signature}
     by_protocol = sorted(scorings, key=lambda scoring: scoring.protocol)
-    summaries = tuple(summary_json(manifest.run_id, scoring, tasks, engines) for scoring in by_protocol)
+    summaries = tuple(summary_json(manifest.run_id, scoring, tasks, engines, shift_s) for scoring in by_protocol)
     return ScoredExport(manifest, scorings, summaries)
 
 
 def _rows(folder: Path, config: str, columns: Columns) -> Iterator[tuple[Row, Cells]]:
     files = [Path(name) for name in files_of(str(folder), config)]
-    needed = [name for name in columns if name not in _RATING]
+    needed = [name for name in columns if name not in _NOT_NEEDED]
     return read_files(files, columns, needed, f"{folder}: {config}")
 
 
@@ -161,7 +164,18 @@ def _entry(row: Row, cells: Cells, manifest: RunManifest, where: str) -> Entry:
         recorded_s=model.end_s,
         right_censored=bool(row["right_censored"]),
         verdict=partial(_verdict, *(row.get(name) for name in _RATING)),
+        own_text=own_text_of(_told(row, where)),
     )
+
+
+def _told(row: Row, where: str) -> list[Event]:
+    """What the model told about itself."""
+    told = row["model_events"] or []
+    try:
+        return [StoredEvent.model_validate(value).event for value in told]
+    except ValueError:
+        wanted = "expected kind, start_s, end_s and text of each"
+        raise DataError(f"{where}: model_events: {wanted}, found {describe(told)}", _EXPORT_AGAIN) from None
 
 
 def _track(row: Row, channel: str, cells: Cells, where: str) -> ExportedTrack | None:

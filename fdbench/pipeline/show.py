@@ -15,6 +15,7 @@ from typing import Any, Final
 from fdbench.core.signature import parse_signature
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json
+from fdbench.pipeline.entries import own_text_of
 from fdbench.store.attempts import HEARING, START, Attempts, read_attempts
 from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.manifest import CollectedTask, RunManifest, Scored
@@ -133,8 +134,10 @@ def _scoring(run: RunDir, manifest: RunManifest, scored: Scored, damaged: list[s
         "folder": scored.folder,
         "protocol": scored.protocol,
         "engines": dict(scored.engines),
+        "placement": manifest.collection.placement_at(scored.shift_s),
+        "shift_s": scored.shift_s,
         "is_stale": scored.tasks != manifest.tasks_digest or scored.takes not in (None, run.takes_digest(manifest)),
-        "folder_agrees": scored.folder == scores_folder(scored.protocol, scored.engines),
+        "folder_agrees": scored.folder == scores_folder(scored.protocol, scored.engines, scored.shift_s),
         "fdbench": [],
         "tasks": {},
     }
@@ -199,6 +202,7 @@ def _audio(records: Sequence[TakeRecord]) -> dict[str, Any]:
     return {
         "n_files": sum(len(of_channel) for of_channel in tracks.values()),
         "n_bytes": sum(track.n_bytes for of_channel in tracks.values() for track in of_channel),
+        "n_with_text": sum(bool(own_text_of(record.told)) for record in records),
         "hours": {channel: sum(map(_duration_s, of_channel)) / 3600 for channel, of_channel in tracks.items()},
     }
 

@@ -3,7 +3,7 @@
 =========  =============================================================================================
 group      compared
 =========  =============================================================================================
-manifest   run id with its settings; each scoring's folder with its protocol and engines, and whether it is stale
+manifest   run id with its settings; each scoring's folder with its protocol, engines and placement; whether it is stale
 takes      a record for each call of the manifest, true to its name, its place and the settings; no other files
 audio      both files of each record: there, of the recorded size, rate, length and hash; no other files
 data       hash of each sample with the data as it is now; the user's channel with the prompt
@@ -77,9 +77,12 @@ def check_manifest(run: RunDir, manifest: RunManifest) -> Group:
             group.differ(MANIFEST, f"collection: {name}: the signatures of the scores say otherwise", stored, found)
     for scored in manifest.scored:
         group.count("scorings")
-        folder = scores_folder(scored.protocol, scored.engines)
+        folder = scores_folder(scored.protocol, scored.engines, scored.shift_s)
         if scored.folder != folder:
-            group.differ(MANIFEST, f"scored: folder of {scored.protocol} by other engines", scored.folder, folder)
+            group.differ(MANIFEST, f"scored: folder of {scored.protocol} by other engines or placement", scored.folder, folder)
+        elif scored.shift_s not in (0.0, collection.published_shift_s):
+            what = f"scored: {scored.folder} shift_s: not the published placement of the settings"
+            group.differ(MANIFEST, what, scored.shift_s, collection.published_shift_s)
         if scored.tasks != manifest.tasks_digest:
             what = f"scored: {scored.folder} is stale: the run has other tasks or samples than it covers (`fdbench score`)"
             group.differ(MANIFEST, what, scored.tasks, manifest.tasks_digest)
@@ -92,9 +95,9 @@ def check_manifest(run: RunDir, manifest: RunManifest) -> Group:
 
 def _settings_contradicted(run: RunDir, manifest: RunManifest) -> dict[str, tuple[str, str]]:
     contradicted: dict[str, tuple[str, str]] = {}
-    origins = [task.origin for task in facts_of(manifest).values()]
-    facts = {name: str(value) for origin in origins for name, value in origin.items() if name != "repeats"}
     for scored in manifest.scored:
+        origins = [task.origin for task in facts_of(manifest, scored.shift_s).values()]
+        facts = {name: str(value) for origin in origins for name, value in origin.items() if name != "repeats"}
         try:
             tasks = read_json(run.folder / "scores" / scored.folder / "summary.json")["tasks"]
             signatures = [metric["signature"] for task in tasks.values() for metric in task["metrics"].values()]

@@ -23,7 +23,6 @@ from fdbench.pipeline.entries import Entry
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.score import answer_entries, requests_of
 from fdbench.pipeline.verify_files import Key
-from fdbench.scoring.registry import scorer_for
 from fdbench.store.run_dir import RunDir
 
 _NAMED_WHISPER: Final = re.compile(r"whisper-([\w.-]+)@.+")
@@ -156,8 +155,7 @@ def _remembered(
         if entry.fault is not None or entry.audio is None:
             yield entry, None
             continue
-        requests = requests_of(entry, [scorer_for(entry.behaviour, protocol) for protocol in protocols])
         try:
-            yield entry, memory.annotate(entry.audio, requests)
+            yield entry, memory.annotate(entry.audio, requests_of(entry, protocols))
         except _NotStoredError:
             unheard[entry.key] = f"no annotations by {signatures.get('asr', 'its recogniser')} are stored"

@@ -18,7 +18,7 @@ from fdbench.core.signature import parse_signature
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json
 from fdbench.pipeline.differences import Group, compare
-from fdbench.pipeline.entries import Entry
+from fdbench.pipeline.entries import Entry, moved, own_text_of, tasks_with_text
 from fdbench.pipeline.judging import NONE, Judging
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.run import entry_of, facts_of, summary_json
@@ -90,17 +90,18 @@ def check_scores(basis: Basis, verdicts: Group) -> tuple[Group, Group, Group]:
     """
     manifest = basis.manifest
     annotations, scores, summaries = Group("annotations"), Group("scores"), Group("summaries")
-    by_engines: dict[str, list[Scored]] = {}
+    heard_alike: dict[str, list[Scored]] = {}
     for scored in manifest.scored:
         why = _why_not(scored, manifest)
         if why:
             scores.skip(f"{scored.folder}: {why}")
         else:
-            by_engines.setdefault(digest_of(scored.engines), []).append(scored)
+            heard_alike.setdefault(digest_of([scored.engines, scored.shift_s]), []).append(scored)
     entries, blame = _entries(basis)
-    for alike in by_engines.values():
+    with_text = _tasks_with_text(basis, entries, blame)
+    for alike in heard_alike.values():
         judging = basis.said.judging_of(alike[0].engines.get("judge", NONE))
-        scorings, unheard = _recompute(basis, alike, entries, judging)
+        scorings, unheard = _recompute(basis, alike, entries, judging, with_text)
         blamed = Blame({**blame.calls, **unheard.calls}, {**unheard.tasks, **blame.tasks})
         for scored, scoring in zip(alike, scorings, strict=True):
             _check_lines(basis, scored, scoring, blamed, scores, _Unjudged.by(judging, scored.protocol, verdicts))
@@ -110,7 +111,7 @@ def check_scores(basis: Basis, verdicts: Group) -> tuple[Group, Group, Group]:
 
 
 def _why_not(scored: Scored, manifest: RunManifest) -> str:
-    if scored.folder != scores_folder(scored.protocol, scored.engines):
+    if scored.folder != scores_folder(scored.protocol, scored.engines, scored.shift_s):
         return "its engines are in doubt"
     if scored.tasks != manifest.tasks_digest:
         return "it is stale"
@@ -139,15 +140,23 @@ def _entries(basis: Basis) -> tuple[list[Entry], Blame]:
     return entries, blame
 
 
+def _tasks_with_text(basis: Basis, entries: Sequence[Entry], blame: Blame) -> frozenset[str]:
+    """As a scoring finds them; a call that cannot be scored now may be the only one in which the model wrote something."""
+    records = {key: basis.takes.records[key] for key in blame.calls if key in basis.takes.records}
+    return tasks_with_text(entries) | {key[0] for key, record in records.items() if own_text_of(record.told)}
+
+
 def _recompute(
-    basis: Basis, alike: Sequence[Scored], entries: Sequence[Entry], judging: Judging
+    basis: Basis, alike: Sequence[Scored], entries: Sequence[Entry], judging: Judging, with_text: frozenset[str]
 ) -> tuple[tuple[Scoring, ...], Blame]:
-    """The scorings of one set of engines, in the order of ``alike``, and what could not be had for them."""
+    """The scorings by one set of engines at one placement, in the order of ``alike``, and what could not be had for them."""
+    shift_s = alike[0].shift_s
+    placed, tasks = [moved(entry, shift_s) for entry in entries], facts_of(basis.manifest, shift_s, with_text)
     signatures = {name: signature for name, signature in alike[0].engines.items() if name != "judge"}
     protocols = [scored.protocol for scored in alike]
     unheard: dict[Key, str] = {}
-    answered = basis.hearers.answers(basis.run, entries, protocols, signatures, unheard, basis.progress)
-    scorings = score_answered(answered, facts_of(basis.manifest), protocols, signatures, judging, basis.progress)
+    answered = basis.hearers.answers(basis.run, placed, protocols, signatures, unheard, basis.progress)
+    scorings = score_answered(answered, tasks, protocols, signatures, judging, basis.progress)
     blame = Blame()
     for key, why in unheard.items():
         blame.add(key, why)
@@ -231,7 +240,7 @@ def _check_summary(basis: Basis, scored: Scored, scoring: Scoring, blame: Blame,
         group.differ(file, "not a summary")
         return
     group.count("files")
-    found = summary_json(manifest.run_id, scoring, facts_of(manifest), scored.engines)
+    found = summary_json(manifest.run_id, scoring, facts_of(manifest), scored.engines, scored.shift_s)
     if stored.get("run_id") == manifest.collection.run_id:
         found["run_id"] = stored["run_id"]  # the manifest's own is in doubt, and that is told there
     for name, why in blame.tasks.items():

@@ -33,7 +33,9 @@ def _run(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "adapter", collection["adapter"]
     yield "arguments", " ".join(f"{name}={value}" for name, value in sorted(collection["arguments"].items())) or "none"
     yield "weights", collection["weights_revision"] or "none recorded"
-    yield "clock", f"{collection['clock']}, placement {collection['placement']}"
+    shift_s = collection["published_shift_s"]
+    published = f" (published: {shift_s:+g} s)" if shift_s else ""
+    yield "clock", f"{collection['clock']}, placement {collection['placement']}{published}"
     yield "lead-in", f"{collection['lead_in_s']:g} s"
     yield "tail", f"{collection['tail_silence_s']:g} s of silence, at most {collection['tail_limit_s']:g} s"
     yield "slots", str(collection["slots"])
@@ -56,7 +58,8 @@ def _scoring(scoring: Mapping[str, Any]) -> Iterator[str]:
     state = "  (STALE: of other samples or calls than there are now)" if scoring["is_stale"] else ""
     yield f"{scoring['folder']}{state}"
     engines = scoring["engines"]
-    rows = [("protocol", scoring["protocol"]), *((name, engines[name]) for name in engines)]
+    rows = [("protocol", scoring["protocol"]), ("placement", scoring["placement"])]
+    rows += [(name, engines[name]) for name in engines]
     rows += [(f"{name} weights", digest[:MAX_HASH_CHARS]) for name, digest in scoring["weights"].items()]
     n = ", ".join(
         f"{name} {task['n_samples']}" + (f" ({task['n_errors']} with errors)" if task["n_errors"] else "")
@@ -109,6 +112,8 @@ def _totals(totals: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "audio",
         f"{hours['user']:.3f} h heard, {hours['model']:.3f} h said, {totals['n_files']} files, {totals['n_bytes']} bytes",
     )
+    if totals["n_with_text"]:
+        yield "own text", f"of {totals['n_with_text']} recording(s), written by the model while it spoke"
     failed = f", {totals['n_failed_attempts']} failed" if totals["n_failed_attempts"] else ""
     yield "calls", f"{totals['n_attempts']} made in {totals['n_starts']} start(s){failed}, {totals['calls_wall_s']:g} s"
     judge = totals["judge"]

@@ -31,6 +31,7 @@ from fdbench.report.ranking import (
     metric_names,
     place,
     tables,
+    tells_placement,
 )
 from fdbench.report.rows import PublishedRow, Row, read_published, read_results
 
@@ -113,8 +114,9 @@ def _family_lines(rows: Sequence[Row], published: Sequence[PublishedRow], result
         name = BEHAVIOUR_NAMES.get(behaviour, behaviour.replace("_", " ").capitalize())
         lines += [f"### {escape(name)}: {code(task)}", ""]
         mine = [(key, group) for key, group in measured if key.task == task]
+        is_placement_told = tells_placement([row for _, group in mine for row in group])
         for key, group in mine:
-            lines += _measured_lines(key, group, results_link)
+            lines += _measured_lines(key, group, results_link, is_placement_told)
         theirs = [row for row in published if row.task == task]
         if not mine:
             lines += ["Nothing measured yet.", ""]
@@ -123,7 +125,7 @@ def _family_lines(rows: Sequence[Row], published: Sequence[PublishedRow], result
     return lines
 
 
-def _measured_lines(key: TableKey, rows: Sequence[Row], results_link: str) -> list[str]:
+def _measured_lines(key: TableKey, rows: Sequence[Row], results_link: str, is_placement_told: bool) -> list[str]:
     facts = [f"protocol {code(key.protocol)}", f"ASR {code(key.asr)}", f"VAD {code(key.vad)}"]
     columns: list[tuple[str, Callable[[Row], str]]] = [("clock", lambda row: escape(row.collection.clock))]
     # A fact that all rows share is said once, above the table; otherwise each row says its own.
@@ -136,7 +138,7 @@ def _measured_lines(key: TableKey, rows: Sequence[Row], results_link: str) -> li
     facts += [f"task version {key.task_version}", f"{key.n_samples} samples"]
     if key.condition != "clean":
         facts.append(f"condition {code(key.condition)}")
-    if key.placement != "causal":
+    if is_placement_told:
         facts.append(f"placement {code(key.placement)}")
     metrics = metric_names(rows)
     marked = {metric: best_of(metric, rows) for metric in metrics}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fdbench.core.score import MetricSummary
 from fdbench.report.ranking import MIN_RANKED_N, decimals
 
-UNITS_NOT_SHOWN = ("", "rate", "F1")
+UNITS_NOT_SHOWN = ("", "rate", "F1", "WER")
 NOTHING = "–"
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fdbench.core.placement import CAUSAL
 from fdbench.core.score import MetricSummary
 from fdbench.core.signature import parse_signature
 from fdbench.report.rows import Row
@@ -38,6 +39,7 @@ METRIC_ORDER = (
     "backchannel_f1_above_chance",
     "backchannel_js_divergence",
     "backchannel_js_distance",
+    "own_text_wer",
 )
 JUDGED = ("relevance",)
 # Facts of a signature in which two runs of one comparison may differ; the clock and the judge count where they matter.
@@ -94,7 +96,7 @@ def table_key(row: Row) -> TableKey:
         asr=row.asr,
         vad=row.vad,
         condition=row.collection.condition,
-        placement=row.collection.placement,
+        placement=row.placement,
         n_samples=row.n_samples,
     )
 
@@ -105,6 +107,11 @@ def tables(rows: Sequence[Row]) -> list[tuple[TableKey, list[Row]]]:
     for row in rows:
         grouped.setdefault(table_key(row), []).append(row)
     return [(key, _in_order(grouped[key])) for key in sorted(grouped, key=lambda key: key.order)]
+
+
+def tells_placement(rows: Sequence[Row]) -> bool:
+    """Whether tables of these rows have to say where replies lie: any of them not where it could first be heard."""
+    return any(row.placement != CAUSAL for row in rows)
 
 
 def metric_names(rows: Sequence[Row]) -> list[str]:

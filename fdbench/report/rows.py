@@ -56,6 +56,7 @@ class Row:
 
     Attributes:
         digest: Hash of the samples that were asked for and their content.
+        placement: Where the model's replies lay when they were scored, which need not be where they were recorded.
         path: Of the summary, relative to the results folder, with forward slashes.
     """
 
@@ -69,6 +70,7 @@ class Row:
     asr: str
     vad: str
     judge: str
+    placement: str
     n_samples: int
     n_errors: int
     metrics: Mapping[str, MetricSummary]
@@ -212,6 +214,7 @@ def _rows_of_summary(path: Path, run: Path, collection: Collection, tasks: _Fiel
                 asr=engines.get("asr", str),
                 vad=engines.get("vad", str),
                 judge=engines.get("judge", str),
+                placement=summary.get("placement", str) if "placement" in summary.value else collection.placement,
                 n_samples=told.get("n_samples", int),
                 n_errors=told.get("n_errors", int),
                 metrics={name: _metric(name, metrics.sub(name)) for name in metrics.value},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fdbench.core.score import MetricSummary
 from fdbench.report.markdown import arguments_text, number, without_value
-from fdbench.report.ranking import direction, metric_names, tables
+from fdbench.report.ranking import direction, metric_names, tables, tells_placement
 from fdbench.report.rows import Row
 
 DEFAULT_WIDTH_CHARS = 120
@@ -23,13 +23,15 @@ def render_run(rows: Sequence[Row], width: int = DEFAULT_WIDTH_CHARS) -> str:
         rows: Of one run (``read_run``) or of several that shall stand side by side.
         width: Characters per line; runs that do not fit beside the others stand below them.
     """
-    blocks = [_block(group, width) for _, group in tables(rows)]
+    is_placement_told = tells_placement(rows)
+    blocks = [_block(group, width, is_placement_told) for _, group in tables(rows)]
     return "\n\n".join(blocks) + "\n" if blocks else "no scores\n"
 
 
-def _block(rows: Sequence[Row], width: int) -> str:
+def _block(rows: Sequence[Row], width: int, is_placement_told: bool) -> str:
     first = rows[0]
     facts = [first.task, first.protocol, f"ASR {first.asr}", f"VAD {first.vad}", f"{first.n_samples} samples"]
+    facts += [f"placement {first.placement}"] if is_placement_told else []
     facts += [f"{row.collection.model}: {row.n_errors} failed" for row in rows if row.n_errors]
     metrics = metric_names(rows)
     better = [{True: "higher", False: "lower", None: ""}[direction(metric, rows)] for metric in metrics]

@@ -13,7 +13,8 @@ percentile. A bound that lies beyond the longest recording is None, and so is th
 
 Details, by name. Latencies: ``mean`` (over replies, so too low where any is censored), ``p90``, ``share_early``,
 ``share_no_response``. Takeovers: totals of ``bursts``, ``wordless``, ``untimed_words``, ``dropped_words``. F1: ``precision``,
-``recall``. Divergence: mean ``chance`` and ``difference``.
+``recall``. Divergence: mean ``chance`` and ``difference``. Own text: ``median`` over the clips, totals of ``substitutions``,
+``deletions``, ``insertions`` and ``hits``.
 
 Empty cases: no sample with a value: None (the published scripts divide by zero); with censored latencies only: None.
 
@@ -46,7 +47,9 @@ N_RESAMPLES: Final = 1000
 CONFIDENCE_LEVEL: Final = 0.95
 
 _LATENCIES: Final = ("response_latency_s", "response_latency_not_exercised_s", "stop_latency_s")
-_TOTALLED: Final = ("bursts", "wordless", "untimed_words", "dropped_words")
+_TOTALLED: Final = (
+    "bursts", "wordless", "untimed_words", "dropped_words", "substitutions", "deletions", "insertions", "hits",
+)  # fmt: skip
 _AVERAGED: Final = ("difference", "chance")
 _CHUNK: Final = 50
 """Resamples drawn at a time: bounds memory."""
@@ -184,6 +187,8 @@ def _details(scores: Sequence[Score]) -> dict[str, float]:
             known = [s.components[name] for s in scores if name in s.components]
             if known:
                 details[name] = math.fsum(known) / len(known)
+    elif scores and scores[0].metric == "own_text_wer":
+        details["median"] = float(np.median([s.value for s in scores if s.value is not None]))
     return details
 
 

@@ -39,7 +39,7 @@ class Metric:
 
     Attributes:
         name: Its name in files, tables and signatures; a quantity in seconds ends in ``_s``.
-        unit: ``s``, ``Hz``, ``nat``, ``0-5``; ``rate`` is a share of samples in [0, 1].
+        unit: ``s``, ``Hz``, ``nat``, ``0-5``, ``WER``; ``rate`` is a share of samples in [0, 1].
         higher_is_better: None where it depends on the behaviour (see ``direction``) or on neither being better.
         protocols: Under which it exists.
         sentence: What it says, for ``fdbench list metrics``.
@@ -169,6 +169,14 @@ _METRICS: Final = (
         CORRECTED,
         "Jensen-Shannon divergence between the model's and the human backchannel timing, over clips with a backchannel",
     ),
+    Metric(
+        "own_text_wer",
+        "WER",
+        False,
+        CORRECTED,
+        "diagnostic, for models that write a text while they speak: word error rate of what is heard in their audio against "
+        "it, all errors over all words written; high where the audio is broken",
+    ),
 )
 
 METRICS: Final[Mapping[str, Metric]] = {metric.name: metric for metric in _METRICS}
@@ -182,6 +190,7 @@ _REASONS: Final = (
     Reason("not_exercised", "not_applicable", "the model was not speaking when the interruption began"),
     Reason("exercised", "not_applicable", "the model was speaking when the interruption began: see response_latency_s"),
     Reason("talked_through", "not_applicable", "the model kept talking through the interruption"),
+    Reason("no_own_text", "not_applicable", "the model wrote no word of its own to compare its audio with"),
     Reason("no_reply", "censored", "no reply had begun when the recording ended"),
     Reason("audio_missing", "error", "there is no recording of the model"),
     Reason("audio_unreadable", "error", "the recording cannot be read"),
@@ -223,6 +232,9 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
     (USER_INTERRUPTION, "fdbench"): "fdbench.scoring.interruption:Interruption",
 }
 
+_DIAGNOSTICS: Final[Mapping[str, tuple[str, ...]]] = {"fdbench": ("fdbench.scoring.own_text:OwnText",)}
+"""What is measured beside every behaviour where the model writes a text of its own, by protocol."""
+
 _TAKEOVER_IS_WANTED: Final[Mapping[str, bool]] = {
     PAUSE_HANDLING: False,
     TURN_TAKING: True,
@@ -241,7 +253,24 @@ def scorer_for(behaviour: str, protocol: str) -> Scorer:
         raise unknown_name("behaviour", behaviour, BEHAVIOURS)
     if protocol not in PROTOCOLS:
         raise unknown_name("protocol", protocol, PROTOCOLS)
-    module, _, name = _SCORERS[behaviour, protocol].partition(":")
+    return _made(_SCORERS[behaviour, protocol])
+
+
+def scorers_for(behaviour: str, protocol: str, *, writes_text: bool) -> tuple[Scorer, ...]:
+    """The behaviour's scorer, and behind it those of diagnostics that are the same for every behaviour.
+
+    Args:
+        writes_text: Whether the model wrote a text of its own; without one there is nothing to diagnose.
+
+    Raises:
+        UsageError: There is no such behaviour or protocol.
+    """
+    beside = _DIAGNOSTICS.get(protocol, ()) if writes_text else ()
+    return (scorer_for(behaviour, protocol), *map(_made, beside))
+
+
+def _made(named: str) -> Scorer:
+    module, _, name = named.partition(":")
     return cast("Scorer", getattr(importlib.import_module(module), name)())
 
 

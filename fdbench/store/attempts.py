@@ -31,7 +31,7 @@ START: Final = "start"
 HEARING: Final = "hearing"
 PACKAGES: Final = (
     "fdbench", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "silero-vad", "pocketsphinx", "openai-whisper", "torch",
-    "moshi", "datasets", "huggingface-hub", "openai", "websockets",
+    "moshi", "jiwer", "datasets", "huggingface-hub", "openai", "websockets",
 )  # fmt: skip
 """Those of which a recording, an annotation or a score may depend on the version."""
 

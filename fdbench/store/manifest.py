@@ -14,7 +14,8 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from fdbench.errors import DataError
+from fdbench.core.placement import PUBLISHED
+from fdbench.errors import DataError, UsageError
 from fdbench.io.files import digest_of, write_json_atomically
 from fdbench.store.stored import Stored
 
@@ -38,13 +39,41 @@ class Collection(Stored):
     lead_in_s: float
     tail_silence_s: float
     tail_limit_s: float
+    published_shift_s: float = Field(default=0.0, allow_inf_nan=False)
     fdbench: str
 
     @property
     def run_id(self) -> str:
-        """Slug of the model and a hash of everything else; fdbench's own version is recorded, not hashed."""
+        """Slug of the model and a hash of everything that determines a call.
+
+        fdbench's own version, and where others would have placed the same replies, are recorded and not hashed.
+        """
         slug = re.sub(r"[^a-z0-9]+", "-", self.model.lower()).strip("-") or "model"
-        return f"{slug}-{digest_of(self.model_dump(exclude={'fdbench'}))[:10]}"
+        return f"{slug}-{digest_of(self.model_dump(exclude={'fdbench', 'published_shift_s'}))[:10]}"
+
+    def shift_s_to(self, placement: str) -> float:
+        """How far the model's channel has to be moved from where it was recorded.
+
+        Raises:
+            UsageError: It is not known where others would have placed it.
+        """
+        if placement != PUBLISHED:
+            return 0.0
+        if self.kind == "recordings":
+            raise UsageError(
+                f"--placement {placement}: {self.model} was recorded elsewhere, and lies where it was given",
+                "leave it out; `fdbench run` has --arg offset_s=S to say where such recordings begin",
+            )
+        if not self.published_shift_s:
+            raise UsageError(
+                f"--placement {placement}: this run of {self.model} has no published placement on record (shift 0 s)",
+                "leave it out: replies then are scored where they could first be heard",
+            )
+        return self.published_shift_s
+
+    def placement_at(self, shift_s: float) -> str:
+        """Where the model's channel lies after it was moved."""
+        return PUBLISHED if shift_s else self.placement
 
 
 IsRecorded = Callable[[str], bool]
@@ -98,6 +127,7 @@ class Scored(Stored):
         folder: Under ``scores/``.
         tasks: Hash of the tasks that it covers.
         takes: Hash of the records of the calls that it covers; None in runs scored before it was kept.
+        shift_s: How far the model's channel was moved from where it was recorded: 0, or to its published place.
     """
 
     folder: str
@@ -105,6 +135,7 @@ class Scored(Stored):
     engines: dict[str, str]
     tasks: str
     takes: str | None = None
+    shift_s: float = Field(default=0.0, allow_inf_nan=False)
 
     def covers_the_same(self, other: Scored) -> bool:
         """Whether both were made from the same samples and the same calls, as far as is known."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from fdbench.core.conversation import Event, Failure
 from fdbench.core.span import Span
@@ -37,6 +38,11 @@ class StoredEvent(Stored):
     def event(self) -> Event:
         return Event(self.kind, Span(self.start_s, self.end_s), self.text)
 
+    @model_validator(mode="after")
+    def _is_an_event(self) -> Self:
+        _ = self.event  # which checks its span
+        return self
+
 
 class StoredFailure(Stored):
     kind: str
@@ -63,6 +69,11 @@ class TakeRecord(Stored):
     @property
     def name(self) -> str:
         return f"{self.task}/{self.sample}@{self.stimulus}.r{self.repeat}"
+
+    @property
+    def told(self) -> tuple[Event, ...]:
+        """What the model told about itself."""
+        return tuple(event.event for event in self.events)
 
     @property
     def as_failure(self) -> Failure | None:

@@ -226,6 +226,11 @@ def _is_whole(path: Path, n_bytes: int) -> bool:
     return path.is_file() and path.stat().st_size == n_bytes
 
 
-def scores_folder(protocol: str, engines: Mapping[str, str]) -> str:
-    """Name of a scoring's folder: the protocol and a hash of everything that made the annotations and verdicts."""
-    return f"{protocol}-{digest_of({'protocol': protocol, **engines})[:10]}"
+def scores_folder(protocol: str, engines: Mapping[str, str], shift_s: float = 0.0) -> str:
+    """Name of a scoring's folder: the protocol and a hash of everything that made the annotations and verdicts.
+
+    Args:
+        shift_s: How far the model's channel was moved from where it was recorded.
+    """
+    placed = {"shift_s": shift_s} if shift_s else {}
+    return f"{protocol}-{digest_of({'protocol': protocol, **engines, **placed})[:10]}"

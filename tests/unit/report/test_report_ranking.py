@@ -5,13 +5,14 @@ All takeover rates here are of pause handling: lower is better.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from report_trees import ENGINES, metric, write_run
+from report_trees import ENGINES, metric, write, write_run
 
-from fdbench.report.ranking import best_of, tables
+from fdbench.report.ranking import best_of, tables, tells_placement
 from fdbench.report.rows import Row, read_results
 
 
@@ -187,3 +188,22 @@ def test_a_signed_latency_is_best_nearest_to_zero(tmp_path: Path) -> None:
     write_run(tmp_path, "quick", latency(-0.1))
     write_run(tmp_path, "slow", latency(0.6))
     assert best("response_latency_s", only_table(tmp_path)) == {"quick-l0"}
+
+
+def test_the_placement_is_that_of_the_scoring_and_two_of_them_are_never_ranked_together(tmp_path: Path) -> None:
+    """Both runs were recorded causally and scored at both places; only within a place may they be compared."""
+    for model, value in (("a", 0.3), ("b", 0.1)):
+        write_run(tmp_path, model, rate(value, signature=f"takeover_rate|placement:causal|n:{model}"))
+        moved = write_run(tmp_path, model, rate(value - 0.05, signature="takeover_rate|placement:published"), scores="s2")
+        told = json.loads((moved / "scores" / "s2" / "summary.json").read_text())
+        write(moved / "scores" / "s2" / "summary.json", {**told, "placement": "published", "shift_s": -0.08})
+    found = tables(read_results(tmp_path))
+    assert [key.placement for key, _ in found] == ["causal", "published"]
+    assert [best("takeover_rate", rows) for _, rows in found] == [{"b-l0"}, {"b-l0"}]
+    assert [[row.path for row in rows] for _, rows in found] == [
+        [f"{model}-l0/scores/{scores}/summary.json" for model in ("b", "a")] for scores in ("s1", "s2")
+    ]
+    together = [row for _, rows in found for row in rows]
+    assert len(best_of("takeover_rate", together)) == 2, "even in one table each place would have a best of its own"
+    assert tells_placement(together)
+    assert not tells_placement(found[0][1])

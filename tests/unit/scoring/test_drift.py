@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from fdbench.scoring.registry import BEHAVIOURS, PROTOCOLS, scorer_for
+from fdbench.scoring.registry import BEHAVIOURS, PROTOCOLS, scorers_for
 
 TABLE = Path(__file__).parent / "scorer_versions.json"
 WITHOUT_ARITHMETIC = {
@@ -82,9 +82,9 @@ def scorers() -> dict[str, tuple[int, str]]:
     found = {}
     for behaviour in BEHAVIOURS:
         for protocol in PROTOCOLS:
-            kind = type(scorer_for(behaviour, protocol))
-            version = scorer_for(behaviour, protocol).version
-            found[f"{kind.__module__}:{kind.__name__}"] = (version, kind.__module__)
+            for scorer in scorers_for(behaviour, protocol, writes_text=True):
+                kind = type(scorer)
+                found[f"{kind.__module__}:{kind.__name__}"] = (scorer.version, kind.__module__)
     found["fdbench.scoring.aggregate:summarise"] = (AGGREGATE_VERSION, "fdbench.scoring.aggregate")
     return found
 

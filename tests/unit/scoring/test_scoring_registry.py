@@ -12,7 +12,7 @@ import pytest
 import fdbench.scoring
 from fdbench.core.score import STATUSES
 from fdbench.errors import UsageError
-from fdbench.scoring.registry import BEHAVIOURS, METRICS, PROTOCOLS, REASONS, direction, none_score, scorer_for
+from fdbench.scoring.registry import BEHAVIOURS, METRICS, PROTOCOLS, REASONS, direction, none_score, scorer_for, scorers_for
 
 SCORING = Path(fdbench.scoring.__file__).parent
 EVERY = [(behaviour, protocol) for behaviour in BEHAVIOURS for protocol in PROTOCOLS]
@@ -39,13 +39,15 @@ NAMES_OF_THE_SPECIFICATION = {
         "backchannel_f1_above_chance",
         "backchannel_js_divergence",
         "response_latency_not_exercised_s",
+        "own_text_wer",
     },
 }
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_scorers_of_a_protocol_give_exactly_its_metrics(protocol: str) -> None:
-    given = {metric for behaviour in BEHAVIOURS for metric in scorer_for(behaviour, protocol).metrics}
+    scorers = [each for behaviour in BEHAVIOURS for each in scorers_for(behaviour, protocol, writes_text=True)]
+    given = {metric for scorer in scorers for metric in scorer.metrics}
     registered = {metric.name for metric in METRICS.values() if protocol in metric.protocols}
     assert given == registered
     assert given == NAMES_OF_THE_SPECIFICATION["fdbench" if protocol == "fdbench" else "fdb-2026-05"]
@@ -126,6 +128,6 @@ def test_importing_every_scorer_imports_nothing_heavy() -> None:
     code = (
         "import sys, pkgutil, importlib, fdbench.scoring as s\n"
         "for m in pkgutil.iter_modules(s.__path__): importlib.import_module('fdbench.scoring.' + m.name)\n"
-        "print([m for m in ('scipy', 'torch', 'pydantic', 'onnxruntime', 'soundfile') if m in sys.modules])"
+        "print([m for m in ('scipy', 'torch', 'pydantic', 'onnxruntime', 'soundfile', 'jiwer') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

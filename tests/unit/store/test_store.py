@@ -14,7 +14,7 @@ from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio, read_audio
 from fdbench.store.manifest import CollectedSample, CollectedTask, Collection, RunManifest, Scored
 from fdbench.store.record import TakeRecord
-from fdbench.store.run_dir import RunDir
+from fdbench.store.run_dir import RunDir, scores_folder
 
 COLLECTION = Collection(
     model="My Model",
@@ -200,3 +200,37 @@ def test_a_folder_made_for_nothing_goes_again(tmp_path):
     with RunDir(tmp_path / "run").locked(create=True):
         assert (tmp_path / "run").exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scoring_of_another_placement_has_a_folder_of_its_own_and_the_causal_one_keeps_its_name():
+    """The names are those of the committed results, which were written before there was any other placement."""
+    engines = {"asr": "sphinx-en-us@5.1.1", "vad": "silero-6.2.3", "judge": "none"}
+    assert scores_folder("fdbench", engines) == scores_folder("fdbench", engines, 0.0) == "fdbench-6fa70d6dc9"
+    assert scores_folder("fdb-2026-02", engines) == "fdb-2026-02-1c747e5789"
+    assert len({scores_folder("fdbench", engines, shift_s) for shift_s in (0.0, -0.08, -0.16)}) == 3
+
+
+def test_scorings_of_two_placements_stand_side_by_side_in_a_manifest():
+    manifest = RunManifest(run_id="x", collection=COLLECTION)
+    facts = {"protocol": "fdbench", "engines": {"asr": "a"}, "tasks": "t", "takes": "r"}
+    for folder, shift_s in (("one", 0.0), ("two", -0.08)):
+        manifest = manifest.with_scored(Scored(folder=folder, shift_s=shift_s, **facts))
+    assert [(each.folder, each.shift_s) for each in manifest.scored] == [("one", 0.0), ("two", -0.08)]
+
+
+@pytest.mark.parametrize("span", [(1.0, 0.5), (0.0, float("nan")), (float("-inf"), 0.0)])
+def test_a_record_whose_text_lies_nowhere_cannot_be_read(tmp_path, span):
+    run = RunDir(tmp_path)
+    run.write_take(TAKE, recording())
+    path = run.take_path(TAKE.name)
+    record = json.loads(path.read_text())
+    record["events"][0].update(start_s=span[0], end_s=span[1])
+    path.write_text(json.dumps(record))
+    assert run.record_of(TAKE.name) is None
+    with pytest.raises(DataError, match=r"events\.0: .*not a span"):
+        TakeRecord.read(path)
+
+
+def test_what_a_model_told_comes_back_as_it_was(tmp_path):
+    record = RunDir(tmp_path).write_take(TAKE, recording())
+    assert record.told == recording().events
