@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,11 @@ def attempts(run: Path) -> list[str]:
     return [line["take"] for line in map(json.loads, lines) if "take" in line]
 
 
-def start_and_kill(out: Path, run: Path, n_files: int) -> bool:
+def start_and_kill(out: Path, run: Path, n_files: int, command: Sequence[str] = COMMAND, **environment: str) -> bool:
     """Start the run in a process group of its own and kill all of it as soon as there are so many files; whether it ran on."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "fdbench.cli", *COMMAND, "--out", str(out)],
+        [sys.executable, "-m", "fdbench.cli", *command, "--out", str(out)],
+        env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
