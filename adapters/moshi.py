@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -31,7 +31,7 @@ from fdbench.adapter.base import TEXT, Batch, Brief, Need, Opening, Port, Proven
 from fdbench.adapter.weights import fetch, name_of, need_weights
 from fdbench.core.conversation import Event, Failure
 from fdbench.core.span import Span
-from fdbench.errors import MissingExtraError, UsageError
+from fdbench.errors import AdapterError, MissingExtraError, UsageError
 
 from .moshi_checkpoint import OPTIONAL, REQUIRED, Checkpoint
 
@@ -56,6 +56,7 @@ class Moshi:
         temp_text, top_k_text: Sampling of text; None = the checkpoint's own, else 0.7 and 25.
         longest_call_s: Memory is kept for calls of this length, lead-in included; a longer one fails. None = as long as the
             checkpoint remembers (240 s). Less is faster, and lets more conversations into a GPU.
+        threads: Of the CPU; None = as torch finds fit. Sums depend on how many threads share them, so it is in the run's id.
         slots: Conversations at once.
 
     Raises:
@@ -76,11 +77,13 @@ class Moshi:
         temp_text: float | None = None,
         top_k_text: int | None = None,
         longest_call_s: float | None = None,
+        threads: int | None = None,
         slots: int = 8,
     ) -> None:
         torch = _import_torch()
         where = _device(device)
         if where == "cpu":
+            torch.set_num_threads(_threads(threads))
             # Read when moshi is imported: on a CPU, compiling costs 16 s and gains nothing.
             os.environ.setdefault("NO_TORCH_COMPILE", "1")
         from moshi.models import LMGen, lm
@@ -89,12 +92,13 @@ class Moshi:
 
         files = Checkpoint.at(fetch(checkpoint, revision, REQUIRED, OPTIONAL))
         most_frames = None if longest_call_s is None else _frames(longest_call_s)
-        self._codec, self._model, self._tokenizer = self._load(files, where, _dtype(dtype, where), most_frames)
+        with _memory_told(torch, slots):
+            self._codec, self._model, tokenizer = self._load(files, where, _dtype(dtype, where), most_frames)
         sampling = files.sampling({"temp": temp, "top_k": top_k, "temp_text": temp_text, "top_k_text": top_k_text})
         self._steps = LMGen(self._model, use_sampling=not greedy, **sampling, support_out_of_sync=True)
         self._module = lm
         self._torch = torch
-        self._padding = {self._model.text_padding_token_id, self._model.end_of_text_padding_id}
+        self._pieces = _pieces(tokenizer, {self._model.text_padding_token_id, self._model.end_of_text_padding_id})
         self._most_frames = most_frames
         self.slots = slots
         self._device = torch.device(where)
@@ -106,7 +110,7 @@ class Moshi:
         self._n_steps = [0] * slots
         self._fresh: set[int] = set()
         self._streaming = ExitStack()
-        with torch.no_grad():
+        with torch.no_grad(), _memory_told(torch, slots):
             self._streaming.enter_context(self._codec.streaming(slots))
             self._streaming.enter_context(self._steps.streaming(slots))
 
@@ -138,6 +142,7 @@ class Moshi:
             **({} if arguments["greedy"] else Checkpoint.at(weights).sampling(arguments)),
             "device": where.partition(":")[0],
             "dtype": str(_dtype(str(arguments["dtype"]), where)).removeprefix("torch."),
+            "threads": _threads(arguments["threads"]) if where == "cpu" else None,
         }
         return Provenance(settled, weights.revision)
 
@@ -192,8 +197,8 @@ class Moshi:
         audio = self._codec.decode(tokens[:, 1:].clamp(min=0))
         said = audio[:, 0].float().cpu().numpy()[rows]
         said[[row in silent for row in rows]] = 0.0
-        pieces = tokens[:, 0, 0].tolist()
-        return said, [self._piece(pieces[row]) for row in rows]
+        tokens_of_text = tokens[:, 0, 0].tolist()
+        return said, [self._pieces.get(tokens_of_text[row], "") for row in rows]
 
     def _begin(self, rows: Sequence[int]) -> None:
         fresh = [row for row in rows if row in self._fresh]
@@ -223,12 +228,6 @@ class Moshi:
         mask = self._torch.zeros(self.slots, dtype=self._torch.bool)
         mask[list(rows)] = True
         return mask.to(self._device)
-
-    def _piece(self, token: int) -> str:
-        """A token's text, with a space before the beginning of a word; empty for padding."""
-        if token in self._padding or not 0 <= token < self._tokenizer.vocab_size():
-            return ""
-        return str(self._tokenizer.id_to_piece(token)).replace(_WORD_BEGINS, " ")
 
     def _exactly(self) -> AbstractContextManager[None]:
         """No kernel that is chosen by a race against others or adds in the order in which its threads happen to end."""
@@ -273,6 +272,33 @@ def _dtype(given: str, device: str) -> Any:
     if given not in DTYPES:
         raise UsageError(f"--arg dtype={given}: expected auto, {', '.join(DTYPES)}", "leave it out")
     return getattr(torch, given)
+
+
+def _threads(given: int | None) -> int:
+    if given is None:
+        return int(_import_torch().get_num_threads())
+    if given < 1:
+        raise UsageError(f"--arg threads={given}: expected at least 1", "leave it out for as many as torch finds fit")
+    return given
+
+
+@contextmanager
+def _memory_told(torch: Any, slots: int) -> Iterator[None]:
+    """A GPU that is too small for so many conversations, told in two lines."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        needed = str(error).splitlines()[0]
+        raise AdapterError(
+            f"{slots} conversations do not fit into the GPU: {needed}",
+            "give fewer --slots, or --arg longest_call_s=S so that less is kept of each",
+        ) from None
+
+
+def _pieces(tokenizer: Any, padding: Collection[int]) -> dict[int, str]:
+    """Each token's text, with a space before the beginning of a word; none for padding."""
+    tokens = (token for token in range(tokenizer.vocab_size()) if token not in padding)
+    return {token: tokenizer.id_to_piece(token).replace(_WORD_BEGINS, " ") for token in tokens}
 
 
 def _frames(seconds: float) -> int:

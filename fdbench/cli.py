@@ -9,11 +9,11 @@ import traceback
 from collections.abc import Sequence
 
 from fdbench import __version__
-from fdbench.command import data, export, judge, look, provenance, run
+from fdbench.command import data, export, judge, look, provenance, run, setup
 from fdbench.command.base import EXIT_INTERRUPTED, EXIT_MISUSE, EXIT_OK
 from fdbench.errors import FdbenchError
 
-_GROUPS = (run, data, judge, export, provenance, look)
+_GROUPS = (run, data, judge, export, provenance, look, setup)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -114,7 +114,8 @@ class Failure:
     """Why there is no recording: a status, not an exception.
 
     Attributes:
-        kind: Short and stable: ``data``, ``prompt``, ``adapter``, ``contract``, ``recording_missing``, ``recording``.
+        kind: Short and stable: ``data``, ``prompt``, ``adapter``, ``worker``, ``contract``, ``recording_missing``,
+            ``recording``.
         message: One line for a person, naming what was expected and what was found.
     """
 

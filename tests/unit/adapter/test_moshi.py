@@ -235,6 +235,7 @@ def test_weights_for_both_sides_are_known_by_their_tensors_even_without_a_config
         ({"device": "tpu"}, "device=tpu"),
         ({"dtype": "int8"}, "dtype=int8"),
         ({"longest_call_s": 0.01}, "longest_call_s=0.01"),
+        ({"threads": 0, "device": "cpu"}, "threads=0"),
     ],
 )
 def test_an_argument_that_makes_no_sense_is_named(arguments, told, tiny_moshi):
@@ -251,6 +252,11 @@ def test_what_is_recorded_names_no_place_and_says_how_it_sampled(tiny_moshi):
     sampling = {name: recorded.arguments[name] for name in ("temp", "top_k", "temp_text", "top_k_text")}
     assert sampling == {"temp": 0.8, "top_k": 250, "temp_text": 0.7, "top_k_text": 25}
     assert (recorded.arguments["device"], recorded.arguments["dtype"]) == ("cpu", "float32")
+    import torch
+
+    assert recorded.arguments["threads"] == torch.get_num_threads()
+    given = resolve(find_model("moshi"), {"checkpoint": str(tiny_moshi), "device": "cpu", "threads": "3"})
+    assert given.provenance().arguments["threads"] == 3
 
 
 def test_a_row_that_steps_in_another_order_is_still_its_slots(tiny_moshi):

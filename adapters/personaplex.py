@@ -1,0 +1,376 @@
+"""PersonaPlex: NVIDIA's fork of Moshi, told by a text and a voice prompt who it is.
+
+The fork's package is called ``moshi`` like the one that it was forked from, and the two cannot be installed together. So it
+lives in an environment of its own (``fdbench setup personaplex``), where ``workers/personaplex.py`` loads the model and holds
+one conversation. This party is a pool of such workers.
+
+A reply depends on the checkpoint, the voice, the prompt, the sampling and the call's seed; how many workers share the calls
+makes no difference. It is, to the sample, what the fork's offline program gives with ``--seed`` set to the call's seed modulo
+2**32.
+
+Placement. The frame that answers a user's frame is heard when that is over; the offline program writes it where the user's
+frame begins, 80 ms earlier (``published_shift_s`` in models.yaml).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from importlib import resources
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from fdbench.adapter.base import Batch, Brief, Need, Opening, Port, Provenance, Spoken
+from fdbench.adapter.environment import ask, find_environment, find_interpreter, isolated
+from fdbench.adapter.pipes import Program
+from fdbench.adapter.weights import Weights, fetch, is_folder, locate, name_of, need_weights
+from fdbench.adapter.worker import Deadlines, WorkerParty
+from fdbench.errors import AdapterError, FdbenchError, UsageError, unknown_name
+from fdbench.io.files import sha256_of_file, user_cache
+
+FRAME_80_MS: Final = Port(24000, 1920)
+ENVIRONMENT: Final = "personaplex"
+SETUP: Final = "fdbench setup personaplex"
+MODEL, CODEC, TOKENIZER = "model.safetensors", "tokenizer-e351c8d8-checkpoint125.safetensors", "tokenizer_spm_32k_3.model"
+FILES: Final = (MODEL, CODEC, TOKENIZER)
+VOICES: Final = "voices"
+ARCHIVE: Final = "voices.tgz"
+VOICES_FROM: Final = "nvidia/personaplex-7b-v1"
+"""Whose voices a checkpoint without any speaks with."""
+
+SUFFIXES: Final = (".pt", ".wav")
+DEFAULT_PROMPT: Final = "You enjoy having a good conversation."
+"""What a task without instructions gets: the prompt of NVIDIA's own measurements of pauses, backchannels and turns."""
+
+_GIB: Final = 1 << 30
+_BESIDE_THE_WEIGHTS: Final = 4 * _GIB
+"""A worker's keys and values, graphs, codec and CUDA context."""
+
+
+class PersonaPlex:
+    """A pool of PersonaPlex workers.
+
+    Args:
+        checkpoint: A repository on the Hugging Face hub, or a folder.
+        revision: Commit of the repository; None = the newest that is, or can be, fetched. It is in the run's id.
+        voice: A name of the checkpoint's ``voices/``, or a path to a recording (.wav) or to embeddings (.pt).
+        prompt: What the model is told instead of the task's instructions.
+        device: ``cuda``, ``cuda:1``, ``cpu``; ``auto`` = every GPU that there is, else the CPU.
+        greedy: Take the likeliest token instead of sampling.
+        temp, top_k: Sampling of audio.
+        temp_text, top_k_text: Sampling of text.
+        python: Interpreter of the fork's environment; None = the one that ``fdbench setup personaplex`` made.
+        workers: Conversations at once; None = as many as the GPUs' free memory or the CPU's cores allow, up to ``slots``.
+        start_timeout_s, open_timeout_s, step_timeout_s: How long a worker may take to load, to run the prompts, and to answer
+            a frame before it is given up.
+        slots: Conversations wanted at once.
+
+    Raises:
+        FdbenchError: The environment or the weights are missing or wrong, or an argument makes no sense.
+    """
+
+    hears = says = FRAME_80_MS
+
+    def __init__(
+        self,
+        checkpoint: str = VOICES_FROM,
+        revision: str | None = None,
+        voice: str = "NATF2",
+        prompt: str | None = None,
+        device: str = "auto",
+        greedy: bool = False,
+        temp: float = 0.8,
+        top_k: int = 250,
+        temp_text: float = 0.7,
+        top_k_text: int = 25,
+        python: str | None = None,
+        workers: int | None = None,
+        start_timeout_s: float = 900.0,
+        open_timeout_s: float = 300.0,
+        step_timeout_s: float = 60.0,
+        slots: int = 8,
+    ) -> None:
+        temperatures, counts = {"temp": temp, "temp_text": temp_text}, {"top_k": top_k, "top_k_text": top_k_text}
+        _check_arguments(prompt, workers, temperatures, counts)
+        interpreter = _interpreter(python)
+        _require_fork(interpreter)
+        weights = _fetched(checkpoint, revision)
+        self._voice = find_voice(voice, checkpoint, revision)
+        places = _places(device, weights.folder / MODEL, slots, workers)
+        settings = {
+            "moshi_weight": str(weights.folder / MODEL),
+            "mimi_weight": str(weights.folder / CODEC),
+            "tokenizer": str(weights.folder / TOKENIZER),
+            "greedy": greedy,
+            "temp_text": temp_text,
+            "temp_audio": temp,
+            "topk_text": top_k_text,
+            "topk_audio": top_k,
+        }
+        programs = [
+            Program(
+                (str(interpreter), str(_program()), json.dumps({"device": where, **settings})),
+                {**isolated(os.environ), "HF_HUB_OFFLINE": "1", **variables},
+            )
+            for where, variables in places
+        ]
+        deadlines = Deadlines(start_timeout_s, open_timeout_s, step_timeout_s)
+        brief_of = partial(_brief_of, prompt, str(self._voice))
+        self._pool = WorkerParty(programs, self.hears, self.says, brief_of, deadlines)
+        self.slots = self._pool.slots
+
+    def open(self, slot: int, brief: Brief) -> Opening:
+        return self._pool.open(slot, brief)
+
+    def step(self, heard: Batch) -> Spoken:
+        return self._pool.step(heard)
+
+    def close(self, slot: int) -> None:
+        self._pool.close(slot)
+
+    def release(self) -> None:
+        """End all workers and give their memory back."""
+        self._pool.release()
+
+    def describe(self) -> Mapping[str, str]:
+        return {**self._pool.describe(), "voice": self._voice.name}
+
+    @classmethod
+    def needs(
+        cls, checkpoint: str = VOICES_FROM, revision: str | None = None, python: str | None = None, voice: str = "", **_: Any
+    ) -> tuple[Need, ...]:
+        needs = [_need_environment(python), need_weights(checkpoint, revision, FILES, _licence_of(checkpoint))]
+        if _is_path(voice):
+            needs.append(Need(f"voice {Path(voice).name}", Path(voice).expanduser().is_file(), voice))
+        elif checkpoint != VOICES_FROM and not _has_voices(checkpoint, revision):
+            needs.append(need_weights(VOICES_FROM, None, (ARCHIVE,), _licence_of(VOICES_FROM)))
+        return tuple(needs)
+
+    @classmethod
+    def provenance(cls, checkpoint: str = VOICES_FROM, revision: str | None = None, **arguments: Any) -> Provenance:
+        _require_fork(_interpreter(arguments["python"]))  # before gigabytes are fetched for nothing
+        weights = _fetched(checkpoint, revision)
+        voice = find_voice(str(arguments["voice"]), checkpoint, revision)
+        device = str(arguments["device"])
+        settled = {
+            "checkpoint": name_of(checkpoint),
+            **{key: value for key, value in arguments.items() if key not in _OF_THE_MACHINE},
+            "voice": f"{voice.name}@{sha256_of_file(voice)[:16]}",
+            "device": ("cuda" if _gpus() else "cpu") if device == "auto" else device.partition(":")[0],
+        }
+        return Provenance(settled, weights.revision)
+
+
+_OF_THE_MACHINE: Final = ("python", "workers", "start_timeout_s", "open_timeout_s", "step_timeout_s")
+"""Arguments that no reply depends on."""
+
+
+def _brief_of(prompt: str | None, voice: str, brief: Brief) -> Mapping[str, Any]:
+    told = (prompt or brief.instructions).strip() or DEFAULT_PROMPT
+    return {"instructions": told, "voice": voice, "seed": brief.seed}
+
+
+def _fetched(checkpoint: str, revision: str | None) -> Weights:
+    optional = () if is_folder(checkpoint) else (ARCHIVE,)  # voices come with a repository; each is hashed by itself
+    return fetch(checkpoint, revision, FILES, optional, _licence_of(checkpoint))
+
+
+def _has_voices(checkpoint: str, revision: str | None) -> bool:
+    try:
+        return _voices_here(checkpoint, revision) is not None
+    except FdbenchError:
+        return False
+
+
+def find_voice(voice: str, checkpoint: str, revision: str | None) -> Path:
+    """The file of a voice.
+
+    Args:
+        voice: A name with or without its suffix, or a path.
+        checkpoint: Whose voices to look in; one without any speaks with those of nvidia/personaplex-7b-v1.
+
+    Raises:
+        UsageError: There is no such voice; says which there are.
+        AdapterError: The voices are not on this machine and cannot be fetched, or the archive is damaged.
+    """
+    if _is_path(voice):
+        path = Path(voice).expanduser()
+        if path.suffix not in SUFFIXES:
+            raise UsageError(f"--arg voice={voice}: expected a recording (.wav) or embeddings (.pt)", "name such a file")
+        if not path.is_file():
+            raise UsageError(f"--arg voice={voice}: no such file", "give a path to a .wav or .pt, or the name of a voice")
+        return path.resolve()
+    folder = _voices_here(checkpoint, revision) or _fetched_voices(revision if checkpoint == VOICES_FROM else None)
+    known = {path.stem: path for suffix in reversed(SUFFIXES) for path in sorted(folder.glob(f"*{suffix}"))}
+    known |= {path.name: path for path in folder.iterdir() if path.suffix in SUFFIXES}
+    if voice not in known:
+        error = unknown_name("voice", voice, (name for name in known if not name.endswith(SUFFIXES)))
+        raise UsageError(error.what, error.remedy)
+    return known[voice]
+
+
+def _fetched_voices(revision: str | None) -> Path:
+    return _unpacked(fetch(VOICES_FROM, revision, (ARCHIVE,), licence_url=_licence_of(VOICES_FROM)).folder / ARCHIVE)
+
+
+def _is_path(voice: str) -> bool:
+    return "/" in voice or os.sep in voice or voice.startswith("~") or Path(voice).is_file()
+
+
+def _voices_here(checkpoint: str, revision: str | None) -> Path | None:
+    """A folder of voices, from what is on this machine: the checkpoint's own, else NVIDIA's."""
+    if is_folder(checkpoint):
+        own = Path(checkpoint).expanduser() / VOICES
+        if own.is_dir():
+            return own
+    found: Weights | None = locate(checkpoint, revision, (ARCHIVE,)) or locate(VOICES_FROM, None, (ARCHIVE,))
+    return _unpacked(found.folder / ARCHIVE) if found is not None else None
+
+
+def _unpacked(archive: Path) -> Path:
+    """The voices of an archive as files in the user's cache.
+
+    Only plain files directly in a folder ``voices`` are taken, and each is written under its own last name: whatever else the
+    archive holds, links and paths that lead elsewhere included, is not touched.
+    """
+    folder = user_cache() / "voices" / sha256_of_file(archive)[:16]
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        unpacked = Path(scratch) / VOICES
+        unpacked.mkdir()
+        try:
+            with tarfile.open(archive) as tar:
+                for member in tar:
+                    name = PurePosixPath(member.name)
+                    content = tar.extractfile(member) if member.isreg() and name.suffix in SUFFIXES else None
+                    if content is not None and name.parent.name == VOICES:
+                        with (unpacked / name.name).open("wb") as file:
+                            shutil.copyfileobj(content, file)
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise AdapterError(f"{archive}: cannot be unpacked ({error})", "remove it, and it is fetched again") from None
+        if not any(unpacked.iterdir()):
+            raise AdapterError(f"{archive}: holds no voices", "remove it, and it is fetched again")
+        try:
+            unpacked.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else somebody else was faster
+                raise
+    return folder
+
+
+def _check_arguments(
+    prompt: str | None, workers: int | None, temperatures: Mapping[str, float], counts: Mapping[str, int]
+) -> None:
+    if prompt is not None and not prompt.strip():
+        raise UsageError(
+            "--arg prompt=: PersonaPlex was trained with a prompt, and does not work with an empty one",
+            "give one, or leave it out: then the task's instructions are used",
+        )
+    if workers is not None and workers < 1:
+        raise UsageError(f"--arg workers={workers}: expected at least 1", "leave it out to use what this machine allows")
+    for name, value in temperatures.items():
+        if value <= 0:
+            raise UsageError(f"--arg {name}={value:g}: expected a positive number", "for no sampling at all: --arg greedy=true")
+    for name, count in counts.items():
+        if count < 0:
+            raise UsageError(f"--arg {name}={count}: expected 0 (no limit) or more", "leave it out for the fork's own")
+
+
+def _program() -> Path:
+    return Path(str(resources.files("fdbench.adapters") / "workers" / "personaplex.py"))
+
+
+def _interpreter(python: str | None) -> Path:
+    if python is not None:
+        found = find_interpreter(python)
+        if found is None:
+            raise UsageError(f"--arg python={python}: no such program", f"name an interpreter, or leave it out after: {SETUP}")
+        return found
+    environment = find_environment(ENVIRONMENT)
+    if environment is None:
+        raise AdapterError("PersonaPlex needs NVIDIA's fork of moshi in an environment of its own, and there is none", SETUP)
+    return environment.python
+
+
+def _require_fork(python: Path) -> None:
+    """Make sure of the package before any weights are loaded.
+
+    Raises:
+        AdapterError: It is not there, or is the official one; names what was found.
+    """
+    found = ask(python, _program(), ["--look"])
+    if found.get("is_fork") is True:
+        return
+    package = str(found.get("found", "nothing"))
+    why = "" if package.startswith("no package") else ", which is not NVIDIA's fork (no LMGen.step_system_prompts)"
+    raise AdapterError(f"{python} has {package}{why}", f"make the fork's environment: {SETUP}")
+
+
+def _need_environment(python: str | None) -> Need:
+    what = "NVIDIA's fork of moshi"
+    try:
+        interpreter = _interpreter(python)
+        _require_fork(interpreter)
+    except FdbenchError as error:
+        return Need(what, False, error.remedy if python is None and find_environment(ENVIRONMENT) is None else error.what)
+    environment = find_environment(ENVIRONMENT)
+    facts = environment.facts if environment is not None and python is None else {}
+    return Need(what, True, " ".join(str(facts[key]) for key in ("found", "torch") if key in facts))
+
+
+def _licence_of(checkpoint: str) -> str:
+    return "" if is_folder(checkpoint) else f"https://huggingface.co/{checkpoint}"
+
+
+def _places(device: str, weights: Path, slots: int, workers: int | None) -> list[tuple[str, dict[str, str]]]:
+    """For each worker, the device it is told and the environment variables that choose it."""
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
+        raise UsageError(f"--arg device={device}: expected auto, cpu, cuda or cuda:N", "leave it out to use what there is")
+    gpus = _gpus() if kind != "cpu" else []
+    if kind == "cuda":
+        if gpus and int(index or 0) >= len(gpus):
+            raise UsageError(f"--arg device={device}: this machine has {len(gpus)} GPU(s)", "count from 0")
+        gpus = [gpus[int(index or 0)]] if gpus else [(index or "0", 0)]
+    each = weights.stat().st_size + weights.stat().st_size // 10
+    if not gpus:
+        room = _free_bytes() // (each + _GIB)
+        return [("cpu", {})] * min(slots, workers or max(1, min(room, os.cpu_count() or 1)))
+    rooms = [max(1, free // (each + _BESIDE_THE_WEIGHTS)) for _, free in gpus]
+    # Round the GPUs, so that two workers share one only when every one has its own.
+    order = [gpu for turn in range(max(rooms)) for gpu, room in zip(gpus, rooms, strict=True) if turn < room]
+    count = min(slots, workers or len(order))
+    return [("cuda", {"CUDA_VISIBLE_DEVICES": order[turn % len(order)][0]}) for turn in range(count)]
+
+
+def _free_bytes() -> int:
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if "SC_AVPHYS_PAGES" in os.sysconf_names else 0
+
+
+def _gpus() -> list[tuple[str, int]]:
+    """What programs may see: the name and the free bytes of each GPU, found without loading anything that knows of GPUs."""
+    program = shutil.which("nvidia-smi")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if program is None or visible == "":
+        return []
+    query = [program, "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    named: dict[str, tuple[str, int]] = {}
+    for line in said.strip().splitlines():
+        index, uuid, free = (part.strip() for part in line.split(","))
+        named[index] = named[uuid] = (uuid, int(free) << 20 if free.isdecimal() else 0)
+    if visible is None:
+        return list(dict.fromkeys(named.values()))
+    names = [name.strip() for name in visible.split(",") if name.strip()]
+    return [named.get(name, (name, 0)) for name in names]  # a part of a GPU is not in the list, and gets one worker
