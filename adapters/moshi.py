@@ -19,6 +19,7 @@ of a reply is silence instead, and every later one lies at the same place.
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,13 +28,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from fdbench.adapter.arguments import check_sampling
 from fdbench.adapter.base import TEXT, Batch, Brief, Need, Opening, Port, Provenance, Spoken
 from fdbench.adapter.weights import fetch, name_of, need_weights
 from fdbench.core.conversation import Event, Failure
 from fdbench.core.span import Span
 from fdbench.errors import AdapterError, MissingExtraError, UsageError
 
-from .moshi_checkpoint import OPTIONAL, REQUIRED, Checkpoint
+from .moshi_checkpoint import WANTED, Checkpoint
 
 FRAME_80_MS: Final = Port(24000, 1920)
 FRAME_S: Final = float(FRAME_80_MS.frame_s)
@@ -47,7 +49,7 @@ class Moshi:
     """A virtual party of ``slots`` conversations with one set of weights.
 
     Args:
-        checkpoint: A repository on the Hugging Face hub, or a folder.
+        checkpoint: A repository on the Hugging Face hub (``organisation/name``, with ``@COMMIT`` pinned), or a folder.
         revision: Commit of the repository; None = the newest that is, or can be, fetched. It is in the run's id.
         device: ``cuda``, ``cuda:1``, ``cpu``; ``auto`` = a GPU where there is one.
         dtype: ``bfloat16``, ``float16``, ``float32``; ``auto`` = bfloat16 on a GPU, float32 elsewhere.
@@ -90,7 +92,8 @@ class Moshi:
 
         from .moshi_sampling import RowSampler
 
-        files = Checkpoint.at(fetch(checkpoint, revision, REQUIRED, OPTIONAL))
+        check_sampling({"temp": temp, "temp_text": temp_text}, {"top_k": top_k, "top_k_text": top_k_text})
+        files = Checkpoint.at(fetch(checkpoint, revision, WANTED))
         most_frames = None if longest_call_s is None else _frames(longest_call_s)
         with _memory_told(torch, slots):
             self._codec, self._model, tokenizer = self._load(files, where, _dtype(dtype, where), most_frames)
@@ -98,7 +101,8 @@ class Moshi:
         self._steps = LMGen(self._model, use_sampling=not greedy, **sampling, support_out_of_sync=True)
         self._module = lm
         self._torch = torch
-        self._pieces = _pieces(tokenizer, {self._model.text_padding_token_id, self._model.end_of_text_padding_id})
+        padding = {self._model.text_padding_token_id, self._model.end_of_text_padding_id}
+        self._spelling = _Spelling(tokenizer, padding, slots)
         self._most_frames = most_frames
         self.slots = slots
         self._device = torch.device(where)
@@ -118,33 +122,39 @@ class Moshi:
         """The codec, the model and the text tokenizer."""
         from moshi.models import loaders
 
-        info = loaders.CheckpointInfo.from_hf_repo(str(files.weights.folder), **files.files)
+        # Without a configuration the package would look for one on the hub; its own is what it means then.
+        info = loaders.CheckpointInfo.from_hf_repo("", **files.files) if files.config else loaders.CheckpointInfo(**files.files)
         shorter = {} if most_frames is None else {"context": most_frames}
         model = info.get_moshi(device, dtype=dtype, lm_kwargs_overrides=shorter)
         return info.get_mimi(device).eval(), model.eval(), info.get_text_tokenizer()
 
     def release(self) -> None:
-        """Give back the memory of the conversations; nothing can be asked of the party afterwards."""
+        """Give all memory back, the weights' too; nothing can be asked of the party afterwards."""
         self._streaming.close()
+        self.__dict__.clear()  # states and modules hold each other in circles that only the collector finds
+        gc.collect()
+        torch = _import_torch()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     @classmethod
     def needs(cls, checkpoint: str, revision: str | None = None, **_: Any) -> tuple[Need, ...]:
-        return (*(_package(name) for name in PACKAGES), need_weights(checkpoint, revision, REQUIRED))
+        return (*(_package(name) for name in PACKAGES), need_weights(checkpoint, revision, WANTED))
 
     @classmethod
     def provenance(cls, checkpoint: str, revision: str | None = None, **arguments: Any) -> Provenance:
         _import_torch()
-        weights = fetch(checkpoint, revision, REQUIRED, OPTIONAL)
+        files = Checkpoint.at(fetch(checkpoint, revision, WANTED))
         where = _device(str(arguments["device"]))
         settled = {
             "checkpoint": name_of(checkpoint),
             **arguments,
-            **({} if arguments["greedy"] else Checkpoint.at(weights).sampling(arguments)),
+            **({} if arguments["greedy"] else files.sampling(arguments)),
             "device": where.partition(":")[0],
             "dtype": str(_dtype(str(arguments["dtype"]), where)).removeprefix("torch."),
             "threads": _threads(arguments["threads"]) if where == "cpu" else None,
         }
-        return Provenance(settled, weights.revision)
+        return Provenance(settled, files.revision)
 
     def describe(self) -> Mapping[str, str]:
         torch = self._torch
@@ -161,6 +171,7 @@ class Moshi:
         self._fresh.add(slot)
         self._n_steps[slot] = 0
         self._sampler.seed(slot, brief.seed)
+        self._spelling.begin(slot)
         return Opening()
 
     def close(self, slot: int) -> None:
@@ -198,7 +209,7 @@ class Moshi:
         said = audio[:, 0].float().cpu().numpy()[rows]
         said[[row in silent for row in rows]] = 0.0
         tokens_of_text = tokens[:, 0, 0].tolist()
-        return said, [self._pieces.get(tokens_of_text[row], "") for row in rows]
+        return said, [self._spelling.piece(row, tokens_of_text[row]) for row in rows]
 
     def _begin(self, rows: Sequence[int]) -> None:
         fresh = [row for row in rows if row in self._fresh]
@@ -231,8 +242,46 @@ class Moshi:
 
     def _exactly(self) -> AbstractContextManager[None]:
         """No kernel that is chosen by a race against others or adds in the order in which its threads happen to end."""
-        flags: AbstractContextManager[None] = self._torch.backends.cudnn.flags(benchmark=False, deterministic=True)
+        cudnn = self._torch.backends.cudnn
+        flags: AbstractContextManager[None] = cudnn.flags(
+            enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=cudnn.allow_tf32
+        )
         return flags
+
+
+class _Spelling:
+    """Text from tokens, piece by piece: a space before the beginning of a word, nothing for padding and control tokens.
+
+    A character that the vocabulary lacks is written in several tokens, a byte each; it is told with the last of them.
+    """
+
+    def __init__(self, tokenizer: Any, padding: Collection[int], rows: int) -> None:
+        self._pieces: dict[int, str] = {}
+        self._bytes: dict[int, int] = {}
+        for token in range(tokenizer.vocab_size()):
+            piece = str(tokenizer.id_to_piece(token))
+            if tokenizer.is_byte(token):
+                self._bytes[token] = int(piece[3:-1], 16)  # <0xC3>
+            elif token not in padding and not tokenizer.is_control(token):
+                self._pieces[token] = piece.replace(_WORD_BEGINS, " ")
+        self._begun = [bytearray() for _ in range(rows)]
+
+    def begin(self, row: int) -> None:
+        self._begun[row].clear()
+
+    def piece(self, row: int, token: int) -> str:
+        """What a row's next token adds to its text."""
+        begun = self._begun[row]
+        if token not in self._bytes:
+            begun.clear()
+            return self._pieces.get(token, "")
+        begun.append(self._bytes[token])
+        try:
+            character = begun.decode()
+        except UnicodeDecodeError:
+            return ""
+        begun.clear()
+        return character
 
 
 def _import_torch() -> Any:
@@ -293,12 +342,6 @@ def _memory_told(torch: Any, slots: int) -> Iterator[None]:
             f"{slots} conversations do not fit into the GPU: {needed}",
             "give fewer --slots, or --arg longest_call_s=S so that less is kept of each",
         ) from None
-
-
-def _pieces(tokenizer: Any, padding: Collection[int]) -> dict[int, str]:
-    """Each token's text, with a space before the beginning of a word; none for padding."""
-    tokens = (token for token in range(tokenizer.vocab_size()) if token not in padding)
-    return {token: tokenizer.id_to_piece(token).replace(_WORD_BEGINS, " ") for token in tokens}
 
 
 def _frames(seconds: float) -> int:

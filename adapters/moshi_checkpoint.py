@@ -10,19 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.adapter.weights import Weights
+from fdbench.adapter.weights import HASHED, Wanted, Weights, hash_of_files
 from fdbench.errors import AdapterError
 from fdbench.io.files import read_json
 
-REQUIRED: Final = ("*.safetensors", "*.model")
-OPTIONAL: Final = ("*.json",)
-"""The first checkpoints came without config.json; the package then assumes the 7B architecture."""
+CONFIG: Final = "config.json"
+MODEL: Final = "model.safetensors"
 
 SAMPLING: Final[Mapping[str, float | int]] = {"temp": 0.8, "temp_text": 0.7, "top_k": 250, "top_k_text": 25}
 """What the package samples with where a checkpoint does not say otherwise."""
 
 _NAMES: Final = {
-    "moshi_weights": ("moshi_name", "model.safetensors"),
+    "moshi_weights": ("moshi_name", MODEL),
     "mimi_weights": ("mimi_name", "tokenizer-e351c8d8-checkpoint125.safetensors"),
     "tokenizer": ("tokenizer_name", "tokenizer_spm_32k_3.model"),
     "mimi_config_path": ("mimi_config_name", None),
@@ -33,40 +32,51 @@ _NAMES: Final = {
 _CODEBOOK_HEAD: Final = re.compile(r"^linears\.(\d+)\.")
 
 
+def lacking(folder: Path) -> list[str]:
+    """Which of a checkpoint's files a folder, or a download that broke off, lacks."""
+    config = _config_of(folder)
+    absent = [name for name in _names(config).values() if not name.startswith("hf://") and not _path(folder, name).is_file()]
+    is_sharded = MODEL in absent and any(folder.glob("model-*-of-*.safetensors"))
+    return [*absent, *(["(it is in shards, which the moshi package does not read: merge them)"] if is_sharded else [])]
+
+
+WANTED: Final = Wanted(optional=("*.safetensors", "*.model", "*.json"), lacking=lacking)
+"""config.json says how the files are called; the first checkpoints came without, and the package has names for that case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A checkpoint's files.
 
     Attributes:
         config: Of config.json; empty where there is none.
-        files: Arguments of the package's loader; a name that points elsewhere (``hf://``) stays a text.
+        files: By argument of the package's loader; a name that points elsewhere (``hf://``) stays a text.
+        revision: The commit of a repository; of a folder, a hash of exactly these files.
     """
 
-    weights: Weights
     config: Mapping[str, Any]
     files: Mapping[str, Path | str]
+    revision: str
 
     @classmethod
     def at(cls, weights: Weights) -> Checkpoint:
         """Read a checkpoint's configuration and make sure that the official package is the one to run it.
 
         Raises:
-            FdbenchError: It is no Moshi, lacks a file, or would not hear the user.
+            FdbenchError: It is no Moshi, or would not hear the user.
         """
-        path = weights.folder / "config.json"
-        config = read_json(path) if path.is_file() else {}
-        if not isinstance(config, dict):
-            raise AdapterError(f"{path}: expected a JSON object, found {type(config).__name__}", "is it a Moshi checkpoint?")
+        folder = weights.folder
+        config = _config_of(folder)
         kind = config.get("model_type", "moshi")
         if kind != "moshi" or config.get("conditioners"):
-            raise AdapterError(f"{path}: a '{kind}' checkpoint, expected one of a dialogue model ('moshi')", "name another one")
-        files: dict[str, Path | str] = {"config_path": path} if config else {}
-        for argument, (key, default) in _NAMES.items():
-            name = config.get(key) or default
-            if name:
-                files[argument] = _file(weights.folder, str(name))
-        checkpoint = cls(weights, config, files)
-        checkpoint._check_that_it_hears()
+            told = f"{folder / CONFIG}: a '{kind}' checkpoint, expected one of a dialogue model ('moshi')"
+            raise AdapterError(told, "name another one")
+        files: dict[str, Path | str] = {"config_path": folder / CONFIG} if config else {}
+        for argument, name in _names(config).items():
+            files[argument] = name if name.startswith("hf://") else _path(folder, name)
+        is_hashed = weights.revision.startswith(HASHED)
+        checkpoint = cls(config, files, hash_of_files(files) if is_hashed else weights.revision)
+        checkpoint._check_that_it_hears(folder)
         return checkpoint
 
     def sampling(self, given: Mapping[str, Any]) -> dict[str, float | int]:
@@ -74,7 +84,7 @@ class Checkpoint:
         own = self.config.get("lm_gen_config") or {}
         return {key: given[key] if given.get(key) is not None else own.get(key, default) for key, default in SAMPLING.items()}
 
-    def _check_that_it_hears(self) -> None:
+    def _check_that_it_hears(self, folder: Path) -> None:
         n_streams = self.config.get("n_q", 16)
         model = self.files["moshi_weights"]
         n_generated = self.config.get("dep_q", 8)
@@ -82,19 +92,29 @@ class Checkpoint:
             n_generated = max(n_generated, _generated_codebooks(model))
         if n_generated >= n_streams:
             raise AdapterError(
-                f"{self.weights.folder}: these weights generate {n_generated} of {n_streams} codebooks, the user's too "
+                f"{folder}: these weights generate {n_generated} of {n_streams} codebooks, the user's too "
                 "(dep_q 16, as PersonaPlex): the official moshi package would load them and ignore what the user says",
                 "run them with --model personaplex --arg checkpoint=...",
             )
 
 
-def _file(folder: Path, name: str) -> Path | str:
-    if name.startswith("hf://"):
-        return name
-    path = Path(name.removeprefix("file://")) if name.startswith("file://") else folder / name
-    if not path.is_file():
-        raise AdapterError(f"{folder}: no {name}, which config.json names", "fetch the checkpoint again, with all its files")
-    return path
+def _config_of(folder: Path) -> dict[str, Any]:
+    """Of config.json; empty where there is none."""
+    path = folder / CONFIG
+    config = read_json(path) if path.is_file() else {}
+    if not isinstance(config, dict):
+        raise AdapterError(f"{path}: expected a JSON object, found {type(config).__name__}", "is it a Moshi checkpoint?")
+    return config
+
+
+def _names(config: Mapping[str, Any]) -> dict[str, str]:
+    """By argument of the package's loader, how a checkpoint's file is called."""
+    names = {argument: config.get(key) or default for argument, (key, default) in _NAMES.items()}
+    return {argument: str(name) for argument, name in names.items() if name}
+
+
+def _path(folder: Path, name: str) -> Path:
+    return Path(name.removeprefix("file://")) if name.startswith("file://") else folder / name
 
 
 def _generated_codebooks(model: Path) -> int:

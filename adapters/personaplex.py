@@ -26,10 +26,11 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from fdbench.adapter.arguments import check_sampling
 from fdbench.adapter.base import Batch, Brief, Need, Opening, Port, Provenance, Spoken
 from fdbench.adapter.environment import ask, find_environment, find_interpreter, isolated
 from fdbench.adapter.pipes import Program
-from fdbench.adapter.weights import Weights, fetch, is_folder, locate, name_of, need_weights
+from fdbench.adapter.weights import Wanted, Weights, fetch, is_folder, locate, name_of, need_weights, split_revision
 from fdbench.adapter.worker import Deadlines, WorkerParty
 from fdbench.errors import AdapterError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import sha256_of_file, user_cache
@@ -41,6 +42,7 @@ MODEL, CODEC, TOKENIZER = "model.safetensors", "tokenizer-e351c8d8-checkpoint125
 FILES: Final = (MODEL, CODEC, TOKENIZER)
 VOICES: Final = "voices"
 ARCHIVE: Final = "voices.tgz"
+VOICE_ARCHIVE: Final = Wanted((ARCHIVE,))
 VOICES_FROM: Final = "nvidia/personaplex-7b-v1"
 """Whose voices a checkpoint without any speaks with."""
 
@@ -96,8 +98,8 @@ class PersonaPlex:
         step_timeout_s: float = 60.0,
         slots: int = 8,
     ) -> None:
-        temperatures, counts = {"temp": temp, "temp_text": temp_text}, {"top_k": top_k, "top_k_text": top_k_text}
-        _check_arguments(prompt, workers, temperatures, counts)
+        check_sampling({"temp": temp, "temp_text": temp_text}, {"top_k": top_k, "top_k_text": top_k_text})
+        _check_arguments(prompt, workers)
         interpreter = _interpreter(python)
         _require_fork(interpreter)
         weights = _fetched(checkpoint, revision)
@@ -145,16 +147,16 @@ class PersonaPlex:
     def needs(
         cls, checkpoint: str = VOICES_FROM, revision: str | None = None, python: str | None = None, voice: str = "", **_: Any
     ) -> tuple[Need, ...]:
-        needs = [_need_environment(python), need_weights(checkpoint, revision, FILES, _licence_of(checkpoint))]
+        needs = [_need_environment(python), need_weights(checkpoint, revision, Wanted(FILES), _licence_of(checkpoint))]
         if _is_path(voice):
             needs.append(Need(f"voice {Path(voice).name}", Path(voice).expanduser().is_file(), voice))
         elif checkpoint != VOICES_FROM and not _has_voices(checkpoint, revision):
-            needs.append(need_weights(VOICES_FROM, None, (ARCHIVE,), _licence_of(VOICES_FROM)))
+            needs.append(need_weights(VOICES_FROM, None, VOICE_ARCHIVE, _licence_of(VOICES_FROM)))
         return tuple(needs)
 
     @classmethod
     def provenance(cls, checkpoint: str = VOICES_FROM, revision: str | None = None, **arguments: Any) -> Provenance:
-        _require_fork(_interpreter(arguments["python"]))  # before gigabytes are fetched for nothing
+        code = _require_fork(_interpreter(arguments["python"]))  # before gigabytes are fetched for nothing
         weights = _fetched(checkpoint, revision)
         voice = find_voice(str(arguments["voice"]), checkpoint, revision)
         device = str(arguments["device"])
@@ -162,6 +164,7 @@ class PersonaPlex:
             "checkpoint": name_of(checkpoint),
             **{key: value for key, value in arguments.items() if key not in _OF_THE_MACHINE},
             "voice": f"{voice.name}@{sha256_of_file(voice)[:16]}",
+            "code": code if arguments["python"] else _recorded_code(code),
             "device": ("cuda" if _gpus() else "cpu") if device == "auto" else device.partition(":")[0],
         }
         return Provenance(settled, weights.revision)
@@ -178,7 +181,7 @@ def _brief_of(prompt: str | None, voice: str, brief: Brief) -> Mapping[str, Any]
 
 def _fetched(checkpoint: str, revision: str | None) -> Weights:
     optional = () if is_folder(checkpoint) else (ARCHIVE,)  # voices come with a repository; each is hashed by itself
-    return fetch(checkpoint, revision, FILES, optional, _licence_of(checkpoint))
+    return fetch(checkpoint, revision, Wanted(FILES, optional), _licence_of(checkpoint))
 
 
 def _has_voices(checkpoint: str, revision: str | None) -> bool:
@@ -216,7 +219,7 @@ def find_voice(voice: str, checkpoint: str, revision: str | None) -> Path:
 
 
 def _fetched_voices(revision: str | None) -> Path:
-    return _unpacked(fetch(VOICES_FROM, revision, (ARCHIVE,), licence_url=_licence_of(VOICES_FROM)).folder / ARCHIVE)
+    return _unpacked(fetch(VOICES_FROM, revision, VOICE_ARCHIVE, _licence_of(VOICES_FROM)).folder / ARCHIVE)
 
 
 def _is_path(voice: str) -> bool:
@@ -229,7 +232,7 @@ def _voices_here(checkpoint: str, revision: str | None) -> Path | None:
         own = Path(checkpoint).expanduser() / VOICES
         if own.is_dir():
             return own
-    found: Weights | None = locate(checkpoint, revision, (ARCHIVE,)) or locate(VOICES_FROM, None, (ARCHIVE,))
+    found: Weights | None = locate(checkpoint, revision, VOICE_ARCHIVE) or locate(VOICES_FROM, None, VOICE_ARCHIVE)
     return _unpacked(found.folder / ARCHIVE) if found is not None else None
 
 
@@ -266,9 +269,7 @@ def _unpacked(archive: Path) -> Path:
     return folder
 
 
-def _check_arguments(
-    prompt: str | None, workers: int | None, temperatures: Mapping[str, float], counts: Mapping[str, int]
-) -> None:
+def _check_arguments(prompt: str | None, workers: int | None) -> None:
     if prompt is not None and not prompt.strip():
         raise UsageError(
             "--arg prompt=: PersonaPlex was trained with a prompt, and does not work with an empty one",
@@ -276,12 +277,6 @@ def _check_arguments(
         )
     if workers is not None and workers < 1:
         raise UsageError(f"--arg workers={workers}: expected at least 1", "leave it out to use what this machine allows")
-    for name, value in temperatures.items():
-        if value <= 0:
-            raise UsageError(f"--arg {name}={value:g}: expected a positive number", "for no sampling at all: --arg greedy=true")
-    for name, count in counts.items():
-        if count < 0:
-            raise UsageError(f"--arg {name}={count}: expected 0 (no limit) or more", "leave it out for the fork's own")
 
 
 def _program() -> Path:
@@ -300,18 +295,26 @@ def _interpreter(python: str | None) -> Path:
     return environment.python
 
 
-def _require_fork(python: Path) -> None:
-    """Make sure of the package before any weights are loaded.
+def _require_fork(python: Path) -> str:
+    """Make sure of the package before any weights are loaded; returns its name and version.
 
     Raises:
         AdapterError: It is not there, or is the official one; names what was found.
     """
     found = ask(python, _program(), ["--look"])
     if found.get("is_fork") is True:
-        return
+        return str(found.get("found"))
     package = str(found.get("found", "nothing"))
     why = "" if package.startswith("no package") else ", which is not NVIDIA's fork (no LMGen.step_system_prompts)"
     raise AdapterError(f"{python} has {package}{why}", f"make the fork's environment: {SETUP}")
+
+
+def _recorded_code(found: str) -> str:
+    """The package with the commit and the torch that the setup recorded."""
+    environment = find_environment(ENVIRONMENT)
+    facts = environment.facts if environment is not None else {}
+    parts = [found, *(f"{key} {facts[key]}" for key in ("commit", "torch") if facts.get(key))]
+    return ", ".join(parts)
 
 
 def _need_environment(python: str | None) -> Need:
@@ -327,7 +330,8 @@ def _need_environment(python: str | None) -> Need:
 
 
 def _licence_of(checkpoint: str) -> str:
-    return "" if is_folder(checkpoint) else f"https://huggingface.co/{checkpoint}"
+    name, _ = split_revision(checkpoint, None)
+    return "" if is_folder(name) else f"https://huggingface.co/{name}"
 
 
 def _places(device: str, weights: Path, slots: int, workers: int | None) -> list[tuple[str, dict[str, str]]]:
@@ -344,7 +348,9 @@ def _places(device: str, weights: Path, slots: int, workers: int | None) -> list
     if not gpus:
         room = _free_bytes() // (each + _GIB)
         return [("cpu", {})] * min(slots, workers or max(1, min(room, os.cpu_count() or 1)))
-    rooms = [max(1, free // (each + _BESIDE_THE_WEIGHTS)) for _, free in gpus]
+    rooms = [free // (each + _BESIDE_THE_WEIGHTS) for _, free in gpus]
+    if not any(rooms):  # too little everywhere, or nobody can say: one worker will show
+        rooms = [1] + [0] * (len(gpus) - 1)
     # Round the GPUs, so that two workers share one only when every one has its own.
     order = [gpu for turn in range(max(rooms)) for gpu, room in zip(gpus, rooms, strict=True) if turn < room]
     count = min(slots, workers or len(order))
@@ -372,5 +378,10 @@ def _gpus() -> list[tuple[str, int]]:
         named[index] = named[uuid] = (uuid, int(free) << 20 if free.isdecimal() else 0)
     if visible is None:
         return list(dict.fromkeys(named.values()))
-    names = [name.strip() for name in visible.split(",") if name.strip()]
-    return [named.get(name, (name, 0)) for name in names]  # a part of a GPU is not in the list, and gets one worker
+    names: list[tuple[str, int]] = []
+    for name in (name.strip() for name in visible.split(",") if name.strip()):
+        if name.startswith("-"):  # CUDA sees none from here on
+            break
+        whole = next((each for key, each in named.items() if key.startswith(name) and not name.isdecimal()), (name, 0))
+        names.append(named.get(name, whole))  # a part of a GPU is not in the list, and gets one worker
+    return names

@@ -46,7 +46,7 @@ MAX_PROMPTS = 4
 AGENT_CODEBOOKS = slice(1, 9)
 SEEDS = 1 << 32
 REMEDY = "make the fork's environment: fdbench setup personaplex"
-PUBLIC = ("load_voice_prompt", "load_voice_prompt_embeddings", "step_system_prompts")
+PUBLIC = ("load_voice_prompt", "step_system_prompts")
 
 
 @dataclass(frozen=True)
@@ -187,8 +187,10 @@ class PersonaPlex:
     def _load_voice(self, voice: str) -> None:
         try:
             if voice.endswith(".pt"):
-                self._torch.load(voice, map_location="cpu", weights_only=True)  # the fork's own reading would run what it holds
-                self._lm.load_voice_prompt_embeddings(voice)
+                # The fork's own reading would run what the file holds, and wants the kind of device that it was made on.
+                saved = self._torch.load(voice, map_location=self._settings.device, weights_only=True)
+                self._lm.voice_prompt, self._lm.voice_prompt_audio = voice, None
+                self._lm.voice_prompt_embeddings, self._lm.voice_prompt_cache = saved["embeddings"], saved["cache"]
             else:
                 self._lm.load_voice_prompt(voice)
         except Exception as error:  # noqa: BLE001 - whatever a reader of sound or of tensors raises

@@ -176,6 +176,11 @@ class _Worker:
         return self.line is not None
 
     @property
+    def is_engaged(self) -> bool:
+        """It holds a conversation, or is beginning one."""
+        return self._brief is not None and self.fault is None
+
+    @property
     def is_settled(self) -> bool:
         """There is nothing to wait for."""
         return self.fault is not None or (self.is_open and not self._asked)
@@ -388,12 +393,15 @@ class WorkerParty:
         )  # also when the program ends, however it does so in Python
 
     def open(self, slot: int, brief: Brief) -> Opening:
-        self._workers[slot].begin(self._brief_of(brief), self._refusal(slot))
+        refusal = self._refusal(slot)
+        self._workers[slot].begin(self._brief_of(brief), refusal)
         worker = self._workers[slot]
 
         def is_ready() -> bool:
             worker.pump()
-            return worker.is_settled
+            # A slot that is given up must not fail one call after the other while others could hold them: it keeps one to
+            # itself until nobody else is talking.
+            return worker.is_settled and not (refusal and any(each.is_engaged for each in self._workers))
 
         return Opening(is_ready)
 

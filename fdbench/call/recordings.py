@@ -59,6 +59,9 @@ class FolderRecordings:
         for take in takes:
             yield take, self._outcome(take)
 
+    def release(self) -> None:
+        """Nothing is held."""
+
     def read(self, task: str, sample_id: str) -> Track:
         """A sample's recording on the prompt's timeline.
 

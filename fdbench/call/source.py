@@ -20,6 +20,9 @@ class Source(Protocol):
     def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | Failure]]:
         """Yield each take with its recording, or with why there is none, in any order."""
 
+    def release(self) -> None:
+        """Let go of whatever is held; called once, when nothing more is to be collected."""
+
 
 @dataclass(frozen=True, slots=True)
 class PromptCalls:
@@ -55,6 +58,12 @@ class PromptCalls:
                 yield unreadable.pop()
             yield outcome
         yield from unreadable
+
+    def release(self) -> None:
+        """Give the model's memory back, where it can; nothing more is collected afterwards."""
+        release = getattr(self.model, "release", None)
+        if release is not None:
+            release()
 
     def _invite(self, take: Take) -> Invitation:
         seed = seed_for(self.seed, take.name)

@@ -52,15 +52,18 @@ def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
     if source is None:
         return Collected(made, resumed, failed)
     started = time.monotonic()
-    for take, outcome in source.collect(pending):
-        run.write_take(take, outcome)
-        now = time.monotonic()
-        run.note_attempt(_attempt(take, outcome, now - started))
-        if isinstance(outcome, Failure):
-            failed += 1
-        else:
-            made += 1
-        progress("calls", resumed + made + failed, total, failed)
+    try:
+        for take, outcome in source.collect(pending):
+            run.write_take(take, outcome)
+            now = time.monotonic()
+            run.note_attempt(_attempt(take, outcome, now - started))
+            if isinstance(outcome, Failure):
+                failed += 1
+            else:
+                made += 1
+            progress("calls", resumed + made + failed, total, failed)
+    finally:
+        source.release()  # those who hear the recordings want the memory
     return Collected(made, resumed, failed)
 
 

@@ -139,7 +139,7 @@ def test_every_frame_is_the_packages_own_and_lies_where_the_users_frame_ends(tin
     texts = {round(event.span.start_s / FRAME_S): event.text for event in recording.events}
     for step, (frame, token) in enumerate(given[1:-1], start=1):
         np.testing.assert_array_equal(said[(step + 1) * FRAME : (step + 2) * FRAME], frame)
-        wanted = "" if token in (0, 3) else tokenizer.id_to_piece(token).replace("▁", " ")
+        wanted = "" if token in (0, 1, 2, 3) else tokenizer.id_to_piece(token).replace("▁", " ")
         assert texts.get(step + 1, "") == wanted
 
 
@@ -203,7 +203,7 @@ def test_memory_for_exactly_as_long_as_a_call_changes_no_reply(tiny_moshi):
 REFUSALS = {
     "PersonaPlex's weights": ({"dep_q": 16}, "ignore what the user says", "--model personaplex"),
     "a translator": ({"model_type": "hibiki"}, "'hibiki' checkpoint", "another"),
-    "a file that is not there": ({"mimi_name": "codec.safetensors"}, "no codec.safetensors", "fetch the checkpoint again"),
+    "a file that is not there": ({"mimi_name": "codec.safetensors"}, "lacks codec.safetensors", "name the checkpoint's folder"),
 }
 
 
@@ -229,6 +229,69 @@ def test_weights_for_both_sides_are_known_by_their_tensors_even_without_a_config
         open_party(tmp_path, 1)
 
 
+def test_a_checkpoint_of_the_first_kind_without_a_config_is_run_with_the_packages_own(tiny_moshi, tmp_path, monkeypatch):
+    """Its files have fixed names, and its architecture is the package's; here the package's is made as small as the weights."""
+    from moshi.models import loaders
+
+    config = json.loads((tiny_moshi / "config.json").read_text())
+    architecture = {key: value for key, value in config.items() if key in loaders._lm_kwargs}
+    monkeypatch.setattr(loaders, "_lm_kwargs", architecture)
+    monkeypatch.setattr(loaders, "_mimi_config", json.loads((tiny_moshi / "mimi_config.json").read_text()))
+    for old, new in (
+        ("model.safetensors", "model.safetensors"),
+        ("mimi.safetensors", loaders.MIMI_NAME),
+        ("tokenizer.model", loaders.TEXT_TOKENIZER_NAME),
+    ):
+        shutil.copy(tiny_moshi / old, tmp_path / new)
+    (take,) = takes()[:1]
+    assert replies(open_party(tmp_path, 1), [take]) == replies(open_party(tiny_moshi, 1), [take])
+
+
+def test_a_folder_may_name_files_elsewhere_and_what_they_hold_is_in_the_runs_id(tiny_moshi, tmp_path):
+    folder = tmp_path / "fine-tuned"
+    folder.mkdir()
+    shutil.copy(tiny_moshi / "mimi.safetensors", tmp_path / "codec.safetensors")
+    config = json.loads((tiny_moshi / "config.json").read_text())
+    names = {key: f"file://{tiny_moshi / config[key]}" for key in config if key.endswith("_name")}
+    names["mimi_name"] = f"file://{tmp_path / 'codec.safetensors'}"
+    (folder / "config.json").write_text(json.dumps({**config, **names}))
+    adapter = resolve(find_model("moshi"), {"checkpoint": str(folder), "device": "cpu"})
+    (take,) = takes()[:1]
+    assert replies(adapter.open_party(1), [take]) == replies(open_party(tiny_moshi, 1), [take])
+    before = adapter.provenance().weights_revision
+    (folder / "trainer_log.json").write_text("{}")
+    assert adapter.provenance().weights_revision == before, "no file of the checkpoint"
+    with (tmp_path / "codec.safetensors").open("ab") as file:
+        file.write(b"x")
+    assert adapter.provenance().weights_revision != before
+
+
+def test_a_character_that_the_vocabulary_lacks_is_told_whole_and_control_tokens_are_not_told():
+    from fdbench.adapters.moshi import _Spelling
+
+    class Tokenizer:
+        pieces = ("<unk>", "<s>", "</s>", "<pad>", "▁caf", "<0xC3>", "<0xA9>", "s")
+
+        def vocab_size(self):
+            return len(self.pieces)
+
+        def id_to_piece(self, token):
+            return self.pieces[token]
+
+        def is_byte(self, token):
+            return self.pieces[token].startswith("<0x")
+
+        def is_control(self, token):
+            return token in (1, 2)
+
+    spelling = _Spelling(Tokenizer(), {0, 3}, 2)
+    assert [spelling.piece(0, token) for token in (4, 5, 6, 7)] == [" caf", "", "é", "s"]
+    assert [spelling.piece(1, token) for token in (0, 1, 2, 3, -2, 99)] == [""] * 6
+    spelling.piece(0, 5)
+    spelling.begin(0)
+    assert spelling.piece(0, 6) == "", "half a character of the conversation before is forgotten"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -236,6 +299,8 @@ def test_weights_for_both_sides_are_known_by_their_tensors_even_without_a_config
         ({"dtype": "int8"}, "dtype=int8"),
         ({"longest_call_s": 0.01}, "longest_call_s=0.01"),
         ({"threads": 0, "device": "cpu"}, "threads=0"),
+        ({"top_k": -1}, "top_k=-1"),
+        ({"temp_text": 0}, "temp_text=0"),
     ],
 )
 def test_an_argument_that_makes_no_sense_is_named(arguments, told, tiny_moshi):

@@ -165,9 +165,10 @@ def test_without_the_forks_environment_no_weights_are_fetched(checkpoint):
 
 def test_a_manifest_names_the_voice_by_its_content_and_no_place(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr("fdbench.adapters.personaplex._interpreter", lambda python: None)
-    monkeypatch.setattr("fdbench.adapters.personaplex._require_fork", lambda python: None)
+    monkeypatch.setattr("fdbench.adapters.personaplex._require_fork", lambda python: "moshi-personaplex 0.1.0")
     first = PersonaPlex.provenance(checkpoint=str(checkpoint), **ARGUMENTS)
     assert first.arguments["checkpoint"] == "tiny"
+    assert first.arguments["code"] == "moshi-personaplex 0.1.0"
     assert not {"python", "workers", "start_timeout_s"} & first.arguments.keys()
     assert str(tmp_path) not in str(first)
     (checkpoint / "voices" / "NATF2.wav").write_bytes(b"RIFF another")

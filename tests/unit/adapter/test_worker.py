@@ -253,6 +253,14 @@ def test_a_worker_that_cannot_start_is_given_up(program, tmp_path):
     assert [message.endswith("not started again") for message in messages] == [False] * MAX_FAILED_STARTS + [True] * 2
 
 
+def test_a_slot_that_is_given_up_does_not_fail_the_calls_that_others_can_hold(program):
+    """It keeps one call to itself until nobody else is talking; before that, each failed start costs one."""
+    n = 40
+    outcomes = calls(party_of(program, "cannot load", slots=3, bad=0), n)
+    failed = [outcome for outcome in outcomes.values() if isinstance(outcome, Failure)]
+    assert len(outcomes) == n and len(failed) <= MAX_FAILED_STARTS + 1
+
+
 def test_what_refuses_to_start_is_not_asked_again(program):
     messages = [outcome.message for outcome in calls(party_of(program, "refuses to load", slots=1, bad=0), n=3).values()]
     assert [message.endswith("not started again") for message in messages] == [False, True, True]
