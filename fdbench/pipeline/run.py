@@ -21,6 +21,7 @@ from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.score import Scoring, answer_entries, score_entries
 from fdbench.store.judge_checks import JudgeCheck, find_check
 from fdbench.store.manifest import CollectedSample, RunManifest, Scored
+from fdbench.store.manifest import Collection as CollectedBy
 from fdbench.store.run_dir import RunDir, scores_folder
 from fdbench.task.data import Data
 from fdbench.task.load import load_samples, task_specs
@@ -234,11 +235,21 @@ def facts_of(manifest: RunManifest, shift_s: float = 0.0, with_text: Collection[
         "seed": collection.seed,
         "slots": collection.slots,
         "tail": f"{collection.tail_silence_s:g}/{collection.tail_limit_s:g}",
+        **_model_facts(collection),
     }
     return {
         name: TaskFacts(task.family, task.behaviour, task.version, {**origin, "repeats": task.repeats}, name in with_text)
         for name, task in manifest.tasks.items()
     }
+
+
+def _model_facts(collection: CollectedBy) -> dict[str, str]:
+    """With which settings and weights a model spoke; of an agent whose true behaviour is known, its name says enough."""
+    if collection.kind != "model":
+        return {}
+    given = (f"{name}={value}" for name, value in sorted(collection.arguments.items()) if value is not None)
+    facts = {"with": ",".join(given), "weights": (collection.weights_revision or "").removeprefix("sha256:")[:12]}
+    return {name: fact.replace("|", "/") for name, fact in facts.items() if fact}
 
 
 def derive_scores(

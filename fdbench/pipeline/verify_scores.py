@@ -31,7 +31,7 @@ from fdbench.store.manifest import RunManifest, Scored
 from fdbench.store.run_dir import RunDir, scores_folder
 
 AnnotationsFrom = Literal["fresh", "stored"]
-_SETTINGS: Final = ("clock", "placement", "lead_in", "condition", "seed", "slots", "tail")
+_SETTINGS: Final = ("clock", "placement", "lead_in", "condition", "seed", "slots", "tail", "with", "weights")
 """What the manifest's settings put into a signature; where those are in doubt, that is told once, there."""
 
 

@@ -43,7 +43,9 @@ METRIC_ORDER = (
 )
 JUDGED = ("relevance",)
 # Facts of a signature in which two runs of one comparison may differ; the clock and the judge count where they matter.
-FACTS_OF_THE_RUN = frozenset({"metric", "n", "clock", "judge", "lead_in", "seed", "slots", "repeats", "fdbench"})
+FACTS_OF_THE_RUN = frozenset(
+    {"metric", "n", "clock", "judge", "lead_in", "seed", "slots", "repeats", "with", "weights", "fdbench"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,10 +81,11 @@ def test_the_published_place_is_scored_from_the_same_recordings(whole):
         for task in json.loads(path.read_text())["tasks"].values()
         for metric in task["metrics"].values()
     ]
-    assert {part for signature in signatures for part in signature.split("|") if part.startswith("placement:")} == {
-        "placement:causal",
-        "placement:published",
-    }
+    facts = {part for signature in signatures for part in signature.split("|")}
+    assert {part for part in facts if part.startswith("placement:")} == {"placement:causal", "placement:published"}
+    (settings,) = (part for part in facts if part.startswith("with:"))
+    assert {"temp=0.8", "checkpoint=tiny-moshi"} <= set(settings.removeprefix("with:").split(","))
+    assert any(part.startswith("weights:") for part in facts)
 
 
 def test_doctor_says_what_is_there_and_how_fast_it_goes(tiny_moshi):
