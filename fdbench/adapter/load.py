@@ -11,19 +11,21 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from fdbench.adapter.base import FOREIGN, Agent, AgentParty, Need, Port, Provenance, VirtualParty, check_ports, told
+from fdbench.adapter.live import LiveParty
 from fdbench.errors import AdapterError, DataError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import sha256_of
 from fdbench.io.strict_yaml import load_yaml
 
 ENTRY_POINTS = "fdbench.adapters"
 CONTRACT = "see fdbench/adapter/base.py for the contract"
+LIVE_CONTRACT = "see fdbench/adapter/live.py for the contract"
 JSON_TYPES = (str, int, float, bool, type(None))
 Kind = Literal["trivial", "model", "recordings"]
 
@@ -99,6 +101,10 @@ def find_model(name: str) -> ModelSpec:
     return specs[name]
 
 
+LIVE: Final = "realtime"
+"""The clock of models that are servers or APIs."""
+
+
 def missing_of(spec: ModelSpec) -> list[str]:
     """What this machine lacks to run a model that comes with fdbench; others are not imported just to be asked."""
     if spec.origin != "models.yaml":
@@ -158,6 +164,30 @@ class Adapter:
         check_ports(self.identity, party.hears, party.says)
         return typing.cast(VirtualParty, party)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the model lives on the wall clock: it is opened by ``open_live``."""
+        return self.spec.clock == LIVE
+
+    def open_live(self, slots: int) -> LiveParty:
+        """Make the client of a server or API; nothing is connected yet.
+
+        Raises:
+            AdapterError: The class is no live party, or its constructor failed.
+        """
+        try:
+            party: Any = self.make(**self.arguments, slots=slots)
+        except FdbenchError:
+            raise
+        except FOREIGN as error:
+            raise AdapterError(f"{self.identity}: cannot be made: {told(error)}", LIVE_CONTRACT) from error
+        missing = [name for name in ("hears", "says", "slots", "open") if not hasattr(party, name)]
+        if missing:
+            raise AdapterError(f"{self.identity} lacks {', '.join(missing)}", LIVE_CONTRACT)
+        if not (isinstance(party.hears, Port) and isinstance(party.says, Port) and party.slots >= 1):
+            raise AdapterError(f"{self.identity}: hears and says must be Ports and slots at least 1", LIVE_CONTRACT)
+        return typing.cast(LiveParty, party)
+
 
 def resolve(spec: ModelSpec, given: Mapping[str, str]) -> Adapter:
     """Import the adapter class and settle its arguments.
@@ -171,6 +201,8 @@ def resolve(spec: ModelSpec, given: Mapping[str, str]) -> Adapter:
         AdapterError: The module or class cannot be imported.
     """
     make, identity = _import(spec)
+    if spec.origin != "models.yaml":
+        spec = replace(spec, clock=getattr(make, "clock", spec.clock))
     return Adapter(spec, identity, settle_arguments(make, spec.name, identity, given, spec.arguments), make)
 
 

@@ -1,4 +1,4 @@
-"""`fdbench run`, `annotate`, `score`, `demo`: the main job and its stages."""
+"""`fdbench run`, `annotate`, `score`, `replay`, `demo`: the main job and its stages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DEMO_TAIL_LIMIT_S = 3.0
 
 
 def register(commands: Commands) -> None:
-    """`run`, `annotate`, `score`, `demo`."""
+    """`run`, `annotate`, `score`, `replay`, `demo`."""
     run = add_command(commands, "run", run_command, "play the tasks to a model, hear its replies, score them")
     run.add_argument("--model", required=True, help="a name (`fdbench list models`), path/to/file.py:Class, or recordings:DIR")
     run.add_argument("--tasks", default="mini", help="all, mini, v1, available, or names with commas (default: mini)")
@@ -49,6 +49,15 @@ def register(commands: Commands) -> None:
     run.add_argument("--lead-in", type=float, metavar="S", help="silence before the prompt (default: the model's)")
     run.add_argument("--tail-silence", type=float, default=2.0, metavar="S", help="a call ends after this much silence (2)")
     run.add_argument("--tail-limit", type=float, default=10.0, metavar="S", help="or this long after the prompt (10)")
+    run.add_argument("--max-cost", type=float, metavar="C", help="stop before the calls on the wall clock cost more")
+    run.add_argument("--max-minutes", type=float, metavar="M", help="stop before they take more minutes, all together")
+    run.add_argument(
+        "--most-late",
+        type=float,
+        default=100.0,
+        metavar="MS",
+        help="make a call again whose frames leave later (100)",
+    )
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
     add_hearing_options(run, asr=DEFAULT_ASR, protocol="all")
 
@@ -64,6 +73,11 @@ def register(commands: Commands) -> None:
     )
     add_hearing_options(score, asr=None, protocol=None)
 
+    replay = add_command(commands, "replay", replay_command, "make a run on the wall clock again from the logs of its calls")
+    replay.add_argument("run", type=Path, metavar="RUN")
+    replay.add_argument("--out", type=Path, help="keep what is made there (default: compare, and keep nothing)")
+    add_hearing_options(replay, asr=DEFAULT_ASR, protocol="all")
+
     demo = add_command(commands, "demo", demo_command, "the trivial agents on the embedded suite, and the leaderboard")
     demo.add_argument("--out", type=Path, help="keep the results there (default: a temporary folder)")
     demo.add_argument("--limit", type=int, help="only the first N samples of each task")
@@ -72,6 +86,7 @@ def register(commands: Commands) -> None:
 
 def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.call.lockstep import Ending
+    from fdbench.pipeline.estimate import estimate_of
     from fdbench.pipeline.plan import RunRequest, make_plan
     from fdbench.pipeline.run import run_plan
 
@@ -87,10 +102,13 @@ def run_command(arguments: argparse.Namespace) -> int:
         ending=Ending(arguments.tail_silence, arguments.tail_limit),
         limit=arguments.limit,
         arguments=pairs_of(arguments.arg),
+        max_cost=arguments.max_cost,
+        max_minutes=arguments.max_minutes,
+        most_late_s=arguments.most_late / 1000,
     )
     hearing = hearing_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)
-    report_notes(plan.notes)
+    report_notes((*plan.notes, *estimate_of(plan)))
     with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
         finished = run_plan(plan, hearing, progress)
     return conclude(arguments, finished)
@@ -124,6 +142,20 @@ def score_command(arguments: argparse.Namespace) -> int:
     with ProgressBars() as progress:
         finished = score_run(arguments.folder, hearing, data_of(arguments), progress)
     return conclude(arguments, finished)
+
+
+def replay_command(arguments: argparse.Namespace) -> int:
+    from fdbench.pipeline.replay import replay_run
+
+    hearing = hearing_of(arguments, protocols_of(arguments.protocol))
+    with tempfile.TemporaryDirectory(prefix="fdbench-replay-") as scratch, ProgressBars() as progress:
+        replayed = replay_run(arguments.run, arguments.out or Path(scratch), hearing, data_of(arguments), progress)
+        status = conclude(arguments, replayed.finished)
+    for line in replayed.differences:
+        print(f"fdbench: {line}", file=sys.stderr)
+    verdict = f"{len(replayed.differences)} differences" if replayed.differences else "everything is as recorded"
+    print(f"fdbench: {replayed.n_calls} calls replayed from their logs: {verdict}", file=sys.stderr)
+    return EXIT_WITH_ERRORS if replayed.differences else status
 
 
 def _score_folder(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
@@ -17,6 +17,9 @@ INTERRUPTION = "interruption"
 EVENT_KINDS = (PAUSE, TURN_END, CONTEXT, INTERRUPTION)
 TEXT = "text"
 """A piece of the text that a model writes while it speaks (its inner monologue), where the audio of that moment lies."""
+DECIDED, YIELDED, ARRIVED, PLAYED = "decided", "yielded", "arrived", "played"
+"""On the wall clock, of each reply (named by the event's text): when a server decided to speak and to give way, when the reply
+arrived, and when it was played. A listener hears what is played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,19 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CallLog:
+    """A call on the wall clock as it happened, in the form in which it is stored.
+
+    Attributes:
+        lines: JSON objects: first the settings and what was sent, then what came, each with its time of arrival.
+        sound: Of all that came, one piece after another; the lines say which piece is where.
+    """
+
+    lines: tuple[Mapping[str, Any], ...]
+    sound: Audio
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Recording:
     """What a call gave, built by the harness and never by an adapter.
 
@@ -99,6 +115,7 @@ class Recording:
         prompt_s: Where the user had nothing more to say.
         right_censored: The recording stopped while the model was still speaking.
         events: What the model told about itself while it spoke.
+        log: Of a call on the wall clock; the recording follows from it.
     """
 
     user: Track
@@ -107,6 +124,7 @@ class Recording:
     prompt_s: float
     right_censored: bool
     events: tuple[Event, ...] = ()
+    log: CallLog | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +133,14 @@ class Failure:
 
     Attributes:
         kind: Short and stable: ``data``, ``prompt``, ``adapter``, ``worker``, ``contract``, ``recording_missing``,
-            ``recording``.
+            ``recording``; of a call on the wall clock also those of ``fdbench.adapter.live.CallError``.
         message: One line for a person, naming what was expected and what was found.
+        log: Of a call on the wall clock that broke, as far as it came.
     """
 
     kind: str
     message: str
+    log: CallLog | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import platform
 import time
 from dataclasses import dataclass
 
+from fdbench.call.session_log import spent_in
+from fdbench.call.source import Limits
 from fdbench.core.conversation import Failure, Recording, Sample, Take
 from fdbench.pipeline.entries import origin_of
 from fdbench.pipeline.plan import Plan
@@ -15,11 +17,19 @@ from fdbench.store.run_dir import RunDir
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a collection did: calls made now, those already there, and those that failed."""
+    """What a collection did: calls made now, those already there, and those that failed.
+
+    Attributes:
+        left: Calls that the budget did not allow.
+        minutes, cost: Spent on the wall clock.
+    """
 
     made: int
     resumed: int
     failed: int
+    left: int = 0
+    minutes: float = 0.0
+    cost: float = 0.0
 
 
 def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
@@ -33,7 +43,8 @@ def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
     plan.supply.check(run)
     takes = plan.takes
     pending = [take for take in takes if not run.is_done(take.name)]
-    source = plan.supply.open_source(plan.collection) if pending else None
+    limits = Limits(plan.request.max_cost, plan.request.max_minutes, plan.request.most_late_s)
+    source = plan.supply.open_source(plan.collection, limits) if pending else None
     run.manifest(plan.collection).with_tasks(plan.collected, run.is_recorded).write(run.folder)
     run.note_start("run", origin_of(plan.request.data))
     resumed, made, failed = len(takes) - len(pending), 0, 0
@@ -64,7 +75,7 @@ def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
             progress("calls", resumed + made + failed, total, failed)
     finally:
         source.release()  # those who hear the recordings want the memory
-    return Collected(made, resumed, failed)
+    return Collected(made, resumed, failed, limits.n_left, limits.minutes, limits.cost)
 
 
 def _attempt(take: Take, outcome: Recording | Failure, elapsed_s: float) -> dict[str, object]:
@@ -77,4 +88,6 @@ def _attempt(take: Take, outcome: Recording | Failure, elapsed_s: float) -> dict
     }
     if isinstance(outcome, Failure):
         facts["failure"] = f"{outcome.kind}: {outcome.message}"
+    if outcome.log is not None:
+        facts["call"] = spent_in(outcome.log).as_json()
     return facts

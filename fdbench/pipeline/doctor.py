@@ -10,9 +10,12 @@ import numpy as np
 
 from fdbench.adapter.base import Agent, AgentParty, Port, VirtualParty
 from fdbench.adapter.contract import CHECK_S, Check, check_party, converse, noise
+from fdbench.adapter.live import LiveParty
 from fdbench.adapter.load import Adapter
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
+from fdbench.call.realtime import Patience, Realtime
+from fdbench.call.session_log import spent_in
 from fdbench.core.conversation import PAUSE, TURN_END, Brief, Event, Recording, Sample, Take
 from fdbench.core.sound import Audio, Samples
 from fdbench.core.span import Span
@@ -38,6 +41,8 @@ def examine_adapter(adapter: Adapter) -> tuple[Check, ...]:
     needs = (*licence, *(Check(need.what, need.is_met, need.detail) for need in adapter.needs()))
     if not all(need.holds for need in needs):
         return needs
+    if adapter.is_live:
+        return (*needs, *_one_live_call(adapter))
     started = time.monotonic()
     party = adapter.open_party(slots=2)
     loaded = Check("loads", True, f"{time.monotonic() - started:.1f} s")
@@ -58,7 +63,21 @@ def _one_call(party: VirtualParty, brief: Brief) -> Check:
     return Check(f"one call of {CHECK_S:g} s", True, f"{took_s:.2f} s: {CHECK_S / took_s:.1f} x real time, {party.slots} slots")
 
 
-def _told(party: VirtualParty) -> tuple[Check, ...]:
+def _one_live_call(adapter: Adapter) -> tuple[Check, ...]:
+    """Hold one short conversation on the wall clock: does it begin, how far away is the server, what does it say of itself?"""
+    party = adapter.open_live(slots=1)
+    silence = Audio.silence(CHECK_S, party.hears.sample_rate)
+    brief = Brief(seed=1, instructions="You are a helpful assistant.")
+    invitation = Invitation(Take(Sample("doctor", "doctor", {})), Brief(stimulus=silence), brief)
+    ((_, outcome),) = Realtime(party, Ending(0.5, 2.0), Patience(tries=1)).run([invitation])
+    name = f"one call of {CHECK_S:g} s"
+    if not isinstance(outcome, Recording):
+        return (Check(name, False, f"{outcome.kind}: {outcome.message}"),)
+    told = ", ".join(f"{key} {value}" for key, value in spent_in(outcome.log).as_json().items()) if outcome.log else ""
+    return (Check(name, True, told), *_told(party))
+
+
+def _told(party: VirtualParty | LiveParty) -> tuple[Check, ...]:
     """What a party says about itself: versions, device, memory."""
     describe = getattr(party, "describe", None)
     return tuple(Check(name, True, fact) for name, fact in describe().items()) if describe else ()

@@ -10,7 +10,8 @@ from fdbench import __version__
 from fdbench.adapter import load
 from fdbench.adapter.contract import Check
 from fdbench.call.lockstep import Ending
-from fdbench.call.source import PromptCalls, Source
+from fdbench.call.source import Limits, LiveCalls, PromptCalls, Source
+from fdbench.errors import UsageError
 from fdbench.pipeline.doctor import examine_adapter
 from fdbench.store.manifest import Collection
 from fdbench.store.run_dir import RunDir
@@ -35,8 +36,14 @@ class Supply(Protocol):
             DataError: It is something else, and the two must not be mixed.
         """
 
-    def open_source(self, collection: Collection) -> Source:
+    def price_of(self, least_minutes: float, most_minutes: float) -> str:
+        """What so many minutes of conversation on the wall clock are going to cost, for a person."""
+
+    def open_source(self, collection: Collection, limits: Limits) -> Source:
         """Load what is needed.
+
+        Args:
+            limits: What calls on the wall clock may take; others have none.
 
         Raises:
             FdbenchError: It cannot be loaded.
@@ -89,6 +96,11 @@ class PartyModel:
     notes = ()
 
     def collection(self, request: RunRequest) -> Collection:
+        if request.has_budget and not self.adapter.is_live:
+            raise UsageError(
+                "--max-cost and --max-minutes are for calls on the wall clock",
+                f"leave them out: {self.adapter.spec.name} has none",
+            )
         spec, provenance = self.adapter.spec, self.adapter.provenance()
         return Collection(
             model=spec.name,
@@ -112,12 +124,23 @@ class PartyModel:
     def check(self, run: RunDir) -> None:
         """Nothing to do: the run's id is made from everything that determines a call."""
 
-    def open_source(self, collection: Collection) -> Source:
+    def price_of(self, least_minutes: float, most_minutes: float) -> str:
+        tell = getattr(self.adapter.make, "price_of", None)
+        prices = [tell(minutes, **self.adapter.arguments) for minutes in (least_minutes, most_minutes)] if tell else [None]
+        if None in prices:
+            return "what they cost is not known here"
+        return f"about {prices[0]:.2f} to {prices[1]:.2f} at the price given"
+
+    def open_source(self, collection: Collection, limits: Limits) -> Source:
+        ending = Ending(collection.tail_silence_s, collection.tail_limit_s)
+        if self.adapter.is_live:
+            party = self.adapter.open_live(collection.slots)
+            return LiveCalls(party, collection.seed, collection.lead_in_s, ending, limits)
         return PromptCalls(
             model=self.adapter.open_party(collection.slots),
             seed=collection.seed,
             lead_in_s=collection.lead_in_s,
-            ending=Ending(collection.tail_silence_s, collection.tail_limit_s),
+            ending=ending,
             tells_truth=self.adapter.spec.tells_truth,
         )
 

@@ -24,6 +24,8 @@ class RunRequest:
     Attributes:
         lead_in_s: None = the model's own default.
         limit: Only the first so many samples of each task, None = all.
+        max_cost, max_minutes: What this start may spend on calls on the wall clock, None = what they take.
+        most_late_s: A call on the wall clock in which a frame leaves later than this is made again.
     """
 
     model: str
@@ -37,11 +39,23 @@ class RunRequest:
     ending: Ending = field(default_factory=Ending)
     limit: int | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
+    max_cost: float | None = None
+    max_minutes: float | None = None
+    most_late_s: float = 0.1
+
+    @property
+    def has_budget(self) -> bool:
+        return self.max_cost is not None or self.max_minutes is not None
 
     def __post_init__(self) -> None:
         for name, value in (("repeats", self.repeats), ("slots", self.slots), ("limit", self.limit)):
             if value is not None and value < 1:
                 raise UsageError(f"--{name} {value}: expected at least 1", "leave the option out for its default")
+        for name, limit in (
+            ("max-cost", self.max_cost), ("max-minutes", self.max_minutes), ("most-late", self.most_late_s * 1000),
+        ):  # fmt: skip
+            if limit is not None and not 0 < limit < math.inf:
+                raise UsageError(f"--{name} {limit:g}: expected a positive number", "leave it out for its default")
         if self.lead_in_s is not None and not 0 <= self.lead_in_s < math.inf:
             raise UsageError(f"--lead-in {self.lead_in_s}: expected 0 or more seconds", "leave it out for the model's default")
         if not 0 < self.ending.silence_s <= self.ending.limit_s < math.inf:

@@ -19,7 +19,7 @@ from fdbench.adapter.contract import Check
 from fdbench.adapter.load import settle_arguments
 from fdbench.call.matching import Matches, Wanted, list_recordings, match_folder
 from fdbench.call.recordings import CLOCK, FolderRecordings
-from fdbench.call.source import Source
+from fdbench.call.source import Limits, Source
 from fdbench.core.conversation import Failure, Sample, Take
 from fdbench.errors import DataError, UsageError
 from fdbench.io.wav import digest_of_audio
@@ -98,9 +98,9 @@ class RecordingsModel:
                 "leave it out, and say with --arg offset_s=S where the recordings begin",
             )
         unset = type(request)(model=request.model)
-        if (request.slots, request.ending) != (unset.slots, unset.ending):
+        if (request.slots, request.ending) != (unset.slots, unset.ending) or request.has_budget:
             raise UsageError(
-                "--slots, --tail-silence and --tail-limit are about calls, and nobody is called",
+                "--slots, --tail-silence, --tail-limit, --max-cost and --max-minutes are about calls, and nobody is called",
                 "leave them out: a folder's recordings are taken as they are",
             )
         if request.repeats > 1:
@@ -178,7 +178,10 @@ class RecordingsSupply:
             return ()
         return (f"{self.source.folder}: {len(unused)} of its recordings belong to no sample of these tasks: {_listed(unused)}",)
 
-    def open_source(self, collection: Collection) -> Source:
+    def price_of(self, least_minutes: float, most_minutes: float) -> str:
+        return "nothing is called"
+
+    def open_source(self, collection: Collection, limits: Limits) -> Source:
         return self.source
 
     def check(self, run: RunDir) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,11 +85,20 @@ class Finished:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(note for scoring in self.scorings for note in scoring.notes))
+        spent = tuple(_spent(self.collected)) if self.collected else ()
+        return (*spent, *dict.fromkeys(note for scoring in self.scorings for note in scoring.notes))
 
     @property
     def n_errors(self) -> int:
         return max([scoring.n_errors for scoring in self.scorings] + [self.collected.failed if self.collected else 0])
+
+
+def _spent(collected: Collected) -> Iterator[str]:
+    if collected.minutes:
+        cost = f", at a cost of {collected.cost:.4g}" if collected.cost else ""
+        yield f"{collected.minutes:.1f} min of conversation on the wall clock{cost}"
+    if collected.left:
+        yield f"the budget is spent: {collected.left} calls are left; the same command goes on from here"
 
 
 def run_plan(plan: Plan, hearing: Hearing, progress: Progress) -> Finished:

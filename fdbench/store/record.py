@@ -49,6 +49,20 @@ class StoredFailure(Stored):
     message: str
 
 
+class StoredLog(Stored):
+    """The log of a call on the wall clock: JSON lines, and the sound of all that came.
+
+    Attributes:
+        lines_sha256: Of the file of lines, as it is.
+        sound_digest: Of the samples and their rate.
+    """
+
+    lines: str
+    lines_sha256: str
+    sound: str
+    sound_digest: str
+
+
 class TakeRecord(Stored):
     """What a call gave, or why it gave nothing."""
 
@@ -65,6 +79,7 @@ class TakeRecord(Stored):
     user: StoredTrack | None = None
     model: StoredTrack | None = None
     events: list[StoredEvent] = Field(default_factory=list)
+    log: StoredLog | None = None
 
     @property
     def name(self) -> str:

@@ -20,15 +20,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fdbench.core.conversation import Failure, Recording, Take
+from fdbench.core.conversation import CallLog, Failure, Recording, Take
 from fdbench.core.sound import Track
 from fdbench.errors import DataError, UsageError
 from fdbench.io.files import digest_of, sha256_of, write_bytes_atomically, write_json_atomically
-from fdbench.io.wav import digest_of_audio, write_flac
+from fdbench.io.wav import digest_of_audio, read_audio, write_flac
 from fdbench.store.attempts import HEARING, Command, append_attempt, start_event
 from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.manifest import MANIFEST, Collection, RunManifest, Scored
-from fdbench.store.record import StoredEvent, StoredFailure, StoredTrack, TakeRecord
+from fdbench.store.record import StoredEvent, StoredFailure, StoredLog, StoredTrack, TakeRecord
 
 
 class RunDir:
@@ -148,6 +148,8 @@ class RunDir:
             "stimulus": take.stimulus,
             "repeat": take.repeat,
         }
+        if outcome.log is not None:
+            facts["log"] = self._write_log(take.name, outcome.log)
         if isinstance(outcome, Failure):
             failure = StoredFailure(kind=outcome.kind, message=outcome.message)
             record = TakeRecord(**facts, status="failed", failure=failure)
@@ -162,8 +164,36 @@ class RunDir:
                 model=self._write_track(take.name, "model", outcome.model),
                 events=[StoredEvent.of(event) for event in outcome.events],
             )
-        write_json_atomically(self.take_path(take.name), record.model_dump(by_alias=True))
+        unsaid = {"log"} if record.log is None else None
+        write_json_atomically(self.take_path(take.name), record.model_dump(by_alias=True, exclude=unsaid))
         return record
+
+    def _write_log(self, name: str, log: CallLog) -> StoredLog:
+        lines, sound = f"logs/{_as_path(name)}.jsonl", f"logs/{_as_path(name)}.flac"
+        text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in log.lines).encode()
+        write_flac(self.folder / sound, log.sound)
+        write_bytes_atomically(self.folder / lines, text)
+        return StoredLog(lines=lines, lines_sha256=sha256_of(text), sound=sound, sound_digest=digest_of_audio(log.sound))
+
+    def read_log(self, record: TakeRecord) -> CallLog:
+        """The log of a call on the wall clock.
+
+        Raises:
+            DataError: There is none, or it is not what was recorded; names the file.
+        """
+        if record.log is None:
+            raise DataError(f"{self.folder}: {record.name} has no log", "only calls on the wall clock have one")
+        path = self.folder / record.log.lines
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+        if sha256_of(data) != record.log.lines_sha256:
+            raise DataError(f"{path}: is not the log that was recorded (its SHA-256 is {sha256_of(data)[:12]}...)")
+        sound = read_audio(self.folder / record.log.sound)
+        if digest_of_audio(sound) != record.log.sound_digest:
+            raise DataError(f"{self.folder / record.log.sound}: is not the sound that was recorded")
+        return CallLog(tuple(json.loads(line) for line in data.decode().splitlines()), sound)
 
     def _write_track(self, name: str, channel: str, track: Track) -> StoredTrack:
         file = f"audio/{_as_path(name)}.{channel}.flac"
@@ -206,7 +236,7 @@ class RunDir:
         write_json_atomically(self.folder / "scores" / scored.folder / COPY, check.as_json())
 
 
-_OURS = ("takes", "audio", "annotations", "verdicts", "scores")
+_OURS = ("takes", "audio", "logs", "annotations", "verdicts", "scores")
 _LONGEST_STEM_BYTES = 200
 
 

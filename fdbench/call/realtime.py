@@ -1,0 +1,359 @@
+"""Calls on the wall clock: many conversations with a server at once, each at the pace of speech.
+
+::
+
+    due        f    2f    3f    4f               frame k is spoken in [k f, (k + 1) f) and leaves when it is over
+    sent       |u0  |u1   .|u2  |u3              each for itself on a monotonic clock: a late one delays no other
+    arrives         e  d d d                     stamped as it comes; the playout says when it would be heard
+
+A frame's time is counted from the call's beginning and never from the frame before, so nothing drifts. One that leaves late
+is counted; those behind it follow at half a frame's distance until none is late any more, never in a burst. When this machine
+falls too far behind, the call is given up (``clock``) and made again.
+
+All conversations run on one event loop in a thread of its own. Whoever asks for outcomes may take their time over each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from fdbench.adapter.base import FOREIGN, told
+from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, LiveParty, Session
+from fdbench.audio.playout import Playout
+from fdbench.call.lockstep import Ending, Invitation
+from fdbench.call.session_log import CLOCK, Arrival, SessionLog, as_stored, feed, recording_of
+from fdbench.core.conversation import Failure, Recording, Take
+from fdbench.core.sound import Audio, Samples
+from fdbench.errors import AdapterError, FdbenchError
+from fdbench.io.wav import as_pcm16, resampled
+
+MOST_LATE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited, in seconds, and how often is tried again.
+
+    Attributes:
+        open_s: For a conversation to begin (a server may be busy with another).
+        send_s: For a frame to be taken.
+        most_late_s: A call in which a frame leaves later than this is made again: what was heard is not what was said.
+        close_s: For a conversation to end.
+        tries: Of a call that broke in a way that may not happen again.
+        pause_s: Before the second try; doubled before each further one.
+        most_queued_s: More audio than this waiting to be played is no reply.
+        ping_s: Between two measurements of the network's round trip.
+    """
+
+    open_s: float = 30.0
+    send_s: float = 5.0
+    most_late_s: float = MOST_LATE_S
+    close_s: float = 3.0
+    tries: int = 3
+    pause_s: float = 1.0
+    most_queued_s: float = 600.0
+    ping_s: float = 5.0
+
+
+class Realtime:
+    """Holds calls with a live party.
+
+    Args:
+        party: The server under test.
+        ending: When a call is over.
+        patience: How long is waited for it.
+    """
+
+    clock = CLOCK
+
+    def __init__(self, party: LiveParty, ending: Ending | None = None, patience: Patience | None = None) -> None:
+        self._party = party
+        self._ending = ending or Ending()
+        self._patience = patience or Patience()
+
+    def run(
+        self, invitations: Iterable[Invitation], ended: Callable[[Take, Recording | Failure], None] | None = None
+    ) -> Iterator[tuple[Take, Recording | Failure]]:
+        """Hold all the calls; yield each as it ends, in no particular order.
+
+        Args:
+            invitations: Lazily consumed, one whenever a conversation can begin; in a thread of its own.
+            ended: Told of each call as it ends, before another is begun in its place.
+
+        Raises:
+            AdapterError: No call can succeed (a key that is not accepted); what was held before has been yielded.
+        """
+        outcomes: queue.SimpleQueue[tuple[Take, Recording | Failure] | BaseException | None] = queue.SimpleQueue()
+        loop = asyncio.new_event_loop()
+        main = loop.create_task(self._hold_all(iter(invitations), outcomes, ended))
+        thread = threading.Thread(target=_in_thread, args=(loop, main, outcomes), daemon=True)
+        thread.start()
+        try:
+            while (outcome := outcomes.get()) is not None:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                yield outcome
+        finally:
+            with suppress(RuntimeError):  # the loop has ended by itself
+                loop.call_soon_threadsafe(main.cancel)
+            thread.join(self._patience.close_s + 2.0)
+
+    async def _hold_all(
+        self,
+        invitations: Iterator[Invitation],
+        outcomes: queue.SimpleQueue[Any],
+        ended: Callable[[Take, Recording | Failure], None] | None,
+    ) -> None:
+        lock = asyncio.Lock()
+        fatal: list[CallError] = []
+
+        async def hold(number: int) -> None:
+            # Conversations that begin together send together; a fraction of a frame apart, each finds the loop idle.
+            await asyncio.sleep(number / self._party.slots * float(self._party.hears.frame_s))
+            while not fatal:
+                async with lock:
+                    prepared = await asyncio.get_running_loop().run_in_executor(None, self._next, invitations)
+                if prepared is None:
+                    return
+                outcome = await self._hold(*prepared, fatal)
+                if fatal:
+                    return
+                if ended is not None:
+                    ended(prepared[0].take, outcome)
+                outcomes.put((prepared[0].take, outcome))
+
+        tasks = [asyncio.ensure_future(hold(number)) for number in range(self._party.slots)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if fatal:
+            raise AdapterError(fatal[0].message, "nothing was spent on the calls that are left; mend this and start again")
+
+    def _next(self, invitations: Iterator[Invitation]) -> tuple[Invitation, Samples] | None:
+        """The next invitation with what the user is going to say; reading and resampling must not hold up the loop."""
+        invitation = next(invitations, None)
+        if invitation is None:
+            return None
+        user = invitation.user
+        if user.stimulus is None:
+            raise ValueError("a call on the wall clock needs a stimulus")
+        return invitation, _with_lead_in(user.stimulus, self._party.hears.sample_rate, user.lead_in_s)
+
+    async def _hold(self, invitation: Invitation, user: Samples, fatal: list[CallError]) -> Recording | Failure:
+        broken: list[str] = []
+        while True:
+            call = _Call(self._party, invitation, user, self._ending, self._patience)
+            call.log.broken = broken
+            try:
+                await call.hold()
+            except CallError as error:
+                if error.is_fatal:
+                    fatal.append(error)
+                if error.may_retry and len(broken) + 1 < self._patience.tries and not fatal:
+                    broken.append(f"{error.kind}: {error.message}")
+                    await asyncio.sleep(max(self._patience.pause_s * 2 ** (len(broken) - 1), error.retry_after_s or 0.0))
+                    continue
+                tried = f" ({len(broken) + 1} tries)" if broken else ""
+                return Failure(error.kind, f"{error.message}{tried}", as_stored(call.log) if call.has_begun else None)
+            return replace(recording_of(call.log, user, self._ending.silence_s), log=as_stored(call.log))
+
+
+class _Call:
+    """One try of one call."""
+
+    def __init__(self, party: LiveParty, invitation: Invitation, user: Samples, ending: Ending, patience: Patience) -> None:
+        self._party, self._brief, self._user, self._ending, self._patience = party, invitation.model, user, ending, patience
+        stimulus = invitation.user.stimulus
+        rate = party.hears.sample_rate
+        lead_in_s = round(invitation.user.lead_in_s * rate) / rate
+        prompt_s = stimulus.duration_s if stimulus else 0.0
+        self.log = SessionLog(rate, party.says.sample_rate, lead_in_s, prompt_s)
+        self._until_s = lead_in_s + prompt_s
+        self._playout = Playout(party.says.sample_rate)
+        self._open_items: set[str] = set()
+        self.has_begun = False
+        self._is_closed = False
+        self._start = 0.0
+
+    async def hold(self) -> None:
+        """Speak, listen, and end.
+
+        Raises:
+            CallError: It could not be begun, or broke.
+        """
+        session = await self._opened()
+        self._start = asyncio.get_running_loop().time()
+        self.has_begun = True
+        others = [asyncio.ensure_future(self._listen(session)), asyncio.ensure_future(self._measure(session))]
+        speaking = asyncio.ensure_future(self._speak(session))
+        try:
+            waiting = {speaking, *others}
+            while not speaking.done():
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        except FOREIGN as error:
+            if isinstance(error, (CallError, FdbenchError)):
+                raise error if isinstance(error, CallError) else CallError("adapter", error.what) from error
+            raise CallError("adapter", f"the adapter raised {told(error)}") from error
+        finally:
+            for task in (speaking, *others):
+                task.cancel()
+            await asyncio.gather(speaking, *others, return_exceptions=True)
+            self.log.end_s = len(self.log.sent_s) * float(self._party.hears.frame_s)
+            with suppress(*FOREIGN, asyncio.TimeoutError):
+                await asyncio.wait_for(session.close(), self._patience.close_s)
+        self._check_that_it_sounded()
+
+    async def _opened(self) -> Session:
+        try:
+            return await asyncio.wait_for(self._party.open(self._brief), self._patience.open_s)
+        except CallError:
+            raise
+        except asyncio.TimeoutError:
+            raise CallError(
+                "timeout", f"the conversation did not begin within {self._patience.open_s:g} s", may_retry=True
+            ) from None
+        except FOREIGN as error:
+            raise CallError("adapter", f"open() raised {told(error)}") from error
+
+    async def _speak(self, session: Session) -> None:
+        loop, frame_s, n = asyncio.get_running_loop(), float(self._party.hears.frame_s), self._party.hears.frame_samples
+        silence = np.zeros(n, np.float32)
+        last = self._start
+        for number in count():
+            frame = self._user[number * n : (number + 1) * n]
+            if len(frame) < n:
+                frame = np.concatenate([frame, silence[len(frame) :]]) if len(frame) else silence
+            due = self._start + (number + 1) * frame_s
+            pause_s = due - loop.time()
+            if pause_s > 0:
+                await asyncio.sleep(pause_s)
+            before = loop.time()
+            if before - last < frame_s / 2:  # after a delay: catch up, and never in a burst
+                await asyncio.sleep(frame_s / 2 - (before - last))
+                before = loop.time()
+            last, late_s = before, before - due
+            if late_s > self._patience.most_late_s:
+                raise CallError(
+                    "clock",
+                    f"frame {number} was ready {late_s * 1000:.0f} ms late: this machine is too busy for its conversations",
+                    may_retry=True,
+                )
+            await session.send(frame)
+            took_s = loop.time() - before
+            if took_s > max(frame_s, 0.2):
+                raise CallError("stalled", f"the server took {took_s:.2f} s to take a frame of {frame_s:g} s", may_retry=True)
+            self.log.sent_s.append(before - self._start)
+            self.log.late_s.append(max(0.0, late_s))
+            if self._is_over((number + 1) * frame_s):
+                return
+
+    async def _listen(self, session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        async for came in session.events():
+            at_s = loop.time() - self._start
+            event = Delta(came.item, _kept(came.audio)) if isinstance(came, Delta) else came
+            arrival = Arrival(at_s, event)
+            self.log.arrivals.append(arrival)
+            for item, upto_s in feed(self._playout, arrival):
+                self.log.truncations.append([item, upto_s])
+                await session.played(item, upto_s)
+            if isinstance(event, Decided) and event.what == "speak":
+                self._open_items.add(event.item)
+            elif isinstance(event, Done):
+                self._open_items.discard(event.item)
+                if not event.item:
+                    self._open_items.clear()
+            elif isinstance(event, Delta) and self._playout.end_s - arrival.at_s > self._patience.most_queued_s:
+                raise CallError("protocol", f"more than {self._patience.most_queued_s:g} s of audio are waiting to be played")
+            elif isinstance(event, Closed):
+                break
+        self._is_closed = True
+        now_s = loop.time() - self._start
+        if now_s < self._until_s:
+            raise CallError(
+                "dropped",
+                f"the server ended the conversation {now_s:.1f} s into a prompt of {self._until_s:.1f} s",
+                may_retry=True,
+            )
+
+    async def _measure(self, session: Session) -> None:
+        """The network's round trip, now and then; and a send that never returns."""
+        since, seen = 0.0, -1
+        next_ping_s = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            if loop.time() - self._start >= next_ping_s:
+                next_ping_s += self._patience.ping_s
+                with suppress(*FOREIGN):
+                    took_s = await session.round_trip_s()
+                    if took_s is not None:
+                        self.log.round_trips_s.append(took_s)
+            if len(self.log.sent_s) != seen:
+                since, seen = loop.time(), len(self.log.sent_s)
+            elif loop.time() - since > self._patience.send_s:
+                raise CallError("stalled", f"the server took no audio for {self._patience.send_s:g} s", may_retry=True)
+            await asyncio.sleep(0.25)
+
+    def _is_over(self, now_s: float) -> bool:
+        if now_s < self._until_s:
+            return False
+        if now_s - self._until_s >= self._ending.limit_s:
+            return True
+        is_busy = (self._open_items and not self._is_closed) or self._playout.is_loud_after(now_s)
+        return not is_busy and now_s - max(self._until_s, self._playout.last_loud_s(now_s)) >= self._ending.silence_s
+
+    def _check_that_it_sounded(self) -> None:
+        """Some servers always send audio; from those, digital silence is a broken client or codec, and no reply."""
+        if getattr(self._party, "always_sounds", False) and not any(delta.audio.any() for _, delta in self.log.of(Delta)):
+            raise CallError("silent", "every sample that came was zero: the connection or its codec is broken, not the model")
+
+
+def user_sound(take: Take, rate: int, lead_in_s: float) -> Samples:
+    """What the user says in a call: the take's prompt behind its lead-in, shape ``(n,)``.
+
+    Raises:
+        DataError: The prompt cannot be read.
+    """
+    return _with_lead_in(take.sample.stimuli[take.stimulus].load(), rate, lead_in_s)
+
+
+def _with_lead_in(prompt: Audio, rate: int, lead_in_s: float) -> Samples:
+    return np.concatenate([np.zeros(round(lead_in_s * rate), np.float32), resampled(prompt, rate).samples])
+
+
+def _kept(samples: Samples) -> Samples:
+    """Samples as a log keeps them, so that what follows from the log now follows from it for ever."""
+    kept: Samples = as_pcm16(Audio(samples, 1)).astype(np.float32) / np.float32(32768)
+    return kept
+
+
+def _in_thread(loop: asyncio.AbstractEventLoop, main: asyncio.Task[None], outcomes: queue.SimpleQueue[Any]) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(main)
+    except asyncio.CancelledError:
+        pass
+    except BaseException as error:  # noqa: BLE001 - handed to whoever waits for outcomes
+        outcomes.put(error)
+    finally:
+        with suppress(Exception):
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+        outcomes.put(None)

@@ -1,0 +1,227 @@
+"""The log of a call on the wall clock, and the recording that follows from it.
+
+Everything that determines what was heard is in the log: when the call began, which events came and when each arrived. The
+recording is a pure function of it, both during a run and when a log is replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from fdbench.adapter.live import Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
+from fdbench.audio.playout import Playout
+from fdbench.core.conversation import ARRIVED, DECIDED, PLAYED, TEXT, YIELDED, CallLog, Event, Recording
+from fdbench.core.sound import Audio, Samples, Track
+from fdbench.core.span import Span
+
+CLOCK: Final = "realtime"
+VERSION: Final = 1
+LATE_S: Final = 0.005
+"""A frame that leaves later than this counts as late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Something that came from the server, ``at_s`` seconds after the call began."""
+
+    at_s: float
+    event: Incoming
+
+
+@dataclass(slots=True)
+class SessionLog:
+    """A call as it happened.
+
+    Attributes:
+        rate_user, rate_model: Of the two channels, in Hz.
+        lead_in_s: Silence before the prompt.
+        prompt_s: Length of the prompt.
+        arrivals: What came, in order.
+        end_s: When the call was over.
+        sent_s: When each frame of the user's left; its sound ends there.
+        late_s: How much later than it should have.
+        round_trips_s: What the network took there and back, measured during the call.
+        truncations: [item, seconds] of each reply that the server was told had been cut off after so long.
+        broken: Why earlier tries of the same call came to nothing.
+    """
+
+    rate_user: int
+    rate_model: int
+    lead_in_s: float
+    prompt_s: float
+    arrivals: list[Arrival] = field(default_factory=list)
+    end_s: float = 0.0
+    sent_s: list[float] = field(default_factory=list)
+    late_s: list[float] = field(default_factory=list)
+    round_trips_s: list[float] = field(default_factory=list)
+    truncations: list[list[Any]] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def of(self, *kinds: type) -> Iterator[tuple[float, Any]]:
+        return ((arrival.at_s, arrival.event) for arrival in self.arrivals if isinstance(arrival.event, kinds))
+
+    @property
+    def usage(self) -> Usage:
+        """Everything that was used up."""
+        counts: dict[str, int] = {}
+        costs = []
+        for _, each in self.of(Usage):
+            for name, n in each.counts.items():
+                counts[name] = counts.get(name, 0) + n
+            costs.append(each.cost)
+        known = [cost for cost in costs if cost is not None]
+        return Usage(counts, sum(known) if known and len(known) == len(costs) else None)
+
+
+def feed(playout: Playout, arrival: Arrival) -> list[tuple[str, float]]:
+    """Let one arrival have its effect; returns the replies that it cut off, with how much of each was heard."""
+    event = arrival.event
+    if isinstance(event, Delta):
+        playout.add(event.item, event.audio, arrival.at_s)
+    elif isinstance(event, Flush):
+        return [(heard.item, heard.played_s) for heard in playout.flush(arrival.at_s, event.item)]
+    return []
+
+
+def recording_of(log: SessionLog, user: Samples, silence_s: float) -> Recording:
+    """What the call gave, from its log.
+
+    Args:
+        user: The prompt with its lead-in at ``log.rate_user``, shape ``(n,)``.
+        silence_s: A call that ends with less silence than this after the model's last sound ended while it spoke.
+    """
+    playout = Playout(log.rate_model)
+    for arrival in log.arrivals:
+        feed(playout, arrival)
+    heard_user = np.zeros(round(log.end_s * log.rate_user), np.float32)
+    heard_user[: len(user)] = user[: len(heard_user)]
+    return Recording(
+        user=Track(Audio(heard_user, log.rate_user), -log.lead_in_s),
+        model=Track(Audio(playout.render(0.0, log.end_s), log.rate_model), -log.lead_in_s),
+        clock=CLOCK,
+        prompt_s=log.prompt_s,
+        right_censored=log.end_s - playout.last_loud_s(log.end_s) < silence_s,
+        events=tuple(_shifted(_events(log, playout), -log.lead_in_s)),
+    )
+
+
+def _events(log: SessionLog, playout: Playout) -> Iterator[Event]:
+    arrived: dict[str, tuple[float, float]] = {}
+    for at_s, delta in log.of(Delta):
+        arrived[delta.item] = (arrived.get(delta.item, (at_s, at_s))[0], at_s)
+    for at_s, decided in log.of(Decided):
+        yield Event(DECIDED if decided.what == "speak" else YIELDED, Span(at_s, at_s), decided.item)
+    for item, (first_s, last_s) in arrived.items():
+        yield Event(ARRIVED, Span(first_s, last_s), item)
+    for heard in playout.heard():
+        end_s = min(heard.end_s, log.end_s)
+        if heard.start_s < end_s:
+            yield Event(PLAYED, Span(heard.start_s, end_s), heard.item)
+    for at_s, text in log.of(Text):
+        yield Event(TEXT, Span(at_s, at_s), text.text)
+
+
+def _shifted(events: Iterator[Event], by_s: float) -> Iterator[Event]:
+    return (Event(event.kind, event.span.shifted(by_s), event.text) for event in events)
+
+
+def as_stored(log: SessionLog) -> CallLog:
+    """The log in the form in which it is kept; of its sound, 16 bits are."""
+    lines: list[Mapping[str, Any]] = [{"log": VERSION, **{name: getattr(log, name) for name in _HEAD}}]
+    sound: list[Samples] = []
+    at = 0
+    for arrival in log.arrivals:
+        event = arrival.event
+        line: dict[str, Any] = {"at_s": arrival.at_s, "event": type(event).__name__}
+        if isinstance(event, Delta):
+            sound.append(event.audio)
+            lines.append({**line, "item": event.item, "first": at, "n_samples": len(event.audio)})
+            at += len(event.audio)
+        else:
+            lines.append({**line, **{name: getattr(event, name) for name in type(event).__dataclass_fields__}})
+    samples = np.concatenate([*sound, np.zeros(1, np.float32)])  # never empty: no format of sound files is
+    return CallLog(tuple(lines), Audio(samples, log.rate_model))
+
+
+def from_stored(stored: CallLog) -> SessionLog:
+    """The log that was kept.
+
+    Raises:
+        ValueError: It is no log of this version; says why.
+    """
+    head = stored.lines[0] if stored.lines else {}
+    if head.get("log") != VERSION or not all(name in head for name in _HEAD):
+        raise ValueError(f"the first line is not that of a log of version {VERSION}")
+    log = SessionLog(**{name: head[name] for name in _HEAD})
+    for number, line in enumerate(stored.lines[1:], start=2):
+        facts = {key: value for key, value in line.items() if key not in ("at_s", "event")}
+        kind: Any = _KINDS.get(str(line.get("event")))
+        try:
+            if kind is Delta:
+                first, n = int(facts["first"]), int(facts["n_samples"])
+                if not 0 <= first <= first + n <= len(stored.sound.samples):
+                    raise ValueError("a piece of sound that is not there")
+                event: Incoming = Delta(str(facts["item"]), stored.sound.samples[first : first + n])
+            elif kind is not None:
+                event = kind(**facts)
+            else:
+                raise ValueError(f"an event '{line.get('event')}' that is not known")
+            log.arrivals.append(Arrival(float(line["at_s"]), event))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"line {number}: {error}") from None
+    return log
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a call took, and how well it was held.
+
+    Attributes:
+        minutes: Of conversation, from its beginning to its end.
+        cost: None where it is not known.
+        late_share: Of the user's frames, those that left more than 5 ms late.
+        most_late_s: The latest of them.
+        round_trip_s: Of the network, the median; None where it could not be measured.
+    """
+
+    minutes: float
+    cost: float | None
+    counts: Mapping[str, int]
+    late_share: float
+    most_late_s: float
+    round_trip_s: float | None
+    broken: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        facts = {
+            "minutes": round(self.minutes, 4), "cost": self.cost, "usage": dict(self.counts),
+            "late_share": round(self.late_share, 5), "most_late_ms": round(self.most_late_s * 1000, 2),
+            "round_trip_ms": None if self.round_trip_s is None else round(self.round_trip_s * 1000, 2),
+            "broken_tries": list(self.broken),
+        }  # fmt: skip
+        return {name: value for name, value in facts.items() if value not in (None, {}, [])}
+
+
+def spent_in(stored: CallLog) -> Spent:
+    """What a stored call took."""
+    log = from_stored(stored)
+    usage, late = log.usage, log.late_s or [0.0]
+    return Spent(
+        minutes=log.end_s / 60,
+        cost=usage.cost,
+        counts=usage.counts,
+        late_share=sum(each > LATE_S for each in late) / len(late),
+        most_late_s=max(late),
+        round_trip_s=float(np.median(log.round_trips_s)) if log.round_trips_s else None,
+        broken=tuple(log.broken),
+    )
+
+
+_HEAD: Final = (
+    "rate_user", "rate_model", "lead_in_s", "prompt_s", "end_s", "sent_s", "late_s", "round_trips_s", "truncations", "broken",
+)  # fmt: skip
+_KINDS: Final = {kind.__name__: kind for kind in (Closed, Decided, Delta, Done, Flush, Note, Speech, Text, Usage)}

@@ -1,0 +1,142 @@
+"""Runs on the wall clock as a user sees them: calls, logs, replay, budget, and what ends a run at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import fdbench, sample_scores, summaries
+
+ANSWERER = f"{Path(__file__).parent / 'live_stand_ins.py'}:Answerer"
+# Other tests may keep this machine busy; what they cost in time is not what is tested here.
+PATIENT = (
+    "--tasks",
+    "mini/turn_taking",
+    "--tail-limit",
+    "4",
+    "--asr",
+    "sphinx",
+    "--most-late",
+    "3000",
+    "--protocol",
+    "fdbench",
+)
+FOUR = (*PATIENT, "--limit", "4", "--slots", "4")
+TWO = (*PATIENT, "--limit", "2", "--slots", "1")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Four calls at once with a server that answers 300 ms after it hears silence, and breaks off the first."""
+    pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
+    out = tmp_path_factory.mktemp("live")
+    finished = fdbench("run", "--model", ANSWERER, "--arg", "breaks=1", *FOUR, "--out", out)
+    assert finished.status == 0, finished.err
+    return finished
+
+
+def records(run):
+    return [json.loads(path.read_text()) for path in sorted((run / "takes").rglob("*.json"))]
+
+
+def test_calls_are_made_side_by_side_and_told_beforehand(run):
+    (told,) = (line for line in run.err.splitlines() if "calls on the wall clock" in line)
+    assert "4 calls on the wall clock, 4 at once" in told and "what they cost is not known here" in told
+    (spent,) = (line for line in run.err.splitlines() if "min of conversation on the wall clock" in line)
+    assert "at a cost of 2" in spent, "four replies at 0.5 each"
+
+
+def test_a_reply_is_scored_where_it_was_played(run):
+    """The server counts 15 silent frames of 20 ms after the last loud one; speech ends inside that one and fades before."""
+    scores = sample_scores(run.run, "fdbench")
+    latencies = [each["response_latency_s"]["value"] for each in scores.values()]
+    assert len(latencies) == 4 and all(0.1 < latency < 0.6 for latency in latencies), latencies
+    for record in records(run.run):
+        events = {event["kind"]: event for event in record["events"]}
+        assert events["decided"]["start_s"] <= events["arrived"]["start_s"] <= events["played"]["start_s"]
+        assert record["clock"] == "realtime" and record["log"]
+    assert summaries(run.run)["fdbench"]["mini/turn_taking"]["metrics"]["takeover_rate"]["value"] == 1.0
+
+
+def test_a_call_that_broke_is_made_again_and_both_are_on_record(run):
+    attempts = [json.loads(line) for line in (run.run / "attempts.jsonl").read_text().splitlines()]
+    calls = [attempt["call"] for attempt in attempts if "call" in attempt]
+    assert len(calls) == 4 and all(call["minutes"] > 0 and call["round_trip_ms"] == 1.0 for call in calls)
+    assert [call["broken_tries"] for call in calls if "broken_tries" in call] == [["dropped: the line went dead"]]
+
+
+def test_a_replay_gives_every_recording_and_score_again_without_the_server(run, tmp_path):
+    done = fdbench("replay", run.run, "--asr", "sphinx", "--out", tmp_path)
+    assert done.status == 0, done.err
+    assert "4 calls replayed from their logs: everything is as recorded" in done.err
+    for path in run.run.glob("scores/*/samples.jsonl"):
+        assert (tmp_path / run.run.name / "scores" / path.parent.name / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_replay_names_what_a_log_that_was_altered_gives(run, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run.run, copy)
+    (lines,) = sorted(copy.glob("logs/**/*.jsonl"))[:1]
+    lines.write_text(lines.read_text().replace('"at_s"', '"at_s" ', 1))
+    done = fdbench("replay", copy, "--asr", "sphinx")
+    assert done.status == 3
+    assert "is not the log that was recorded" in done.err and "differences" in done.err.strip().splitlines()[-1]
+
+
+def test_virtual_time_has_no_logs_to_replay_and_no_budget(tmp_path):
+    done = fdbench(
+        "run", "--model", "silence", "--tasks", "mini/turn_taking", "--limit", "1", "--max-minutes", "1", cwd=tmp_path
+    )
+    assert done.status == 2 and "--max-minutes" in done.err and len(done.err.strip().splitlines()) == 2
+    made = fdbench("run", "--model", "silence", "--tasks", "mini/turn_taking", "--limit", "1", "--asr", "sphinx", cwd=tmp_path)
+    done = fdbench("replay", tmp_path / made.run, "--asr", "sphinx")
+    assert done.status == 2 and "virtual time needs no replay" in done.err
+
+
+def test_a_budget_ends_a_run_between_calls_and_a_larger_one_goes_on(tmp_path):
+    pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
+    command = ("run", "--model", ANSWERER, *TWO, "--out", tmp_path)
+    first = fdbench(*command, "--max-cost", "0.4")
+    assert first.status == 3, first.err
+    assert "the budget is spent: 1 calls are left" in first.err
+    assert len(records(first.run)) == 1
+    none = fdbench(*command, "--max-minutes", "0.1")
+    assert none.status == 3 and "1 calls are left" in none.err, "a call that might take longer is not begun"
+    again = fdbench(*command)
+    assert again.status == 0, again.err
+    assert again.run == first.run and len(records(first.run)) == 2
+
+
+def test_a_key_that_is_not_accepted_is_two_lines_and_nothing_is_spent(tmp_path):
+    done = fdbench("run", "--model", ANSWERER, "--arg", "refuses=true", *FOUR, "--out", tmp_path)
+    assert done.status == 2
+    lines = [line for line in done.err.strip().splitlines() if "calls on the wall clock" not in line]
+    assert lines[0] == "fdbench: the key in ANSWERER_KEY is not accepted" and len(lines) == 2
+    assert not list(tmp_path.rglob("takes/**/*.json"))
+
+
+def test_ctrl_c_ends_a_run_cleanly_and_it_goes_on(tmp_path):
+    """Interrupted while calls are going on: at once, with what is finished kept."""
+    command = [sys.executable, "-m", "fdbench.cli", "run", "--model", ANSWERER, *TWO, "--out", str(tmp_path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
+    while not list(tmp_path.rglob("takes/**/*.json")) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "the same command goes on from here" in err
+    kept = {path.name: path.read_bytes() for path in tmp_path.rglob("takes/**/*.json")}
+    assert len(kept) == 1
+    finished = fdbench(*command[3:])
+    assert finished.status == 0, finished.err
+    after = {path.name: path.read_bytes() for path in tmp_path.rglob("takes/**/*.json")}
+    assert len(after) == 2 and kept.items() <= after.items()
