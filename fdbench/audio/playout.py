@@ -84,7 +84,7 @@ class Playout:
         Returns:
             The replies that lost something, with what was heard of them. What others have queued behind moves up.
         """
-        now = round(now_s * self._rate)
+        now = math.floor(now_s * self._rate)
         doomed = {item} if item else set(self._known)
         before = {heard.item: heard for heard in self.heard()}
         self._cut |= doomed

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -37,6 +37,8 @@ from fdbench.errors import AdapterError, FdbenchError
 from fdbench.io.wav import as_pcm16, resampled
 
 MOST_LATE_S = 0.1
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +217,13 @@ class _Call:
                 task.cancel()
             await asyncio.gather(speaking, *others, return_exceptions=True)
             self.log.end_s = len(self.log.sent_s) * float(self._party.hears.frame_s)
-            with suppress(*FOREIGN, asyncio.TimeoutError):
-                await asyncio.wait_for(session.close(), self._patience.close_s)
+            await self._close(session)
         self._check_that_it_sounded()
 
     async def _opened(self) -> Session:
+        opening = asyncio.ensure_future(self._party.open(self._brief))
         try:
-            return await asyncio.wait_for(self._party.open(self._brief), self._patience.open_s)
+            return await _within(opening, self._patience.open_s)
         except CallError:
             raise
         except asyncio.TimeoutError:
@@ -230,6 +232,14 @@ class _Call:
             ) from None
         except FOREIGN as error:
             raise CallError("adapter", f"open() raised {told(error)}") from error
+        except asyncio.CancelledError:
+            if opening.done() and not opening.cancelled() and opening.exception() is None:
+                await self._close(opening.result())  # it began just as nobody wanted it any more
+            raise
+
+    async def _close(self, session: Session) -> None:
+        with suppress(*FOREIGN, asyncio.TimeoutError):
+            await _within(asyncio.ensure_future(session.close()), self._patience.close_s)
 
     async def _speak(self, session: Session) -> None:
         loop, frame_s, n = asyncio.get_running_loop(), float(self._party.hears.frame_s), self._party.hears.frame_samples
@@ -341,6 +351,23 @@ def _kept(samples: Samples) -> Samples:
     """Samples as a log keeps them, so that what follows from the log now follows from it for ever."""
     kept: Samples = as_pcm16(Audio(samples, 1)).astype(np.float32) / np.float32(32768)
     return kept
+
+
+async def _within(task: asyncio.Future[T], seconds: float) -> T:
+    """A task's result if it comes in time; else it is cancelled. Unlike ``wait_for`` before Python 3.12, loses no cancellation.
+
+    Raises:
+        asyncio.TimeoutError: It did not.
+    """
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise asyncio.TimeoutError
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)
 
 
 def _in_thread(loop: asyncio.AbstractEventLoop, main: asyncio.Task[None], outcomes: queue.SimpleQueue[Any]) -> None:

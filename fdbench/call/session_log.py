@@ -136,7 +136,7 @@ def as_stored(log: SessionLog) -> CallLog:
     at = 0
     for arrival in log.arrivals:
         event = arrival.event
-        line: dict[str, Any] = {"at_s": arrival.at_s, "event": type(event).__name__}
+        line: dict[str, Any] = {"t_s": arrival.at_s, "event": type(event).__name__}
         if isinstance(event, Delta):
             sound.append(event.audio)
             lines.append({**line, "item": event.item, "first": at, "n_samples": len(event.audio)})
@@ -158,7 +158,7 @@ def from_stored(stored: CallLog) -> SessionLog:
         raise ValueError(f"the first line is not that of a log of version {VERSION}")
     log = SessionLog(**{name: head[name] for name in _HEAD})
     for number, line in enumerate(stored.lines[1:], start=2):
-        facts = {key: value for key, value in line.items() if key not in ("at_s", "event")}
+        facts = {key: value for key, value in line.items() if key not in ("t_s", "event")}
         kind: Any = _KINDS.get(str(line.get("event")))
         try:
             if kind is Delta:
@@ -170,7 +170,7 @@ def from_stored(stored: CallLog) -> SessionLog:
                 event = kind(**facts)
             else:
                 raise ValueError(f"an event '{line.get('event')}' that is not known")
-            log.arrivals.append(Arrival(float(line["at_s"]), event))
+            log.arrivals.append(Arrival(float(line["t_s"]), event))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"line {number}: {error}") from None
     return log

@@ -93,7 +93,8 @@ class Annotations:
         right_censored: The recording stopped while the model was still speaking.
         speech, words: The answers, by request.
         missing: Requests that could not be fulfilled: the reason (a key of the reasons registry) for each.
-        own_text: The pieces of text that the model wrote while it spoke, in order; empty where it wrote none.
+        told: What the model told about itself while it spoke, in order: pieces of its own text, and on the wall clock when it
+            decided to speak and when that arrived and was played.
     """
 
     prompt_s: float | None = None
@@ -102,7 +103,7 @@ class Annotations:
     speech: Mapping[SpeechRequest, Speech] = field(default_factory=dict)
     words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)
     missing: Mapping[Request, str] = field(default_factory=dict)
-    own_text: tuple[Event, ...] = ()
+    told: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

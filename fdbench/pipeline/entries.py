@@ -114,7 +114,7 @@ class Entry:
     Attributes:
         verdict: Reads the judge's rating; called when the sample is scored.
         fault: Set instead of ``audio`` when there is nothing to hear.
-        own_text: The pieces of text that the model wrote while it spoke.
+        told: What the model told about itself while it spoke.
     """
 
     sample: Sample
@@ -126,7 +126,7 @@ class Entry:
     right_censored: bool = False
     fault: Fault | None = None
     verdict: Callable[[], Verdict | None] | None = field(default=None, repr=False)
-    own_text: tuple[Event, ...] = field(default=(), repr=False)
+    told: tuple[Event, ...] = field(default=(), repr=False)
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -141,19 +141,40 @@ def moved(entry: Entry, shift_s: float) -> Entry:
         entry,
         audio=MovedTake(entry.audio, shift_s),
         recorded_s=None if entry.recorded_s is None else entry.recorded_s + shift_s,
-        own_text=tuple(replace(piece, span=piece.span.shifted(shift_s)) for piece in entry.own_text),
+        told=tuple(replace(event, span=event.span.shifted(shift_s)) for event in entry.told),
     )
+
+
+def told_of(events: Iterable[Event]) -> tuple[Event, ...]:
+    """What a model told about itself; no pieces of text where nothing is to be seen in any."""
+    told = tuple(events)
+    writes = any(event.kind == TEXT and event.text.strip() for event in told)
+    return told if writes else tuple(event for event in told if event.kind != TEXT)
 
 
 def own_text_of(events: Iterable[Event]) -> tuple[Event, ...]:
     """Of what a model told about itself, the pieces of its text; none where nothing is to be seen in any."""
-    pieces = tuple(event for event in events if event.kind == TEXT)
-    return pieces if any(piece.text.strip() for piece in pieces) else ()
+    return tuple(event for event in told_of(events) if event.kind == TEXT)
 
 
-def tasks_with_text(entries: Iterable[Entry]) -> frozenset[str]:
-    """The tasks in which the model wrote a text of its own, in any call."""
-    return frozenset(entry.sample.task for entry in entries if entry.own_text)
+Kinds = Mapping[str, frozenset[str]]
+"""By task, the kinds of what the model told about itself in any call."""
+
+
+def kinds_told(told: Iterable[tuple[str, Iterable[Event]]]) -> Kinds:
+    """The kinds by task.
+
+    Args:
+        told: Tasks, each with what the model told in one of its calls.
+    """
+    kinds: dict[str, set[str]] = {}
+    for task, events in told:
+        kinds.setdefault(task, set()).update(event.kind for event in events)
+    return {task: frozenset(each) for task, each in kinds.items()}
+
+
+def kinds_in(entries: Iterable[Entry]) -> Kinds:
+    return kinds_told((entry.sample.task, entry.told) for entry in entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +183,11 @@ class TaskFacts:
 
     Attributes:
         origin: What the signatures of its numbers say about how they came about.
-        writes_text: Whether the model wrote a text of its own in any call.
+        tells: Kinds of what the model told about itself in any call.
     """
 
     family: str
     behaviour: str
     version: int
     origin: Mapping[str, object]
-    writes_text: bool = False
+    tells: frozenset[str] = frozenset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from fdbench.core.placement import CAUSAL, PUBLISHED
 from fdbench.errors import DataError, UsageError
 from fdbench.judge.given import read_rating
 from fdbench.pipeline.collect import Collected, collect
-from fdbench.pipeline.entries import Entry, Fault, RecordedTake, TaskFacts, moved, origin_of, own_text_of, tasks_with_text
+from fdbench.pipeline.entries import Entry, Fault, Kinds, RecordedTake, TaskFacts, kinds_in, moved, origin_of, told_of
 from fdbench.pipeline.judging import GIVEN, NONE, AskedModel, GivenRatings, Judging, Log, Nobody
 from fdbench.pipeline.plan import Plan
 from fdbench.pipeline.progress import Progress
@@ -205,7 +205,7 @@ def entry_of(run: RunDir, sample: Sample, behaviour: str, repeat: int, fault: st
         recorded_s=record.model.start_s + record.model.n_samples / record.model.sample_rate,
         right_censored=record.right_censored,
         verdict=partial(read_rating, run.folder / "ratings" / f"{name}.json"),
-        own_text=own_text_of(record.told),
+        told=told_of(record.told),
     )
 
 
@@ -228,12 +228,12 @@ class Derived:
     summary: Mapping[str, Any]
 
 
-def facts_of(manifest: RunManifest, shift_s: float = 0.0, with_text: Collection[str] = ()) -> dict[str, TaskFacts]:
+def facts_of(manifest: RunManifest, shift_s: float = 0.0, told: Kinds | None = None) -> dict[str, TaskFacts]:
     """By task, what is known about its recordings.
 
     Args:
         shift_s: How far the model's channel is moved from where it was recorded.
-        with_text: The tasks in which the model wrote a text of its own.
+        told: What kinds of things the model told about itself, by task.
     """
     collection = manifest.collection
     origin = {
@@ -247,7 +247,13 @@ def facts_of(manifest: RunManifest, shift_s: float = 0.0, with_text: Collection[
         **_model_facts(collection),
     }
     return {
-        name: TaskFacts(task.family, task.behaviour, task.version, {**origin, "repeats": task.repeats}, name in with_text)
+        name: TaskFacts(
+            task.family,
+            task.behaviour,
+            task.version,
+            {**origin, "repeats": task.repeats},
+            (told or {}).get(name, frozenset()),
+        )
         for name, task in manifest.tasks.items()
     }
 
@@ -277,7 +283,7 @@ def derive_scores(
     manifest = run.manifest()
     shift_s = manifest.collection.shift_s_to(hearing.placement)
     entries = placed_entries(run, manifest, hearing, data)
-    tasks = facts_of(manifest, shift_s, tasks_with_text(entries))
+    tasks = facts_of(manifest, shift_s, kinds_in(entries))
     scorings = score_entries(
         entries,
         tasks,

@@ -72,8 +72,8 @@ class Scoring:
 
 def requests_of(entry: Entry, protocols: Iterable[str]) -> tuple[Request, ...]:
     """What the scorers of one sample need under some protocols, each thing once."""
-    writes_text = bool(entry.own_text)
-    scorers = (each for protocol in protocols for each in scorers_for(entry.behaviour, protocol, writes_text=writes_text))
+    tells = {event.kind for event in entry.told}
+    scorers = (each for protocol in protocols for each in scorers_for(entry.behaviour, protocol, tells=tells))
     return tuple(dict.fromkeys(request for scorer in scorers for request in scorer.needs(entry.sample, entry.prompt_s)))
 
 
@@ -158,7 +158,7 @@ def score_answered(
 
 
 def _scorers(facts: TaskFacts, protocol: str) -> tuple[Scorer, ...]:
-    return scorers_for(facts.behaviour, protocol, writes_text=facts.writes_text)
+    return scorers_for(facts.behaviour, protocol, tells=facts.tells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class _Heard:
             speech=answers.speech,
             words=answers.words,
             missing=answers.missing,
-            own_text=entry.own_text,
+            told=entry.told,
         )
         return cls(entry, annotations, Fault("", ""), answers.messages)
 

@@ -26,7 +26,7 @@ from fdbench.io.files import sha256_of, user_cache, write_bytes_atomically
 from fdbench.io.upstream_json import describe, finite_number
 from fdbench.io.wav import decode_audio, digest_of_audio
 from fdbench.pipeline import exported
-from fdbench.pipeline.entries import Entry, Fault, moved, own_text_of, placed, tasks_with_text
+from fdbench.pipeline.entries import Entry, Fault, kinds_in, moved, placed, told_of
 from fdbench.pipeline.exported import CHANNELS, MANIFEST, RECORDING, RECORDINGS, SPEECH, TRANSCRIPTS
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.run import Hearing, facts_of, summary_json
@@ -113,7 +113,7 @@ def score_export(folder: Path, hearing: Hearing, progress: Progress) -> ScoredEx
     rows = _rows(folder, RECORDINGS, RECORDING)
     entries = [_entry(row, cells, manifest, f"{folder}: {RECORDINGS}") for row, cells in rows]
     _check_complete(folder, manifest, entries)
-    tasks = facts_of(manifest, shift_s, tasks_with_text(entries))
+    tasks = facts_of(manifest, shift_s, kinds_in(entries))
     judging = hearing.judging(_verdicts(folder))
     with _known_of_users(folder, entries) as cache:
         scorings = score_entries(
@@ -164,7 +164,7 @@ def _entry(row: Row, cells: Cells, manifest: RunManifest, where: str) -> Entry:
         recorded_s=model.end_s,
         right_censored=bool(row["right_censored"]),
         verdict=partial(_verdict, *(row.get(name) for name in _RATING)),
-        own_text=own_text_of(_told(row, where)),
+        told=told_of(_told(row, where)),
     )
 
 

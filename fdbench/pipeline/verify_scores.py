@@ -18,7 +18,7 @@ from fdbench.core.signature import parse_signature
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json
 from fdbench.pipeline.differences import Group, compare
-from fdbench.pipeline.entries import Entry, moved, own_text_of, tasks_with_text
+from fdbench.pipeline.entries import Entry, Kinds, kinds_told, moved, told_of
 from fdbench.pipeline.judging import NONE, Judging
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.run import entry_of, facts_of, summary_json
@@ -98,10 +98,10 @@ def check_scores(basis: Basis, verdicts: Group) -> tuple[Group, Group, Group]:
         else:
             heard_alike.setdefault(digest_of([scored.engines, scored.shift_s]), []).append(scored)
     entries, blame = _entries(basis)
-    with_text = _tasks_with_text(basis, entries, blame)
+    told = _kinds_told(basis, entries, blame)
     for alike in heard_alike.values():
         judging = basis.said.judging_of(alike[0].engines.get("judge", NONE))
-        scorings, unheard = _recompute(basis, alike, entries, judging, with_text)
+        scorings, unheard = _recompute(basis, alike, entries, judging, told)
         blamed = Blame({**blame.calls, **unheard.calls}, {**unheard.tasks, **blame.tasks})
         for scored, scoring in zip(alike, scorings, strict=True):
             _check_lines(basis, scored, scoring, blamed, scores, _Unjudged.by(judging, scored.protocol, verdicts))
@@ -140,18 +140,19 @@ def _entries(basis: Basis) -> tuple[list[Entry], Blame]:
     return entries, blame
 
 
-def _tasks_with_text(basis: Basis, entries: Sequence[Entry], blame: Blame) -> frozenset[str]:
-    """As a scoring finds them; a call that cannot be scored now may be the only one in which the model wrote something."""
+def _kinds_told(basis: Basis, entries: Sequence[Entry], blame: Blame) -> Kinds:
+    """As a scoring finds them; a call that cannot be scored now may be the only one in which the model told something."""
     records = {key: basis.takes.records[key] for key in blame.calls if key in basis.takes.records}
-    return tasks_with_text(entries) | {key[0] for key, record in records.items() if own_text_of(record.told)}
+    told = [(entry.sample.task, entry.told) for entry in entries]
+    return kinds_told([*told, *((key[0], told_of(record.told)) for key, record in records.items())])
 
 
 def _recompute(
-    basis: Basis, alike: Sequence[Scored], entries: Sequence[Entry], judging: Judging, with_text: frozenset[str]
+    basis: Basis, alike: Sequence[Scored], entries: Sequence[Entry], judging: Judging, told: Kinds
 ) -> tuple[tuple[Scoring, ...], Blame]:
     """The scorings by one set of engines at one placement, in the order of ``alike``, and what could not be had for them."""
     shift_s = alike[0].shift_s
-    placed, tasks = [moved(entry, shift_s) for entry in entries], facts_of(basis.manifest, shift_s, with_text)
+    placed, tasks = [moved(entry, shift_s) for entry in entries], facts_of(basis.manifest, shift_s, told)
     signatures = {name: signature for name, signature in alike[0].engines.items() if name != "judge"}
     protocols = [scored.protocol for scored in alike]
     unheard: dict[Key, str] = {}

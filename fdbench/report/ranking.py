@@ -39,6 +39,9 @@ METRIC_ORDER = (
     "backchannel_f1_above_chance",
     "backchannel_js_divergence",
     "backchannel_js_distance",
+    "decided_latency_s",
+    "arrived_latency_s",
+    "yield_latency_s",
     "own_text_wer",
 )
 JUDGED = ("relevance",)

@@ -46,7 +46,10 @@ VERSION: Final = 1
 N_RESAMPLES: Final = 1000
 CONFIDENCE_LEVEL: Final = 0.95
 
-_LATENCIES: Final = ("response_latency_s", "response_latency_not_exercised_s", "stop_latency_s")
+_LATENCIES: Final = (
+    "response_latency_s", "response_latency_not_exercised_s", "stop_latency_s",
+    "decided_latency_s", "arrived_latency_s", "yield_latency_s",
+)  # fmt: skip
 _TOTALLED: Final = (
     "bursts", "wordless", "untimed_words", "dropped_words", "substitutions", "deletions", "insertions", "hits",
 )  # fmt: skip

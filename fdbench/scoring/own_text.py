@@ -40,7 +40,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from fdbench.core.annotation import Annotations, Request, Verdict
-from fdbench.core.conversation import Event, Sample
+from fdbench.core.conversation import TEXT, Event, Sample
 from fdbench.core.score import Score
 from fdbench.core.span import ROUNDING_S
 from fdbench.scoring.base import MAIN, Missing, failed, scored, words_for
@@ -67,7 +67,7 @@ class OwnText:
         take = takes.get(MAIN)
         if take is None:
             return failed(self.metrics, "audio_missing")
-        written = normalised(" ".join(words_written(take.own_text)))
+        written = normalised(" ".join(words_written([event for event in take.told if event.kind == TEXT])))
         if not written:
             return failed(self.metrics, "no_own_text")
         transcript = words_for(take, MODEL_WORDS)

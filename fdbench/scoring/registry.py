@@ -7,7 +7,7 @@ named as text and imported when one is asked for.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -16,6 +16,9 @@ from fdbench.errors import unknown_name
 
 if TYPE_CHECKING:
     from fdbench.scoring.base import Scorer
+
+TEXT, DECIDED, YIELDED = "text", "decided", "yielded"
+"""Kinds of events, as in ``fdbench.core.conversation``, which loads numpy."""
 
 PROTOCOLS: Final = ("fdb-2026-05", "fdb-2026-02", "fdbench")
 """Scoring protocols; one name never means two formulas."""
@@ -170,6 +173,28 @@ _METRICS: Final = (
         "Jensen-Shannon divergence between the model's and the human backchannel timing, over clips with a backchannel",
     ),
     Metric(
+        "decided_latency_s",
+        "s",
+        False,
+        CORRECTED,
+        "the same replies as response_latency_s by another clock: until the server decided to speak (median)",
+    ),
+    Metric(
+        "arrived_latency_s",
+        "s",
+        False,
+        CORRECTED,
+        "the same replies as response_latency_s by another clock: until the first of their audio arrived (median)",
+    ),
+    Metric(
+        "yield_latency_s",
+        "s",
+        False,
+        CORRECTED,
+        "from the beginning of the interruption until the server decided to give way; stop_latency_s says when it fell "
+        "silent (median)",
+    ),
+    Metric(
         "own_text_wer",
         "WER",
         False,
@@ -190,6 +215,8 @@ _REASONS: Final = (
     Reason("not_exercised", "not_applicable", "the model was not speaking when the interruption began"),
     Reason("exercised", "not_applicable", "the model was speaking when the interruption began: see response_latency_s"),
     Reason("talked_through", "not_applicable", "the model kept talking through the interruption"),
+    Reason("not_told", "not_applicable", "the server did not say when it decided on this reply"),
+    Reason("not_yielded", "not_applicable", "the server did not say that it gave way to the interruption"),
     Reason("no_own_text", "not_applicable", "the model wrote no word of its own to compare its audio with"),
     Reason("no_reply", "censored", "no reply had begun when the recording ended"),
     Reason("audio_missing", "error", "there is no recording of the model"),
@@ -232,8 +259,14 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
     (USER_INTERRUPTION, "fdbench"): "fdbench.scoring.interruption:Interruption",
 }
 
-_DIAGNOSTICS: Final[Mapping[str, tuple[str, ...]]] = {"fdbench": ("fdbench.scoring.own_text:OwnText",)}
-"""What is measured beside every behaviour where the model writes a text of its own, by protocol."""
+_DIAGNOSTICS: Final[Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] = {
+    "fdbench": (
+        (TEXT, "fdbench.scoring.own_text:OwnText", BEHAVIOURS),
+        (DECIDED, "fdbench.scoring.clocks:Reply", (TURN_TAKING, USER_INTERRUPTION)),
+        (YIELDED, "fdbench.scoring.clocks:Yield", (USER_INTERRUPTION,)),
+    )
+}
+"""By protocol, what is measured beside a behaviour where the model tells something about itself: what, by whom, for which."""
 
 _TAKEOVER_IS_WANTED: Final[Mapping[str, bool]] = {
     PAUSE_HANDLING: False,
@@ -256,17 +289,18 @@ def scorer_for(behaviour: str, protocol: str) -> Scorer:
     return _made(_SCORERS[behaviour, protocol])
 
 
-def scorers_for(behaviour: str, protocol: str, *, writes_text: bool) -> tuple[Scorer, ...]:
-    """The behaviour's scorer, and behind it those of diagnostics that are the same for every behaviour.
+def scorers_for(behaviour: str, protocol: str, *, tells: Collection[str]) -> tuple[Scorer, ...]:
+    """The behaviour's scorer, and behind it those of diagnostics.
 
     Args:
-        writes_text: Whether the model wrote a text of its own; without one there is nothing to diagnose.
+        tells: Kinds of what the model tells about itself; without any there is nothing to diagnose.
 
     Raises:
         UsageError: There is no such behaviour or protocol.
     """
-    beside = _DIAGNOSTICS.get(protocol, ()) if writes_text else ()
-    return (scorer_for(behaviour, protocol), *map(_made, beside))
+    own = scorer_for(behaviour, protocol)
+    beside = (name for kind, name, where in _DIAGNOSTICS.get(protocol, ()) if kind in tells and behaviour in where)
+    return (own, *map(_made, beside))
 
 
 def _made(named: str) -> Scorer:

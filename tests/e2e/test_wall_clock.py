@@ -86,7 +86,7 @@ def test_a_replay_names_what_a_log_that_was_altered_gives(run, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(run.run, copy)
     (lines,) = sorted(copy.glob("logs/**/*.jsonl"))[:1]
-    lines.write_text(lines.read_text().replace('"at_s"', '"at_s" ', 1))
+    lines.write_text(lines.read_text().replace('"t_s"', '"t_s" ', 1))
     done = fdbench("replay", copy, "--asr", "sphinx")
     assert done.status == 3
     assert "is not the log that was recorded" in done.err and "differences" in done.err.strip().splitlines()[-1]

@@ -14,7 +14,7 @@ from fdbench.core.conversation import TEXT, Event, Sample
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.errors import UsageError
-from fdbench.pipeline.entries import Entry, Fault, moved, own_text_of, placed, tasks_with_text
+from fdbench.pipeline.entries import Entry, Fault, kinds_in, moved, own_text_of, placed, told_of
 from fdbench.store.manifest import Collection
 
 SAMPLE = Sample("clip", "mini/turn_taking", {})
@@ -39,7 +39,7 @@ def text(start_s: float, piece: str) -> Event:
     return Event(TEXT, Span(start_s, start_s + 0.08), piece)
 
 
-ENTRY = Entry(SAMPLE, "turn_taking", audio=BothAt(), prompt_s=5.0, recorded_s=8.0, own_text=(text(0.0, " a"), text(0.08, " b")))
+ENTRY = Entry(SAMPLE, "turn_taking", audio=BothAt(), prompt_s=5.0, recorded_s=8.0, told=(text(0.0, " a"), text(0.08, " b")))
 
 
 def test_the_model_moves_and_the_user_stays():
@@ -47,8 +47,8 @@ def test_the_model_moves_and_the_user_stays():
     assert earlier.audio.load("model").start_s == -1.08
     assert earlier.audio.load("user").start_s == -1.0
     assert (earlier.recorded_s, earlier.prompt_s) == (8.0 - 0.08, 5.0)
-    assert [piece.span.start_s for piece in earlier.own_text] == [-0.08, 0.0]
-    assert [piece.text for piece in earlier.own_text] == [" a", " b"]
+    assert [piece.span.start_s for piece in earlier.told] == [-0.08, 0.0]
+    assert [piece.text for piece in earlier.told] == [" a", " b"]
     assert earlier.key == ENTRY.key
     assert pickle.loads(pickle.dumps(earlier.audio)) == earlier.audio, "workers are handed it"
 
@@ -68,11 +68,13 @@ def test_what_is_not_moved_is_the_same_and_a_fault_has_nothing_to_move():
 def test_a_text_is_what_can_be_seen_of_it():
     other = Event("mood", Span(0.0, 1.0), "happy")
     assert own_text_of([other, text(0.0, ""), text(0.1, " ")]) == ()
+    assert told_of([other, text(0.0, ""), text(0.1, " ")]) == (other,)
+    assert told_of([other, text(0.0, "a")]) == (other, text(0.0, "a"))
     assert own_text_of([text(0.0, "a"), other, text(0.1, " "), text(0.2, "b")]) == (
         text(0.0, "a"), text(0.1, " "), text(0.2, "b"),
     )  # fmt: skip
     silent = Entry(Sample("clip", "mini/backchannel", {}), "backchannel", audio=BothAt())
-    assert tasks_with_text([ENTRY, silent]) == {"mini/turn_taking"}
+    assert kinds_in([ENTRY, silent]) == {"mini/turn_taking": {TEXT}, "mini/backchannel": frozenset()}
 
 
 def collection(**more):

@@ -21,6 +21,9 @@ import pytest
 
 from fdbench.scoring.registry import BEHAVIOURS, PROTOCOLS, scorers_for
 
+KINDS = ("text", "decided", "yielded")
+"""All that a model may tell about itself."""
+
 TABLE = Path(__file__).parent / "scorer_versions.json"
 WITHOUT_ARITHMETIC = {
     "fdbench.scoring.registry",
@@ -82,7 +85,7 @@ def scorers() -> dict[str, tuple[int, str]]:
     found = {}
     for behaviour in BEHAVIOURS:
         for protocol in PROTOCOLS:
-            for scorer in scorers_for(behaviour, protocol, writes_text=True):
+            for scorer in scorers_for(behaviour, protocol, tells=KINDS):
                 kind = type(scorer)
                 found[f"{kind.__module__}:{kind.__name__}"] = (scorer.version, kind.__module__)
     found["fdbench.scoring.aggregate:summarise"] = (AGGREGATE_VERSION, "fdbench.scoring.aggregate")

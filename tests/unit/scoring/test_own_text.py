@@ -35,7 +35,7 @@ def score(written: tuple[Event, ...], heard: str | None) -> Score:
     words = tuple(Word(text, 0.0, 0.1) for text in (heard or "").split())
     known = {MODEL_WORDS: Transcript(words, "given")} if heard is not None else {}
     missing = {MODEL_WORDS: "annotator_crashed"} if heard is None else {}
-    take = Annotations(recorded_s=10.0, words=known, missing=missing, own_text=written)
+    take = Annotations(recorded_s=10.0, words=known, missing=missing, told=written)
     (found,) = OwnText().score(sample(), {"main": take}, None)
     return found
 
@@ -140,8 +140,8 @@ def test_a_corpus_has_all_errors_over_all_words_and_the_median_of_its_clips() ->
 def test_it_stands_beside_every_behaviour_of_ours_where_there_is_a_text_and_asks_for_nothing_new(
     behaviour: str, protocol: str
 ) -> None:
-    own, with_text = scorer_for(behaviour, protocol), scorers_for(behaviour, protocol, writes_text=True)
-    assert [type(each) for each in scorers_for(behaviour, protocol, writes_text=False)] == [type(own)]
+    own, with_text = scorer_for(behaviour, protocol), scorers_for(behaviour, protocol, tells=("text",))
+    assert [type(each) for each in scorers_for(behaviour, protocol, tells=())] == [type(own)]
     assert [type(each) for each in with_text] == [type(own), *([OwnText] if protocol == "fdbench" else [])]
     asked = {request for each in with_text for request in each.needs(sample(), 5.0)}
     assert asked == set(own.needs(sample(), 5.0))

@@ -14,6 +14,9 @@ from fdbench.core.score import STATUSES
 from fdbench.errors import UsageError
 from fdbench.scoring.registry import BEHAVIOURS, METRICS, PROTOCOLS, REASONS, direction, none_score, scorer_for, scorers_for
 
+KINDS = ("text", "decided", "yielded")
+"""All that a model may tell about itself."""
+
 SCORING = Path(fdbench.scoring.__file__).parent
 EVERY = [(behaviour, protocol) for behaviour in BEHAVIOURS for protocol in PROTOCOLS]
 
@@ -40,13 +43,16 @@ NAMES_OF_THE_SPECIFICATION = {
         "backchannel_js_divergence",
         "response_latency_not_exercised_s",
         "own_text_wer",
+        "decided_latency_s",
+        "arrived_latency_s",
+        "yield_latency_s",
     },
 }
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_scorers_of_a_protocol_give_exactly_its_metrics(protocol: str) -> None:
-    scorers = [each for behaviour in BEHAVIOURS for each in scorers_for(behaviour, protocol, writes_text=True)]
+    scorers = [each for behaviour in BEHAVIOURS for each in scorers_for(behaviour, protocol, tells=KINDS)]
     given = {metric for scorer in scorers for metric in scorer.metrics}
     registered = {metric.name for metric in METRICS.values() if protocol in metric.protocols}
     assert given == registered
