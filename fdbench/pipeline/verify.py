@@ -20,6 +20,7 @@ from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.verify_files import check_audio, check_data, check_manifest, check_records_scored, check_takes
 from fdbench.pipeline.verify_hearing import Hearers
 from fdbench.pipeline.verify_judge_check import check_judge_checks
+from fdbench.pipeline.verify_logs import check_logs
 from fdbench.pipeline.verify_scores import AnnotationsFrom, Basis, check_scores
 from fdbench.pipeline.verify_verdicts import check_verdicts
 from fdbench.store.run_dir import RunDir
@@ -83,6 +84,7 @@ def verify_run(folder: Path, request: VerifyRequest, progress: Progress) -> Veri
     stated = check_manifest(run, manifest)
     recorded, takes = check_takes(run, manifest)
     audio = check_audio(run, takes)
+    logs = check_logs(run, manifest, takes)
     data, now = check_data(run, manifest, request.data, takes)
     if not any(group.differences for group in (stated, recorded, audio, data)):
         check_records_scored(run, manifest, recorded)
@@ -92,5 +94,5 @@ def verify_run(folder: Path, request: VerifyRequest, progress: Progress) -> Veri
         hearers = Hearers(heard, request.asr, request.workers)
         basis = Basis(run, manifest, takes, now, hearers, said, progress)
         annotations, scores, summaries = check_scores(basis, verdicts)
-    groups = [stated, recorded, audio, data, annotations, verdicts, check_judge_checks(run, manifest), scores, summaries]
+    groups = [stated, recorded, audio, logs, data, annotations, verdicts, check_judge_checks(run, manifest), scores, summaries]
     return Verification(folder, manifest.run_id, [group for group in groups if not group.is_empty])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,8 +82,6 @@ def test_a_replay_gives_every_recording_and_score_again_without_the_server(run, 
 
 
 def test_a_replay_names_what_a_log_that_was_altered_gives(run, tmp_path):
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(run.run, copy)
     (lines,) = sorted(copy.glob("logs/**/*.jsonl"))[:1]
@@ -90,6 +89,29 @@ def test_a_replay_names_what_a_log_that_was_altered_gives(run, tmp_path):
     done = fdbench("replay", copy, "--asr", "sphinx")
     assert done.status == 3
     assert "is not the log that was recorded" in done.err and "differences" in done.err.strip().splitlines()[-1]
+
+
+def test_verify_makes_each_recording_again_from_its_log(run, tmp_path):
+    agrees = fdbench("verify", run.run, "--annotations", "stored", "--json", "-")
+    assert agrees.status == 0, agrees.out
+    groups = {group["name"]: group for group in json.loads(agrees.out)["groups"]}
+    assert groups["logs"]["compared"] == {"logs": 4, "recordings replayed": 4}
+    copy = tmp_path / "copy"
+    shutil.copytree(run.run, copy)
+    (sound,) = sorted(copy.glob("logs/**/*.flac"))[:1]
+    shutil.copy(next(copy.glob("audio/**/*.user.flac")), sound)
+    differs = fdbench("verify", copy, "--annotations", "stored", "--json", "-")
+    assert differs.status == 3
+    (difference,) = (each for group in json.loads(differs.out)["groups"] for each in group["differences"])
+    assert "is not the sound that was recorded" in difference["what"]
+
+
+def test_the_other_clocks_are_told_beside_the_one_that_is_scored(run):
+    metrics = summaries(run.run)["fdbench"]["mini/turn_taking"]["metrics"]
+    decided, arrived, heard = (metrics[f"{name}_latency_s"] for name in ("decided", "arrived", "response"))
+    assert decided["n_scored"] == arrived["n_scored"] == 4
+    assert decided["value"] <= arrived["value"] < heard["value"] + 0.1
+    assert "yield_latency_s" not in metrics, "nobody interrupts here"
 
 
 def test_virtual_time_has_no_logs_to_replay_and_no_budget(tmp_path):
