@@ -47,7 +47,7 @@ $(FULL): $(LIGHT)
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper
-	$(PIP) safetensors einops 'sentencepiece<0.3' 'sphn>=0.2,<0.3' jiwer
+	$(PIP) safetensors einops 'sentencepiece<0.3' 'sphn>=0.2,<0.3' 'aiohttp<3.12' 'websockets>=13,<16'
 	$(PIP) --no-deps moshi
 	touch $@
 

@@ -31,7 +31,7 @@ class CallError(Exception):
 
     Args:
         kind: Short and stable, the ``kind`` of the ``Failure`` that it becomes: ``refused``, ``rate_limited``, ``dropped``,
-            ``protocol``, ``timeout``, ``silent``, ``wrong_model``.
+            ``protocol``, ``timeout``, ``stalled``, ``silent``, ``wrong_model``, ``adapter``.
         message: One line for a person.
         may_retry: Whether the same call could succeed a little later.
         is_fatal: Whether no other call of the run can succeed either (a key that is not accepted).
@@ -159,7 +159,11 @@ class Session(Protocol):
 
 
 class LiveParty(Protocol):
-    """A server or API, of which up to ``slots`` conversations are held at once."""
+    """A server or API, of which up to ``slots`` conversations are held at once.
+
+    Two attributes may say more: ``always_sounds`` (it sends audio all the time, so that nothing but digital silence is an error
+    and what has not arrived is no silence), and ``open_s`` (how long a caller may have to wait for a conversation).
+    """
 
     hears: Port
     says: Port

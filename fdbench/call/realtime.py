@@ -139,9 +139,7 @@ class Realtime:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _ended(tasks, 2 * self._patience.close_s)
         if fatal:
             raise AdapterError(fatal[0].message, "nothing was spent on the calls that are left; mend this and start again")
 
@@ -213,23 +211,20 @@ class _Call:
                 raise error if isinstance(error, CallError) else CallError("adapter", error.what) from error
             raise CallError("adapter", f"the adapter raised {told(error)}") from error
         finally:
-            for task in (speaking, *others):
-                task.cancel()
-            await asyncio.gather(speaking, *others, return_exceptions=True)
+            await _ended((speaking, *others), self._patience.close_s)
             self.log.end_s = len(self.log.sent_s) * float(self._party.hears.frame_s)
             await self._close(session)
         self._check_that_it_sounded()
 
     async def _opened(self) -> Session:
+        open_s = max(self._patience.open_s, getattr(self._party, "open_s", 0.0))  # some servers make a caller wait their turn
         opening = asyncio.ensure_future(self._party.open(self._brief))
         try:
-            return await _within(opening, self._patience.open_s)
+            return await _within(opening, open_s)
         except CallError:
             raise
         except asyncio.TimeoutError:
-            raise CallError(
-                "timeout", f"the conversation did not begin within {self._patience.open_s:g} s", may_retry=True
-            ) from None
+            raise CallError("timeout", f"the conversation did not begin within {open_s:g} s", may_retry=True) from None
         except FOREIGN as error:
             raise CallError("adapter", f"open() raised {told(error)}") from error
         except asyncio.CancelledError:
@@ -325,6 +320,8 @@ class _Call:
             return False
         if now_s - self._until_s >= self._ending.limit_s:
             return True
+        if getattr(self._party, "always_sounds", False):
+            now_s = max(0.0, min(now_s, self._playout.end_s))  # what has not come is not the model's silence
         is_busy = (self._open_items and not self._is_closed) or self._playout.is_loud_after(now_s)
         return not is_busy and now_s - max(self._until_s, self._playout.last_loud_s(now_s)) >= self._ending.silence_s
 
@@ -351,6 +348,17 @@ def _kept(samples: Samples) -> Samples:
     """Samples as a log keeps them, so that what follows from the log now follows from it for ever."""
     kept: Samples = as_pcm16(Audio(samples, 1)).astype(np.float32) / np.float32(32768)
     return kept
+
+
+async def _ended(tasks: Iterable[asyncio.Future[Any]], seconds: float) -> None:
+    """Cancel tasks and wait for them to end, but not for one that does not let itself be cancelled."""
+    waiting = set(tasks)
+    for task in waiting:
+        task.cancel()
+    done, _ = await asyncio.wait(waiting, timeout=seconds)
+    for task in done:
+        if not task.cancelled():
+            task.exception()  # seen: what mattered of it has been raised
 
 
 async def _within(task: asyncio.Future[T], seconds: float) -> T:
