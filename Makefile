@@ -43,11 +43,11 @@ $(LIGHT): pyproject.toml constraints.txt
 	touch $@
 
 $(FULL): $(LIGHT)
-	$(PIP) -e '.[sphinx,judge,data,dev]'
+	$(PIP) -e '.[sphinx,judge,realtime,data,dev]'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper
-	$(PIP) safetensors einops 'sentencepiece<0.3' 'sphn>=0.2,<0.3' 'aiohttp<3.12' 'websockets>=13,<16'
+	$(PIP) safetensors einops 'sentencepiece<0.3' 'sphn>=0.2,<0.3' 'aiohttp<3.12'
 	$(PIP) --no-deps moshi
 	touch $@
 

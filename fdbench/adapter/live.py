@@ -13,9 +13,10 @@ which it arrived and works out when its audio would have been played.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from fdbench.adapter.base import Brief, Port
 from fdbench.core.sound import Samples
@@ -23,7 +24,11 @@ from fdbench.core.sound import Samples
 __all__ = [
     "CallError", "Closed", "Decided", "Delta", "Done", "Flush", "Incoming", "LiveParty", "Note", "Session", "Speech", "Text",
     "Usage",
+    "within",
 ]  # fmt: skip
+
+
+T = TypeVar("T")
 
 
 class CallError(Exception):
@@ -175,3 +180,20 @@ class LiveParty(Protocol):
         Raises:
             CallError: It cannot be begun.
         """
+
+
+async def within(task: asyncio.Future[T], seconds: float) -> T:
+    """A task's result if it comes in time; else it is cancelled. Unlike ``wait_for`` before Python 3.12, loses no cancellation.
+
+    Raises:
+        asyncio.TimeoutError: It did not.
+    """
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise asyncio.TimeoutError
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)

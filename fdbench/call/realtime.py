@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fdbench.adapter.base import FOREIGN, told
-from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, LiveParty, Session
+from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, LiveParty, Session, within
 from fdbench.audio.playout import Playout
 from fdbench.call.lockstep import Ending, Invitation
 from fdbench.call.session_log import CLOCK, Arrival, SessionLog, as_stored, feed, recording_of
@@ -38,7 +38,7 @@ from fdbench.io.wav import as_pcm16, resampled
 
 MOST_LATE_S = 0.1
 
-T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +168,10 @@ class Realtime:
                     await asyncio.sleep(max(self._patience.pause_s * 2 ** (len(broken) - 1), error.retry_after_s or 0.0))
                     continue
                 tried = f" ({len(broken) + 1} tries)" if broken else ""
-                return Failure(error.kind, f"{error.message}{tried}", as_stored(call.log) if call.has_begun else None)
-            return replace(recording_of(call.log, user, self._ending.silence_s), log=as_stored(call.log))
+                log = await _beside(as_stored, call.log) if call.has_begun else None
+                return Failure(error.kind, f"{error.message}{tried}", log)
+            recording = await _beside(recording_of, call.log, user, self._ending.silence_s)
+            return replace(recording, log=await _beside(as_stored, call.log))
 
 
 class _Call:
@@ -220,7 +222,7 @@ class _Call:
         open_s = max(self._patience.open_s, getattr(self._party, "open_s", 0.0))  # some servers make a caller wait their turn
         opening = asyncio.ensure_future(self._party.open(self._brief))
         try:
-            return await _within(opening, open_s)
+            return await within(opening, open_s)
         except CallError:
             raise
         except asyncio.TimeoutError:
@@ -234,7 +236,7 @@ class _Call:
 
     async def _close(self, session: Session) -> None:
         with suppress(*FOREIGN, asyncio.TimeoutError):
-            await _within(asyncio.ensure_future(session.close()), self._patience.close_s)
+            await within(asyncio.ensure_future(session.close()), self._patience.close_s)
 
     async def _speak(self, session: Session) -> None:
         loop, frame_s, n = asyncio.get_running_loop(), float(self._party.hears.frame_s), self._party.hears.frame_samples
@@ -350,6 +352,11 @@ def _kept(samples: Samples) -> Samples:
     return kept
 
 
+async def _beside(function: Callable[..., R], *arguments: Any) -> R:
+    """Work that takes longer than a frame, in another thread: the loop has others to serve."""
+    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+
+
 async def _ended(tasks: Iterable[asyncio.Future[Any]], seconds: float) -> None:
     """Cancel tasks and wait for them to end, but not for one that does not let itself be cancelled."""
     waiting = set(tasks)
@@ -359,23 +366,6 @@ async def _ended(tasks: Iterable[asyncio.Future[Any]], seconds: float) -> None:
     for task in done:
         if not task.cancelled():
             task.exception()  # seen: what mattered of it has been raised
-
-
-async def _within(task: asyncio.Future[T], seconds: float) -> T:
-    """A task's result if it comes in time; else it is cancelled. Unlike ``wait_for`` before Python 3.12, loses no cancellation.
-
-    Raises:
-        asyncio.TimeoutError: It did not.
-    """
-    try:
-        await asyncio.wait({task}, timeout=seconds)
-        if not task.done():
-            raise asyncio.TimeoutError
-        return task.result()
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=1.0)
 
 
 def _in_thread(loop: asyncio.AbstractEventLoop, main: asyncio.Task[None], outcomes: queue.SimpleQueue[Any]) -> None:

@@ -18,13 +18,13 @@ from typing import Any, Final, Generic, TypeVar
 
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import FdbenchError
+from fdbench.io.secret import Secret
 from fdbench.judge.opinion import Opinion
 from fdbench.judge.pacing import Pace
 from fdbench.judge.prompt import Messages, Prompt, prompt_of
 from fdbench.judge.providers import JudgeSettings, secret_of
 from fdbench.judge.relevance import ANSWER_SCHEMA
 from fdbench.judge.request import OWN_FORM, UPSTREAM_FORM, Form
-from fdbench.judge.secret import Secret
 from fdbench.judge.transport import Answer, Failure, Transport
 from fdbench.judge.usage import Meter, Usage
 from fdbench.judge.verdicts import StoredVerdict, VerdictCache, encodable, key_of

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from fdbench.errors import UsageError, unknown_name
 from fdbench.io.files import sha256_of
-from fdbench.judge.secret import NO_SECRET, Secret, looks_like_a_key, read_secret
+from fdbench.io.secret import NO_SECRET, Secret, is_local, looks_like_a_key, read_secret
 
 PromptKind = Literal["own", "upstream"]
 PROMPT_KINDS: Final[tuple[PromptKind, ...]] = ("own", "upstream")
@@ -245,16 +245,6 @@ def check_url(url: str) -> None:
             "--judge-url has a query or a fragment, which may hold a secret and would be stored",
             f"end it after the path, and put a key into ${KEY_OF_ALL}",
         )
-
-
-def is_local(host: str) -> bool:
-    """This machine or a private network: nobody else can reach it by that name."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        name = host.rstrip(".").lower()
-        return "." not in name or name.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa"))
-    return address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified
 
 
 def _check_model(model: str) -> None:

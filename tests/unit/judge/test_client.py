@@ -17,11 +17,11 @@ import pytest
 from fdbench.core.annotation import RelevanceQuestion
 from fdbench.errors import MissingExtraError, UsageError
 from fdbench.io.files import sha256_of
+from fdbench.io.secret import Secret
 from fdbench.judge import upstream_prompt
 from fdbench.judge.client import MAX_FAILED_IN_A_ROW, Judge
 from fdbench.judge.opinion import Opinion
 from fdbench.judge.providers import JudgeSettings, settings_of
-from fdbench.judge.secret import Secret
 from fdbench.judge.verdicts import VerdictCache
 from tests.judge_server import (
     ANSWERING,
@@ -389,7 +389,7 @@ from pathlib import Path
 from fdbench.core.annotation import RelevanceQuestion
 from fdbench.judge.client import Judge
 from fdbench.judge.providers import JudgeSettings
-from fdbench.judge.secret import Secret
+from fdbench.io.secret import Secret
 from fdbench.judge.verdicts import VerdictCache
 
 settings = JudgeSettings("vllm", "m", sys.argv[1], concurrency=3, timeout_s=300.0)

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from fdbench.errors import UsageError
+from fdbench.io.secret import Secret, looks_like_a_key
 from fdbench.judge.providers import PROVIDERS, JudgeSettings, check_url, is_local, secret_of, settings_of
-from fdbench.judge.secret import Secret, looks_like_a_key
 
 KEY = "sk-test-0123456789abcdef"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 from urllib.parse import quote
 
 from fdbench.errors import UsageError
@@ -15,7 +16,7 @@ MIN_KEY_CHARS: Final = 4
 EXCERPT_CHARS: Final = 200
 
 _LIKE_A_KEY: Final = re.compile(
-    r"\bsk-[A-Za-z0-9_*\-]{6,}"  # OpenAI and those that copy it; servers echo them half starred
+    r"\b(?:sk|xai|ek)-[A-Za-z0-9_*\-]{6,}"  # OpenAI and those that copy it, xAI; servers echo them half starred
     r"|\bAIza[A-Za-z0-9_\-]{8,}"  # Google
     r"|(?<=\bBearer\s)[A-Za-z0-9._~+/*=\-]{12,}",
     re.IGNORECASE,
@@ -29,6 +30,9 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         self._text = text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
 
     def reveal(self) -> str:
         """The key itself, for the HTTP client and nothing else."""
@@ -45,6 +49,18 @@ class Secret:
         """Somebody else's text in one short line for a message: redacted first, then cut, nothing that moves a cursor."""
         line = " ".join("".join(char if char.isprintable() else " " for char in self.redacted(text)).split())
         return line if len(line) <= limit else f"{line[:limit]}..."
+
+    def clean(self, value: Any, depth: int = 6) -> Any:
+        """Somebody else's JSON as it may be stored: every text in it, names too, is redacted and of bounded length."""
+        if isinstance(value, str):
+            return self.excerpt(value)
+        if isinstance(value, (bool, int, float, type(None))):
+            return value
+        if depth and isinstance(value, dict):
+            return {self.excerpt(str(name)): self.clean(each, depth - 1) for name, each in list(value.items())[:64]}
+        if depth and isinstance(value, list):
+            return [self.clean(each, depth - 1) for each in value[:64]]
+        return "..."
 
     def __repr__(self) -> str:
         return f"Secret({MASK})"
@@ -74,3 +90,13 @@ def read_secret(environment: Mapping[str, str], variables: tuple[str, ...]) -> S
             raise UsageError(f"{variable} holds characters that no key has", f"set {variable} to the key alone")
         return Secret(text)
     return None
+
+
+def is_local(host: str) -> bool:
+    """This machine or a private network: nobody else can reach it by that name, so a key may travel there in the clear."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        name = host.rstrip(".").lower()
+        return "." not in name or name.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa"))
+    return address.is_private or address.is_loopback or address.is_link_local or address.is_unspecified

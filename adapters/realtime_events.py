@@ -1,0 +1,431 @@
+"""What a server of the Realtime protocol says, as events of a live party.
+
+::
+
+    response.created          Decided(speak, R)            R: the reply's name, the same in everything that follows
+    ...audio.delta            Delta(R)                     half a sample waits for the rest of it
+    speech_started            Speech, and where a reply is going on or still to be heard:
+                              Decided(yield, R), Flush(R)
+    response.done             Done(R), Usage               cancelled without speech_started: yield and flush first
+                              failed: CallError
+
+Dispatch is on ``type`` as it is written, in its present and its older spelling; a type that is not known is noted.
+
+What a server does wrong, and what becomes of it: deltas out of order (by ``content_index``, ``output_index`` or
+``sequence_number``) are played as they arrive, for that is what a listener hears, with a note ``out_of_order``; one that comes
+after its reply was done is played, with a note ``late_delta``; ``speech_started`` without a reply, or twice, is a
+``Speech`` and nothing more; a reply that never ends is left to the driver's limit; half a sample that nothing
+completes is dropped, with a note ``half_sample``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from fdbench.adapter.live import CallError, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
+from fdbench.core.sound import Samples
+from fdbench.errors import UsageError
+from fdbench.io.secret import Secret
+
+from .realtime_connection import fault_of_error
+
+MAX_NOTES: Final = 20
+"""Of each unknown type; a server that floods is noted and no more."""
+MAX_COUNT: Final = 10**9
+"""A server that counts more tokens has miscounted."""
+
+_QUIETLY: Final = frozenset(
+    {
+        "conversation.created", "conversation.item.added", "conversation.item.created", "conversation.item.done",
+        "input_audio_buffer.committed", "input_audio_buffer.cleared", "response.output_item.added",
+        "response.output_item.done", "response.content_part.added", "response.content_part.done",
+        "response.output_audio.done", "response.audio.done", "response.output_text.done", "response.text.done",
+        "conversation.item.input_audio_transcription.delta", "ping", "keepalive",
+    }
+)  # fmt: skip
+"""Types that tell nothing that another one does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens of audio.
+
+    Text is counted as if it were audio, which is dearer, and what the server has heard before at the full price unless that
+    of cached tokens is given: a cost is never more than this.
+    """
+
+    tokens_in: float
+    tokens_out: float
+    cached_in: float | None = None
+
+    @classmethod
+    def parsed(cls, text: str | None) -> Price | None:
+        """From ``IN,OUT`` or ``IN,OUT,CACHED_IN``.
+
+        Raises:
+            UsageError: Not of that form.
+        """
+        if not text:
+            return None
+        try:
+            prices = [float(each) for each in text.split(",")]
+        except ValueError:
+            prices = []
+        if len(prices) not in (2, 3) or not all(0 <= price < 1e6 for price in prices):
+            raise UsageError(f"--arg price={text}: expected IN,OUT or IN,OUT,CACHED_IN", "USD per million tokens, like 32,64")
+        return cls(*prices)
+
+    def of(self, counts: Mapping[str, int]) -> float:
+        cached = counts.get("input_cached_tokens", 0) if self.cached_in is not None else 0
+        fresh = max(0, counts.get("input_tokens", 0) - cached)
+        out = counts.get("output_tokens", 0)
+        return (fresh * self.tokens_in + cached * (self.cached_in or 0.0) + out * self.tokens_out) / 1e6
+
+
+@dataclass(slots=True)
+class _Reply:
+    """A reply as far as it has come; ``parts`` are (item, content index) of the server's, with the samples of each."""
+
+    item: str
+    parts: dict[tuple[str, int], int] = field(default_factory=dict)
+    carry: bytes = b""
+    carry_of: tuple[str, int] = ("", 0)
+    last: tuple[int, int] = (-1, -1)
+    last_number: int = -1
+    ends_s: float = float("-inf")
+    is_done: bool = False
+    has_yielded: bool = False
+    has_text: bool = False
+    noted: set[str] = field(default_factory=set)
+
+
+class RealtimeReader:
+    """One conversation's events.
+
+    Args:
+        rate: Of the reply's audio, in Hz.
+        interrupts: Whether the server gives way when the user begins to speak.
+        flushes: Whether what was not played by then is dropped; if not, it is played to its end.
+        price: For the cost of a reply.
+        model: Who is expected to answer.
+        on_limit: Told how long the server wants to be left alone, when its limits are used up.
+    """
+
+    def __init__(
+        self,
+        secret: Secret,
+        rate: int,
+        *,
+        interrupts: bool,
+        flushes: bool,
+        price: Price | None = None,
+        model: str = "",
+        truncates: bool = True,
+        on_limit: Callable[[float], None] | None = None,
+    ) -> None:
+        self._secret, self._rate, self._interrupts, self._flushes, self._price = secret, rate, interrupts, flushes, price
+        self._model, self._truncates, self._on_limit = model, truncates, on_limit
+        self._replies: dict[str, _Reply] = {}
+        self._queue_ends_s = float("-inf")
+        self._unknown: Counter[str] = Counter()
+        self._handlers: dict[str, Callable[[Mapping[str, Any], float], Iterator[Incoming]]] = {
+            "response.created": self._created,
+            "response.output_audio.delta": self._audio,
+            "response.audio.delta": self._audio,
+            "response.output_audio_transcript.delta": self._text,
+            "response.audio_transcript.delta": self._text,
+            "response.output_text.delta": self._text,
+            "response.text.delta": self._text,
+            "response.output_audio_transcript.done": self._whole_text,
+            "response.audio_transcript.done": self._whole_text,
+            "response.done": self._done,
+            "response.cancelled": self._done,
+            "input_audio_buffer.speech_started": self._speech_started,
+            "input_audio_buffer.speech_stopped": self._speech_stopped,
+            "conversation.item.truncated": self._truncated,
+            "conversation.item.input_audio_transcription.completed": self._user_text,
+            "rate_limits.updated": self._limits,
+            "session.created": self._session,
+            "session.updated": self._session,
+            "error": self._error,
+        }
+
+    @property
+    def is_busy(self) -> bool:
+        return any(not reply.is_done for reply in self._replies.values())
+
+    def read(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        kind = str(message["type"])
+        handler = self._handlers.get(kind)
+        if handler is not None:
+            yield from handler(message, now_s)
+        elif kind not in _QUIETLY:
+            self._unknown[kind] += 1
+            if self._unknown[kind] <= MAX_NOTES and len(self._unknown) <= MAX_NOTES:
+                yield Note("unknown_event", {"type": self._secret.excerpt(kind)})
+
+    def truncations(self, item: str, upto_s: float) -> Iterator[Mapping[str, Any]]:
+        """Cut the part that was being heard, and whatever came after it, down to what was heard."""
+        reply = self._replies.get(item)
+        if reply is None or not self._truncates:
+            return
+        begins = 0
+        heard = round(upto_s * self._rate)
+        for (server_item, content_index), n_samples in reply.parts.items():
+            of_this = min(max(heard - begins, 0), n_samples)
+            begins += n_samples
+            if of_this < n_samples and server_item:
+                yield {
+                    "type": "conversation.item.truncate",
+                    "item_id": server_item,
+                    "content_index": content_index,
+                    "audio_end_ms": of_this * 1000 // self._rate,
+                }
+
+    def _reply_of(self, message: Mapping[str, Any], *, is_new: bool = False) -> _Reply:
+        """The reply that a message belongs to: by its name, else the one going on, else the server's item."""
+        response = message.get("response")
+        name = message.get("response_id") or (response.get("id") if isinstance(response, dict) else None)
+        if not isinstance(name, str) or not name:
+            going_on = [] if is_new else [reply for reply in self._replies.values() if not reply.is_done]
+            if going_on:
+                return going_on[-1]
+            item = message.get("item_id")
+            name = item if isinstance(item, str) and item else f"reply-{len(self._replies) + 1}"
+        name = self._secret.excerpt(name, 100)
+        return self._replies.setdefault(name, _Reply(name))
+
+    def _created(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        n_before = len(self._replies)
+        reply = self._reply_of(message, is_new=True)
+        if len(self._replies) > n_before:
+            yield Decided("speak", reply.item)
+        else:
+            yield from self._noted(reply, "created_twice")
+
+    def _audio(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        reply = self._reply_of(message)
+        part = (_text_in(message, "item_id"), _index_in(message, "content_index"))
+        yield from self._order(reply, message)
+        if reply.is_done:
+            yield from self._noted(reply, "late_delta")
+        pcm = decoded(message.get("delta"))
+        if reply.carry and reply.carry_of != part:
+            yield from self._noted(reply, "half_sample")
+            reply.carry = b""
+        pcm = reply.carry + pcm
+        whole = len(pcm) & ~1
+        reply.carry, reply.carry_of = pcm[whole:], part
+        audio = samples_of(pcm[:whole])
+        reply.parts[part] = reply.parts.get(part, 0) + len(audio)
+        if len(audio):
+            self._queue_ends_s = reply.ends_s = max(now_s, self._queue_ends_s) + len(audio) / self._rate
+            yield Delta(reply.item, audio)
+
+    def _order(self, reply: _Reply, message: Mapping[str, Any]) -> Iterator[Incoming]:
+        place = (_index_in(message, "output_index"), _index_in(message, "content_index"))
+        number = _index_in(message, "sequence_number", -1)
+        if place < reply.last or -1 < number < reply.last_number:
+            yield from self._noted(reply, "out_of_order")
+        reply.last, reply.last_number = max(place, reply.last), max(number, reply.last_number)
+
+    def _text(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        text = message.get("delta")
+        if isinstance(text, str) and text:
+            reply = self._reply_of(message)
+            reply.has_text = True
+            yield Text(self._secret.redacted(text), reply.item)
+
+    def _whole_text(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        """For servers that write the text at the end only."""
+        text, reply = message.get("transcript"), self._reply_of(message)
+        if isinstance(text, str) and text and not reply.has_text:
+            yield Text(self._secret.redacted(text), reply.item)
+
+    def _speech_started(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        yield Speech("started", _seconds_in(message, "audio_start_ms"))
+        if self._interrupts:
+            for reply in self._replies.values():
+                if not reply.is_done or reply.ends_s > now_s:
+                    yield from self._yielding(reply, now_s)
+
+    def _yielding(self, reply: _Reply, now_s: float) -> Iterator[Incoming]:
+        if reply.has_yielded:
+            return
+        reply.has_yielded = True
+        yield Decided("yield", reply.item)
+        if self._flushes:
+            self._queue_ends_s = min(self._queue_ends_s, now_s)
+            reply.ends_s = min(reply.ends_s, now_s)
+            yield Flush(reply.item)
+
+    def _speech_stopped(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        yield Speech("stopped", _seconds_in(message, "audio_end_ms"))
+
+    def _done(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        reply = self._reply_of(message)
+        response = message.get("response")
+        facts: Mapping[str, Any] = response if isinstance(response, dict) else {}
+        status = str(facts.get("status") or ("cancelled" if message["type"] == "response.cancelled" else "completed"))
+        details = facts.get("status_details")
+        details = details if isinstance(details, dict) else {}
+        if reply.carry:
+            yield from self._noted(reply, "half_sample")
+            reply.carry = b""
+        if status == "cancelled":
+            yield from self._yielding(reply, now_s)
+        if not reply.is_done:
+            reply.is_done = True
+            yield Done(reply.item)
+        usage = facts.get("usage")
+        if isinstance(usage, dict):
+            counts = counts_of(usage)
+            yield Usage(counts, self._price.of(counts) if self._price is not None else None)
+        if status == "failed":
+            error = details.get("error")
+            doing = "the server gave its reply up"
+            fault = fault_of_error(error or {}, self._secret, doing)
+            raise fault or CallError(
+                "dropped", f"{doing}: {self._secret.excerpt(str(error or 'no reason given'))}", may_retry=True
+            )
+        if status not in ("completed", "cancelled"):
+            yield Note("reply_not_complete", {"status": self._secret.excerpt(status), **self._secret.clean(details)})
+
+    def _truncated(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        yield Note("truncated", self._secret.clean({name: message.get(name) for name in ("item_id", "audio_end_ms")}))
+
+    def _user_text(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        yield Note("user_text", {"text": self._secret.redacted(str(message.get("transcript", "")))[:2000]})
+
+    def _limits(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        limits = message.get("rate_limits")
+        for limit in limits if isinstance(limits, list) else ():
+            left, reset_s = (_number_in(limit, name) for name in ("remaining", "reset_seconds"))
+            if left is not None and reset_s is not None and left <= 0 and self._on_limit is not None:
+                self._on_limit(reset_s)
+        yield Note("rate_limits", {"rate_limits": self._secret.clean(limits)})
+
+    def _session(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        session = message.get("session")
+        check_model(self._model, session, self._secret)
+        yield Note(str(message["type"]), session_facts(session, self._secret))
+
+    def _error(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        error = message.get("error", {name: message.get(name) for name in ("code", "message")})
+        yield Note("error", {"error": self._secret.clean(error)})
+        fault = fault_of_error(error, self._secret, "the server reported an error")
+        if fault is not None:
+            raise fault
+
+    def _noted(self, reply: _Reply, what: str) -> Iterator[Incoming]:
+        """Once for each reply."""
+        if what not in reply.noted:
+            reply.noted.add(what)
+            yield Note(what, {"item": reply.item})
+
+
+def check_model(asked: str, session: Any, secret: Secret) -> None:
+    """Whether the model that a session names is the one that was asked for, or a dated snapshot of it.
+
+    Raises:
+        CallError: It is another one; scores under the wrong name are worse than none.
+    """
+    named = session.get("model") if isinstance(session, dict) else None
+    if not asked or not isinstance(named, str) or not named:
+        return
+    if named != asked and not re.fullmatch(re.escape(asked) + r"-\d{4}-?\d{2}-?\d{2}", named):
+        raise CallError("wrong_model", f"asked for {asked}, the server gives {secret.excerpt(named, 80)}")
+
+
+def session_facts(session: Any, secret: Secret) -> dict[str, Any]:
+    """A session as the server describes it, without what is long, secret or changes by itself."""
+    if not isinstance(session, dict):
+        return {}
+    dropped = ("instructions", "client_secret", "tools", "input", "expires_at", "prompt", "tracing")
+    cleaned: dict[str, Any] = secret.clean({name: value for name, value in session.items() if name not in dropped})
+    return cleaned
+
+
+def not_taken(asked: Any, got: Any, path: str = "") -> Iterator[str]:
+    """The settings of a session that the server has set otherwise; one that it does not mention counts as taken."""
+    if isinstance(asked, dict) and isinstance(got, dict):
+        for name, value in asked.items():
+            if name in got and name != "instructions":
+                yield from not_taken(value, got[name], f"{path}.{name}" if path else name)
+    elif isinstance(asked, (int, float)) and isinstance(got, (int, float)):
+        if abs(asked - got) > 1e-6 * max(1.0, abs(asked)):  # threshold: 0.5 comes back as 0.5000000298
+            yield path
+    elif asked != got:
+        yield path
+
+
+def counts_of(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Tokens by kind: ``input_tokens``, ``input_audio_tokens``, ``input_cached_tokens``, ``output_tokens``, and so on."""
+    counts: dict[str, int] = {}
+
+    def add(name: str, value: Any) -> None:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+            counts[name] = value
+
+    for name, value in usage.items():
+        if name in ("input_tokens", "output_tokens", "total_tokens"):
+            add(name, value)
+    for side in ("input", "output"):
+        details = usage.get(f"{side}_token_details") or usage.get(f"{side}_tokens_details")
+        for name, value in details.items() if isinstance(details, dict) else ():
+            if isinstance(value, dict):  # cached_tokens_details
+                for inner, count in value.items():
+                    add(f"{side}_cached_{str(inner)[:40]}", count)
+            else:
+                add(f"{side}_{str(name)[:40]}", value)
+    return counts
+
+
+def samples_of(pcm: bytes) -> Samples:
+    """16 bit little-endian as float32, shape ``(n,)``."""
+    samples: Samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+    samples /= np.float32(32768)
+    return samples
+
+
+def decoded(delta: Any) -> bytes:
+    """The bytes of a piece of audio.
+
+    Raises:
+        CallError: It is not base64.
+    """
+    if not isinstance(delta, str):
+        raise CallError("protocol", "the server sent a piece of audio that is no text")
+    try:
+        return base64.b64decode(delta, validate=True)
+    except (binascii.Error, ValueError):
+        raise CallError("protocol", "the server sent a piece of audio that is no base64") from None
+
+
+def _text_in(message: Mapping[str, Any], name: str) -> str:
+    value = message.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _index_in(message: Mapping[str, Any], name: str, default: int = 0) -> int:
+    value = message.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def _number_in(facts: Any, name: str) -> float | None:
+    value = facts.get(name) if isinstance(facts, dict) else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_COUNT
+    return float(value) if is_number and value is not None else None
+
+
+def _seconds_in(message: Mapping[str, Any], name: str) -> float | None:
+    value = _number_in(message, name)
+    return None if value is None else value / 1000
