@@ -122,6 +122,11 @@ class MoshiServer:
         self.open_s = LONGEST_CALL_S + open_timeout_s + away_timeout_s
 
     @classmethod
+    def slots_of(cls, slots: int, url: str = "", **_: Any) -> int:
+        """One conversation for each server."""
+        return min(slots, len(addresses_of(url)))
+
+    @classmethod
     def needs(cls, url: str = "", **_: Any) -> tuple[Need, ...]:
         try:
             server = Need("a server", True, ", ".join(address.shown for address in addresses_of(url)))

@@ -80,6 +80,8 @@ def _address_of(text: str) -> Address:
     if scheme not in ("ws", "wss") or not host or split.fragment:
         what = split.netloc.rpartition("@")[2] or "no host"  # the rest may hold a password
         raise UsageError(f"--arg url: {what} is not the address of a server", f"expected e.g. {EXAMPLE}")
+    if split.username is not None and split.password is None:
+        raise UsageError("--arg url: a user name without a password", "leave it out, or write ws://NAME:PASSWORD@HOST")
     path = split.path if split.path not in ("", "/") else PATH
     shown = f"[{host}]" if ":" in host else host
     shown += f":{port or {'ws': 80, 'wss': 443}[scheme]}" + (path if path != PATH else "")
@@ -186,7 +188,7 @@ async def connected(server: Server, query: Mapping[str, str]) -> ClientConnectio
         CallError: There is none; what kind of answer came instead.
     """
     from websockets.asyncio.client import connect
-    from websockets.exceptions import InvalidHandshake, InvalidStatus
+    from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 
     address, shown = server.address, server.address.shown
     asked = [*parse_qsl(address.url.query, keep_blank_values=True), *query.items()]
@@ -199,6 +201,8 @@ async def connected(server: Server, query: Mapping[str, str]) -> ClientConnectio
             url, compression=None, ping_interval=None, open_timeout=CONNECT_S, close_timeout=CLOSE_S, max_size=MOST_BYTES,
             **direct,
         )  # fmt: skip
+    except InvalidURI:  # whose message holds all of it; a redirect may lead to one
+        raise server.given_up("refused", f"{shown} is, or leads to, no address of a websocket") from None
     except InvalidStatus as error:
         raise _not_a_websocket(server, error.response.status_code, error.response.headers.get("Retry-After", "")) from None
     except InvalidHandshake as error:

@@ -227,7 +227,8 @@ class RealtimeReader:
         audio = samples_of(pcm[:whole])
         reply.parts[part] = reply.parts.get(part, 0) + len(audio)
         if len(audio):
-            self._queue_ends_s = reply.ends_s = max(now_s, self._queue_ends_s) + len(audio) / self._rate
+            if not (reply.has_yielded and self._flushes):  # what was flushed is not queued
+                self._queue_ends_s = reply.ends_s = max(now_s, self._queue_ends_s) + len(audio) / self._rate
             yield Delta(reply.item, audio)
 
     def _order(self, reply: _Reply, message: Mapping[str, Any]) -> Iterator[Incoming]:

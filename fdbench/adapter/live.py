@@ -166,8 +166,10 @@ class Session(Protocol):
 class LiveParty(Protocol):
     """A server or API, of which up to ``slots`` conversations are held at once.
 
-    Two attributes may say more: ``always_sounds`` (it sends audio all the time, so that nothing but digital silence is an error
-    and what has not arrived is no silence), and ``open_s`` (how long a caller may have to wait for a conversation).
+    Class methods may tell, from the arguments alone, what minutes cost (``price_of(minutes, **arguments)``) and how many
+    conversations are held at once where so many are wanted (``slots_of(slots, **arguments)``). Two attributes may say more:
+    ``always_sounds`` (it sends audio all the time, so that nothing but digital silence is an error and what has not arrived is
+    no silence), and ``open_s`` (how long a caller may have to wait for a conversation).
     """
 
     hears: Port

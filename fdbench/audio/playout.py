@@ -92,8 +92,8 @@ class Playout:
         for piece in self._pieces:
             if piece.item in doomed:
                 piece.samples = piece.samples[: max(0, now - piece.start)]
-            elif kept and piece.start > now:
-                piece.start = max(kept[-1].end, now)
+            elif piece.start > now:
+                piece.start = max(kept[-1].end if kept else now, now)
             if len(piece.samples):
                 kept.append(piece)
         self._pieces = kept

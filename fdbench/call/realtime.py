@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
@@ -30,7 +30,7 @@ from fdbench.adapter.base import FOREIGN, told
 from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, LiveParty, Session, within
 from fdbench.audio.playout import Playout
 from fdbench.call.lockstep import Ending, Invitation
-from fdbench.call.session_log import CLOCK, Arrival, SessionLog, as_stored, feed, recording_of
+from fdbench.call.session_log import CLOCK, Arrival, SessionLog, as_stored, feed, plain, recording_of
 from fdbench.core.conversation import Failure, Recording, Take
 from fdbench.core.sound import Audio, Samples
 from fdbench.errors import AdapterError, FdbenchError
@@ -84,7 +84,7 @@ class Realtime:
 
     def run(
         self, invitations: Iterable[Invitation], ended: Callable[[Take, Recording | Failure], None] | None = None
-    ) -> Iterator[tuple[Take, Recording | Failure]]:
+    ) -> Generator[tuple[Take, Recording | Failure], None, None]:
         """Hold all the calls; yield each as it ends, in no particular order.
 
         Args:
@@ -127,8 +127,8 @@ class Realtime:
                 if prepared is None:
                     return
                 outcome = await self._hold(*prepared, fatal)
-                if fatal:
-                    return
+                if fatal and isinstance(outcome, Failure):
+                    return  # it could not have succeeded; what did is kept
                 if ended is not None:
                     ended(prepared[0].take, outcome)
                 outcomes.put((prepared[0].take, outcome))
@@ -154,7 +154,7 @@ class Realtime:
         return invitation, _with_lead_in(user.stimulus, self._party.hears.sample_rate, user.lead_in_s)
 
     async def _hold(self, invitation: Invitation, user: Samples, fatal: list[CallError]) -> Recording | Failure:
-        broken: list[str] = []
+        broken: list[dict[str, Any]] = []
         while True:
             call = _Call(self._party, invitation, user, self._ending, self._patience)
             call.log.broken = broken
@@ -164,11 +164,13 @@ class Realtime:
                 if error.is_fatal:
                     fatal.append(error)
                 if error.may_retry and len(broken) + 1 < self._patience.tries and not fatal:
-                    broken.append(f"{error.kind}: {error.message}")
+                    usage, minutes = call.log.usage, call.log.end_s / 60
+                    spent = {"minutes": minutes, "cost": usage.cost, "usage": dict(usage.counts)}
+                    broken.append({"why": f"{error.kind}: {error.message}", **spent})
                     await asyncio.sleep(max(self._patience.pause_s * 2 ** (len(broken) - 1), error.retry_after_s or 0.0))
                     continue
                 tried = f" ({len(broken) + 1} tries)" if broken else ""
-                log = await _beside(as_stored, call.log) if call.has_begun else None
+                log = await _beside(as_stored, call.log) if call.has_begun or broken else None
                 return Failure(error.kind, f"{error.message}{tried}", log)
             recording = await _beside(recording_of, call.log, user, self._ending.silence_s)
             return replace(recording, log=await _beside(as_stored, call.log))
@@ -263,7 +265,7 @@ class _Call:
                 )
             await session.send(frame)
             took_s = loop.time() - before
-            if took_s > max(frame_s, 0.2):
+            if took_s > max(frame_s, self._patience.most_late_s):
                 raise CallError("stalled", f"the server took {took_s:.2f} s to take a frame of {frame_s:g} s", may_retry=True)
             self.log.sent_s.append(before - self._start)
             self.log.late_s.append(max(0.0, late_s))
@@ -274,7 +276,9 @@ class _Call:
         loop = asyncio.get_running_loop()
         async for came in session.events():
             at_s = loop.time() - self._start
-            event = Delta(came.item, _kept(came.audio)) if isinstance(came, Delta) else came
+            event = plain(came)
+            if isinstance(event, Delta):
+                event = Delta(event.item, _kept(event.audio))
             arrival = Arrival(at_s, event)
             self.log.arrivals.append(arrival)
             for item, upto_s in feed(self._playout, arrival):

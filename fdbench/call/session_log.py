@@ -6,6 +6,7 @@ recording is a pure function of it, both during a run and when a log is replayed
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -46,7 +47,7 @@ class SessionLog:
         late_s: How much later than it should have.
         round_trips_s: What the network took there and back, measured during the call.
         truncations: [item, seconds] of each reply that the server was told had been cut off after so long.
-        broken: Why earlier tries of the same call came to nothing.
+        broken: Earlier tries of the same call that came to nothing: ``why``, and its ``minutes``, ``cost`` and ``usage``.
     """
 
     rate_user: int
@@ -59,7 +60,7 @@ class SessionLog:
     late_s: list[float] = field(default_factory=list)
     round_trips_s: list[float] = field(default_factory=list)
     truncations: list[list[Any]] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
+    broken: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, *kinds: type) -> Iterator[tuple[float, Any]]:
         return ((arrival.at_s, arrival.event) for arrival in self.arrivals if isinstance(arrival.event, kinds))
@@ -111,18 +112,39 @@ def recording_of(log: SessionLog, user: Samples, silence_s: float) -> Recording:
 
 def _events(log: SessionLog, playout: Playout) -> Iterator[Event]:
     arrived: dict[str, tuple[float, float]] = {}
+    lengths_s: dict[str, float] = {}
     for at_s, delta in log.of(Delta):
         arrived[delta.item] = (arrived.get(delta.item, (at_s, at_s))[0], at_s)
+        lengths_s[delta.item] = lengths_s.get(delta.item, 0.0) + len(delta.audio) / log.rate_model
     for at_s, decided in log.of(Decided):
         yield Event(DECIDED if decided.what == "speak" else YIELDED, Span(at_s, at_s), decided.item)
     for item, (first_s, last_s) in arrived.items():
         yield Event(ARRIVED, Span(first_s, last_s), item)
+    shares: dict[str, float] = dict.fromkeys(lengths_s, 0.0)
     for heard in playout.heard():
         end_s = min(heard.end_s, log.end_s)
         if heard.start_s < end_s:
             yield Event(PLAYED, Span(heard.start_s, end_s), heard.item)
+            unheard_s = max(0.0, heard.end_s - log.end_s)
+            shares[heard.item] = min(1.0, (heard.played_s - unheard_s) / lengths_s[heard.item])
+    yield from _texts(log, shares)
+
+
+def _texts(log: SessionLog, shares: Mapping[str, float]) -> Iterator[Event]:
+    """What the model wrote, as far as it was heard: of a reply that was cut off, as great a share of its letters.
+
+    Args:
+        shares: Of each reply's audio, how much was heard; text of no reply in particular is told whole.
+    """
+    lengths: dict[str, int] = {}
+    for _, text in log.of(Text):
+        lengths[text.item] = lengths.get(text.item, 0) + len(text.text)
+    left = {item: round(shares.get(item, 1.0 if not item else 0.0) * n) for item, n in lengths.items()}
     for at_s, text in log.of(Text):
-        yield Event(TEXT, Span(at_s, at_s), text.text)
+        heard = text.text[: left[text.item]]
+        left[text.item] -= len(heard)
+        if heard:
+            yield Event(TEXT, Span(at_s, at_s), heard)
 
 
 def _shifted(events: Iterator[Event], by_s: float) -> Iterator[Event]:
@@ -176,12 +198,33 @@ def from_stored(stored: CallLog) -> SessionLog:
     return log
 
 
+def plain(event: Incoming) -> Incoming:
+    """An event that any file can hold: no half characters, no numbers that are none. Servers send both."""
+    if isinstance(event, Delta):
+        return Delta(_plain(event.item), event.audio)
+    kind: Any = type(event)
+    made: Incoming = kind(**{name: _plain(getattr(event, name)) for name in kind.__dataclass_fields__})
+    return made
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_plain(str(name)): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, (bool, int, type(None))) else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What a call took, and how well it was held.
 
     Attributes:
-        minutes: Of conversation, from its beginning to its end.
+        minutes: Of conversation, from its beginning to its end, tries that broke included.
         cost: None where it is not known.
         late_share: Of the user's frames, those that left more than 5 ms late.
         most_late_s: The latest of them.
@@ -210,14 +253,19 @@ def spent_in(stored: CallLog) -> Spent:
     """What a stored call took."""
     log = from_stored(stored)
     usage, late = log.usage, log.late_s or [0.0]
+    counts = dict(usage.counts)
+    for each in log.broken:
+        for name, n in each["usage"].items():
+            counts[name] = counts.get(name, 0) + n
+    costs = [cost for cost in (usage.cost, *(each["cost"] for each in log.broken)) if cost is not None]
     return Spent(
-        minutes=log.end_s / 60,
-        cost=usage.cost,
-        counts=usage.counts,
+        minutes=log.end_s / 60 + sum(each["minutes"] for each in log.broken),
+        cost=sum(costs) if costs else None,
+        counts=counts,
         late_share=sum(each > LATE_S for each in late) / len(late),
         most_late_s=max(late),
         round_trip_s=float(np.median(log.round_trips_s)) if log.round_trips_s else None,
-        broken=tuple(log.broken),
+        broken=tuple(each["why"] for each in log.broken),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
 from fdbench.adapter.base import VirtualParty
 from fdbench.adapter.live import LiveParty
@@ -30,31 +31,69 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Limits:
-    """What calls with a paid or slow server may take.
+    """What calls with a paid or slow server may take, and what they have taken. May be used by several threads.
 
     Attributes:
         max_cost: In the currency of the price that the user gave; None = whatever it is.
         max_minutes: Of conversation, all together.
         most_late_s: By which a frame may leave late (``Patience``).
-        cost, minutes: What was spent; of calls going on, their minutes as far as they may come.
+        price_of: What so many minutes of conversation may cost; None where nobody knows.
+        cost, minutes: Spent by calls that have ended.
         n_left: Calls that were not made because of it.
     """
 
     max_cost: float | None = None
     max_minutes: float | None = None
     most_late_s: float = MOST_LATE_S
+    price_of: Callable[[float], float | None] = lambda minutes: None
     cost: float = 0.0
     minutes: float = 0.0
     n_left: int = 0
+    _held: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _dearest: float = 0.0
+    _is_stopped: bool = False
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def allows(self, minutes: float) -> bool:
-        """Whether one more call may be begun that takes at most so long; if so, its time is set aside."""
-        if self.max_minutes is not None and self.minutes + minutes > self.max_minutes:
+    def begin(self, name: str, most_minutes: float) -> bool:
+        """Set aside what a call may take; waits for others to end where only what they have set aside is in the way.
+
+        Returns:
+            Whether it may be begun.
+        """
+        with self._changed:
+            while not self._is_stopped:
+                most_cost = max(self.price_of(most_minutes) or 0.0, self._dearest)
+                held_minutes = sum(minutes for minutes, _ in self._held.values())
+                held_cost = sum(cost for _, cost in self._held.values())
+                if self._fits(self.minutes + held_minutes + most_minutes, self.cost + held_cost + most_cost):
+                    self._held[name] = (most_minutes, most_cost)
+                    return True
+                if not self._held or not self._fits(self.minutes + most_minutes, self.cost + most_cost):
+                    return False
+                self._changed.wait(_LOOK_S)
             return False
-        if self.max_cost is not None and self.cost >= self.max_cost:
-            return False
-        self.minutes += minutes
-        return True
+
+    def end(self, name: str, minutes: float, cost: float) -> None:
+        """A call has ended, having taken so much."""
+        with self._changed:
+            self._held.pop(name, None)
+            self.minutes += minutes
+            self.cost += cost
+            self._dearest = max(self._dearest, cost)
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Nothing more is to be begun; whoever waits is let go."""
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+
+    def _fits(self, minutes: float, cost: float) -> bool:
+        is_in_time = self.max_minutes is None or minutes <= self.max_minutes
+        return is_in_time and (self.max_cost is None or cost <= self.max_cost)
+
+
+_LOOK_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +158,6 @@ class LiveCalls:
     def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | Failure]]:
         unreadable: queue.SimpleQueue[tuple[Take, Failure]] = queue.SimpleQueue()
         patience = Patience(most_late_s=self.limits.most_late_s)
-        most: dict[str, float] = {}
 
         def invitations() -> Iterator[Invitation]:
             waiting = iter(takes)
@@ -131,21 +169,24 @@ class LiveCalls:
                     continue
                 stimulus = invitation.user.stimulus
                 prompt_s = stimulus.duration_s if stimulus else 0.0
-                most[take.name] = (self.lead_in_s + prompt_s + self.ending.limit_s) / 60
-                if not self.limits.allows(most[take.name]):
+                if not self.limits.begin(take.name, (self.lead_in_s + prompt_s + self.ending.limit_s) / 60):
                     self.limits.n_left = 1 + sum(1 for _ in waiting)
                     return
                 yield invitation
 
         def ended(take: Take, outcome: Recording | Failure) -> None:
             spent = spent_in(outcome.log) if outcome.log else None
-            self.limits.minutes += (spent.minutes if spent else 0.0) - most[take.name]
-            self.limits.cost += (spent.cost if spent else None) or 0.0
+            self.limits.end(take.name, spent.minutes if spent else 0.0, (spent.cost if spent else None) or 0.0)
 
-        for outcome in Realtime(self.model, self.ending, patience).run(invitations(), ended):
-            while not unreadable.empty():
-                yield unreadable.get()
-            yield outcome
+        calls = Realtime(self.model, self.ending, patience).run(invitations(), ended)
+        try:
+            for outcome in calls:
+                while not unreadable.empty():
+                    yield unreadable.get()
+                yield outcome
+        finally:
+            self.limits.stop()
+            calls.close()
         while not unreadable.empty():
             yield unreadable.get()
 

@@ -153,7 +153,9 @@ def replay_command(arguments: argparse.Namespace) -> int:
         status = conclude(arguments, replayed.finished)
     for line in replayed.differences:
         print(f"fdbench: {line}", file=sys.stderr)
-    verdict = f"{len(replayed.differences)} differences" if replayed.differences else "everything is as recorded"
+    for name in replayed.not_compared:
+        print(f"fdbench: scores/{name}: the run has none by these engines to compare with", file=sys.stderr)
+    verdict = f"{len(replayed.differences)} differences" if replayed.differences else "everything that was compared agrees"
     print(f"fdbench: {replayed.n_calls} calls replayed from their logs: {verdict}", file=sys.stderr)
     return EXIT_WITH_ERRORS if replayed.differences else status
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
@@ -54,6 +55,8 @@ class Secret:
         """Somebody else's JSON as it may be stored: every text in it, names too, is redacted and of bounded length."""
         if isinstance(value, str):
             return self.excerpt(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)  # which Python's servers send and no JSON holds
         if isinstance(value, (bool, int, float, type(None))):
             return value
         if depth and isinstance(value, dict):

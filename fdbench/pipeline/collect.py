@@ -43,7 +43,7 @@ def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
     plan.supply.check(run)
     takes = plan.takes
     pending = [take for take in takes if not run.is_done(take.name)]
-    limits = Limits(plan.request.max_cost, plan.request.max_minutes, plan.request.most_late_s)
+    limits = Limits(plan.request.max_cost, plan.request.max_minutes, plan.request.most_late_s, plan.supply.price_of)
     source = plan.supply.open_source(plan.collection, limits) if pending else None
     run.manifest(plan.collection).with_tasks(plan.collected, run.is_recorded).write(run.folder)
     run.note_start("run", origin_of(plan.request.data))
@@ -63,8 +63,9 @@ def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
     if source is None:
         return Collected(made, resumed, failed)
     started = time.monotonic()
+    outcomes = source.collect(pending)
     try:
-        for take, outcome in source.collect(pending):
+        for take, outcome in outcomes:
             run.write_take(take, outcome)
             now = time.monotonic()
             run.note_attempt(_attempt(take, outcome, now - started))
@@ -74,6 +75,9 @@ def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
                 made += 1
             progress("calls", resumed + made + failed, total, failed)
     finally:
+        close = getattr(outcomes, "close", None)
+        if close is not None:  # calls that are going on end now, not when somebody looks at the traceback
+            close()
         source.release()  # those who hear the recordings want the memory
     return Collected(made, resumed, failed, limits.n_left, limits.minutes, limits.cost)
 

@@ -36,8 +36,8 @@ class Supply(Protocol):
             DataError: It is something else, and the two must not be mixed.
         """
 
-    def price_of(self, least_minutes: float, most_minutes: float) -> str:
-        """What so many minutes of conversation on the wall clock are going to cost, for a person."""
+    def price_of(self, minutes: float) -> float | None:
+        """What so many minutes of conversation on the wall clock may cost; None where nobody knows."""
 
     def open_source(self, collection: Collection, limits: Limits) -> Source:
         """Load what is needed.
@@ -101,7 +101,13 @@ class PartyModel:
                 "--max-cost and --max-minutes are for calls on the wall clock",
                 f"leave them out: {self.adapter.spec.name} has none",
             )
+        if request.max_cost is not None and self.price_of(1.0) is None:
+            raise UsageError(
+                f"--max-cost {request.max_cost:g}: what {self.adapter.spec.name} costs is not known here",
+                "say it with --arg price=IN,OUT per million tokens (gpt-live: usd_per_minute=), or use --max-minutes",
+            )
         spec, provenance = self.adapter.spec, self.adapter.provenance()
+        slots_of = getattr(self.adapter.make, "slots_of", None)
         return Collection(
             model=spec.name,
             kind=spec.kind,
@@ -109,7 +115,7 @@ class PartyModel:
             arguments=dict(provenance.arguments),
             weights_revision=provenance.weights_revision,
             clock=spec.clock,
-            slots=request.slots,
+            slots=slots_of(request.slots, **self.adapter.arguments) if slots_of else request.slots,
             seed=request.seed,
             lead_in_s=spec.lead_in_s if request.lead_in_s is None else request.lead_in_s,
             published_shift_s=spec.published_shift_s,
@@ -124,12 +130,9 @@ class PartyModel:
     def check(self, run: RunDir) -> None:
         """Nothing to do: the run's id is made from everything that determines a call."""
 
-    def price_of(self, least_minutes: float, most_minutes: float) -> str:
+    def price_of(self, minutes: float) -> float | None:
         tell = getattr(self.adapter.make, "price_of", None)
-        prices = [tell(minutes, **self.adapter.arguments) for minutes in (least_minutes, most_minutes)] if tell else [None]
-        if None in prices:
-            return "what they cost is not known here"
-        return f"about {prices[0]:.2f} to {prices[1]:.2f} at the price given"
+        return tell(minutes, **self.adapter.arguments) if tell else None
 
     def open_source(self, collection: Collection, limits: Limits) -> Source:
         ending = Ending(collection.tail_silence_s, collection.tail_limit_s)

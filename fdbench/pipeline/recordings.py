@@ -178,8 +178,8 @@ class RecordingsSupply:
             return ()
         return (f"{self.source.folder}: {len(unused)} of its recordings belong to no sample of these tasks: {_listed(unused)}",)
 
-    def price_of(self, least_minutes: float, most_minutes: float) -> str:
-        return "nothing is called"
+    def price_of(self, minutes: float) -> float | None:
+        return None
 
     def open_source(self, collection: Collection, limits: Limits) -> Source:
         return self.source

@@ -6,6 +6,7 @@ a scorer is mended after the fact, and a number is recomputed without paying for
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,6 @@ from fdbench.call.lockstep import Ending
 from fdbench.call.source import LogReplay
 from fdbench.core.conversation import CallLog, Take
 from fdbench.errors import DataError, UsageError
-from fdbench.io.files import read_json
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.run import Finished, Hearing, score_run
 from fdbench.store.manifest import RunManifest
@@ -32,11 +32,13 @@ class Replayed:
     Attributes:
         n_calls: Calls with a log.
         differences: A line for each recording or score that is not what the run holds.
+        not_compared: Scorings by engines, or under protocols, by which the run was not scored.
     """
 
     finished: Finished
     n_calls: int
     differences: tuple[str, ...]
+    not_compared: tuple[str, ...]
 
 
 def replay_run(folder: Path, out: Path, hearing: Hearing, data: Data | None, progress: Progress) -> Replayed:
@@ -65,13 +67,21 @@ def replay_run(folder: Path, out: Path, hearing: Hearing, data: Data | None, pro
         n_calls = 0
         for done, (take, outcome) in enumerate(source.collect(takes), 1):
             before = first.record_of(take.name)
-            broke = before.as_failure if before is not None else None  # its log says how far it came, and no more
+            if before is None:
+                continue  # the run was ended before this call was made
+            broke = before.as_failure  # its log says how far it came, and no more
             n_calls += broke is None
             after = again.write_take(take, broke or outcome)
             differences += _record_differs(before, after)
             progress("replay", done, len(takes), len(differences))
+        for beside in ("ratings", "verdicts"):  # what judges said of the replies is part of the run, not of the calls
+            if (first.folder / beside).is_dir():
+                shutil.copytree(first.folder / beside, again.folder / beside)
     finished = score_run(again.folder, hearing, data, progress)
-    return Replayed(finished, n_calls, (*differences, *_scores_differ(first, again)))
+    names = sorted(path.parent.name for path in again.folder.glob("scores/*/samples.jsonl"))
+    known = [name for name in names if (first.folder / "scores" / name / "samples.jsonl").is_file()]
+    differences += [line for name in known for line in _scores_differ(first, again, name)]
+    return Replayed(finished, n_calls, tuple(differences), tuple(name for name in names if name not in known))
 
 
 def _takes(manifest: RunManifest, data: Data | None) -> Iterator[Take]:
@@ -102,13 +112,9 @@ def _record_differs(before: TakeRecord | None, after: TakeRecord) -> Iterator[st
             return
 
 
-def _scores_differ(first: RunDir, again: RunDir) -> Iterator[str]:
-    for path in sorted(again.folder.glob("scores/*/samples.jsonl")):
-        name = path.parent.name
-        stored = first.folder / "scores" / name
-        for file in ("samples.jsonl", "summary.json"):
-            if not (stored / file).is_file():
-                continue
-            same = (stored / file).read_bytes() == (path.parent / file).read_bytes()
-            if not same and (file != "summary.json" or read_json(stored / file) != read_json(path.parent / file)):
-                yield f"scores/{name}/{file}: differs"
+def _scores_differ(first: RunDir, again: RunDir, name: str) -> Iterator[str]:
+    for file in ("samples.jsonl", "summary.json"):
+        stored, made = (run.folder / "scores" / name / file for run in (first, again))
+        same = stored.is_file() and stored.read_bytes() == made.read_bytes()
+        if not same:
+            yield f"scores/{name}/{file}: differs"

@@ -20,6 +20,8 @@ def check_logs(run: RunDir, manifest: RunManifest, takes: Takes) -> Group:
     silence_s = manifest.collection.tail_silence_s
     for key, record in takes.records.items():
         if record.log is None:
+            if manifest.collection.clock == "realtime" and record.status == "recorded":
+                group.differ(f"takes/{record.name}.json", f"{record.name}: a call on the wall clock without a log")
             continue
         group.count("logs")
         try:

@@ -45,6 +45,9 @@ from fdbench.scoring.registry import none_score
 from fdbench.scoring.turn import Turn
 
 LATENCIES: Final = ("response_latency_s", "response_latency_not_exercised_s")
+ELSEWHERE: Final = ("exercised", "not_exercised")
+"""Reasons that say: this reply is measured under the other name."""
+
 ONSET_S: Final = 0.25
 """Speech begins so long after its audio does, at most: recordings of a voice begin with a breath."""
 
@@ -65,7 +68,8 @@ class Reply:
         scores = {score.metric: score for score in _behaviour(sample).score(sample, takes, None)}
         measured = next((scores[name] for name in LATENCIES if name in scores and scores[name].value is not None), None)
         if measured is None or measured.value is None:
-            own = scores[LATENCIES[0]]
+            own = next((scores[name] for name in LATENCIES if name in scores and scores[name].reason not in ELSEWHERE), None)
+            own = own or scores[LATENCIES[0]]
             return [none_score(metric, own.reason, **own.components) for metric in self.metrics]
         end_s = _end_s(sample)
         reply = _playing_at(end_s + measured.value, take.told)

@@ -193,7 +193,7 @@ class RunDir:
         sound = read_audio(self.folder / record.log.sound)
         if digest_of_audio(sound) != record.log.sound_digest:
             raise DataError(f"{self.folder / record.log.sound}: is not the sound that was recorded")
-        return CallLog(tuple(json.loads(line) for line in data.decode().splitlines()), sound)
+        return CallLog(tuple(json.loads(line) for line in data.splitlines()), sound)
 
     def _write_track(self, name: str, channel: str, track: Track) -> StoredTrack:
         file = f"audio/{_as_path(name)}.{channel}.flac"

@@ -40,6 +40,10 @@ class Answerer:
         self.silence_ms, self.flushes, self.breaks, self.refuses, self.cost = silence_ms, flushes, breaks, refuses, cost
         self.reply = np.concatenate([clip.samples for clip in load_clips("reply")[:2]])
 
+    @classmethod
+    def price_of(cls, minutes, cost=0.5, **_):
+        return cost  # of a reply, however long
+
     async def open(self, brief):
         if self.refuses:
             raise CallError("refused", "the key in ANSWERER_KEY is not accepted", is_fatal=True)

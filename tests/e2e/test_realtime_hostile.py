@@ -204,7 +204,7 @@ def test_what_may_pass_is_tried_again_and_nothing_else(outcomes: Outcomes, facts
 
 def too_busy(outcome: Recording | Failure) -> list[str]:
     """Tries that ended because this machine was too busy; they say nothing about the server."""
-    broken: list[str] = outcome.log.lines[0]["broken"] if outcome.log is not None else []
+    broken = [each["why"] for each in outcome.log.lines[0]["broken"]] if outcome.log is not None else []
     return [each for each in broken if each.startswith("clock")]
 
 

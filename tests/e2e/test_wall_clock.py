@@ -49,7 +49,7 @@ def records(run):
 
 def test_calls_are_made_side_by_side_and_told_beforehand(run):
     (told,) = (line for line in run.err.splitlines() if "calls on the wall clock" in line)
-    assert "4 calls on the wall clock, 4 at once" in told and "what they cost is not known here" in told
+    assert "4 calls on the wall clock, 4 at once" in told and "about 0.50 to 0.50 at the price given" in told
     (spent,) = (line for line in run.err.splitlines() if "min of conversation on the wall clock" in line)
     assert "at a cost of 2" in spent, "four replies at 0.5 each"
 
@@ -76,7 +76,7 @@ def test_a_call_that_broke_is_made_again_and_both_are_on_record(run):
 def test_a_replay_gives_every_recording_and_score_again_without_the_server(run, tmp_path):
     done = fdbench("replay", run.run, "--asr", "sphinx", "--out", tmp_path)
     assert done.status == 0, done.err
-    assert "4 calls replayed from their logs: everything is as recorded" in done.err
+    assert "4 calls replayed from their logs: everything that was compared agrees" in done.err
     for path in run.run.glob("scores/*/samples.jsonl"):
         assert (tmp_path / run.run.name / "scores" / path.parent.name / path.name).read_bytes() == path.read_bytes()
 
@@ -127,7 +127,7 @@ def test_virtual_time_has_no_logs_to_replay_and_no_budget(tmp_path):
 def test_a_budget_ends_a_run_between_calls_and_a_larger_one_goes_on(tmp_path):
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
     command = ("run", "--model", ANSWERER, *TWO, "--out", tmp_path)
-    first = fdbench(*command, "--max-cost", "0.4")
+    first = fdbench(*command, "--max-cost", "0.6")
     assert first.status == 3, first.err
     assert "the budget is spent: 1 calls are left" in first.err
     assert len(records(first.run)) == 1
@@ -136,6 +136,18 @@ def test_a_budget_ends_a_run_between_calls_and_a_larger_one_goes_on(tmp_path):
     again = fdbench(*command)
     assert again.status == 0, again.err
     assert again.run == first.run and len(records(first.run)) == 2
+
+
+def test_a_limit_on_costs_needs_a_price(tmp_path):
+    done = fdbench("run", "--model", "moshi-server", "--arg", "url=ws://localhost:1", "--max-cost", "5", "--out", tmp_path)
+    assert done.status == 2 and "what moshi-server costs is not known here" in done.err
+    assert len(done.err.strip().splitlines()) == 2
+
+
+def test_a_replay_by_other_engines_says_that_it_compared_no_score(run):
+    done = fdbench("replay", run.run, "--asr", "sphinx", "--protocol", "fdb-2026-05")
+    assert done.status == 0, done.err
+    assert "the run has none by these engines to compare with" in done.err
 
 
 def test_a_key_that_is_not_accepted_is_two_lines_and_nothing_is_spent(tmp_path):

@@ -174,7 +174,7 @@ def test_a_call_that_breaks_has_a_named_status(behaviour, kind, told):
 def test_a_broken_clip_is_begun_again():
     held = call("cut", "normal")
     assert isinstance(held.outcome, Recording), held.outcome
-    assert held.log.broken and held.log.broken[0].startswith("dropped: 127.0.0.1:")
+    assert held.log.broken and held.log.broken[0]["why"].startswith("dropped: 127.0.0.1:")
     n_came = sum(len(delta.audio) for _, delta in held.log.of(Delta)) // 1920
     assert n_came > AT + 3  # from its beginning
 
@@ -235,7 +235,7 @@ def test_a_port_that_speaks_something_else_is_told():
 def test_a_gateway_that_has_nothing_behind_it_yet_is_asked_again():
     held = call("503", "normal")
     assert isinstance(held.outcome, Recording)
-    assert "HTTP status 503" in held.log.broken[0]
+    assert "HTTP status 503" in held.log.broken[0]["why"]
     assert call("429", tries=1).failure[0] == "rate_limited"
 
 
@@ -285,7 +285,7 @@ def test_a_server_that_always_breaks_off_before_the_handshake_ends_the_run():
     assert len(server.seen.paths) == 3
     held = call("drop_1008", "normal")
     assert isinstance(held.outcome, Recording)
-    assert "code 1008 (not you), before the handshake" in held.log.broken[0]
+    assert "code 1008 (not you), before the handshake" in held.log.broken[0]["why"]
 
 
 # --- several servers, several clients

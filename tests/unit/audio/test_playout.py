@@ -71,6 +71,14 @@ def test_a_flush_of_one_reply_lets_what_others_have_queued_move_up():
     assert heard(playout) == [(1000, 1500, 0.5), (1500, 1600, 0.25)]
 
 
+def test_a_flush_of_what_has_not_begun_leaves_no_hole():
+    playout = Playout(RATE)
+    playout.add("a", piece(3000), 1.0)
+    playout.add("b", piece(100, 0.25), 1.0)
+    playout.flush(1.0, "a")
+    assert heard(playout) == [(1000, 1100, 0.25)]
+
+
 def test_a_flush_after_the_end_cuts_nothing():
     playout = Playout(RATE)
     playout.add("a", piece(100), 1.0)

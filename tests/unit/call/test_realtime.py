@@ -188,7 +188,57 @@ def test_a_call_that_broke_is_made_again_and_its_log_says_why():
 
     recording = one(Once())
     assert isinstance(recording, Recording)
-    assert spent_in(recording.log).broken == ("dropped: the line went dead",)
+    spent = spent_in(recording.log)
+    assert spent.broken == ("dropped: the line went dead",)
+    (first,) = recording.log.lines[0]["broken"]
+    assert spent.minutes == pytest.approx(recording.log.lines[0]["end_s"] / 60 + first["minutes"]) and first["minutes"] > 0
+
+
+def test_what_tries_that_broke_used_up_is_counted_even_where_the_call_failed():
+    script = {3: [Usage({"out": 7}, 1.0)], 5: [CallError("dropped", "gone", may_retry=True)]}
+    failure = one(Server(script))
+    assert isinstance(failure, Failure)
+    spent = spent_in(failure.log)
+    assert (spent.cost, dict(spent.counts)) == (2.0, {"out": 14}) and spent.minutes > 0.001
+
+
+def test_what_ended_well_before_a_key_was_refused_is_kept():
+    class Refuses(Server):
+        async def open(self, brief):
+            if brief.seed == 1:
+                await asyncio.sleep(0.2)  # while the other call is going on
+                raise CallError("refused", "no quota is left", is_fatal=True)
+            return await super().open(brief)
+
+    server = Refuses(slots=2)
+    invitations = (Invitation(Take(Sample(str(i), "t", {})), Brief(stimulus=PROMPT), Brief(seed=i)) for i in range(9))
+    kept = []
+    with pytest.raises(AdapterError, match="no quota"):
+        for take, outcome in Realtime(server, Ending(0.1, 0.4), PATIENCE).run(invitations):
+            kept.append((take.sample.id, type(outcome)))
+    assert kept == [("0", Recording)]
+
+
+def test_what_no_file_can_hold_is_put_plainly():
+    script = {2: [Text("ok \ud83d", "r\ud800"), Note("limits", {"left": float("nan"), "by": {1: float("inf")}})]}
+    log = one(Server(script)).log
+    assert json.dumps(log.lines, allow_nan=False).encode()
+    text, note = from_stored(log).arrivals
+    assert text.event == Text("ok ?", "r?") and note.event.facts == {"left": None, "by": {"1": None}}
+
+
+@pytest.mark.parametrize(("at", "share"), [(15, 0.0), (None, 1.0)])
+def test_text_is_told_as_far_as_it_was_heard(at, share):
+    """Three seconds of speech; cut off, a reply's text is cut with it, and what was never played was never said."""
+    script = {5: [Delta("r", np.tile(TONE, 3)), Text("one two three four five six", "r"), Text("never", "unheard")]}
+    if at:
+        script[at] = [Flush()]
+    recording = one(Server(script), ending=Ending(0.1, 2.0))
+    written = "".join(event.text for event in recording.events if event.kind == "text")
+    n_heard = np.count_nonzero(recording.model.audio.samples)
+    assert "never" not in written
+    assert len(written) == round(27 * n_heard / 2400)
+    assert (written == "one two three four five six") == (share == 1.0)
 
 
 def test_a_server_that_never_lets_go_is_left():

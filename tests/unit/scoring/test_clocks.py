@@ -88,6 +88,11 @@ def test_where_no_reply_was_measured_the_reason_is_the_same_and_its_censoring_ti
     assert values(Reply(), TURN, None) == ["audio_missing", "audio_missing"]
 
 
+def test_a_reply_to_an_interruption_that_never_came_is_censored_also_where_nothing_was_interrupted():
+    scores = Reply().score(BARGE_IN, {"main": take([], (), prompt_s=8.0)}, None)
+    assert {(score.status, score.reason) for score in scores} == {("censored", "no_reply")}
+
+
 def test_giving_way_is_decided_before_it_is_heard():
     """Three seconds were queued: the decision comes after 0.2 s, whatever is done with them."""
     told = (Event(YIELDED, Span(4.0, 4.0)), Event(YIELDED, Span(5.2, 5.2)), Event(YIELDED, Span(7.0, 7.0)))
