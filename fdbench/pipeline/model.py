@@ -96,9 +96,9 @@ class PartyModel:
     notes = ()
 
     def collection(self, request: RunRequest) -> Collection:
-        if request.has_budget and not self.adapter.is_live:
+        if request.limits_live_calls and not self.adapter.is_live:
             raise UsageError(
-                "--max-cost and --max-minutes are for calls on the wall clock",
+                "--max-cost, --max-minutes and --most-late are for calls on the wall clock",
                 f"leave them out: {self.adapter.spec.name} has none",
             )
         if request.max_cost is not None and self.price_of(1.0) is None:

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from fdbench.call.lockstep import Ending
+from fdbench.call.realtime import MOST_LATE_S
 from fdbench.core.conversation import Take
 from fdbench.errors import UsageError
 from fdbench.pipeline.model import Supply, find_model
@@ -41,11 +42,12 @@ class RunRequest:
     arguments: Mapping[str, str] = field(default_factory=dict)
     max_cost: float | None = None
     max_minutes: float | None = None
-    most_late_s: float = 0.1
+    most_late_s: float = MOST_LATE_S
 
     @property
-    def has_budget(self) -> bool:
-        return self.max_cost is not None or self.max_minutes is not None
+    def limits_live_calls(self) -> bool:
+        """Whether it asks for what only live calls have: a budget, or its own bound on lateness."""
+        return self.max_cost is not None or self.max_minutes is not None or self.most_late_s != MOST_LATE_S
 
     def __post_init__(self) -> None:
         for name, value in (("repeats", self.repeats), ("slots", self.slots), ("limit", self.limit)):

@@ -98,9 +98,9 @@ class RecordingsModel:
                 "leave it out, and say with --arg offset_s=S where the recordings begin",
             )
         unset = type(request)(model=request.model)
-        if (request.slots, request.ending) != (unset.slots, unset.ending) or request.has_budget:
+        if (request.slots, request.ending) != (unset.slots, unset.ending) or request.limits_live_calls:
             raise UsageError(
-                "--slots, --tail-silence, --tail-limit, --max-cost and --max-minutes are about calls, and nobody is called",
+                "--slots, --tail-silence, --tail-limit, --max-cost, --max-minutes and --most-late: nobody is called",
                 "leave them out: a folder's recordings are taken as they are",
             )
         if request.repeats > 1:

@@ -114,11 +114,14 @@ def test_the_other_clocks_are_told_beside_the_one_that_is_scored(run):
     assert "yield_latency_s" not in metrics, "nobody interrupts here"
 
 
-def test_virtual_time_has_no_logs_to_replay_and_no_budget(tmp_path):
-    done = fdbench(
-        "run", "--model", "silence", "--tasks", "mini/turn_taking", "--limit", "1", "--max-minutes", "1", cwd=tmp_path
-    )
-    assert done.status == 2 and "--max-minutes" in done.err and len(done.err.strip().splitlines()) == 2
+@pytest.mark.parametrize("option", ["--max-minutes", "--max-cost", "--most-late"])
+@pytest.mark.parametrize("model", ["silence", "recordings:."])
+def test_what_limits_live_calls_is_refused_where_nobody_is_called_live(tmp_path, model, option):
+    done = fdbench("run", "--model", model, "--tasks", "mini/turn_taking", "--limit", "1", option, "50", cwd=tmp_path)
+    assert done.status == 2 and option in done.err and len(done.err.strip().splitlines()) == 2
+
+
+def test_virtual_time_has_no_logs_to_replay(tmp_path):
     made = fdbench("run", "--model", "silence", "--tasks", "mini/turn_taking", "--limit", "1", "--asr", "sphinx", cwd=tmp_path)
     done = fdbench("replay", tmp_path / made.run, "--asr", "sphinx")
     assert done.status == 2 and "virtual time needs no replay" in done.err
