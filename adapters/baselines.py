@@ -19,7 +19,8 @@ import numpy as np
 from fdbench.adapter.base import Agent, Brief, Port
 from fdbench.adapter.clips import CLIP_RATE_HZ, Clip, Mouth, load_clips
 from fdbench.audio.vad import StreamingVad, load_vad_model
-from fdbench.core.conversation import CONTEXT, INTERRUPTION, TURN_END, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import CONTEXT, INTERRUPTION, TURN_END
 from fdbench.core.peaks import human_peaks
 from fdbench.core.sound import Samples
 from fdbench.errors import UsageError

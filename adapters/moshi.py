@@ -31,7 +31,8 @@ import numpy as np
 from fdbench.adapter.arguments import check_sampling
 from fdbench.adapter.base import TEXT, Batch, Brief, Need, Opening, Port, Provenance, Spoken
 from fdbench.adapter.weights import fetch, name_of, need_weights
-from fdbench.core.conversation import Event, Failure
+from fdbench.core.conversation import Failure
+from fdbench.core.event import Event
 from fdbench.core.span import Span
 from fdbench.errors import AdapterError, MissingExtraError, UsageError
 

@@ -114,7 +114,8 @@ def vad() -> None:
 
 def scoring() -> None:
     from fdbench.core.annotation import Annotations, Speech, SpeechRequest
-    from fdbench.core.conversation import TURN_END, Event, Sample
+    from fdbench.core.conversation import Sample
+    from fdbench.core.event import TURN_END, Event
     from fdbench.core.span import Span
     from fdbench.core.speech import Transcript, Word
     from fdbench.scoring.registry import scorer_for

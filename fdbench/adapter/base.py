@@ -17,7 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fdbench.core.conversation import TEXT, Brief, Event, Failure
+from fdbench.core.conversation import Brief, Failure
+from fdbench.core.event import TEXT, Event
 from fdbench.core.sound import Samples
 from fdbench.errors import AdapterError
 

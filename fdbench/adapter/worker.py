@@ -25,7 +25,8 @@ import numpy as np
 
 from fdbench.adapter.base import TEXT, Batch, Brief, Opening, Port, Spoken
 from fdbench.adapter.pipes import READ_BYTES, Line, Pipes, Program
-from fdbench.core.conversation import Event, Failure
+from fdbench.core.conversation import Failure
+from fdbench.core.event import Event
 from fdbench.core.sound import Samples
 from fdbench.core.span import Span
 from fdbench.errors import AdapterError

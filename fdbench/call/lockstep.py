@@ -27,7 +27,8 @@ import numpy.typing as npt
 
 from fdbench.adapter.base import FOREIGN, Batch, Opening, Spoken, VirtualParty, check_ports, frame_fault, told
 from fdbench.call.clock import ticks_of_frames
-from fdbench.core.conversation import Brief, Event, Failure, Recording, Take
+from fdbench.core.conversation import Brief, Failure, Recording, Take
+from fdbench.core.event import Event
 from fdbench.core.sound import Audio, Samples, Track
 from fdbench.errors import AdapterError, FdbenchError
 

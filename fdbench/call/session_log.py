@@ -15,7 +15,8 @@ import numpy as np
 
 from fdbench.adapter.live import Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
 from fdbench.audio.playout import Playout
-from fdbench.core.conversation import ARRIVED, DECIDED, PLAYED, TEXT, YIELDED, CallLog, Event, Recording
+from fdbench.core.conversation import CallLog, Recording
+from fdbench.core.event import ARRIVED, DECIDED, PLAYED, TEXT, YIELDED, Event
 from fdbench.core.sound import Audio, Samples, Track
 from fdbench.core.span import Span
 

@@ -90,8 +90,8 @@ def pairs_of(texts: Sequence[str]) -> dict[str, str]:
 
 
 def protocols_of(text: str) -> tuple[str, ...]:
+    from fdbench.core.metric import PROTOCOLS
     from fdbench.errors import unknown_name
-    from fdbench.scoring.registry import PROTOCOLS
 
     if text == "all":
         return tuple(PROTOCOLS)

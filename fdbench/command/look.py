@@ -75,7 +75,7 @@ def _tasks() -> list[dict[str, str]]:
 
 
 def _metrics() -> list[dict[str, str]]:
-    from fdbench.scoring.registry import METRICS
+    from fdbench.core.metric import METRICS
 
     arrows = {True: "higher is better", False: "lower is better", None: "depends on the task"}
     return [

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from fdbench.core.event import Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
-
-if TYPE_CHECKING:  # scorers' needs are looked up by commands that load no numpy
-    from fdbench.core.conversation import Event
 
 Channel = Literal["user", "model"]
 

@@ -6,34 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from fdbench.core.event import Event
 from fdbench.core.sound import Audio, Track
-from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
-
-PAUSE = "pause"
-TURN_END = "turn_end"
-CONTEXT = "context"
-INTERRUPTION = "interruption"
-EVENT_KINDS = (PAUSE, TURN_END, CONTEXT, INTERRUPTION)
-TEXT = "text"
-"""A piece of the text that a model writes while it speaks (its inner monologue), where the audio of that moment lies."""
-DECIDED, YIELDED, ARRIVED, PLAYED = "decided", "yielded", "arrived", "played"
-"""On the wall clock, of each reply (named by the event's text): when a server decided to speak and to give way, when the reply
-arrived, and when it was played. A listener hears what is played."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happens at a known time.
-
-    In a prompt: ``pause`` (a silence inside the user's turn), ``turn_end`` (starts where the user's turn ends),
-    ``context`` (the turn before an interruption), ``interruption`` (the user's barge-in). In a recording: whatever
-    the model tells about itself, such as a piece of its own text.
-    """
-
-    kind: str
-    span: Span
-    text: str = ""
 
 
 class Stimulus(Protocol):

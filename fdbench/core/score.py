@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-Status = Literal["scored", "not_applicable", "censored", "error"]
-STATUSES: tuple[Status, ...] = ("scored", "not_applicable", "censored", "error")
+from fdbench.core.absence import REASONS, Status
+from fdbench.errors import unknown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class Score:
     Never NaN, 0, 1 or "" as a stand-in.
 
     Attributes:
-        metric: A name of ``fdbench.scoring.registry.METRICS``.
+        metric: A name of ``fdbench.core.metric.METRICS``.
         value: The measured number, in the metric's unit, or None.
         status: ``scored`` exactly when there is a value.
-        reason: A key of ``fdbench.scoring.registry.REASONS``; empty when scored.
+        reason: A key of ``fdbench.core.absence.REASONS``; empty when scored.
         components: What the value was made from, e.g. numerator and denominator, or where a reply was censored.
     """
 
@@ -45,6 +45,17 @@ class Score:
         if self.components:
             out["components"] = dict(self.components)
         return out
+
+
+def none_score(metric: str, reason: str, **components: float) -> Score:
+    """A score without a value; the reason determines its status.
+
+    Raises:
+        UsageError: The reason is not registered.
+    """
+    if reason not in REASONS:
+        raise unknown_name("reason", reason, REASONS)
+    return Score(metric, None, REASONS[reason].status, reason, components)
 
 
 @dataclass(frozen=True, slots=True)

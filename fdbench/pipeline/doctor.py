@@ -16,7 +16,8 @@ from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
 from fdbench.call.realtime import Patience, Realtime
 from fdbench.call.session_log import spent_in
-from fdbench.core.conversation import PAUSE, TURN_END, Brief, Event, Recording, Sample, Take
+from fdbench.core.conversation import Brief, Recording, Sample, Take
+from fdbench.core.event import PAUSE, TURN_END, Event
 from fdbench.core.sound import Audio, Samples
 from fdbench.core.span import Span
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fdbench.annotate.stage import TakeAudio
 from fdbench.core.annotation import Channel, Verdict
-from fdbench.core.conversation import TEXT, Event, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import TEXT, Event
 from fdbench.core.sound import Track
 from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio, read_audio

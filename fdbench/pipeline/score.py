@@ -11,8 +11,9 @@ from typing import Any
 from fdbench import __version__
 from fdbench.annotate.pool import annotate_many
 from fdbench.annotate.stage import Answers, Engines
+from fdbench.core.absence import REASONS
 from fdbench.core.annotation import Annotations, Request
-from fdbench.core.score import MetricSummary, Score
+from fdbench.core.score import MetricSummary, Score, none_score
 from fdbench.core.signature import signature
 from fdbench.judge.opinion import Opinion
 from fdbench.pipeline.entries import Entry, Fault, TaskFacts
@@ -21,7 +22,7 @@ from fdbench.pipeline.progress import Progress
 from fdbench.scoring.aggregate import VERSION as AGGREGATION_VERSION
 from fdbench.scoring.aggregate import summarise
 from fdbench.scoring.base import AskingScorer, Scorer
-from fdbench.scoring.registry import REASONS, none_score, scorers_for
+from fdbench.scoring.registry import scorers_for
 
 
 @dataclass(frozen=True, slots=True)

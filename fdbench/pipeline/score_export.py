@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fdbench.annotate.cache import AnnotationCache
+from fdbench.core.absence import REASONS
 from fdbench.core.annotation import Channel, Speech, SpeechRequest, VadSettings, Verdict, WordsRequest
-from fdbench.core.conversation import Event, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import Event
 from fdbench.core.sound import Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
@@ -31,7 +33,6 @@ from fdbench.pipeline.exported import CHANNELS, MANIFEST, RECORDING, RECORDINGS,
 from fdbench.pipeline.progress import Progress
 from fdbench.pipeline.run import Hearing, facts_of, summary_json
 from fdbench.pipeline.score import Scoring, score_entries
-from fdbench.scoring.registry import REASONS
 from fdbench.store.manifest import RunManifest
 from fdbench.store.record import StoredEvent
 from fdbench.task.cells import Cell

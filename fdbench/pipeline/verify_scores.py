@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from fdbench.core.conversation import Sample
+from fdbench.core.metric import PROTOCOLS
 from fdbench.core.signature import parse_signature
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json
@@ -26,7 +27,6 @@ from fdbench.pipeline.score import Scoring, score_answered
 from fdbench.pipeline.verify_files import DataNow, Key, Takes, keys_of
 from fdbench.pipeline.verify_hearing import Hearers, check_annotations
 from fdbench.pipeline.verify_verdicts import NO_VERDICT, Recollection, VerdictsOnRecord
-from fdbench.scoring.registry import PROTOCOLS
 from fdbench.store.manifest import RunManifest, Scored
 from fdbench.store.run_dir import RunDir, scores_folder
 

@@ -33,10 +33,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from fdbench.core.metric import CORRECTED, METRICS, PROTOCOLS, direction
 from fdbench.core.score import MetricSummary, Score
 from fdbench.errors import unknown_name
 from fdbench.scoring.base import failed
-from fdbench.scoring.registry import CORRECTED, METRICS, PROTOCOLS, direction
 from fdbench.scoring.survival import waiting_quantile
 
 __all__ = ["CONFIDENCE_LEVEL", "N_RESAMPLES", "VERSION", "failed", "summarise"]

@@ -49,7 +49,7 @@ import numpy as np
 from fdbench.core.annotation import Annotations, Request, Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.peaks import human_peaks
-from fdbench.core.score import Score
+from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span
 from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
 from fdbench.scoring.human_timing import (
@@ -63,7 +63,6 @@ from fdbench.scoring.human_timing import (
     window_counts,
 )
 from fdbench.scoring.latency import recording_end_s, user_bursts
-from fdbench.scoring.registry import none_score
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
 from fdbench.scoring.utterance import diagnose, find_bursts, find_utterances
 

@@ -57,12 +57,11 @@ from fdbench.core.annotation import (
     Verdict,
 )
 from fdbench.core.conversation import Sample
-from fdbench.core.score import Score
+from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
 from fdbench.scoring.human_timing import WINDOW_S, is_distribution, resampled, window_counts
-from fdbench.scoring.registry import none_score
 from fdbench.scoring.requests import published_speech, published_words
 
 MAX_BACKCHANNEL_S: Final = 3

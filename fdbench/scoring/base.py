@@ -8,9 +8,8 @@ from typing import Final, Protocol, runtime_checkable
 
 from fdbench.core.annotation import Annotations, RelevanceQuestion, Request, Speech, SpeechRequest, Verdict, WordsRequest
 from fdbench.core.conversation import Sample
-from fdbench.core.score import Score
+from fdbench.core.score import Score, none_score
 from fdbench.core.speech import Transcript
-from fdbench.scoring.registry import none_score
 
 MAIN: Final = "main"
 """The stimulus that every sample has, and the take that answers it."""

@@ -37,11 +37,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from fdbench.core.annotation import Annotations, Request, Verdict
-from fdbench.core.conversation import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event, Sample
-from fdbench.core.score import Score
+from fdbench.core.conversation import Sample
+from fdbench.core.event import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event
+from fdbench.core.score import Score, none_score
 from fdbench.scoring.base import MAIN, Scorer, failed, scored
 from fdbench.scoring.interruption import Interruption
-from fdbench.scoring.registry import none_score
 from fdbench.scoring.turn import Turn
 
 LATENCIES: Final = ("response_latency_s", "response_latency_not_exercised_s")

@@ -58,12 +58,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from fdbench.core.annotation import Annotations, RelevanceQuestion, Request, Verdict
-from fdbench.core.conversation import INTERRUPTION, Sample
-from fdbench.core.score import Score
+from fdbench.core.conversation import Sample
+from fdbench.core.event import INTERRUPTION
+from fdbench.core.score import Score, none_score
 from fdbench.core.span import ROUNDING_S, Span
 from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
 from fdbench.scoring.latency import Reply, no_reply, recording_end_s, score_latency
-from fdbench.scoring.registry import none_score
 from fdbench.scoring.relevance import ask_about, rate_reply, text_in
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
 from fdbench.scoring.utterance import diagnose, find_bursts, find_utterances

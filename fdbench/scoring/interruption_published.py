@@ -34,10 +34,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fdbench.core.annotation import Annotations, RelevanceQuestion, Request, Verdict
-from fdbench.core.conversation import INTERRUPTION, Sample
-from fdbench.core.score import Score
+from fdbench.core.conversation import Sample
+from fdbench.core.event import INTERRUPTION
+from fdbench.core.score import Score, none_score
 from fdbench.scoring.base import MAIN, Missing, failed, scored, words_for
-from fdbench.scoring.registry import none_score
 from fdbench.scoring.relevance import ask_about, rate_reply
 from fdbench.scoring.requests import published_words_after
 from fdbench.scoring.takeover import is_takeover

@@ -44,10 +44,9 @@ from dataclasses import dataclass
 
 from fdbench.core.annotation import Annotations, Speech
 from fdbench.core.conversation import Sample
-from fdbench.core.score import Score
+from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span, merged
 from fdbench.scoring.base import Missing, scored
-from fdbench.scoring.registry import none_score
 from fdbench.scoring.utterance import UTTERANCE_GAP_S, find_bursts, timed
 
 

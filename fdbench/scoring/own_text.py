@@ -40,7 +40,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from fdbench.core.annotation import Annotations, Request, Verdict
-from fdbench.core.conversation import TEXT, Event, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import TEXT, Event
 from fdbench.core.score import Score
 from fdbench.core.span import ROUNDING_S
 from fdbench.scoring.base import MAIN, Missing, failed, scored, words_for

@@ -48,7 +48,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fdbench.core.annotation import Annotations, Request, Verdict
-from fdbench.core.conversation import PAUSE, TURN_END, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import PAUSE, TURN_END
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for

@@ -27,11 +27,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from fdbench.core.annotation import RelevanceQuestion, Verdict
-from fdbench.core.conversation import CONTEXT, INTERRUPTION, Sample
-from fdbench.core.score import Score
+from fdbench.core.conversation import Sample
+from fdbench.core.event import CONTEXT, INTERRUPTION
+from fdbench.core.score import Score, none_score
 from fdbench.core.speech import Word
 from fdbench.scoring.base import scored
-from fdbench.scoring.registry import none_score
 from fdbench.scoring.utterance import Utterance
 
 RELEVANCE: Final = "relevance"

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from fdbench.core.conversation import Event, Failure
+from fdbench.core.conversation import Failure
+from fdbench.core.event import Event
 from fdbench.core.span import Span
 from fdbench.store.stored import Stored
 

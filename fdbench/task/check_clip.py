@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from fdbench.core.conversation import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END
 from fdbench.core.peaks import WINDOW_S
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span

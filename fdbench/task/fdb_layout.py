@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.core.conversation import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Event, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
 from fdbench.errors import DataError, unknown_name

@@ -29,7 +29,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fdbench.core.conversation import CONTEXT, EVENT_KINDS, INTERRUPTION, TURN_END, Event, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import CONTEXT, EVENT_KINDS, INTERRUPTION, TURN_END, Event
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word

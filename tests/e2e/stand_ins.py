@@ -6,7 +6,7 @@ import numpy as np
 
 from fdbench.adapter.base import TEXT, Agent, Batch, Brief, Opening, Port, Spoken
 from fdbench.adapter.clips import CLIP_RATE_HZ, Mouth, load_clips
-from fdbench.core.conversation import Event
+from fdbench.core.event import Event
 from fdbench.core.span import Span
 
 FRAME_S = 0.08

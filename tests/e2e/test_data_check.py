@@ -9,7 +9,7 @@ import shutil
 import pytest
 import soundfile
 
-from fdbench.core.conversation import CONTEXT, INTERRUPTION, PAUSE, TURN_END
+from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END
 from fdbench.task.data import open_data
 from fdbench.task.load import load_samples, task_specs
 from fdbench.task.tree import find_set

@@ -40,7 +40,8 @@ from fdbench.adapter.live import CallError, Flush, LiveParty, Note, Session, Tex
 from fdbench.call.lockstep import Ending, Invitation
 from fdbench.call.realtime import Patience, Realtime
 from fdbench.call.session_log import as_stored, from_stored
-from fdbench.core.conversation import DECIDED, PLAYED, YIELDED, Failure, Recording, Sample, Take
+from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.event import DECIDED, PLAYED, YIELDED
 from fdbench.core.sound import Audio
 from fdbench.errors import AdapterError
 from tests.realtime_server import MARKER, facts_at

@@ -21,12 +21,14 @@ from fdbench.core.annotation import (
     Verdict,
     WordsRequest,
 )
-from fdbench.core.conversation import INTERRUPTION, PAUSE, TURN_END, Event, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import INTERRUPTION, PAUSE, TURN_END, Event
+from fdbench.core.metric import PUBLISHED
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.aggregate import summarise
-from fdbench.scoring.registry import PUBLISHED, scorer_for
+from fdbench.scoring.registry import scorer_for
 
 DATA = Path(__file__).parent / "data"
 PROMPT_S = 30.0

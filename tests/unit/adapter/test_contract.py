@@ -10,7 +10,8 @@ from fdbench.adapter.contract import check_party
 from fdbench.adapter.load import find_model, resolve
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
-from fdbench.core.conversation import Event, Failure, Recording, Sample, Take
+from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.event import Event
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
 from fdbench.errors import AdapterError

@@ -22,7 +22,8 @@ from fdbench.adapter.base import Batch, Brief
 from fdbench.adapter.load import find_model, resolve
 from fdbench.call.lockstep import Ending
 from fdbench.call.source import PromptCalls
-from fdbench.core.conversation import TEXT, Recording, Sample, Take
+from fdbench.core.conversation import Recording, Sample, Take
+from fdbench.core.event import TEXT
 from fdbench.core.sound import Audio
 from fdbench.errors import FdbenchError
 from fdbench.io.files import sha256_of

@@ -18,7 +18,8 @@ from fdbench.adapter.pipes import Program
 from fdbench.adapter.worker import MAX_FAILED_STARTS, Deadlines, WorkerParty
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
-from fdbench.core.conversation import TEXT, Failure, Recording, Sample, Take
+from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.event import TEXT
 from fdbench.core.sound import Audio
 
 PORT = Port(8000, 80)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fdbench.core.annotation import Channel
-from fdbench.core.conversation import TEXT, Event, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import TEXT, Event
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.errors import UsageError

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fdbench.core.annotation import Annotations, Request, Speech, SpeechRequest, Verdict, WordsRequest
-from fdbench.core.conversation import Event, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import Event
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word

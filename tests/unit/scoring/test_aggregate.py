@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fdbench.core.score import MetricSummary, Score
+from fdbench.core.score import MetricSummary, Score, none_score
 from fdbench.errors import UsageError
 from fdbench.scoring.aggregate import failed, summarise
-from fdbench.scoring.registry import none_score
 from fdbench.scoring.survival import waiting_quantile
 
 LATENCY = "response_latency_s"

@@ -13,7 +13,8 @@ from __future__ import annotations
 import pytest
 
 from fdbench.core.annotation import Annotations, Speech
-from fdbench.core.conversation import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.clocks import Reply, Yield

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from fdbench.scoring.registry import BEHAVIOURS, PROTOCOLS, scorers_for
+from fdbench.core.metric import BEHAVIOURS, PROTOCOLS
+from fdbench.scoring.registry import scorers_for
 
 KINDS = ("text", "decided", "yielded")
 """All that a model may tell about itself."""
@@ -29,7 +30,10 @@ WITHOUT_ARITHMETIC = {
     "fdbench.scoring.registry",
     "fdbench.scoring.base",
     "fdbench.core.annotation",
+    "fdbench.core.absence",
     "fdbench.core.conversation",
+    "fdbench.core.event",
+    "fdbench.core.metric",
     "fdbench.core.score",
     "fdbench.core.sound",
 }

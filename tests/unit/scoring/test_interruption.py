@@ -6,7 +6,7 @@ import pytest
 from scoring_timeline import by_metric, hear, outcome, sample, spans
 
 from fdbench.core.annotation import Verdict
-from fdbench.core.conversation import INTERRUPTION, Event
+from fdbench.core.event import INTERRUPTION, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.scoring.interruption import Interruption, judge_yielding

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from scoring_timeline import outcome, sample
 
 from fdbench.core.annotation import Annotations
-from fdbench.core.conversation import TEXT, Event
+from fdbench.core.event import TEXT, Event
+from fdbench.core.metric import BEHAVIOURS, PROTOCOLS
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.aggregate import summarise
 from fdbench.scoring.own_text import OwnText, normalised, words_written
-from fdbench.scoring.registry import BEHAVIOURS, PROTOCOLS, scorer_for, scorers_for
+from fdbench.scoring.registry import scorer_for, scorers_for
 from fdbench.scoring.requests import MODEL_WORDS
 
 FRAME_S = 0.08

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scoring_timeline import by_metric, hear, mark_s, outcome, sample, spans
 
-from fdbench.core.conversation import PAUSE, TURN_END, Event
+from fdbench.core.event import PAUSE, TURN_END, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.pause import Pause, last_word_end_s

@@ -15,7 +15,7 @@ from fdbench.core.annotation import (
     Verdict,
     WordsRequest,
 )
-from fdbench.core.conversation import INTERRUPTION, TURN_END, Event
+from fdbench.core.event import INTERRUPTION, TURN_END, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.backchannel_published import (

@@ -6,13 +6,14 @@ import pytest
 from scoring_timeline import hear, sample, spans
 
 from fdbench.core.annotation import RelevanceQuestion
-from fdbench.core.conversation import CONTEXT, INTERRUPTION, Event
+from fdbench.core.event import CONTEXT, INTERRUPTION, Event
+from fdbench.core.metric import BEHAVIOURS, PROTOCOLS
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.scoring.base import AskingScorer, Scorer
 from fdbench.scoring.interruption import Interruption
 from fdbench.scoring.interruption_published import PublishedInterruption
-from fdbench.scoring.registry import BEHAVIOURS, PROTOCOLS, scorer_for
+from fdbench.scoring.registry import scorer_for
 
 #           0         1         2         3         4         5         6
 MODEL____ = "......##################............#################..."

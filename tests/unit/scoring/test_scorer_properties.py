@@ -12,14 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scoring_timeline import by_metric, hear, outcome, sample
 
+from fdbench.core.absence import REASONS
 from fdbench.core.annotation import Annotations, Speech, SpeechRequest, Verdict, WordsRequest
-from fdbench.core.conversation import INTERRUPTION, PAUSE, TURN_END, Event, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import INTERRUPTION, PAUSE, TURN_END, Event
+from fdbench.core.metric import BEHAVIOURS, METRICS, PROTOCOLS
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.interruption import Interruption
 from fdbench.scoring.pause import Pause
-from fdbench.scoring.registry import BEHAVIOURS, METRICS, PROTOCOLS, REASONS, scorer_for
+from fdbench.scoring.registry import scorer_for
 from fdbench.scoring.turn import Turn
 
 quickly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

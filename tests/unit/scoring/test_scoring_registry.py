@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 import fdbench.scoring
-from fdbench.core.score import STATUSES
+from fdbench.core.absence import REASONS, STATUSES
+from fdbench.core.metric import BEHAVIOURS, METRICS, PROTOCOLS, direction
+from fdbench.core.score import none_score
 from fdbench.errors import UsageError
-from fdbench.scoring.registry import BEHAVIOURS, METRICS, PROTOCOLS, REASONS, direction, none_score, scorer_for, scorers_for
+from fdbench.scoring.registry import scorer_for, scorers_for
 
 KINDS = ("text", "decided", "yielded")
 """All that a model may tell about itself."""

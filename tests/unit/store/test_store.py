@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from fdbench.core.conversation import Event, Failure, Recording, Sample, Take
+from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.event import Event
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.errors import DataError

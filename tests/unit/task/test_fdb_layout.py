@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fdbench.core.conversation import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Event
+from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Event
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
 from fdbench.core.speech import Word

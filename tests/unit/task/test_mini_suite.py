@@ -18,7 +18,8 @@ import pytest
 
 from fdbench.audio.vad import VadModel, detect_speech, load_vad_model
 from fdbench.core.annotation import PRECISE_VAD
-from fdbench.core.conversation import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Sample
+from fdbench.core.conversation import Sample
+from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END
 from fdbench.core.peaks import human_peaks
 from fdbench.core.sound import Audio
 from fdbench.errors import MissingExtraError

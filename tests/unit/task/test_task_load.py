@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fdbench.core.conversation import TURN_END
+from fdbench.core.event import TURN_END
 from fdbench.core.sound import Audio
 from fdbench.errors import DataError, UsageError
 from fdbench.io.files import sha256_of

@@ -1,0 +1,37 @@
+"""What happens in a call, and when: kinds of events by name. Loads nothing heavy, so that lists of names cost nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from fdbench.core.span import Span
+
+PAUSE: Final = "pause"
+TURN_END: Final = "turn_end"
+CONTEXT: Final = "context"
+INTERRUPTION: Final = "interruption"
+EVENT_KINDS: Final = (PAUSE, TURN_END, CONTEXT, INTERRUPTION)
+"""Those of a prompt."""
+TEXT: Final = "text"
+"""A piece of the text that a model writes while it speaks (its inner monologue), where the audio of that moment lies."""
+DECIDED: Final = "decided"
+YIELDED: Final = "yielded"
+ARRIVED: Final = "arrived"
+PLAYED: Final = "played"
+"""On the wall clock, of each reply (named by the event's text): when a server decided to speak and to give way, when the reply
+arrived, and when it was played. A listener hears what is played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens at a known time.
+
+    In a prompt: ``pause`` (a silence inside the user's turn), ``turn_end`` (starts where the user's turn ends),
+    ``context`` (the turn before an interruption), ``interruption`` (the user's barge-in). In a recording: whatever
+    the model tells about itself, such as a piece of its own text.
+    """
+
+    kind: str
+    span: Span
+    text: str = ""
