@@ -37,7 +37,7 @@ from fdbench.core.metric import CORRECTED, METRICS, PROTOCOLS, direction
 from fdbench.core.score import MetricSummary, Score
 from fdbench.errors import unknown_name
 from fdbench.scoring.base import failed
-from fdbench.scoring.survival import waiting_quantile
+from fdbench.stats.survival import waiting_quantile
 
 __all__ = ["CONFIDENCE_LEVEL", "N_RESAMPLES", "VERSION", "failed", "summarise"]
 

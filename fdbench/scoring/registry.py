@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from fdbench.scoring.base import Scorer
 
 _SCORERS: Final[Mapping[tuple[str, str], str]] = {
-    (PAUSE_HANDLING, "fdb-2026-05"): "fdbench.scoring.pause:PublishedPause",
-    (PAUSE_HANDLING, "fdb-2026-02"): "fdbench.scoring.pause:PublishedPause",
-    (PAUSE_HANDLING, "fdbench"): "fdbench.scoring.pause:Pause",
-    (TURN_TAKING, "fdb-2026-05"): "fdbench.scoring.turn:PublishedTurn",
-    (TURN_TAKING, "fdb-2026-02"): "fdbench.scoring.turn:PublishedTurn",
-    (TURN_TAKING, "fdbench"): "fdbench.scoring.turn:Turn",
-    (BACKCHANNEL, "fdb-2026-05"): "fdbench.scoring.backchannel_published:PublishedBackchannel",
-    (BACKCHANNEL, "fdb-2026-02"): "fdbench.scoring.backchannel_published:PublishedBackchannelBeforeFix",
-    (BACKCHANNEL, "fdbench"): "fdbench.scoring.backchannel:Backchannel",
-    (USER_INTERRUPTION, "fdb-2026-05"): "fdbench.scoring.interruption_published:PublishedInterruption",
-    (USER_INTERRUPTION, "fdb-2026-02"): "fdbench.scoring.interruption_published:PublishedInterruption",
-    (USER_INTERRUPTION, "fdbench"): "fdbench.scoring.interruption:Interruption",
+    (PAUSE_HANDLING, "fdb-2026-05"): "fdbench.scoring.corrected.pause:PublishedPause",
+    (PAUSE_HANDLING, "fdb-2026-02"): "fdbench.scoring.corrected.pause:PublishedPause",
+    (PAUSE_HANDLING, "fdbench"): "fdbench.scoring.corrected.pause:Pause",
+    (TURN_TAKING, "fdb-2026-05"): "fdbench.scoring.corrected.turn:PublishedTurn",
+    (TURN_TAKING, "fdb-2026-02"): "fdbench.scoring.corrected.turn:PublishedTurn",
+    (TURN_TAKING, "fdbench"): "fdbench.scoring.corrected.turn:Turn",
+    (BACKCHANNEL, "fdb-2026-05"): "fdbench.scoring.published.backchannel:PublishedBackchannel",
+    (BACKCHANNEL, "fdb-2026-02"): "fdbench.scoring.published.backchannel:PublishedBackchannelBeforeFix",
+    (BACKCHANNEL, "fdbench"): "fdbench.scoring.corrected.backchannel:Backchannel",
+    (USER_INTERRUPTION, "fdb-2026-05"): "fdbench.scoring.published.interruption:PublishedInterruption",
+    (USER_INTERRUPTION, "fdb-2026-02"): "fdbench.scoring.published.interruption:PublishedInterruption",
+    (USER_INTERRUPTION, "fdbench"): "fdbench.scoring.corrected.interruption:Interruption",
 }
 
 _DIAGNOSTICS: Final[Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] = {
     "fdbench": (
-        (TEXT, "fdbench.scoring.own_text:OwnText", BEHAVIOURS),
-        (DECIDED, "fdbench.scoring.clocks:Reply", (TURN_TAKING, USER_INTERRUPTION)),
-        (YIELDED, "fdbench.scoring.clocks:Yield", (USER_INTERRUPTION,)),
+        (TEXT, "fdbench.scoring.corrected.own_text:OwnText", BEHAVIOURS),
+        (DECIDED, "fdbench.scoring.corrected.clocks:Reply", (TURN_TAKING, USER_INTERRUPTION)),
+        (YIELDED, "fdbench.scoring.corrected.clocks:Yield", (USER_INTERRUPTION,)),
     )
 }
 """By protocol, what is measured beside a behaviour where the model tells something about itself: what, by whom, for which."""

@@ -32,7 +32,7 @@ from fdbench.core.event import CONTEXT, INTERRUPTION
 from fdbench.core.score import Score, none_score
 from fdbench.core.speech import Word
 from fdbench.scoring.base import scored
-from fdbench.scoring.utterance import Utterance
+from fdbench.scoring.corrected.utterance import Utterance
 
 RELEVANCE: Final = "relevance"
 MAX_RATING: Final = 5.0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fdbench.core.score import MetricSummary, Score, none_score
 from fdbench.errors import UsageError
 from fdbench.scoring.aggregate import failed, summarise
-from fdbench.scoring.survival import waiting_quantile
+from fdbench.stats.survival import waiting_quantile
 
 LATENCY = "response_latency_s"
 

@@ -14,7 +14,7 @@ from scoring_timeline import by_metric, hear, outcome, sample
 from fdbench.core.annotation import Annotations
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
-from fdbench.scoring.backchannel import Backchannel
+from fdbench.scoring.corrected.backchannel import Backchannel
 from fdbench.scoring.human_timing import (
     MATCH_TOLERANCE_S,
     count_matches,

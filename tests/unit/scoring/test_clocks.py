@@ -17,7 +17,7 @@ from fdbench.core.conversation import Sample
 from fdbench.core.event import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.scoring.clocks import Reply, Yield
+from fdbench.scoring.corrected.clocks import Reply, Yield
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
 
 TURN = Sample("s", "mini/turn_taking", {}, (Event(TURN_END, Span(3.0, 3.0)),))

@@ -126,6 +126,9 @@ def test_prose_and_layout_are_free_and_arithmetic_is_not() -> None:
 
 
 def test_the_closure_of_a_scorer_holds_the_rules_that_it_uses() -> None:
-    assert {"fdbench.scoring.turn", "fdbench.scoring.latency", "fdbench.scoring.utterance", "fdbench.core.span"} <= set(
-        closure("fdbench.scoring.turn")
-    )
+    assert {
+        "fdbench.scoring.corrected.turn",
+        "fdbench.scoring.corrected.latency",
+        "fdbench.scoring.corrected.utterance",
+        "fdbench.core.span",
+    } <= set(closure("fdbench.scoring.corrected.turn"))

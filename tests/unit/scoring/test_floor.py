@@ -9,8 +9,8 @@ from fdbench.core.annotation import Speech
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.base import Missing
-from fdbench.scoring.latency import find_reply, last_utterance_start_s, score_latency, user_bursts
-from fdbench.scoring.utterance import Utterance, count_wordless, diagnose, find_bursts, find_utterances
+from fdbench.scoring.corrected.latency import find_reply, last_utterance_start_s, score_latency, user_bursts
+from fdbench.scoring.corrected.utterance import Utterance, count_wordless, diagnose, find_bursts, find_utterances
 
 
 def test_gaps_under_a_fifth_of_a_second_lie_inside_a_burst() -> None:

@@ -9,7 +9,7 @@ from fdbench.core.annotation import Verdict
 from fdbench.core.event import INTERRUPTION, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
-from fdbench.scoring.interruption import Interruption, judge_yielding
+from fdbench.scoring.corrected.interruption import Interruption, judge_yielding
 
 #           0         1         2         3         4         5         6
 USER_____ = "####................############........................"

@@ -18,7 +18,7 @@ from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.aggregate import summarise
-from fdbench.scoring.own_text import OwnText, normalised, words_written
+from fdbench.scoring.corrected.own_text import OwnText, normalised, words_written
 from fdbench.scoring.registry import scorer_for, scorers_for
 from fdbench.scoring.requests import MODEL_WORDS
 
@@ -150,7 +150,7 @@ def test_it_stands_beside_every_behaviour_of_ours_where_there_is_a_text_and_asks
 
 def test_jiwer_is_imported_when_there_is_something_to_compare() -> None:
     code = (
-        "import sys, json\nfrom fdbench.scoring.own_text import OwnText, normalised\n"
+        "import sys, json\nfrom fdbench.scoring.corrected.own_text import OwnText, normalised\n"
         "before = 'jiwer' in sys.modules\nnormalised('a')\nprint(json.dumps([before, 'jiwer' in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,8 +8,8 @@ from scoring_timeline import by_metric, hear, mark_s, outcome, sample, spans
 from fdbench.core.event import PAUSE, TURN_END, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.scoring.pause import Pause, last_word_end_s
-from fdbench.scoring.turn import Turn
+from fdbench.scoring.corrected.pause import Pause, last_word_end_s
+from fdbench.scoring.corrected.turn import Turn
 
 #              0         1         2         3         4         5         6
 TURN_USER__ = "..############............##########...................."

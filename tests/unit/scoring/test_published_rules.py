@@ -18,7 +18,10 @@ from fdbench.core.annotation import (
 from fdbench.core.event import INTERRUPTION, TURN_END, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.scoring.backchannel_published import (
+from fdbench.scoring.base import Scorer
+from fdbench.scoring.corrected.pause import PublishedPause
+from fdbench.scoring.corrected.turn import PublishedTurn
+from fdbench.scoring.published.backchannel import (
     PublishedBackchannel,
     PublishedBackchannelBeforeFix,
     find_backchannels,
@@ -26,11 +29,8 @@ from fdbench.scoring.backchannel_published import (
     js_distance,
     touches,
 )
-from fdbench.scoring.base import Scorer
-from fdbench.scoring.interruption_published import PublishedInterruption
-from fdbench.scoring.pause import PublishedPause
-from fdbench.scoring.takeover import is_takeover
-from fdbench.scoring.turn import PublishedTurn
+from fdbench.scoring.published.interruption import PublishedInterruption
+from fdbench.scoring.published.takeover import is_takeover
 
 
 def words(*times: tuple[float | None, float | None]) -> tuple[Word, ...]:

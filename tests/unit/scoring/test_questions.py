@@ -11,8 +11,8 @@ from fdbench.core.metric import BEHAVIOURS, PROTOCOLS
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.scoring.base import AskingScorer, Scorer
-from fdbench.scoring.interruption import Interruption
-from fdbench.scoring.interruption_published import PublishedInterruption
+from fdbench.scoring.corrected.interruption import Interruption
+from fdbench.scoring.published.interruption import PublishedInterruption
 from fdbench.scoring.registry import scorer_for
 
 #           0         1         2         3         4         5         6

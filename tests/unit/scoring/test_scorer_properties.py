@@ -20,10 +20,10 @@ from fdbench.core.metric import BEHAVIOURS, METRICS, PROTOCOLS
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.scoring.interruption import Interruption
-from fdbench.scoring.pause import Pause
+from fdbench.scoring.corrected.interruption import Interruption
+from fdbench.scoring.corrected.pause import Pause
+from fdbench.scoring.corrected.turn import Turn
 from fdbench.scoring.registry import scorer_for
-from fdbench.scoring.turn import Turn
 
 quickly = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

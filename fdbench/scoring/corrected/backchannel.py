@@ -52,6 +52,8 @@ from fdbench.core.peaks import human_peaks
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span
 from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
+from fdbench.scoring.corrected.latency import recording_end_s, user_bursts
+from fdbench.scoring.corrected.utterance import diagnose, find_bursts, find_utterances
 from fdbench.scoring.human_timing import (
     WINDOW_S,
     Floats,
@@ -62,9 +64,7 @@ from fdbench.scoring.human_timing import (
     resampled,
     window_counts,
 )
-from fdbench.scoring.latency import recording_end_s, user_bursts
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
-from fdbench.scoring.utterance import diagnose, find_bursts, find_utterances
 
 F1: Final = "backchannel_f1"
 F1_ABOVE_CHANCE: Final = "backchannel_f1_above_chance"

@@ -41,8 +41,8 @@ from fdbench.core.conversation import Sample
 from fdbench.core.event import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event
 from fdbench.core.score import Score, none_score
 from fdbench.scoring.base import MAIN, Scorer, failed, scored
-from fdbench.scoring.interruption import Interruption
-from fdbench.scoring.turn import Turn
+from fdbench.scoring.corrected.interruption import Interruption
+from fdbench.scoring.corrected.turn import Turn
 
 LATENCIES: Final = ("response_latency_s", "response_latency_not_exercised_s")
 ELSEWHERE: Final = ("exercised", "not_exercised")

@@ -47,7 +47,7 @@ from fdbench.core.conversation import Sample
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span, merged
 from fdbench.scoring.base import Missing, scored
-from fdbench.scoring.utterance import UTTERANCE_GAP_S, find_bursts, timed
+from fdbench.scoring.corrected.utterance import UTTERANCE_GAP_S, find_bursts, timed
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,10 @@ from fdbench.core.conversation import Sample
 from fdbench.core.event import TURN_END
 from fdbench.core.score import Score, none_score
 from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
-from fdbench.scoring.latency import find_reply, last_utterance_start_s, recording_end_s, score_latency, user_bursts
+from fdbench.scoring.corrected.latency import find_reply, last_utterance_start_s, recording_end_s, score_latency, user_bursts
+from fdbench.scoring.corrected.utterance import diagnose, find_bursts, find_utterances
+from fdbench.scoring.published.takeover import is_takeover
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, published_words, user_speech
-from fdbench.scoring.takeover import is_takeover
-from fdbench.scoring.utterance import diagnose, find_bursts, find_utterances
 
 
 class PublishedTurn:

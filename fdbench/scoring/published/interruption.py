@@ -38,9 +38,9 @@ from fdbench.core.conversation import Sample
 from fdbench.core.event import INTERRUPTION
 from fdbench.core.score import Score, none_score
 from fdbench.scoring.base import MAIN, Missing, failed, scored, words_for
+from fdbench.scoring.published.takeover import is_takeover
 from fdbench.scoring.relevance import ask_about, rate_reply
 from fdbench.scoring.requests import published_words_after
-from fdbench.scoring.takeover import is_takeover
 
 
 class PublishedInterruption:

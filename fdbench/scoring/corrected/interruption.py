@@ -63,10 +63,10 @@ from fdbench.core.event import INTERRUPTION
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import ROUNDING_S, Span
 from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
-from fdbench.scoring.latency import Reply, no_reply, recording_end_s, score_latency
+from fdbench.scoring.corrected.latency import Reply, no_reply, recording_end_s, score_latency
+from fdbench.scoring.corrected.utterance import diagnose, find_bursts, find_utterances
 from fdbench.scoring.relevance import ask_about, rate_reply, text_in
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
-from fdbench.scoring.utterance import diagnose, find_bursts, find_utterances
 
 ONSET_TOLERANCE_S: Final = 0.1
 """A burst that starts this soon after an instant is going on at it; one that ends this close to the end was cut there."""
