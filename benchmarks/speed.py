@@ -174,9 +174,9 @@ def print_peak(n: int) -> None:
     import tempfile
     from pathlib import Path
 
-    from fdbench.annotate.stage import Engines
-    from fdbench.pipeline.plan import RunRequest, make_plan
-    from fdbench.pipeline.run import Hearing, run_plan
+    from fdbench.hear.stage import Engines
+    from fdbench.stages.plan import RunRequest, make_plan
+    from fdbench.stages.run import Hearing, run_plan
 
     with tempfile.TemporaryDirectory() as scratch:
         repeats = -(-n // 12)

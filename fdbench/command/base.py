@@ -16,7 +16,7 @@ from fdbench.errors import UsageError
 
 if TYPE_CHECKING:
     from fdbench.judge.providers import JudgeSettings
-    from fdbench.pipeline.run import Finished, Hearing
+    from fdbench.stages.run import Finished, Hearing
     from fdbench.task.data import Data
 
 EXIT_OK, EXIT_MISUSE, EXIT_WITH_ERRORS, EXIT_INTERRUPTED = 0, 2, 3, 130
@@ -103,8 +103,8 @@ def protocols_of(text: str) -> tuple[str, ...]:
 
 
 def hearing_of(arguments: argparse.Namespace, protocols: tuple[str, ...]) -> Hearing:
-    from fdbench.annotate.stage import Engines
-    from fdbench.pipeline.run import Hearing
+    from fdbench.hear.stage import Engines
+    from fdbench.stages.run import Hearing
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")

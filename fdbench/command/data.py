@@ -77,7 +77,7 @@ def _named(arguments: argparse.Namespace, given: Path) -> str:
 
 def _required_folder(arguments: argparse.Namespace) -> Path:
     """The data's folder itself, which is neither inside it nor a run's."""
-    from fdbench.store.run_dir import RunDir
+    from fdbench.store.run import RunDir
     from fdbench.task.load import set_folders, task_specs
     from fdbench.task.tree import folder_above
 

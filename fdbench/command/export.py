@@ -22,11 +22,11 @@ from fdbench.command.base import (
     write_result,
 )
 from fdbench.errors import UsageError
-from fdbench.pipeline.progress import ProgressBars
+from fdbench.stages.progress import ProgressBars
 
 if TYPE_CHECKING:
-    from fdbench.pipeline.export import Exported
-    from fdbench.pipeline.score_export import ScoredExport
+    from fdbench.publish.export import Exported
+    from fdbench.publish.score_export import ScoredExport
 
 
 def register(commands: Commands) -> None:
@@ -56,14 +56,14 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def export_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.export_run import export_run
+    from fdbench.publish.export_run import export_run
 
     prompts = not arguments.no_prompts
     return _conclude(export_run(arguments.run, data_of(arguments), arguments.to, prompts=prompts, force=arguments.force))
 
 
 def export_data_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.export import export_samples
+    from fdbench.publish.export import export_samples
 
     return _conclude(export_samples(arguments.tasks, data_of(arguments), arguments.to, force=arguments.force))
 
@@ -78,8 +78,8 @@ def _conclude(exported: Exported) -> int:
 
 def score_export_command(arguments: argparse.Namespace) -> int:
     """`fdbench score` on an exported run: prints and returns its numbers, stores nothing."""
-    from fdbench.pipeline.dataset_folder import kind_of_export
-    from fdbench.pipeline.score_export import score_export
+    from fdbench.publish.dataset_folder import kind_of_export
+    from fdbench.publish.score_export import score_export
 
     if kind_of_export(arguments.folder) != "run":
         raise UsageError(f"{arguments.folder}: an export of samples, there is nothing to score", "use it as --data")

@@ -22,7 +22,7 @@ from fdbench.errors import UsageError
 if TYPE_CHECKING:
     from fdbench.judge.agreement import Agreement, Estimate
     from fdbench.judge.usage import Usage
-    from fdbench.pipeline.judge_check import Checked
+    from fdbench.stages.judge_check import Checked
 
 
 def register(commands: Commands) -> None:
@@ -41,8 +41,8 @@ def check_command(arguments: argparse.Namespace) -> int:
     from fdbench.judge.calibration import labelled_set
     from fdbench.judge.client import Judge
     from fdbench.judge.verdicts import VerdictCache
-    from fdbench.pipeline.judge_check import JudgeFacts, check_judge, conclusions
-    from fdbench.pipeline.progress import ProgressBars
+    from fdbench.stages.judge_check import JudgeFacts, check_judge, conclusions
+    from fdbench.stages.progress import ProgressBars
     from fdbench.store.judge_checks import verdicts_folder
 
     data = data_of(arguments) if arguments.judge_prompts == "upstream" else None

@@ -46,7 +46,7 @@ def list_command(arguments: argparse.Namespace) -> int:
 def _models() -> list[dict[str, str]]:
     from fdbench.adapter.load import missing_of, model_specs
     from fdbench.call.recordings import CLOCK
-    from fdbench.pipeline.recordings import KIND, PREFIX, SUMMARY
+    from fdbench.stages.recordings import KIND, PREFIX, SUMMARY
 
     rows = [
         {
@@ -91,8 +91,8 @@ def _metrics() -> list[dict[str, str]]:
 
 
 def doctor_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.doctor import examine_packages
-    from fdbench.pipeline.model import find_model
+    from fdbench.stages.doctor import examine_packages
+    from fdbench.stages.model import find_model
 
     packages = examine_packages()
     checks: tuple[Check, ...] = ()

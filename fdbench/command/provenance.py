@@ -19,8 +19,8 @@ from fdbench.command.base import (
 from fdbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from fdbench.pipeline.differences import Difference, Group
-    from fdbench.pipeline.verify import Verification
+    from fdbench.verify.differences import Difference, Group
+    from fdbench.verify.run import Verification
 
 MAX_SHOWN: Final = 10
 """Differences of one group that are shown to a person; ``--json`` has them all."""
@@ -47,8 +47,8 @@ def register(commands: Commands) -> None:
 
 
 def show_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.show import show_run
     from fdbench.report.appendix import render_appendix
+    from fdbench.report.facts import show_run
 
     facts = show_run(arguments.run)
     if arguments.json:
@@ -59,8 +59,8 @@ def show_command(arguments: argparse.Namespace) -> int:
 
 
 def verify_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.progress import ProgressBars
-    from fdbench.pipeline.verify import VerifyRequest, verify_run
+    from fdbench.stages.progress import ProgressBars
+    from fdbench.verify.run import VerifyRequest, verify_run
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")

@@ -29,7 +29,7 @@ from fdbench.command.base import (
 from fdbench.command.export import score_export_command
 from fdbench.core.placement import CAUSAL
 from fdbench.errors import UsageError
-from fdbench.pipeline.progress import ProgressBars
+from fdbench.stages.progress import ProgressBars
 
 DEMO_AGENTS = ("silence", "always-talking", "vad-endpointer", "random-backchannel", "oracle")
 DEMO_TAIL_LIMIT_S = 3.0
@@ -86,9 +86,9 @@ def register(commands: Commands) -> None:
 
 def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.call.lockstep import Ending
-    from fdbench.pipeline.estimate import estimate_of
-    from fdbench.pipeline.plan import RunRequest, make_plan
-    from fdbench.pipeline.run import run_plan
+    from fdbench.stages.estimate import estimate_of
+    from fdbench.stages.plan import RunRequest, make_plan
+    from fdbench.stages.run import run_plan
 
     request = RunRequest(
         model=arguments.model,
@@ -115,7 +115,7 @@ def run_command(arguments: argparse.Namespace) -> int:
 
 
 def annotate_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.run import annotate_run
+    from fdbench.stages.run import annotate_run
 
     hearing = hearing_of(arguments, protocols_of(arguments.protocol))
     with ProgressBars() as progress:
@@ -125,7 +125,7 @@ def annotate_command(arguments: argparse.Namespace) -> int:
 
 
 def score_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.run import score_run
+    from fdbench.stages.run import score_run
 
     if not arguments.folder.is_dir():
         is_what = "not a folder" if arguments.folder.exists() else "no such folder"
@@ -145,7 +145,7 @@ def score_command(arguments: argparse.Namespace) -> int:
 
 
 def replay_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.replay import replay_run
+    from fdbench.stages.replay import replay_run
 
     hearing = hearing_of(arguments, protocols_of(arguments.protocol))
     with tempfile.TemporaryDirectory(prefix="fdbench-replay-") as scratch, ProgressBars() as progress:
@@ -162,7 +162,7 @@ def replay_command(arguments: argparse.Namespace) -> int:
 
 def _score_folder(arguments: argparse.Namespace) -> int:
     from fdbench.errors import unknown_name
-    from fdbench.pipeline.score_folder import folder_json, score_folder
+    from fdbench.stages.score_folder import folder_json, score_folder
     from fdbench.task.load import task_specs
 
     specs = task_specs()
@@ -214,10 +214,10 @@ def demo_command(arguments: argparse.Namespace) -> int:
 
 
 def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
-    from fdbench.annotate.stage import Engines
     from fdbench.call.lockstep import Ending
-    from fdbench.pipeline.plan import RunRequest, make_plan
-    from fdbench.pipeline.run import Hearing, run_plan
+    from fdbench.hear.stage import Engines
+    from fdbench.stages.plan import RunRequest, make_plan
+    from fdbench.stages.run import Hearing, run_plan
 
     print(f"{agent} ...", file=sys.stderr)
     ending = Ending(limit_s=DEMO_TAIL_LIMIT_S)

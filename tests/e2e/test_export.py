@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from fdbench.annotate.cache import AnnotationCache
 from fdbench.core.annotation import WordsRequest
 from fdbench.core.speech import Word
-from fdbench.pipeline.entries import placed
+from fdbench.hear.cache import AnnotationCache
+from fdbench.stages.entries import placed
 from tests.conftest import fdbench, summaries
 from tests.hub_server import COMMIT, serving
 from tests.judge_server import JudgeServer

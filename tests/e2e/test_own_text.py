@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fdbench.adapter.clips import load_clips
-from fdbench.pipeline.verify import VerifyRequest, verify_run
+from fdbench.verify.run import VerifyRequest, verify_run
 from tests.conftest import fdbench, sample_scores, summaries
 
 WRITER = Path(__file__).parent / "stand_ins.py"

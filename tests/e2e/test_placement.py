@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from fdbench.annotate.stage import Engines, annotate
 from fdbench.audio.segments import VAD_RATE, WINDOW_SAMPLES
 from fdbench.core.signature import parse_signature
-from fdbench.pipeline.run import Hearing, placed_entries
-from fdbench.pipeline.verify import VerifyRequest, verify_run
+from fdbench.hear.stage import Engines, annotate
 from fdbench.scoring.requests import MODEL_SPEECH
-from fdbench.store.run_dir import RunDir
+from fdbench.stages.run import Hearing, placed_entries
+from fdbench.store.run import RunDir
 from fdbench.task.data import open_data
+from fdbench.verify.run import VerifyRequest, verify_run
 from tests.conftest import fdbench
 from tests.e2e.stand_ins import FRAME_S, Clicker, Writer
 from tests.e2e.test_bad_input import TASK as V1_TASK
@@ -115,9 +115,9 @@ def test_a_click_in_answer_to_a_click_is_heard_where_each_placement_puts_it_to_t
         heard.append(audio)
         return detect_speech(audio, settings, model)
 
-    from fdbench.annotate.stage import detect_speech
+    from fdbench.hear.stage import detect_speech
 
-    monkeypatch.setattr("fdbench.annotate.stage.detect_speech", listen)
+    monkeypatch.setattr("fdbench.hear.stage.detect_speech", listen)
     run, engines, data = RunDir(finished.run), Engines("sphinx"), open_data(str(tmp_path))
     frame = Clicker.says.frame_samples
     for placement, expected, n_lost in (("causal", at + frame, 0), ("published", at, frame)):

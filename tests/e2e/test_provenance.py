@@ -12,11 +12,11 @@ import pytest
 from fdbench.io.files import digest_of, sha256_of
 from fdbench.io.wav import read_audio, write_flac
 from fdbench.judge.providers import JudgeSettings
-from fdbench.pipeline.judging import Opinions
-from fdbench.pipeline.run import Hearing, derive_scores
-from fdbench.pipeline.verify import VerifyRequest, verify_run
-from fdbench.store.run_dir import RunDir
+from fdbench.stages.judging import Opinions
+from fdbench.stages.run import Hearing, derive_scores
+from fdbench.store.run import RunDir
 from fdbench.task.data import open_data
+from fdbench.verify.run import VerifyRequest, verify_run
 from tests.conftest import fdbench
 from tests.e2e.test_bad_input import TASK, write_clip, write_set
 
@@ -323,7 +323,7 @@ def test_deleted_annotations_are_no_difference(run):
 
 
 def test_engines_of_another_version_are_told_and_the_stored_annotations_used(run, monkeypatch):
-    monkeypatch.setattr("fdbench.pipeline.verify_hearing.asr_signature", lambda spec: "sphinx-en-us@9")
+    monkeypatch.setattr("fdbench.verify.hearing.asr_signature", lambda spec: "sphinx-en-us@9")
     found = verified(run, "fresh")
     assert found.agrees
     assert any("found sphinx-en-us@9" in why for group in found.groups for why in group.unchecked)
@@ -458,7 +458,7 @@ class Judge:
 
 @pytest.fixture
 def judged(run: Path) -> Path:
-    from fdbench.annotate.stage import Engines
+    from fdbench.hear.stage import Engines
 
     folder = RunDir(run)
     hearing = Hearing(Engines("sphinx"), ("fdb-2026-05",))
@@ -514,7 +514,7 @@ def test_an_edited_rating_among_the_scores(judged):
 def checked(judged: Path) -> Path:
     """A judged run with a check of its judge beside the scores; two items could not be rated."""
     from fdbench.judge.calibration import labelled_set
-    from fdbench.pipeline.judge_check import JudgeFacts, check_judge
+    from fdbench.stages.judge_check import JudgeFacts, check_judge
 
     class Rater:
         def rate(self, questions):

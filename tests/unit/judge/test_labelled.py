@@ -12,7 +12,7 @@ from fdbench.errors import DataError
 from fdbench.judge.agreement import HOSTILE, measure_agreement, weighted_kappa
 from fdbench.judge.calibration import CATEGORIES, RATINGS, LabelledItem, labelled_set, parse_labelled
 from fdbench.judge.relevance import own_prompt
-from fdbench.pipeline.judge_check import MIN_KAPPA_TO_RANK
+from fdbench.stages.judge_check import MIN_KAPPA_TO_RANK
 
 DIGESTS = {1: "e437ee1c69da3353fd3d053358f930c40c667f7c52aa80df585f99bcb47679c7"}
 """A changed item or label is a new version with a line of its own; a line that was released never changes."""

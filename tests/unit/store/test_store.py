@@ -15,7 +15,7 @@ from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio, read_audio
 from fdbench.store.manifest import CollectedSample, CollectedTask, Collection, RunManifest, Scored
 from fdbench.store.record import TakeRecord
-from fdbench.store.run_dir import RunDir, scores_folder
+from fdbench.store.run import RunDir, scores_folder
 
 COLLECTION = Collection(
     model="My Model",

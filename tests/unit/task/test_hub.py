@@ -24,8 +24,8 @@ from fdbench.task.tree import UpstreamTree
 
 pytest.importorskip("datasets", reason="needs pip install 'fdbench[data]'")
 
-from fdbench.pipeline.dataset_folder import writing
-from fdbench.pipeline.export import export_samples
+from fdbench.publish.dataset_folder import writing
+from fdbench.publish.export import export_samples
 from fdbench.task.hf import encoded_rows, open_stream
 from fdbench.task.hub import DatasetFolder, HubDataset, read_task, spooled
 from fdbench.task.rows import NEEDED, SAMPLE, SPLIT, config_of

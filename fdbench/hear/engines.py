@@ -1,0 +1,123 @@
+"""Speech recognisers by name: ``sphinx``, ``whisper``, ``whisper:small.en``, ``whisper:/path/model.pt``; and ``given``.
+
+The table holds module names as text: an engine is imported when it is asked for, and its heavy package when it is loaded.
+Each of the modules has four functions of the part after the colon (empty where there is none): ``signature`` names the
+engine, its version and its weights without loading them; ``prepare`` makes sure once, before any worker starts, that
+everything it needs is there; ``load`` returns the engine; ``weights`` is the SHA-256 of what it has learnt.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final, Protocol, cast
+
+from fdbench.core.sound import Audio
+from fdbench.core.span import Span
+from fdbench.core.speech import Word
+from fdbench.errors import UsageError, unknown_name
+
+GIVEN: Final = "given"
+"""The spec of transcripts and segments that lie beside a recording instead of being made."""
+SILERO: Final = "silero"
+
+_ASR_MODULES: Final = {
+    "sphinx": "fdbench.hear.asr_sphinx",
+    "whisper": "fdbench.hear.asr_whisper",
+}
+_VADS: Final = (GIVEN, SILERO)
+
+
+class AsrEngine(Protocol):
+    """A speech recogniser.
+
+    What it says about an audio may depend on that audio alone: not on what it heard before, nor on the process.
+    """
+
+    @property
+    def signature(self) -> str:
+        """Name, version and weights, e.g. ``whisper-small.en@20250625``."""
+
+    def transcribe(self, audio: Audio, speech: tuple[Span, ...]) -> tuple[Word, ...]:
+        """Words in order of time, each with both of its times, in seconds from the first sample.
+
+        Args:
+            audio: At any rate.
+            speech: Where somebody speaks; nothing else is listened to.
+        """
+
+
+class _AsrModule(Protocol):
+    def signature(self, argument: str) -> str: ...
+    def prepare(self, argument: str) -> None: ...
+    def load(self, argument: str) -> AsrEngine: ...
+    def weights(self, argument: str) -> str: ...
+
+
+def asr_signature(spec: str) -> str:
+    """What the spec stands for on this machine, without loading any weights.
+
+    Raises:
+        UsageError: There is no such engine or model.
+        MissingExtraError: Its package is not installed.
+        DataError: Its weights are named by a path where there is no file.
+    """
+    if spec == GIVEN:
+        return GIVEN
+    module, argument = _module(spec)
+    return module.signature(argument)
+
+
+def prepare_asr(spec: str) -> None:
+    """Make sure that ``load_asr`` will succeed, here and in workers (downloads weights once if need be).
+
+    Raises:
+        FdbenchError: As ``asr_signature``, and DataError where weights can be neither found nor fetched.
+    """
+    if spec != GIVEN:
+        module, argument = _module(spec)
+        module.prepare(argument)
+
+
+def load_asr(spec: str) -> AsrEngine:
+    """Load a recogniser; raises as ``prepare_asr``."""
+    if spec == GIVEN:
+        raise UsageError(
+            "'given' transcripts are read from files, they come from no engine", "name a recogniser: sphinx, whisper"
+        )
+    module, argument = _module(spec)
+    return module.load(argument)
+
+
+def asr_weights(spec: str) -> str:
+    """SHA-256 of the recogniser's weights; empty for ``given``. Raises as ``prepare_asr``, which comes before it."""
+    if spec == GIVEN:
+        return ""
+    module, argument = _module(spec)
+    return module.weights(argument)
+
+
+def vad_weights(spec: str) -> str:
+    """SHA-256 of the detector's weights; empty for ``given``."""
+    if spec == GIVEN:
+        return ""
+    from fdbench.audio import vad
+
+    return vad.vad_weights()
+
+
+def vad_signature(spec: str) -> str:
+    """What ``silero`` or ``given`` stands for on this machine; raises as ``asr_signature``."""
+    if spec not in _VADS:
+        raise unknown_name("voice activity detector", spec, _VADS)
+    if spec == GIVEN:
+        return GIVEN
+    from fdbench.audio import vad
+
+    return vad.vad_signature()
+
+
+def _module(spec: str) -> tuple[_AsrModule, str]:
+    name, _, argument = spec.partition(":")
+    if name not in _ASR_MODULES:
+        raise unknown_name("speech recogniser", spec, (*_ASR_MODULES, GIVEN))
+    return cast("_AsrModule", importlib.import_module(_ASR_MODULES[name])), argument

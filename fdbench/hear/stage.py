@@ -1,0 +1,305 @@
+"""The second stage: hears a recording and answers exactly what the scorers asked.
+
+::
+
+    recording      ---lead-in---|0====================================|
+    request.span                 |...........|==================|          None: from 0 to the end
+    detector                                 |..|=====|..|===|..|          hears the span alone
+    recogniser                               | [=======] [=====]|          hears the speech in it alone
+    answer                       times on the prompt's timeline, not the span's
+
+A word without sound under it is dropped and counted. What cannot be answered is a reason with a message, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from fdbench.audio.levels import has_energy_under, speech_level_dbfs
+from fdbench.audio.segments import VAD_RATE
+from fdbench.audio.vad import VadModel, detect_speech, load_vad_model
+from fdbench.core.annotation import PRECISE_VAD, Channel, Request, Speech, SpeechRequest, WordsRequest
+from fdbench.core.sound import Audio, Track
+from fdbench.core.span import Span
+from fdbench.core.speech import Transcript, Word
+from fdbench.errors import DataError
+from fdbench.hear.cache import AnnotationCache
+from fdbench.hear.engines import (
+    GIVEN,
+    SILERO,
+    AsrEngine,
+    asr_signature,
+    asr_weights,
+    load_asr,
+    prepare_asr,
+    vad_signature,
+    vad_weights,
+)
+from fdbench.hear.given import read_segments, read_transcript, segments_path, transcript_path
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Who hears.
+
+    Attributes:
+        asr: ``sphinx``, ``whisper[:MODEL]`` or ``given``.
+        vad: ``silero`` or ``given``; the user's speech, and where a recogniser listens, are always Silero's.
+    """
+
+    asr: str
+    vad: str = SILERO
+
+    def signature_facts(self) -> dict[str, str]:
+        """The engines' part of a score's signature; raises as ``prepare``."""
+        return {"asr": asr_signature(self.asr), "vad": vad_signature(self.vad)}
+
+    def weights(self) -> dict[str, str]:
+        """SHA-256 of what each has learnt; empty for what is given. Raises as ``prepare``."""
+        return {"asr": asr_weights(self.asr), "vad": vad_weights(self.vad)}
+
+    def prepare(self) -> None:
+        """Make sure once, before any work, that both can be loaded.
+
+        Raises:
+            FdbenchError: An unknown name, a missing package, missing weights.
+        """
+        vad_signature(self.vad)
+        prepare_asr(self.asr)
+
+
+class TakeAudio(Protocol):
+    """What the stage may draw upon for one take; picklable, holds no audio."""
+
+    @property
+    def behaviour(self) -> str: ...
+
+    @property
+    def folder(self) -> Path | None:
+        """Where given transcripts and segments lie; None where there are none."""
+
+    def digest(self, channel: Channel) -> str | None:
+        """Hash of a channel's audio (samples, rate and place on the timeline); None where there is none.
+
+        Raises:
+            DataError: There is something, but not audio.
+        """
+
+    def load(self, channel: Channel) -> Track:
+        """Raises DataError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was heard.
+
+    Attributes:
+        speech, words: By request.
+        missing: Why a request has no answer: a key of the reasons registry.
+        messages: A line for a person for each thing that went wrong.
+    """
+
+    speech: Mapping[SpeechRequest, Speech] = field(default_factory=dict)
+    words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)
+    missing: Mapping[Request, str] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+
+
+def annotate(take: TakeAudio, requests: Sequence[Request], engines: Engines, cache: AnnotationCache | None = None) -> Answers:
+    """Answer the requests for one take. For many takes use ``annotate_many``, which loads engines once."""
+    return Annotator(engines, cache).annotate(take, requests)
+
+
+class Annotator:
+    """Engines and cache, ready for take after take; weights are loaded when first needed.
+
+    Raises:
+        FdbenchError: From the constructor, for an unknown engine or a missing package.
+    """
+
+    def __init__(self, engines: Engines, cache: AnnotationCache | None) -> None:
+        self.engines = engines
+        self.cache = cache
+        self._asr_signature = asr_signature(engines.asr)
+        vad_signature(engines.vad)
+        self._asr: AsrEngine | None = None
+        self._vad: VadModel | None = None
+
+    @property
+    def vad(self) -> VadModel:
+        if self._vad is None:
+            self._vad = load_vad_model()
+        return self._vad
+
+    @property
+    def asr(self) -> AsrEngine:
+        if self._asr is None:
+            self._asr = load_asr(self.engines.asr)
+        return self._asr
+
+    def annotate(self, take: TakeAudio, requests: Sequence[Request]) -> Answers:
+        hearing = _Hearing(self, take)
+        speech: dict[SpeechRequest, Speech] = {}
+        words: dict[WordsRequest, Transcript] = {}
+        missing: dict[Request, str] = {}
+        for request in dict.fromkeys(requests):
+            try:
+                if isinstance(request, SpeechRequest):
+                    speech[request] = hearing.speech(request)
+                else:
+                    words[request] = hearing.words(request)
+            except _UnansweredError as unanswered:
+                missing[request] = unanswered.reason
+                hearing.report(unanswered.message)
+        return Answers(speech, words, missing, tuple(hearing.messages))
+
+    @property
+    def silero_facts(self) -> dict[str, str]:
+        return {"vad": vad_signature(SILERO)}
+
+    @property
+    def words_facts(self) -> dict[str, str]:
+        return {"asr": self._asr_signature, **self.silero_facts}
+
+
+class _UnansweredError(Exception):
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class _Hearing:
+    """One take being heard: each channel is loaded at most once, and not at all where the cache knows everything."""
+
+    def __init__(self, annotator: Annotator, take: TakeAudio) -> None:
+        self._annotator = annotator
+        self._take = take
+        self._tracks: dict[Channel, Track] = {}
+        self._digests: dict[Channel, str] = {}
+        self._unreadable: dict[Channel, _UnansweredError] = {}
+        self._found: dict[SpeechRequest, Speech] = {}
+        self.messages: list[str] = []
+
+    def report(self, message: str) -> None:
+        if message and message not in self.messages:
+            self.messages.append(message)
+
+    def speech(self, request: SpeechRequest) -> Speech:
+        if self._annotator.engines.vad == GIVEN and request.channel == "model":
+            return self._given_speech(request)
+        return self._detected(request)
+
+    def words(self, request: WordsRequest) -> Transcript:
+        if self._annotator.engines.asr == GIVEN:
+            return self._given_words(request)
+        digest, facts, cache = self._digest(request.channel), self._annotator.words_facts, self._annotator.cache
+        answer = cache.find(digest, request, facts) if cache else None
+        if answer is None:
+            answer = self._recognised(request)
+            if cache:
+                cache.store(digest, request, facts, answer)
+        return answer
+
+    def _detected(self, request: SpeechRequest) -> Speech:
+        if request not in self._found:
+            digest, facts, cache = self._digest(request.channel), self._annotator.silero_facts, self._annotator.cache
+            answer = cache.find(digest, request, facts) if cache else None
+            if answer is None:
+                piece = self._cut(request.channel, request.span)
+                heard = detect_speech(piece.audio, request.vad, self._annotator.vad)
+                answer = replace(heard, segments=tuple(segment.shifted(piece.start_s) for segment in heard.segments))
+                if cache:
+                    cache.store(digest, request, facts, answer)
+            self._found[request] = answer
+        return self._found[request]
+
+    def _recognised(self, request: WordsRequest) -> Transcript:
+        piece = self._cut(request.channel, request.span)
+        detected = self._detected(SpeechRequest(request.channel, request.span, PRECISE_VAD))
+        engine = self._annotator.words_facts["asr"]
+        if not detected.segments:
+            return Transcript((), engine)
+        speech = tuple(segment.shifted(-piece.start_s) for segment in detected.segments)
+        words = self._annotator.asr.transcribe(piece.audio, speech)
+        sounding = _with_sound(words, piece.audio, speech)
+        return Transcript(tuple(word.shifted(piece.start_s) for word in sounding), engine, len(words) - len(sounding))
+
+    def _given_words(self, request: WordsRequest) -> Transcript:
+        folder = self._take.folder
+        if folder is None:
+            raise _UnansweredError("transcript_missing", "no transcripts are given with this recording")
+        path, reason = transcript_path(folder, self._take.behaviour, request)
+        if not path.exists():
+            raise _UnansweredError(reason, f"{path}: no such file")
+        try:
+            return read_transcript(path)
+        except DataError as error:
+            raise _UnansweredError("transcript_unreadable", error.what) from None
+
+    def _given_speech(self, request: SpeechRequest) -> Speech:
+        folder = self._take.folder
+        path = segments_path(folder) if folder else None
+        if path is None or not path.exists():
+            where = f"{path}: no such file" if path else "no speech segments are given with this recording"
+            raise _UnansweredError("segments_missing", where)
+        try:
+            segments = read_segments(path)
+        except DataError as error:
+            raise _UnansweredError("segments_unreadable", error.what) from None
+        try:
+            audio = self._cut(request.channel, request.span).audio
+        except _UnansweredError as unanswered:
+            # Segments say when, not for how long was listened. No audio is how some folders come; damaged audio is told.
+            if unanswered.reason != "audio_missing":
+                self.report(unanswered.message)
+            return Speech(segments, None, GIVEN)
+        mistaken = request.vad.rate == "mistaken"
+        duration_s = audio.duration_s if mistaken else -(-len(audio.samples) * VAD_RATE // audio.sample_rate) / VAD_RATE
+        return Speech(segments, duration_s, GIVEN)
+
+    def _digest(self, channel: Channel) -> str:
+        if channel not in self._digests:
+            with self._failing_once(channel):
+                digest = self._take.digest(channel)
+            if digest is None:
+                raise _UnansweredError("audio_missing", self._absence(channel))
+            self._digests[channel] = digest
+        return self._digests[channel]
+
+    @contextmanager
+    def _failing_once(self, channel: Channel) -> Iterator[None]:
+        """What could not be read is not read again: the same reason is given to every request."""
+        if channel in self._unreadable:
+            raise self._unreadable[channel]
+        try:
+            yield
+        except DataError as error:
+            self._unreadable[channel] = _UnansweredError("audio_unreadable", error.what)
+            raise self._unreadable[channel] from None
+
+    def _absence(self, channel: Channel) -> str:
+        if channel == "user":
+            return ""  # a recording may come without its prompt: nothing went wrong
+        return f"{self._take.folder or 'this call'}: there is no recording of the model"
+
+    def _cut(self, channel: Channel, span: Span | None) -> Track:
+        self._digest(channel)
+        if channel not in self._tracks:
+            with self._failing_once(channel):
+                self._tracks[channel] = self._take.load(channel)
+        track = self._tracks[channel]
+        wanted = Span(0.0, max(0.0, track.span.end_s)) if span is None else span
+        piece = track.cut(wanted)
+        # The cut falls on a sample; what the request calls its start is exact.
+        begins_there = abs(piece.start_s - wanted.start_s) * track.audio.sample_rate < 1
+        return replace(piece, start_s=wanted.start_s) if begins_there else piece
+
+
+def _with_sound(words: Sequence[Word], audio: Audio, speech: Sequence[Span]) -> list[Word]:
+    level_dbfs = speech_level_dbfs(audio, speech)
+    return [word for word in words if word.span is None or has_energy_under(audio, word.span, level_dbfs)]

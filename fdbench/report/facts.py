@@ -1,0 +1,256 @@
+"""`fdbench show RUN`: everything that a paper's appendix has to say about a run, from the files in its folder alone.
+
+What is damaged is named and the rest is shown. Nothing is recomputed but the run's id and hashes of the manifest's own lists;
+whether the numbers are right is for ``fdbench verify`` to say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from fdbench.core.signature import parse_signature
+from fdbench.errors import DataError
+from fdbench.io.files import digest_of, read_json
+from fdbench.stages.entries import own_text_of
+from fdbench.store.attempts import HEARING, START, Attempts, read_attempts
+from fdbench.store.judge_checks import COPY, JudgeCheck
+from fdbench.store.manifest import CollectedTask, RunManifest, Scored
+from fdbench.store.record import StoredTrack, TakeRecord
+from fdbench.store.run import RunDir, scores_folder
+
+SCHEMA: Final = 1
+_WITH_TIME_AND_PLACE: Final = ("event", "at", "command")
+"""What may differ between two starts in the same environment."""
+
+
+def show_run(folder: Path) -> dict[str, Any]:
+    """The facts of a run as a JSON value; ``damaged`` lists what could not be read.
+
+    Raises:
+        UsageError: It is no run's folder.
+        DataError: Its manifest cannot be read.
+    """
+    run = RunDir.existing(folder)
+    manifest = run.manifest()
+    damaged: list[str] = []
+    attempts = _attempts(run, damaged)
+    records = {name: _records(run, name, task, damaged) for name, task in manifest.tasks.items()}
+    recorded = [record for of_task in records.values() for record in of_task.values() if record]
+    gone = [track.file for track in _tracks(recorded) if not (run.folder / track.file).is_file()]
+    if gone:
+        damaged.append(f"audio: {len(gone)} of {sum(1 for _ in _tracks(recorded))} files are missing, the first is {gone[0]}")
+    if manifest.run_id != manifest.collection.run_id:
+        damaged.append(f"manifest.json: run_id is {manifest.run_id}, its settings give {manifest.collection.run_id}")
+    return {
+        "schema": SCHEMA,
+        "run_id": manifest.run_id,
+        "run_id_agrees": manifest.run_id == manifest.collection.run_id,
+        "collection": manifest.collection.model_dump(),
+        "tasks": {name: _task(task, records[name]) for name, task in manifest.tasks.items()},
+        "environments": _environments(attempts),
+        "scorings": [
+            {**_scoring(run, manifest, scored, damaged), "weights": _weights(attempts, scored)} for scored in manifest.scored
+        ],
+        "totals": {**_audio(recorded), **_effort(attempts), "judge": _judging(run, attempts)},
+        "damaged": damaged,
+    }
+
+
+def _attempts(run: RunDir, damaged: list[str]) -> Attempts:
+    try:
+        attempts = read_attempts(run.folder)
+    except DataError as error:
+        damaged.append(error.what)
+        return Attempts()
+    return attempts
+
+
+def _records(run: RunDir, name: str, task: CollectedTask, damaged: list[str]) -> dict[str, TakeRecord | None]:
+    """By the take's name; None where no call was made, absent where its record is damaged."""
+    records: dict[str, TakeRecord | None] = {}
+    for sample_id, asked in task.samples.items():
+        for repeat in range(asked.repeats):
+            take = f"{name}/{sample_id}@main.r{repeat}"
+            path = run.take_path(take)
+            try:
+                records[take] = TakeRecord.read(path) if path.is_file() else None
+            except DataError as error:
+                damaged.append(error.what.replace(f"{run.folder}/", ""))
+    return records
+
+
+def _task(task: CollectedTask, records: Mapping[str, TakeRecord | None]) -> dict[str, Any]:
+    failed = Counter(
+        (record.failure.kind if record.failure else "unknown")
+        for record in records.values()
+        if record and record.status == "failed"
+    )
+    n_calls = sum(sample.repeats for sample in task.samples.values())
+    n_recorded = sum(record is not None and record.status == "recorded" for record in records.values())
+    return {
+        "version": task.version,
+        "family": task.family,
+        "behaviour": task.behaviour,
+        "n_samples": len(task.samples),
+        "n_without_data": sum(sample.digest is None for sample in task.samples.values()),
+        "repeats": task.repeats,
+        "digest": digest_of({sample_id: sample.model_dump() for sample_id, sample in task.samples.items()}),
+        "n_calls": n_calls,
+        "n_recorded": n_recorded,
+        "n_failed": failed.total(),
+        "failed": dict(sorted(failed.items())),
+        "n_missing": n_calls - n_recorded - failed.total(),
+    }
+
+
+def _environments(attempts: Attempts) -> list[dict[str, Any]]:
+    """The machines and packages in order; starts in an unchanged environment are one entry."""
+
+    def place(start: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in start.items() if name not in _WITH_TIME_AND_PLACE}
+
+    found = []
+    for environment, starts in groupby(attempts.of(START), place):
+        listed = list(starts)
+        commands = Counter(str(start.get("command", "")) for start in listed)
+        found.append(
+            {
+                "first_at": listed[0].get("at", ""),
+                "last_at": listed[-1].get("at", ""),
+                "commands": dict(sorted(commands.items())),
+                **environment,
+            }
+        )
+    return found
+
+
+def _scoring(run: RunDir, manifest: RunManifest, scored: Scored, damaged: list[str]) -> dict[str, Any]:
+    folder = run.folder / "scores" / scored.folder
+    facts: dict[str, Any] = {
+        "folder": scored.folder,
+        "protocol": scored.protocol,
+        "engines": dict(scored.engines),
+        "placement": manifest.collection.placement_at(scored.shift_s),
+        "shift_s": scored.shift_s,
+        "is_stale": scored.tasks != manifest.tasks_digest or scored.takes not in (None, run.takes_digest(manifest)),
+        "folder_agrees": scored.folder == scores_folder(scored.protocol, scored.engines, scored.shift_s),
+        "fdbench": [],
+        "tasks": {},
+    }
+    try:
+        summary = read_json(folder / "summary.json")
+        versions = set()
+        for name, task in summary["tasks"].items():
+            facts["tasks"][name] = {key: task[key] for key in ("n_samples", "n_errors")}
+            versions |= {parse_signature(metric["signature"]).get("fdbench", "") for metric in task["metrics"].values()}
+        facts["fdbench"] = sorted(versions - {""})
+        if "judges" in summary:
+            facts["judges"] = dict(summary["judges"])
+    except DataError as error:
+        damaged.append(error.what.replace(f"{run.folder}/", ""))
+    except (KeyError, TypeError, AttributeError, ValueError):
+        damaged.append(f"scores/{scored.folder}/summary.json: not a summary")
+    if not (folder / "samples.jsonl").is_file():
+        damaged.append(f"scores/{scored.folder}/samples.jsonl: no such file")
+    check = _judge_check(run, folder / COPY, damaged)
+    return facts | ({"judge_check": check} if check else {})
+
+
+def _weights(attempts: Attempts, scored: Scored) -> dict[str, str]:
+    """The hashes of the weights of a scoring's engines, as last noted; empty where they never were."""
+    for event in reversed(attempts.of(HEARING)):
+        engines, weights = event.get("engines"), event.get("weights")
+        if not (isinstance(engines, Mapping) and isinstance(weights, Mapping)):
+            continue
+        if all(scored.engines.get(name) == engine for name, engine in engines.items()):
+            return {str(name): str(digest) for name, digest in weights.items() if digest}
+    return {}
+
+
+def _judge_check(run: RunDir, path: Path, damaged: list[str]) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        check = JudgeCheck.read(path)
+        agreement = check.agreement
+        return {
+            "judge": check.judge,
+            "prompt": dict(check.prompt),
+            "labelled": check.labelled.model_dump(),
+            "n_rated": check.n_rated,
+            "n_failed": check.n_failed,
+            "kappa": dict(agreement["kappa"]),
+            "mean_absolute_error": dict(agreement["mean_absolute_error"]),
+        }
+    except DataError as error:
+        damaged.append(error.what.replace(f"{run.folder}/", ""))
+    except (KeyError, TypeError, ValueError):
+        damaged.append(f"{path.relative_to(run.folder).as_posix()}: not a judge's check")
+    return None
+
+
+def _tracks(records: Sequence[TakeRecord]) -> Iterator[StoredTrack]:
+    return (track for record in records for track in (record.user, record.model) if track)
+
+
+def _audio(records: Sequence[TakeRecord]) -> dict[str, Any]:
+    tracks = {channel: [track for record in records if (track := getattr(record, channel))] for channel in ("user", "model")}
+    return {
+        "n_files": sum(len(of_channel) for of_channel in tracks.values()),
+        "n_bytes": sum(track.n_bytes for of_channel in tracks.values() for track in of_channel),
+        "n_with_text": sum(bool(own_text_of(record.told)) for record in records),
+        "hours": {channel: sum(map(_duration_s, of_channel)) / 3600 for channel, of_channel in tracks.items()},
+    }
+
+
+def _duration_s(track: StoredTrack) -> float:
+    return track.n_samples / track.sample_rate if track.sample_rate > 0 else 0.0
+
+
+def _effort(attempts: Attempts) -> dict[str, Any]:
+    """Wall time of the calls: of each start, how long after it the last call ended."""
+    took_s = [max(times, default=0.0) for times in _calls_of_each_start(attempts)]
+    return {
+        "n_starts": len(attempts.of(START)),
+        "n_attempts": len(attempts.takes),
+        "n_failed_attempts": sum(take.get("status") == "failed" for take in attempts.takes),
+        "calls_wall_s": round(sum(took_s), 3),
+        "n_unreadable_lines": attempts.n_unreadable,
+    }
+
+
+def _calls_of_each_start(attempts: Attempts) -> Iterator[list[float]]:
+    times: list[float] = []
+    for each in attempts.events:
+        if each.get("event") == START:
+            yield times
+            times = []
+        elapsed_s = each.get("since_start_s") if "take" in each else None
+        if isinstance(elapsed_s, int | float):
+            if times and elapsed_s < times[-1]:  # an older log, which has no line for a start
+                yield times
+                times = []
+            times.append(float(elapsed_s))
+    yield times
+
+
+def _judging(run: RunDir, attempts: Attempts) -> dict[str, Any]:
+    """What judging took, from the log; verdicts are counted on disk."""
+    asked = attempts.of("judge")
+    return {
+        "n_requests": len(asked),
+        "n_verdicts": sum(1 for _ in run.verdicts.rglob("*.json")),
+        "tokens_in": _total(asked, "tokens_in"),
+        "tokens_out": _total(asked, "tokens_out"),
+        "cost_usd": _total(asked, "cost_usd"),
+    }
+
+
+def _total(events: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """None where nobody counted."""
+    counts = [event[name] for event in events if isinstance(event.get(name), int | float)]
+    return sum(counts) if counts else None

@@ -1,0 +1,171 @@
+"""Who rates the replies: nobody, somebody before us, a model that is asked now, or one that was asked when the run was scored.
+
+=========== ============================================ =================================================
+``--judge`` signature                                    a reply that was to be rated and is not
+=========== ============================================ =================================================
+``none``    ``none``                                     not applicable: ``no_judge``
+``given``   ``given``                                    error: ``rating_missing``, ``rating_unreadable``
+a model     model, host, prompt and settings             error: ``judge_failed``, ``rating_unreadable``, ...
+=========== ============================================ =================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.errors import DataError
+from fdbench.judge.opinion import Opinion
+from fdbench.stages.progress import Progress
+
+if TYPE_CHECKING:
+    from fdbench.judge.providers import JudgeSettings
+    from fdbench.judge.usage import Usage
+
+NONE: Final = "none"
+GIVEN: Final = "given"
+
+CaseKey = tuple[tuple[str, str, int], str]
+"""An entry's key, and a protocol."""
+Log = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A reply that may have to be rated.
+
+    Attributes:
+        question: What the scorer asks; None where there is no reply to rate.
+        given: Reads the rating that lies beside the recording.
+    """
+
+    question: RelevanceQuestion | None
+    given: Callable[[], Verdict | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """What came of asking.
+
+    Attributes:
+        of: An opinion on every case, whatever went wrong.
+        notes: What is worth telling: another model than the one asked, tokens, cost.
+    """
+
+    of: Mapping[CaseKey, Opinion]
+    notes: tuple[str, ...] = ()
+
+
+class Judging(Protocol):
+    """Whoever rates."""
+
+    @property
+    def signature(self) -> str:
+        """The judge's part of a score's signature: everything that a rating depends on."""
+
+    def opinions(self, cases: Mapping[CaseKey, Case], progress: Progress) -> Opinions:
+        """Have every case rated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """No judge."""
+
+    signature: str = NONE
+
+    def opinions(self, cases: Mapping[CaseKey, Case], progress: Progress) -> Opinions:
+        return Opinions(dict.fromkeys(cases, Opinion(reason="no_judge")))
+
+
+@dataclass(frozen=True, slots=True)
+class GivenRatings:
+    """Ratings that lie beside the recordings."""
+
+    signature: str = GIVEN
+
+    def opinions(self, cases: Mapping[CaseKey, Case], progress: Progress) -> Opinions:
+        return Opinions({key: self._read(case) for key, case in cases.items()})
+
+    def _read(self, case: Case) -> Opinion:
+        try:
+            verdict = case.given() if case.given else None
+        except DataError as error:
+            return Opinion(reason="rating_unreadable", message=error.what)
+        return Opinion(verdict) if verdict else Opinion(reason="rating_missing")
+
+
+@dataclass(frozen=True, slots=True)
+class AskedModel:
+    """A model that is asked, through a cache of what it answered before.
+
+    Attributes:
+        cache: Folder of the verdicts.
+        log: Is told of each attempt.
+    """
+
+    settings: JudgeSettings
+    cache: Path
+    log: Log | None = None
+
+    @property
+    def signature(self) -> str:
+        return self.settings.signature
+
+    def opinions(self, cases: Mapping[CaseKey, Case], progress: Progress) -> Opinions:
+        notes: list[str] = []
+        found = by_question(cases, lambda questions: self._ask(questions, progress, notes))
+        return Opinions(found, tuple(dict.fromkeys(notes)))
+
+    def _ask(
+        self, questions: Mapping[CaseKey, RelevanceQuestion], progress: Progress, notes: list[str]
+    ) -> Mapping[CaseKey, Opinion]:
+        from fdbench.judge.client import Judge
+        from fdbench.judge.verdicts import VerdictCache
+
+        found: dict[CaseKey, Opinion] = {}
+        errors = 0
+        with Judge(self.settings, VerdictCache(self.cache), on_attempt=self._logged) as judge:
+            progress("judging", 0, len(questions), errors)
+            for key, opinion in judge.rate(questions):
+                found[key] = opinion
+                errors += opinion.verdict is None
+                notes += opinion.notes
+                progress("judging", len(found), len(questions), errors)
+            notes.append(_bill(judge.usage))
+        return found
+
+    def _logged(self, facts: Mapping[str, Any]) -> None:
+        if self.log is None:
+            return
+        from fdbench.judge.usage import cost_usd
+
+        price, tokens_in, tokens_out = self.settings.price, facts.get("tokens_in"), facts.get("tokens_out")
+        if price is not None and tokens_in is not None and tokens_out is not None:
+            facts = {**facts, "cost_usd": cost_usd(price, tokens_in, tokens_out)}
+        self.log({"event": "judge", **facts})
+
+
+def _bill(usage: Usage) -> str:
+    tokens = f"{usage.tokens_in} + {usage.tokens_out} tokens" if usage.attempts else "no tokens"
+    cost = f", {usage.cost_usd:.4f} USD" if usage.cost_usd is not None and usage.attempts else ""
+    return f"judge: {usage.asked} asked ({usage.attempts} requests), {usage.cached} known from before; {tokens}{cost}"
+
+
+def by_question(
+    cases: Mapping[CaseKey, Case],
+    ask: Callable[[Mapping[CaseKey, RelevanceQuestion]], Mapping[CaseKey, Opinion]],
+) -> dict[CaseKey, Opinion]:
+    """Opinions on cases by those on their questions; a case without one needs none, and one without text has none."""
+    opinions: dict[CaseKey, Opinion] = {}
+    questions: dict[CaseKey, RelevanceQuestion] = {}
+    for key, case in cases.items():
+        if case.question is None:
+            opinions[key] = Opinion()
+        elif not case.question.interruption.strip():
+            opinions[key] = Opinion(reason="interruption_text_missing")
+        else:
+            questions[key] = case.question
+    return {**opinions, **(ask(questions) if questions else {})}

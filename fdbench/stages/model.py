@@ -1,0 +1,151 @@
+"""What ``--model`` may name, as a run sees it: a party that is called, or a folder of recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from fdbench import __version__
+from fdbench.adapter import load
+from fdbench.adapter.contract import Check
+from fdbench.call.lockstep import Ending
+from fdbench.call.source import Limits, LiveCalls, PromptCalls, Source
+from fdbench.errors import UsageError
+from fdbench.stages.doctor import examine_adapter
+from fdbench.store.manifest import Collection
+from fdbench.store.run import RunDir
+from fdbench.task.load import LoadedTask
+
+if TYPE_CHECKING:
+    from fdbench.stages.plan import RunRequest
+    from fdbench.task.data import Data
+
+
+class Supply(Protocol):
+    """What gives a run its recordings."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A line for each thing that a user should know before anything is done."""
+
+    def check(self, run: RunDir) -> None:
+        """Make sure that what is in the run's folder is what would be collected now.
+
+        Raises:
+            DataError: It is something else, and the two must not be mixed.
+        """
+
+    def price_of(self, minutes: float) -> float | None:
+        """What so many minutes of conversation on the wall clock may cost; None where nobody knows."""
+
+    def open_source(self, collection: Collection, limits: Limits) -> Source:
+        """Load what is needed.
+
+        Args:
+            limits: What calls on the wall clock may take; others have none.
+
+        Raises:
+            FdbenchError: It cannot be loaded.
+        """
+
+
+class Model(Protocol):
+    """A model with its arguments settled; nothing is loaded."""
+
+    def collection(self, request: RunRequest) -> Collection:
+        """The settings that name a run.
+
+        Raises:
+            UsageError: An option makes no sense with this model.
+        """
+
+    def supply(self, tasks: Sequence[LoadedTask]) -> Supply:
+        """What would give the recordings of these tasks.
+
+        Args:
+            tasks: Whole, also where only some of the samples will be asked for.
+
+        Raises:
+            DataError: It could give none at all.
+        """
+
+    def examine(self, data: Data | None) -> tuple[Check, ...]:
+        """What ``fdbench doctor`` finds out about it. Raises FdbenchError where there is nothing to examine."""
+
+
+def find_model(name: str, arguments: Mapping[str, str]) -> Model:
+    """The model that ``--model NAME --arg ...`` means.
+
+    Raises:
+        FdbenchError: There is none, or an argument is unknown or wrong.
+    """
+    from fdbench.stages.recordings import PREFIX, RecordingsModel
+
+    if f"{name}:" == PREFIX or name.startswith(PREFIX):
+        return RecordingsModel.named(name, arguments)
+    return PartyModel(load.resolve(load.find_model(name), arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class PartyModel:
+    """A party that is called, take by take; it is its own supply."""
+
+    adapter: load.Adapter
+
+    notes = ()
+
+    def collection(self, request: RunRequest) -> Collection:
+        if request.limits_live_calls and not self.adapter.is_live:
+            raise UsageError(
+                "--max-cost, --max-minutes and --most-late are for calls on the wall clock",
+                f"leave them out: {self.adapter.spec.name} has none",
+            )
+        if request.max_cost is not None and self.price_of(1.0) is None:
+            raise UsageError(
+                f"--max-cost {request.max_cost:g}: what {self.adapter.spec.name} costs is not known here",
+                "say it with --arg price=IN,OUT per million tokens (gpt-live: usd_per_minute=), or use --max-minutes",
+            )
+        spec, provenance = self.adapter.spec, self.adapter.provenance()
+        slots_of = getattr(self.adapter.make, "slots_of", None)
+        return Collection(
+            model=spec.name,
+            kind=spec.kind,
+            adapter=self.adapter.identity,
+            arguments=dict(provenance.arguments),
+            weights_revision=provenance.weights_revision,
+            clock=spec.clock,
+            slots=slots_of(request.slots, **self.adapter.arguments) if slots_of else request.slots,
+            seed=request.seed,
+            lead_in_s=spec.lead_in_s if request.lead_in_s is None else request.lead_in_s,
+            published_shift_s=spec.published_shift_s,
+            tail_silence_s=request.ending.silence_s,
+            tail_limit_s=request.ending.limit_s,
+            fdbench=__version__,
+        )
+
+    def supply(self, tasks: Sequence[LoadedTask]) -> Supply:
+        return self
+
+    def check(self, run: RunDir) -> None:
+        """Nothing to do: the run's id is made from everything that determines a call."""
+
+    def price_of(self, minutes: float) -> float | None:
+        tell = getattr(self.adapter.make, "price_of", None)
+        return tell(minutes, **self.adapter.arguments) if tell else None
+
+    def open_source(self, collection: Collection, limits: Limits) -> Source:
+        ending = Ending(collection.tail_silence_s, collection.tail_limit_s)
+        if self.adapter.is_live:
+            party = self.adapter.open_live(collection.slots)
+            return LiveCalls(party, collection.seed, collection.lead_in_s, ending, limits)
+        return PromptCalls(
+            model=self.adapter.open_party(collection.slots),
+            seed=collection.seed,
+            lead_in_s=collection.lead_in_s,
+            ending=ending,
+            tells_truth=self.adapter.spec.tells_truth,
+        )
+
+    def examine(self, data: Data | None) -> tuple[Check, ...]:
+        return examine_adapter(self.adapter)

@@ -1,0 +1,80 @@
+"""`fdbench score DIR`: recordings made elsewhere, in upstream's layout (``DIR/<id>/output.wav``, ``output.json``, ...)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fdbench.core.conversation import Sample
+from fdbench.errors import DataError
+from fdbench.io.files import user_cache
+from fdbench.judge.given import read_rating
+from fdbench.stages.entries import Entry, Fault, FolderTake, TaskFacts
+from fdbench.stages.progress import Progress
+from fdbench.stages.run import Hearing
+from fdbench.stages.score import Scoring, score_entries
+from fdbench.task.fdb_layout import read_fdb_folder
+from fdbench.task.spec import TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredFolder:
+    """A folder's scores, and a line for each thing in it that was left out."""
+
+    scoring: Scoring
+    notes: tuple[str, ...]
+
+
+def score_folder(folder: Path, spec: TaskSpec, hearing: Hearing, human_timing: Path | None, progress: Progress) -> ScoredFolder:
+    """Score a folder under the one protocol of ``hearing``.
+
+    Raises:
+        DataError: The folder is missing or holds no sample at all.
+    """
+    hearing.check_judge()
+    found = read_fdb_folder(folder, spec.name, spec.behaviour, human_timing)
+    entries = [_entry(folder / sample.id, sample, spec.behaviour) for sample in found.samples]
+    entries += [
+        Entry(Sample(broken.id, spec.name, {}), spec.behaviour, fault=Fault(broken.reason, broken.message))
+        for broken in found.broken
+    ]
+    facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given"})
+    (scoring,) = score_entries(
+        entries, {spec.name: facts}, hearing.protocols, hearing.engines,
+        judging=hearing.judging(user_cache() / "verdicts"), workers=hearing.workers, progress=progress,
+    )  # fmt: skip
+    return ScoredFolder(
+        scoring, (*found.notes, *scoring.notes, *(f"{folder / name}: not a sample, left out" for name in found.stray))
+    )
+
+
+def _entry(folder: Path, sample: Sample, behaviour: str) -> Entry:
+    take = FolderTake(behaviour, folder)
+    try:
+        prompt_s = take.duration_s("user")
+    except DataError as error:  # without the prompt's length nobody knows where the published protocols would cut
+        return Entry(sample, behaviour, fault=Fault("audio_unreadable", error.what))
+    try:
+        recorded_s = take.duration_s("model")
+    except DataError:
+        recorded_s = None  # told where it is heard
+    return Entry(
+        sample=sample,
+        behaviour=behaviour,
+        audio=take,
+        prompt_s=prompt_s,
+        recorded_s=recorded_s,
+        verdict=partial(read_rating, folder / "rating.json"),
+    )
+
+
+def folder_json(scoring: Scoring, spec: TaskSpec) -> dict[str, Any]:
+    """What ``fdbench score DIR --json FILE`` writes."""
+    return {
+        "task": spec.name,
+        "protocol": scoring.protocol,
+        "metrics": {metric: summary.as_json() for metric, summary in scoring.summaries[spec.name].items()},
+        "samples": [sample.as_json() for sample in scoring.samples],
+    }

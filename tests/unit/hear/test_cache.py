@@ -1,0 +1,70 @@
+"""Answers on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fdbench.core.annotation import PUBLISHED_VAD, Speech, SpeechRequest, WordsRequest
+from fdbench.core.span import Span
+from fdbench.core.speech import Transcript, Word
+from fdbench.hear.cache import AnnotationCache
+
+SPEECH_REQUEST = SpeechRequest("model", Span(0, 0.1 + 0.2), PUBLISHED_VAD)
+WORDS_REQUEST = WordsRequest("model")
+SPEECH = Speech((Span(0.1, 0.1 + 0.2),), 1 / 3, "silero-6.2.3")
+WORDS = Transcript((Word("naïve", 1e-9, 0.30000000000000004), Word("b", 2.0, None)), "e@1", 3)
+VAD, BOTH = {"vad": "silero-6.2.3"}, {"asr": "e@1", "vad": "silero-6.2.3"}
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> AnnotationCache:
+    cache = AnnotationCache(tmp_path / "annotations")
+    cache.store("abc", SPEECH_REQUEST, VAD, SPEECH)
+    cache.store("abc", WORDS_REQUEST, BOTH, WORDS)
+    return cache
+
+
+def test_what_was_stored_comes_back_to_the_last_bit(cache: AnnotationCache) -> None:
+    assert cache.find("abc", SPEECH_REQUEST, VAD) == SPEECH
+    assert cache.find("abc", WORDS_REQUEST, BOTH) == WORDS
+
+
+@pytest.mark.parametrize(
+    ("audio", "request_", "engines"),
+    [
+        ("abd", WORDS_REQUEST, BOTH),
+        ("abc", WordsRequest("user"), BOTH),
+        ("abc", WordsRequest("model", Span(0, 5)), BOTH),
+        ("abc", WORDS_REQUEST, {**BOTH, "asr": "e@2"}),
+        ("abc", SpeechRequest("model", Span(0, 0.1 + 0.2)), VAD),
+        ("abc", SpeechRequest("model", Span(0, 0.3), PUBLISHED_VAD), VAD),
+    ],
+)
+def test_other_audio_other_request_other_engine(
+    audio: str, request_: SpeechRequest | WordsRequest, engines: dict[str, str], cache: AnnotationCache
+) -> None:
+    assert cache.find(audio, request_, engines) is None
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"key": {}}', "\x00\x01", "swap", "half", "word", "huge"])
+def test_a_damaged_entry_counts_as_absent(damage: str, cache: AnnotationCache) -> None:
+    for path in cache.root.rglob("*.json"):
+        value = json.loads(path.read_text())
+        if damage == "swap":
+            value["key"]["audio"] = "other"
+        elif damage == "half":
+            del value["answer"]["engine"]
+        elif damage == "word":
+            value["answer"] = {"words": [["a"]], "segments": [[2, 1]], "duration_s": 1, "dropped": 0, "engine": ""}
+        elif damage == "huge":
+            value["answer"] |= {"dropped": float("inf"), "duration_s": "x"}
+        path.write_text(json.dumps(value) if damage in ("swap", "half", "word", "huge") else damage)
+    assert cache.find("abc", SPEECH_REQUEST, VAD) is None
+    assert cache.find("abc", WORDS_REQUEST, BOTH) is None
+
+
+def test_each_set_of_engines_has_a_folder_that_may_be_deleted(cache: AnnotationCache) -> None:
+    assert len(list(cache.root.iterdir())) == 2
