@@ -31,7 +31,7 @@ import numpy as np
 from fdbench.adapter.arguments import check_sampling
 from fdbench.adapter.base import TEXT, Batch, Brief, Need, Opening, Port, Provenance, Spoken
 from fdbench.adapter.weights import fetch, name_of, need_weights
-from fdbench.core.conversation import Failure
+from fdbench.core.conversation import FailedCall
 from fdbench.core.event import Event
 from fdbench.core.span import Span
 from fdbench.errors import AdapterError, MissingExtraError, UsageError
@@ -186,7 +186,7 @@ class Moshi:
         for slot, t_s, text in zip(heard.slots, heard.t_s, texts, strict=True):
             if text:
                 events[slot] = [Event(TEXT, Span(float(t_s) + FRAME_S, float(t_s) + 2 * FRAME_S), text)]
-        failed = {slot: Failure("adapter", "the call is longer than --arg longest_call_s: give more") for slot in too_long}
+        failed = {slot: FailedCall("adapter", "the call is longer than --arg longest_call_s: give more") for slot in too_long}
         return Spoken(spoken, events, failed)
 
     def _advance(self, heard: Batch) -> tuple[np.ndarray[Any, np.dtype[np.float32]], list[str]]:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fdbench.core.conversation import Brief, Failure
+from fdbench.core.conversation import Brief, FailedCall
 from fdbench.core.event import TEXT, Event
 from fdbench.core.sound import Samples
 from fdbench.errors import AdapterError
@@ -77,7 +77,7 @@ class Spoken:
 
     audio: npt.NDArray[np.float32]
     events: Mapping[int, Sequence[Event]] = field(default_factory=dict)
-    failed: Mapping[int, Failure] = field(default_factory=dict)
+    failed: Mapping[int, FailedCall] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,17 +196,17 @@ class AgentParty:
 
     def step(self, heard: Batch) -> Spoken:
         rows: list[Samples] = []
-        failed: dict[int, Failure] = {}
+        failed: dict[int, FailedCall] = {}
         for slot, frame in zip(heard.slots, heard.audio, strict=True):
             try:
                 said = self._agents[slot].step(frame)
             except FOREIGN as error:
-                failed[slot] = Failure("adapter", f"step() raised {told(error)}")
+                failed[slot] = FailedCall("adapter", f"step() raised {told(error)}")
                 said = self._silence
             else:
                 fault = frame_fault(said, self.says)
                 if fault:
-                    failed[slot] = Failure("contract", f"step() returned {fault}")
+                    failed[slot] = FailedCall("contract", f"step() returned {fault}")
                     said = self._silence
             rows.append(said)
         return Spoken(np.stack(rows), failed=failed)

@@ -35,7 +35,7 @@ class CallError(Exception):
     """A call that cannot be begun, or cannot go on.
 
     Args:
-        kind: Short and stable, the ``kind`` of the ``Failure`` that it becomes: ``refused``, ``rate_limited``, ``dropped``,
+        kind: Short and stable, the ``kind`` of the ``FailedCall`` that it becomes: ``refused``, ``rate_limited``, ``dropped``,
             ``protocol``, ``timeout``, ``stalled``, ``silent``, ``wrong_model``, ``adapter``.
         message: One line for a person.
         may_retry: Whether the same call could succeed a little later.

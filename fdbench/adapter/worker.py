@@ -25,7 +25,7 @@ import numpy as np
 
 from fdbench.adapter.base import TEXT, Batch, Brief, Opening, Port, Spoken
 from fdbench.adapter.pipes import READ_BYTES, Line, Pipes, Program
-from fdbench.core.conversation import Failure
+from fdbench.core.conversation import FailedCall
 from fdbench.core.event import Event
 from fdbench.core.sound import Samples
 from fdbench.core.span import Span
@@ -131,7 +131,7 @@ class _Worker:
     facts: Mapping[str, str] = field(default_factory=dict)
     failed_starts: int = 0
     last_start: str = ""
-    fault: Failure | None = None
+    fault: FailedCall | None = None
     is_loaded: bool = False
     is_open: bool = False
     reply: tuple[Samples, str] | None = None
@@ -152,7 +152,7 @@ class _Worker:
         self.fault, self.is_open, self.reply = None, False, None
         if self.line is None:
             if refusal:
-                self.fault = Failure(FAILURE, refusal)
+                self.fault = FailedCall(FAILURE, refusal)
                 return
             self._start()
         self._brief = self._wanted = brief
@@ -232,7 +232,7 @@ class _Worker:
         if not self.is_loaded:
             self.failed_starts = MAX_FAILED_STARTS if in_vain else self.failed_starts + 1
             self.last_start = message
-        self.fault = Failure(FAILURE, message)
+        self.fault = FailedCall(FAILURE, message)
         self.line, self.is_loaded, self.is_open, self._wanted = None, False, False, None
 
     def _start(self) -> None:
@@ -308,7 +308,7 @@ class _Worker:
         why = " - ".join(str(facts[key]) for key in ("what", "remedy") if facts.get(key))
         if asked.what == "open":
             if asked is self._asked[-1]:  # else nobody wants it any more
-                self.fault = Failure(FAILURE, why)
+                self.fault = FailedCall(FAILURE, why)
             self._asked.popleft()
         else:
             self.fail(f"refused: {why}", in_vain=True)
@@ -410,7 +410,7 @@ class WorkerParty:
         workers = [self._workers[slot] for slot in heard.slots]
         for worker in workers:
             if worker.line is None and worker.fault is None:
-                worker.fault = Failure(FAILURE, "the worker was asked to step before it was opened")
+                worker.fault = FailedCall(FAILURE, "the worker was asked to step before it was opened")
         _pump_until_settled(workers)  # whoever was not asked whether it is ready is waited for
         for worker, frame in zip(workers, heard.audio, strict=True):
             if worker.fault is None:
@@ -418,11 +418,11 @@ class WorkerParty:
         _pump_until_settled(workers)
         audio = np.zeros((len(workers), self.says.frame_samples), np.float32)
         events: dict[int, list[Event]] = {}
-        failed: dict[int, Failure] = {}
+        failed: dict[int, FailedCall] = {}
         frame_s = float(self.says.frame_s)
         for row, (worker, t_s) in enumerate(zip(workers, heard.t_s, strict=True)):
             if worker.fault is not None or worker.reply is None:
-                failed[worker.slot] = worker.fault or Failure(FAILURE, "the worker gave no answer")
+                failed[worker.slot] = worker.fault or FailedCall(FAILURE, "the worker gave no answer")
                 continue
             audio[row], text = worker.reply
             if text:

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from fdbench.adapter.base import FOREIGN, Batch, Opening, Spoken, VirtualParty, check_ports, frame_fault, told
 from fdbench.call.clock import ticks_of_frames
-from fdbench.core.conversation import Brief, Failure, Recording, Take
+from fdbench.core.conversation import Brief, FailedCall, Recording, Take
 from fdbench.core.event import Event
 from fdbench.core.sound import Audio, Samples, Track
 from fdbench.errors import AdapterError, FdbenchError
@@ -112,14 +112,14 @@ class _Call:
     last_loud_s: float = 0.0
     events: list[Event] = field(default_factory=list)
     was_ready: bool = False
-    fault: Failure | None = None
+    fault: FailedCall | None = None
 
     def is_ready(self) -> bool:
         """Whether both sides have opened; a side that fails at it has, with a fault."""
         try:
             self.was_ready = all(opening.ready() for opening in self.openings)
         except FOREIGN as error:
-            self.was_ready, self.fault = True, Failure("adapter", f"ready() raised {told(error)}")
+            self.was_ready, self.fault = True, FailedCall("adapter", f"ready() raised {told(error)}")
         return self.was_ready
 
 
@@ -151,7 +151,7 @@ class Lockstep:
         self._slots = min(user.slots, model.slots)
         self._tick_rate, (self._user_ticks, self._model_ticks) = ticks_of_frames(user.says, model.says)
 
-    def run(self, invitations: Iterable[Invitation]) -> Iterator[tuple[Take, Recording | Failure]]:
+    def run(self, invitations: Iterable[Invitation]) -> Iterator[tuple[Take, Recording | FailedCall]]:
         """Hold all the calls; yield each as it ends, in no particular order.
 
         Args:
@@ -186,20 +186,20 @@ class Lockstep:
                 free.append(call.slot)
                 yield call.invitation.take, outcome
 
-    def _open(self, invitation: Invitation, slot: int) -> _Call | tuple[Take, Failure]:
+    def _open(self, invitation: Invitation, slot: int) -> _Call | tuple[Take, FailedCall]:
         openings: list[Opening] = []
         for party, brief, kind in ((self._user, invitation.user, "prompt"), (self._model, invitation.model, "adapter")):
             try:
                 opening: object = party.open(slot, brief)
             except FdbenchError as error:
-                failure = Failure(kind, str(error.what))
+                failure = FailedCall(kind, str(error.what))
             except FOREIGN as error:
-                failure = Failure(kind, f"open() raised {told(error)}")
+                failure = FailedCall(kind, f"open() raised {told(error)}")
             else:
                 if isinstance(opening, Opening):
                     openings.append(opening)
                     continue
-                failure = Failure("contract", f"open() returned {type(opening).__name__}, expected Opening")
+                failure = FailedCall("contract", f"open() returned {type(opening).__name__}, expected Opening")
             self._close(slot)
             return invitation.take, failure
         return _Call(
@@ -218,9 +218,9 @@ class Lockstep:
             with suppress(*FOREIGN):
                 party.close(slot)
 
-    def _advance(self, calls: list[_Call]) -> list[tuple[_Call, Failure | None]]:
+    def _advance(self, calls: list[_Call]) -> list[tuple[_Call, FailedCall | None]]:
         """Let the user's side catch up wherever it is due, then step the model in every slot; return calls that ended."""
-        ended: list[tuple[_Call, Failure | None]] = []
+        ended: list[tuple[_Call, FailedCall | None]] = []
         while due := [call for call in calls if call.user_due < call.model_due]:
             frames = [call.user_steps - 1 for call in due]
             spoken = self._step(self._user, due, [call.model for call in due], frames)
@@ -256,10 +256,10 @@ class Lockstep:
         try:
             spoken = party.step(Batch(tuple([call.slot for call in calls]), audio, t_s))
         except FOREIGN as error:
-            return _Checked.nothing(calls, shape, Failure("adapter", f"step() raised {told(error)}"))
+            return _Checked.nothing(calls, shape, FailedCall("adapter", f"step() raised {told(error)}"))
         fault = _fault_of(spoken, shape)
         if fault:
-            return _Checked.nothing(calls, shape, Failure("contract", f"step() returned {fault}"))
+            return _Checked.nothing(calls, shape, FailedCall("contract", f"step() returned {fault}"))
         # The model is foreign code and may use its array again; the user's side is ours and hands over a new one each time.
         rows = np.array(spoken.audio, np.float32, copy=True if party is self._model else None)
         powers = (np.einsum("ij,ij->i", rows, rows) / shape[1]).tolist()
@@ -268,7 +268,7 @@ class Lockstep:
             for call, row in zip(calls, spoken.audio, strict=True):
                 fault = frame_fault(row, party.says)
                 if fault and call.slot not in failures:
-                    failures[call.slot] = Failure("contract", f"step() returned {fault}")
+                    failures[call.slot] = FailedCall("contract", f"step() returned {fault}")
         return _Checked(rows, powers, [(call, failures[call.slot]) for call in calls if call.slot in failures], spoken.events)
 
     def _now_s(self, call: _Call) -> float:
@@ -307,8 +307,8 @@ def _fault_of(spoken: object, shape: tuple[int, int]) -> str:
     if not isinstance(audio, np.ndarray) or audio.shape != shape or audio.dtype.kind != "f":
         found = f"{audio.dtype} {audio.shape}" if isinstance(audio, np.ndarray) else type(audio).__name__
         return f"{found}, expected float32 {shape}"
-    if not all(isinstance(failure, Failure) for failure in spoken.failed.values()):
-        return "a failed slot without a Failure"
+    if not all(isinstance(failure, FailedCall) for failure in spoken.failed.values()):
+        return "a failed slot without a FailedCall"
     if not all(isinstance(event, Event) for told_now in spoken.events.values() for event in told_now):
         return "an event that is no Event"
     return ""
@@ -320,15 +320,15 @@ class _Checked:
 
     rows: npt.NDArray[np.float32]
     powers: list[float]
-    failures: list[tuple[_Call, Failure | None]]
+    failures: list[tuple[_Call, FailedCall | None]]
     events: Mapping[int, Sequence[Event]]
 
     @classmethod
-    def nothing(cls, calls: list[_Call], shape: tuple[int, int], failure: Failure) -> _Checked:
+    def nothing(cls, calls: list[_Call], shape: tuple[int, int], failure: FailedCall) -> _Checked:
         return cls(np.zeros(shape, np.float32), [0.0] * len(calls), [(call, failure) for call in calls], {})
 
 
-def _without(calls: list[_Call], failures: list[tuple[_Call, Failure | None]]) -> list[_Call]:
+def _without(calls: list[_Call], failures: list[tuple[_Call, FailedCall | None]]) -> list[_Call]:
     if not failures:
         return calls
     gone = {call.slot for call, _ in failures}

@@ -31,7 +31,7 @@ from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, LivePa
 from fdbench.audio.playout import Playout
 from fdbench.call.lockstep import Ending, Invitation
 from fdbench.call.session_log import CLOCK, Arrival, SessionLog, as_stored, feed, plain, recording_of
-from fdbench.core.conversation import Failure, Recording, Take
+from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.core.sound import Audio, Samples
 from fdbench.errors import AdapterError, FdbenchError
 from fdbench.io.wav import as_pcm16, resampled
@@ -83,8 +83,8 @@ class Realtime:
         self._patience = patience or Patience()
 
     def run(
-        self, invitations: Iterable[Invitation], ended: Callable[[Take, Recording | Failure], None] | None = None
-    ) -> Generator[tuple[Take, Recording | Failure], None, None]:
+        self, invitations: Iterable[Invitation], ended: Callable[[Take, Recording | FailedCall], None] | None = None
+    ) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         """Hold all the calls; yield each as it ends, in no particular order.
 
         Args:
@@ -94,7 +94,7 @@ class Realtime:
         Raises:
             AdapterError: No call can succeed (a key that is not accepted); what was held before has been yielded.
         """
-        outcomes: queue.SimpleQueue[tuple[Take, Recording | Failure] | BaseException | None] = queue.SimpleQueue()
+        outcomes: queue.SimpleQueue[tuple[Take, Recording | FailedCall] | BaseException | None] = queue.SimpleQueue()
         loop = asyncio.new_event_loop()
         main = loop.create_task(self._hold_all(iter(invitations), outcomes, ended))
         thread = threading.Thread(target=_in_thread, args=(loop, main, outcomes), daemon=True)
@@ -113,7 +113,7 @@ class Realtime:
         self,
         invitations: Iterator[Invitation],
         outcomes: queue.SimpleQueue[Any],
-        ended: Callable[[Take, Recording | Failure], None] | None,
+        ended: Callable[[Take, Recording | FailedCall], None] | None,
     ) -> None:
         lock = asyncio.Lock()
         fatal: list[CallError] = []
@@ -127,7 +127,7 @@ class Realtime:
                 if prepared is None:
                     return
                 outcome = await self._hold(*prepared, fatal)
-                if fatal and isinstance(outcome, Failure):
+                if fatal and isinstance(outcome, FailedCall):
                     return  # it could not have succeeded; what did is kept
                 if ended is not None:
                     ended(prepared[0].take, outcome)
@@ -153,7 +153,7 @@ class Realtime:
             raise ValueError("a call on the wall clock needs a stimulus")
         return invitation, _with_lead_in(user.stimulus, self._party.hears.sample_rate, user.lead_in_s)
 
-    async def _hold(self, invitation: Invitation, user: Samples, fatal: list[CallError]) -> Recording | Failure:
+    async def _hold(self, invitation: Invitation, user: Samples, fatal: list[CallError]) -> Recording | FailedCall:
         broken: list[dict[str, Any]] = []
         while True:
             call = _Call(self._party, invitation, user, self._ending, self._patience)
@@ -171,7 +171,7 @@ class Realtime:
                     continue
                 tried = f" ({len(broken) + 1} tries)" if broken else ""
                 log = await _beside(as_stored, call.log) if call.has_begun or broken else None
-                return Failure(error.kind, f"{error.message}{tried}", log)
+                return FailedCall(error.kind, f"{error.message}{tried}", log)
             recording = await _beside(recording_of, call.log, user, self._ending.silence_s)
             return replace(recording, log=await _beside(as_stored, call.log))
 
@@ -343,7 +343,7 @@ def user_sound(take: Take, rate: int, lead_in_s: float) -> Samples:
     Raises:
         DataError: The prompt cannot be read.
     """
-    return _with_lead_in(take.sample.stimuli[take.stimulus].load(), rate, lead_in_s)
+    return _with_lead_in(take.prompt(), rate, lead_in_s)
 
 
 def _with_lead_in(prompt: Audio, rate: int, lead_in_s: float) -> Samples:

@@ -23,7 +23,7 @@ import numpy as np
 
 from fdbench.audio.levels import QUIET_DBFS, loudest_frame_dbfs
 from fdbench.call.matching import Matches
-from fdbench.core.conversation import Failure, Recording, Take
+from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.errors import DataError, FdbenchError
@@ -55,7 +55,7 @@ class FolderRecordings:
     channel: int | None = None
     offset_s: float = 0.0
 
-    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | Failure]]:
+    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
         for take in takes:
             yield take, self._outcome(take)
 
@@ -91,17 +91,17 @@ class FolderRecordings:
             )
         return track
 
-    def _outcome(self, take: Take) -> Recording | Failure:
+    def _outcome(self, take: Take) -> Recording | FailedCall:
         try:
-            prompt = take.sample.stimuli[take.stimulus].load()
+            prompt = take.prompt()
         except FdbenchError as error:
-            return Failure("prompt", error.what)
+            return FailedCall("prompt", error.what)
         try:
             model = self.read(take.sample.task, take.sample.id)
         except DataError as error:
             is_there = bool(self.matches.by_sample[(take.sample.task, take.sample.id)].files)
             kind = "recording" if is_there else "recording_missing"
-            return Failure(kind, f"{error.what} ({error.remedy})" if error.remedy else error.what)
+            return FailedCall(kind, f"{error.what} ({error.remedy})" if error.remedy else error.what)
         return Recording(
             user=Track(prompt),
             model=model,

@@ -15,14 +15,14 @@ from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
 from fdbench.call.realtime import MOST_LATE_S, Patience, Realtime, user_sound
 from fdbench.call.session_log import from_stored, recording_of, spent_in
-from fdbench.core.conversation import Brief, CallLog, Failure, Recording, Sample, Take
+from fdbench.core.conversation import Brief, CallLog, FailedCall, Recording, Sample, Take
 from fdbench.errors import FdbenchError
 
 
 class Source(Protocol):
     """Anything that turns takes into recordings."""
 
-    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | Failure]]:
+    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
         """Yield each take with its recording, or with why there is none, in any order."""
 
     def release(self) -> None:
@@ -30,7 +30,7 @@ class Source(Protocol):
 
 
 @dataclass(slots=True)
-class Limits:
+class Budget:
     """What calls with a paid or slow server may take, and what they have taken. May be used by several threads.
 
     Attributes:
@@ -114,16 +114,16 @@ class PromptCalls:
     ending: Ending
     tells_truth: bool = False
 
-    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | Failure]]:
+    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
         player = PromptPlayer(hears=self.model.says, says=self.model.hears, slots=self.model.slots)
-        unreadable: list[tuple[Take, Failure]] = []
+        unreadable: list[tuple[Take, FailedCall]] = []
 
         def invitations() -> Iterator[Invitation]:
             for take in takes:
                 try:
                     yield self._invite(take)
                 except FdbenchError as error:
-                    unreadable.append((take, Failure("prompt", error.what)))
+                    unreadable.append((take, FailedCall("prompt", error.what)))
 
         for outcome in Lockstep(player, self.model, self.ending).run(invitations()):
             while unreadable:
@@ -146,18 +146,18 @@ class LiveCalls:
     """Plays each take's prompt to a server on the wall clock.
 
     Attributes:
-        limits: Checked before each call; what is spent is added to it.
+        budget: Checked before each call; what is spent is added to it.
     """
 
     model: LiveParty
     seed: int
     lead_in_s: float
     ending: Ending
-    limits: Limits
+    budget: Budget
 
-    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | Failure]]:
-        unreadable: queue.SimpleQueue[tuple[Take, Failure]] = queue.SimpleQueue()
-        patience = Patience(most_late_s=self.limits.most_late_s)
+    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
+        unreadable: queue.SimpleQueue[tuple[Take, FailedCall]] = queue.SimpleQueue()
+        patience = Patience(most_late_s=self.budget.most_late_s)
 
         def invitations() -> Iterator[Invitation]:
             waiting = iter(takes)
@@ -165,18 +165,18 @@ class LiveCalls:
                 try:
                     invitation = _invitation(take, self.seed, self.lead_in_s, None)
                 except FdbenchError as error:
-                    unreadable.put((take, Failure("prompt", error.what)))
+                    unreadable.put((take, FailedCall("prompt", error.what)))
                     continue
                 stimulus = invitation.user.stimulus
                 prompt_s = stimulus.duration_s if stimulus else 0.0
-                if not self.limits.begin(take.name, (self.lead_in_s + prompt_s + self.ending.limit_s) / 60):
-                    self.limits.n_left = 1 + sum(1 for _ in waiting)
+                if not self.budget.begin(str(take.id), (self.lead_in_s + prompt_s + self.ending.limit_s) / 60):
+                    self.budget.n_left = 1 + sum(1 for _ in waiting)
                     return
                 yield invitation
 
-        def ended(take: Take, outcome: Recording | Failure) -> None:
+        def ended(take: Take, outcome: Recording | FailedCall) -> None:
             spent = spent_in(outcome.log) if outcome.log else None
-            self.limits.end(take.name, spent.minutes if spent else 0.0, (spent.cost if spent else None) or 0.0)
+            self.budget.end(str(take.id), spent.minutes if spent else 0.0, (spent.cost if spent else None) or 0.0)
 
         calls = Realtime(self.model, self.ending, patience).run(invitations(), ended)
         try:
@@ -185,7 +185,7 @@ class LiveCalls:
                     yield unreadable.get()
                 yield outcome
         finally:
-            self.limits.stop()
+            self.budget.stop()
             calls.close()
         while not unreadable.empty():
             yield unreadable.get()
@@ -205,7 +205,7 @@ class LogReplay:
     read: Callable[[Take], CallLog]
     ending: Ending
 
-    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | Failure]]:
+    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
         for take in takes:
             try:
                 stored = self.read(take)
@@ -213,18 +213,18 @@ class LogReplay:
                 recording = recording_of(log, user_sound(take, log.rate_user, log.lead_in_s), self.ending.silence_s)
                 yield take, replace(recording, log=stored)
             except FdbenchError as error:
-                yield take, Failure("log", error.what)
+                yield take, FailedCall("log", error.what)
             except ValueError as error:
-                yield take, Failure("log", f"the log cannot be replayed: {error}")
+                yield take, FailedCall("log", f"the log cannot be replayed: {error}")
 
     def release(self) -> None:
         """Nothing is held."""
 
 
 def _invitation(take: Take, run_seed: int, lead_in_s: float, truth: Sample | None) -> Invitation:
-    seed, sample = seed_for(run_seed, take.name), take.sample
+    seed, sample = seed_for(run_seed, str(take.id.pair)), take.sample
     return Invitation(
         take,
-        user=Brief(seed=seed, lead_in_s=lead_in_s, stimulus=sample.stimuli[take.stimulus].load()),
+        user=Brief(seed=seed, lead_in_s=lead_in_s, stimulus=take.prompt()),
         model=Brief(instructions=sample.instructions, seed=seed, lead_in_s=lead_in_s, truth=truth),
     )

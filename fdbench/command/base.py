@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +15,8 @@ from fdbench.errors import UsageError
 
 if TYPE_CHECKING:
     from fdbench.judge.providers import JudgeSettings
-    from fdbench.stages.run import Finished, Hearing
+    from fdbench.stages.options import ScoringOptions
+    from fdbench.stages.run import FinishedRun
     from fdbench.task.data import Data
 
 EXIT_OK, EXIT_MISUSE, EXIT_WITH_ERRORS, EXIT_INTERRUPTED = 0, 2, 3, 130
@@ -35,7 +35,7 @@ def add_command(
     return parser
 
 
-def add_hearing_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
+def add_scoring_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
     add_engine_options(parser, asr=asr, protocol=protocol)
     add_judge_options(parser, also=(NONE, GIVEN), default=NONE)
     parser.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
@@ -102,14 +102,14 @@ def protocols_of(text: str) -> tuple[str, ...]:
     return names
 
 
-def hearing_of(arguments: argparse.Namespace, protocols: tuple[str, ...]) -> Hearing:
+def scoring_options_of(arguments: argparse.Namespace, protocols: tuple[str, ...]) -> ScoringOptions:
     from fdbench.hear.stage import Engines
-    from fdbench.stages.run import Hearing
+    from fdbench.stages.options import ScoringOptions
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
     engines = Engines(arguments.asr, arguments.vad)
-    return Hearing(engines, protocols, _judge_of(arguments), arguments.workers, arguments.placement)
+    return ScoringOptions(engines, protocols, _judge_of(arguments), arguments.workers, arguments.placement)
 
 
 def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:
@@ -120,7 +120,7 @@ def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:
 
 
 def report_messages(samples: Sequence[Any]) -> None:
-    lines = (f"fdbench: {sample.task} {sample.id}: {message}" for sample in samples for message in sample.messages)
+    lines = (f"fdbench: {sample.id.task} {sample.id.sample}: {message}" for sample in samples for message in sample.messages)
     for line in dict.fromkeys(lines):  # the same trouble under several protocols is told once
         print(line, file=sys.stderr)
 
@@ -139,14 +139,15 @@ def write_result(target: str, value: Any) -> None:
         write_json_atomically(Path(target), value)
 
 
-def conclude(arguments: argparse.Namespace, finished: Finished) -> int:
+def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:
     from fdbench.report.rows import read_run
     from fdbench.report.terminal import render_run
+    from fdbench.store.run import Run
 
     report_notes(finished.notes)
     report_messages([sample for scoring in finished.scorings for sample in scoring.samples])
     if arguments.json:
-        summaries = [json.loads(path.read_text()) for path in sorted(finished.folder.glob("scores/*/summary.json"))]
+        summaries = Run(finished.folder).summaries()
         write_result(arguments.json, {"run": str(finished.folder), "errors": finished.n_errors, "summaries": summaries})
     if arguments.json != "-":
         print(render_run(read_run(finished.folder)))

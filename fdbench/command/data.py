@@ -77,7 +77,7 @@ def _named(arguments: argparse.Namespace, given: Path) -> str:
 
 def _required_folder(arguments: argparse.Namespace) -> Path:
     """The data's folder itself, which is neither inside it nor a run's."""
-    from fdbench.store.run import RunDir
+    from fdbench.store.run import Run
     from fdbench.task.load import set_folders, task_specs
     from fdbench.task.tree import folder_above
 
@@ -87,7 +87,7 @@ def _required_folder(arguments: argparse.Namespace) -> Path:
     above = folder_above(given, set_folders(task_specs().values()))
     if above is not None:
         raise UsageError(f"{_named(arguments, given)}: lies inside a set of clips", f"give the folder above: --data {above}")
-    if RunDir(given).is_run:
+    if Run(given).is_run:
         raise UsageError(
             f"{_named(arguments, given)}: holds a run, not data", "give the folder that holds v1.0/, or is to hold it"
         )

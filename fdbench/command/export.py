@@ -15,10 +15,10 @@ from fdbench.command.base import (
     add_command,
     add_data_option,
     data_of,
-    hearing_of,
     protocols_of,
     report_messages,
     report_notes,
+    scoring_options_of,
     write_result,
 )
 from fdbench.errors import UsageError
@@ -83,7 +83,7 @@ def score_export_command(arguments: argparse.Namespace) -> int:
 
     if kind_of_export(arguments.folder) != "run":
         raise UsageError(f"{arguments.folder}: an export of samples, there is nothing to score", "use it as --data")
-    hearing = hearing_of(arguments, protocols_of(arguments.protocol or "all"))
+    hearing = scoring_options_of(arguments, protocols_of(arguments.protocol or "all"))
     with ProgressBars() as progress:
         scored = score_export(arguments.folder, hearing, progress)
     report_messages([sample for scoring in scored.scorings for sample in scoring.samples])

@@ -16,14 +16,14 @@ from fdbench.command.base import (
     Commands,
     add_command,
     add_engine_options,
-    add_hearing_options,
+    add_scoring_options,
     conclude,
     data_of,
-    hearing_of,
     pairs_of,
     protocols_of,
     report_messages,
     report_notes,
+    scoring_options_of,
     write_result,
 )
 from fdbench.command.export import score_export_command
@@ -59,7 +59,7 @@ def register(commands: Commands) -> None:
         help="make a call again whose frames leave later (100)",
     )
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
-    add_hearing_options(run, asr=DEFAULT_ASR, protocol="all")
+    add_scoring_options(run, asr=DEFAULT_ASR, protocol="all")
 
     annotate = add_command(commands, "annotate", annotate_command, "transcribe and time a run's recordings, without a call")
     annotate.add_argument("run", type=Path, metavar="RUN")
@@ -71,12 +71,12 @@ def register(commands: Commands) -> None:
     score.add_argument(
         "--human-timing", type=Path, metavar="FILE", help="icc_gt_distribution.json (default: beside the samples)"
     )
-    add_hearing_options(score, asr=None, protocol=None)
+    add_scoring_options(score, asr=None, protocol=None)
 
     replay = add_command(commands, "replay", replay_command, "make a run on the wall clock again from the logs of its calls")
     replay.add_argument("run", type=Path, metavar="RUN")
     replay.add_argument("--out", type=Path, help="keep what is made there (default: compare, and keep nothing)")
-    add_hearing_options(replay, asr=DEFAULT_ASR, protocol="all")
+    add_scoring_options(replay, asr=DEFAULT_ASR, protocol="all")
 
     demo = add_command(commands, "demo", demo_command, "the trivial agents on the embedded suite, and the leaderboard")
     demo.add_argument("--out", type=Path, help="keep the results there (default: a temporary folder)")
@@ -87,7 +87,8 @@ def register(commands: Commands) -> None:
 def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.call.lockstep import Ending
     from fdbench.stages.estimate import estimate_of
-    from fdbench.stages.plan import RunRequest, make_plan
+    from fdbench.stages.plan import make_plan
+    from fdbench.stages.request import RunRequest
     from fdbench.stages.run import run_plan
 
     request = RunRequest(
@@ -106,26 +107,27 @@ def run_command(arguments: argparse.Namespace) -> int:
         max_minutes=arguments.max_minutes,
         most_late_s=arguments.most_late / 1000,
     )
-    hearing = hearing_of(arguments, protocols_of(arguments.protocol))
+    options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)
     report_notes((*plan.notes, *estimate_of(plan)))
     with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
-        finished = run_plan(plan, hearing, progress)
+        finished = run_plan(plan, options, progress)
     return conclude(arguments, finished)
 
 
 def annotate_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.run import annotate_run
 
-    hearing = hearing_of(arguments, protocols_of(arguments.protocol))
+    options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     with ProgressBars() as progress:
-        troubles = annotate_run(arguments.run, hearing, data_of(arguments), progress)
+        troubles = annotate_run(arguments.run, options, data_of(arguments), progress)
     report_notes(troubles)
     return EXIT_WITH_ERRORS if troubles else EXIT_OK
 
 
 def score_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.run import score_run
+    from fdbench.store.run import Run
 
     if not arguments.folder.is_dir():
         is_what = "not a folder" if arguments.folder.exists() else "no such folder"
@@ -133,23 +135,23 @@ def score_command(arguments: argparse.Namespace) -> int:
     if arguments.task is None and (arguments.folder / "fdbench" / "export.json").is_file():
         arguments.asr = arguments.asr or DEFAULT_ASR
         return score_export_command(arguments)
-    if arguments.task is not None or not (arguments.folder / "manifest.json").exists():
+    if arguments.task is not None or not Run(arguments.folder).is_run:
         return _score_folder(arguments)
     if arguments.human_timing:
         raise UsageError("--human-timing is for folders of recordings", "leave it out: a run takes it from its task")
     arguments.asr = arguments.asr or DEFAULT_ASR
-    hearing = hearing_of(arguments, protocols_of(arguments.protocol or "all"))
+    options = scoring_options_of(arguments, protocols_of(arguments.protocol or "all"))
     with ProgressBars() as progress:
-        finished = score_run(arguments.folder, hearing, data_of(arguments), progress)
+        finished = score_run(arguments.folder, options, data_of(arguments), progress)
     return conclude(arguments, finished)
 
 
 def replay_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.replay import replay_run
 
-    hearing = hearing_of(arguments, protocols_of(arguments.protocol))
+    options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     with tempfile.TemporaryDirectory(prefix="fdbench-replay-") as scratch, ProgressBars() as progress:
-        replayed = replay_run(arguments.run, arguments.out or Path(scratch), hearing, data_of(arguments), progress)
+        replayed = replay_run(arguments.run, arguments.out or Path(scratch), options, data_of(arguments), progress)
         status = conclude(arguments, replayed.finished)
     for line in replayed.differences:
         print(f"fdbench: {line}", file=sys.stderr)
@@ -188,7 +190,9 @@ def _score_folder(arguments: argparse.Namespace) -> int:
     if arguments.human_timing and not arguments.human_timing.is_file():
         raise UsageError(f"--human-timing {arguments.human_timing}: no such file", "`fdbench data download` fetches it")
     with ProgressBars() as progress:
-        scored = score_folder(arguments.folder, spec, hearing_of(arguments, protocols), arguments.human_timing, progress)
+        scored = score_folder(
+            arguments.folder, spec, scoring_options_of(arguments, protocols), arguments.human_timing, progress
+        )
     scoring = scored.scoring
     report_notes(scored.notes)
     report_messages(scoring.samples)
@@ -216,12 +220,14 @@ def demo_command(arguments: argparse.Namespace) -> int:
 def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
     from fdbench.call.lockstep import Ending
     from fdbench.hear.stage import Engines
-    from fdbench.stages.plan import RunRequest, make_plan
-    from fdbench.stages.run import Hearing, run_plan
+    from fdbench.stages.options import ScoringOptions
+    from fdbench.stages.plan import make_plan
+    from fdbench.stages.request import RunRequest
+    from fdbench.stages.run import run_plan
 
     print(f"{agent} ...", file=sys.stderr)
     ending = Ending(limit_s=DEMO_TAIL_LIMIT_S)
     plan = make_plan(RunRequest(model=agent, tasks="mini", out=out, limit=arguments.limit, ending=ending))
-    hearing = Hearing(Engines("sphinx", "silero"), protocols_of("all"), workers=arguments.workers)
+    options = ScoringOptions(Engines("sphinx", "silero"), protocols_of("all"), workers=arguments.workers)
     with ProgressBars() as progress:
-        return run_plan(plan, hearing, progress).n_errors
+        return run_plan(plan, options, progress).n_errors

@@ -23,7 +23,7 @@ class Absence:
     """In the place of a value: why there is none.
 
     Attributes:
-        reason: A key of ``REASONS``; of a call that failed also one of ``CALL_FAILURES``, or another that an adapter gave.
+        reason: A key of ``REASONS``; of a call that failed, one of ``CALL_FAILURES`` or another that an adapter gave.
         message: A line for a person, naming what was expected and what was found; empty where the reason says it all.
     """
 
@@ -33,7 +33,7 @@ class Absence:
     @property
     def score_reason(self) -> str:
         """The key of ``REASONS`` that a score says where this is why it has no value."""
-        return self.reason if self.reason in REASONS else CALL_FAILURES.get(self.reason, "call_failed")
+        return self.reason
 
 
 @dataclass(frozen=True, slots=True)

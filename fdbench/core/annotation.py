@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fdbench.core.absence import Absence
 from fdbench.core.event import Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
@@ -88,20 +89,20 @@ class Annotations:
         prompt_s: Length of the prompt, or None where only recordings made elsewhere exist and no prompt beside them.
         recorded_s: Where the model's recording ends on the timeline; a reply not begun by then is censored there.
             None where a transcript and segments were given without audio.
-        right_censored: The recording stopped while the model was still speaking.
-        speech, words: The answers, by request.
-        missing: Requests that could not be fulfilled: the reason (a key of the reasons registry) for each.
-        told: What the model told about itself while it spoke, in order: pieces of its own text, and on the wall clock when it
-            decided to speak and when that arrived and was played.
+        speech, words: What was heard, by request.
+        missing: Requests that could not be answered, and why.
+        model_events: What the model said about itself while it spoke, in order: pieces of its own text, and on the wall clock
+            when it decided to speak and when that arrived and was played.
+        messages: A line for a person for each thing that went wrong in hearing it.
     """
 
     prompt_s: float | None = None
     recorded_s: float | None = None
-    right_censored: bool = False
     speech: Mapping[SpeechRequest, Speech] = field(default_factory=dict)
     words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)
-    missing: Mapping[Request, str] = field(default_factory=dict)
-    told: tuple[Event, ...] = ()
+    missing: Mapping[Request, Absence] = field(default_factory=dict)
+    model_events: tuple[Event, ...] = ()
+    messages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

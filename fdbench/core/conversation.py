@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from fdbench.core.absence import CALL_FAILURES, Absence
 from fdbench.core.event import Event
 from fdbench.core.sound import Audio, Track
 from fdbench.core.speech import Transcript
+from fdbench.core.take_id import CLEAN, MAIN, TakeId
 
 
 class Stimulus(Protocol):
@@ -54,16 +56,24 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A call to be made: which sample, which of its stimuli, and the how-manieth time."""
+    """One call to be made: with which stimulus of which sample, under which condition, and for which time."""
 
     sample: Sample
-    stimulus: str = "main"
+    stimulus: str = MAIN
     repeat: int = 0
+    condition: str = CLEAN
 
     @property
-    def name(self) -> str:
-        """Unique within a run; also the stem of its files: ``<task>/<id>@<stimulus>.r<repeat>``."""
-        return f"{self.sample.task}/{self.sample.id}@{self.stimulus}.r{self.repeat}"
+    def id(self) -> TakeId:
+        return TakeId(self.sample.task, self.sample.id, self.stimulus, self.repeat, self.condition)
+
+    def prompt(self) -> Audio:
+        """What the user says in the call: the only place where a prompt enters one.
+
+        Raises:
+            DataError: It cannot be read.
+        """
+        return self.sample.stimuli[self.stimulus].load()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,19 +113,18 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there is no recording: a status, not an exception.
+class FailedCall(Absence):
+    """Why a call gave no recording.
 
     Attributes:
-        kind: Short and stable: ``data``, ``prompt``, ``adapter``, ``worker``, ``contract``, ``recording_missing``,
-            ``recording``; of a call on the wall clock also those of ``fdbench.adapter.live.CallError``.
-        message: One line for a person, naming what was expected and what was found.
         log: Of a call on the wall clock that broke, as far as it came.
     """
 
-    kind: str
-    message: str
     log: CallLog | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def score_reason(self) -> str:
+        return CALL_FAILURES.get(self.reason, "call_failed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,3 +36,15 @@ class Event:
     kind: str
     span: Span
     text: str = ""
+
+
+def as_scored(events: Iterable[Event]) -> tuple[Event, ...]:
+    """What a model said about itself, as scorers see it; no pieces of text where nothing is to be seen in any."""
+    kept = tuple(events)
+    writes = any(event.kind == TEXT and event.text.strip() for event in kept)
+    return kept if writes else tuple(event for event in kept if event.kind != TEXT)
+
+
+def own_text(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The pieces of the text that a model wrote while it spoke; none where nothing is to be seen in any."""
+    return tuple(event for event in as_scored(events) if event.kind == TEXT)

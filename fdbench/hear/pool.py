@@ -21,20 +21,21 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, TypeVar
 
-from fdbench.core.annotation import Request
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import Annotations, Request
 from fdbench.hear.cache import AnnotationCache
-from fdbench.hear.stage import Annotator, Answers, Engines, TakeAudio
+from fdbench.hear.stage import Annotator, Engines, TakeAudio
 
 Key = TypeVar("Key")
 Job = tuple[Key, TakeAudio, Sequence[Request]]
 
-CRASHED: Final = "annotator_crashed"
+CRASHED: Final = Absence("annotator_crashed", "the process that heard this recording died")
 _QUEUED_PER_WORKER: Final = 2  # one in work, one waiting, so that no worker waits for us
 
 
 def annotate_many(
     jobs: Iterable[Job[Key]], engines: Engines, cache_root: Path | None, workers: int
-) -> Iterator[tuple[Key, Answers]]:
+) -> Iterator[tuple[Key, Annotations]]:
     """Answer the requests of each job, in order of completion.
 
     Args:
@@ -64,11 +65,11 @@ def annotate_many(
 
 def _until_a_crash(
     waiting: Iterator[Job[Key]], engines: Engines, cache_root: Path | None, workers: int, suspects: list[Job[Key]]
-) -> Iterator[tuple[Key, Answers]]:
+) -> Iterator[tuple[Key, Annotations]]:
     """Run a pool until the jobs are done or it breaks; jobs that were with a broken pool are left in ``suspects``."""
     told_to_end, lifeline = multiprocessing.Pipe(duplex=False)
     pool = _pool(workers, told_to_end)
-    running: dict[Future[Answers], Job[Key]] = {}
+    running: dict[Future[Annotations], Job[Key]] = {}
     try:
         while not suspects:
             for job in islice(waiting, workers * _QUEUED_PER_WORKER - len(running)):
@@ -99,13 +100,13 @@ def _until_a_crash(
         told_to_end.close()
 
 
-def _alone(job: Job[Key], engines: Engines, cache_root: Path | None) -> Answers:
+def _alone(job: Job[Key], engines: Engines, cache_root: Path | None) -> Annotations:
     _, take, requests = job
     with _pool(1) as pool:
         try:
             return pool.submit(_annotate_here, take, requests, engines, cache_root).result()
         except BrokenProcessPool:
-            return Answers(missing=dict.fromkeys(requests, CRASHED), messages=("the process that heard this recording died",))
+            return Annotations(missing=dict.fromkeys(requests, CRASHED), messages=(CRASHED.message,))
 
 
 def _pool(workers: int, told_to_end: Connection | None = None) -> ProcessPoolExecutor:
@@ -128,7 +129,7 @@ def _exit_with_parent(told_to_end: Connection | None) -> None:
         os._exit(1)
 
 
-def _annotate_here(take: TakeAudio, requests: Sequence[Request], engines: Engines, cache_root: Path | None) -> Answers:
+def _annotate_here(take: TakeAudio, requests: Sequence[Request], engines: Engines, cache_root: Path | None) -> Annotations:
     return _annotator_of_this_worker(engines, cache_root).annotate(take, requests)
 
 

@@ -13,16 +13,17 @@ A word without sound under it is dropped and counted. What cannot be answered is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from fdbench.audio.levels import has_energy_under, speech_level_dbfs
 from fdbench.audio.segments import VAD_RATE
 from fdbench.audio.vad import VadModel, detect_speech, load_vad_model
-from fdbench.core.annotation import PRECISE_VAD, Channel, Request, Speech, SpeechRequest, WordsRequest
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import PRECISE_VAD, Annotations, Channel, Request, Speech, SpeechRequest, WordsRequest
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
@@ -93,27 +94,6 @@ class TakeAudio(Protocol):
         """Raises DataError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What was heard.
-
-    Attributes:
-        speech, words: By request.
-        missing: Why a request has no answer: a key of the reasons registry.
-        messages: A line for a person for each thing that went wrong.
-    """
-
-    speech: Mapping[SpeechRequest, Speech] = field(default_factory=dict)
-    words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)
-    missing: Mapping[Request, str] = field(default_factory=dict)
-    messages: tuple[str, ...] = ()
-
-
-def annotate(take: TakeAudio, requests: Sequence[Request], engines: Engines, cache: AnnotationCache | None = None) -> Answers:
-    """Answer the requests for one take. For many takes use ``annotate_many``, which loads engines once."""
-    return Annotator(engines, cache).annotate(take, requests)
-
-
 class Annotator:
     """Engines and cache, ready for take after take; weights are loaded when first needed.
 
@@ -141,11 +121,12 @@ class Annotator:
             self._asr = load_asr(self.engines.asr)
         return self._asr
 
-    def annotate(self, take: TakeAudio, requests: Sequence[Request]) -> Answers:
+    def annotate(self, take: TakeAudio, requests: Sequence[Request]) -> Annotations:
+        """Answer the requests for one take; what cannot be answered is missing, with a reason."""
         hearing = _Hearing(self, take)
         speech: dict[SpeechRequest, Speech] = {}
         words: dict[WordsRequest, Transcript] = {}
-        missing: dict[Request, str] = {}
+        missing: dict[Request, Absence] = {}
         for request in dict.fromkeys(requests):
             try:
                 if isinstance(request, SpeechRequest):
@@ -153,9 +134,9 @@ class Annotator:
                 else:
                     words[request] = hearing.words(request)
             except _UnansweredError as unanswered:
-                missing[request] = unanswered.reason
-                hearing.report(unanswered.message)
-        return Answers(speech, words, missing, tuple(hearing.messages))
+                missing[request] = unanswered.why
+                hearing.report(unanswered.why.message)
+        return Annotations(speech=speech, words=words, missing=missing, messages=tuple(hearing.messages))
 
     @property
     def silero_facts(self) -> dict[str, str]:
@@ -169,8 +150,7 @@ class Annotator:
 class _UnansweredError(Exception):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
-        self.reason = reason
-        self.message = message
+        self.why = Absence(reason, message)
 
 
 class _Hearing:
@@ -255,8 +235,8 @@ class _Hearing:
             audio = self._cut(request.channel, request.span).audio
         except _UnansweredError as unanswered:
             # Segments say when, not for how long was listened. No audio is how some folders come; damaged audio is told.
-            if unanswered.reason != "audio_missing":
-                self.report(unanswered.message)
+            if unanswered.why.reason != "audio_missing":
+                self.report(unanswered.why.message)
             return Speech(segments, None, GIVEN)
         mistaken = request.vad.rate == "mistaken"
         duration_s = audio.duration_s if mistaken else -(-len(audio.samples) * VAD_RATE // audio.sample_rate) / VAD_RATE

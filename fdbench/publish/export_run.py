@@ -17,12 +17,12 @@ from fdbench.publish import exported
 from fdbench.publish.dataset_folder import DatasetWriter, writing
 from fdbench.publish.export import LICENCES, Exported, as_block
 from fdbench.publish.exported import RECORDINGS, SCORES, SPEECH, SUMMARIES, TRANSCRIPTS
-from fdbench.stages.entries import Entry, moved
+from fdbench.stages.cases import Entry, moved
 from fdbench.stages.run import entries_of
 from fdbench.stages.score import requests_of
 from fdbench.store.manifest import MANIFEST, RunManifest, Scored
 from fdbench.store.record import StoredTrack, TakeRecord
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.task.data import Data
 from fdbench.task.rows import Columns, annotation_row, words_row
 
@@ -41,7 +41,7 @@ def export_run(source: Path, data: Data | None, target: Path, *, prompts: bool =
     Raises:
         FdbenchError: Not a run, missing data, ``datasets`` is not installed, or the target holds something else.
     """
-    run = RunDir(source)
+    run = Run(source)
     with run.locked(), writing(target, "run", force=force) as folder:
         manifest = run.manifest()
         export = _Export(run, manifest, prompts, data)
@@ -65,7 +65,7 @@ def export_run(source: Path, data: Data | None, target: Path, *, prompts: bool =
 class _Export:
     """Rows from a run."""
 
-    def __init__(self, run: RunDir, manifest: RunManifest, prompts: bool, data: Data | None) -> None:
+    def __init__(self, run: Run, manifest: RunManifest, prompts: bool, data: Data | None) -> None:
         self._run = run
         self._manifest = manifest
         self._prompts = prompts
@@ -213,7 +213,7 @@ class _Export:
         return self._manifest.collection.placement_at(scored.shift_s)
 
     def _record(self, entry: Entry) -> TakeRecord | None:
-        return self._run.record_of(_name(entry))
+        return self._run.record(_name(entry))
 
     def _take(self, entry: Entry) -> dict[str, Any]:
         task, sample_id, repeat = entry.key

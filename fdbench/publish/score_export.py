@@ -29,7 +29,7 @@ from fdbench.io.upstream_json import describe, finite_number
 from fdbench.io.wav import decode_audio, digest_of_audio
 from fdbench.publish import exported
 from fdbench.publish.exported import CHANNELS, MANIFEST, RECORDING, RECORDINGS, SPEECH, TRANSCRIPTS
-from fdbench.stages.entries import Entry, Fault, kinds_in, moved, placed, told_of
+from fdbench.stages.cases import Entry, Fault, kinds_in, moved, placed, told_of
 from fdbench.stages.progress import Progress
 from fdbench.stages.run import Hearing, facts_of, summary_json
 from fdbench.stages.score import Scoring, score_entries

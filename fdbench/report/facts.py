@@ -7,20 +7,21 @@ whether the numbers are right is for ``fdbench verify`` to say.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+from fdbench.core.event import own_text
 from fdbench.core.signature import parse_signature
+from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json
-from fdbench.stages.entries import own_text_of
-from fdbench.store.attempts import HEARING, START, Attempts, read_attempts
-from fdbench.store.judge_checks import COPY, JudgeCheck
-from fdbench.store.manifest import CollectedTask, RunManifest, Scored
+from fdbench.store.attempts import HEARING, START, Attempts
+from fdbench.store.judge_checks import JudgeCheck
+from fdbench.store.manifest import CollectedTask, RunManifest, Scored, scores_folder
 from fdbench.store.record import StoredTrack, TakeRecord
-from fdbench.store.run import RunDir, scores_folder
+from fdbench.store.run import Run
 
 SCHEMA: Final = 1
 _WITH_TIME_AND_PLACE: Final = ("event", "at", "command")
@@ -34,11 +35,11 @@ def show_run(folder: Path) -> dict[str, Any]:
         UsageError: It is no run's folder.
         DataError: Its manifest cannot be read.
     """
-    run = RunDir.existing(folder)
+    run = Run.existing(folder)
     manifest = run.manifest()
     damaged: list[str] = []
     attempts = _attempts(run, damaged)
-    records = {name: _records(run, name, task, damaged) for name, task in manifest.tasks.items()}
+    records = {name: _records(run, manifest.takes(name), damaged) for name in manifest.tasks}
     recorded = [record for of_task in records.values() for record in of_task.values() if record]
     gone = [track.file for track in _tracks(recorded) if not (run.folder / track.file).is_file()]
     if gone:
@@ -60,26 +61,23 @@ def show_run(folder: Path) -> dict[str, Any]:
     }
 
 
-def _attempts(run: RunDir, damaged: list[str]) -> Attempts:
+def _attempts(run: Run, damaged: list[str]) -> Attempts:
     try:
-        attempts = read_attempts(run.folder)
+        attempts = run.attempts()
     except DataError as error:
         damaged.append(error.what)
         return Attempts()
     return attempts
 
 
-def _records(run: RunDir, name: str, task: CollectedTask, damaged: list[str]) -> dict[str, TakeRecord | None]:
+def _records(run: Run, takes: Iterable[TakeId], damaged: list[str]) -> dict[str, TakeRecord | None]:
     """By the take's name; None where no call was made, absent where its record is damaged."""
     records: dict[str, TakeRecord | None] = {}
-    for sample_id, asked in task.samples.items():
-        for repeat in range(asked.repeats):
-            take = f"{name}/{sample_id}@main.r{repeat}"
-            path = run.take_path(take)
-            try:
-                records[take] = TakeRecord.read(path) if path.is_file() else None
-            except DataError as error:
-                damaged.append(error.what.replace(f"{run.folder}/", ""))
+    for take in takes:
+        try:
+            records[str(take)] = run.read_record(take)
+        except DataError as error:
+            damaged.append(error.what.replace(f"{run.folder}/", ""))
     return records
 
 
@@ -89,7 +87,7 @@ def _task(task: CollectedTask, records: Mapping[str, TakeRecord | None]) -> dict
         for record in records.values()
         if record and record.status == "failed"
     )
-    n_calls = sum(sample.repeats for sample in task.samples.values())
+    n_calls = sum(sample.repeats for sample in task.samples.values()) * len(task.stimuli)
     n_recorded = sum(record is not None and record.status == "recorded" for record in records.values())
     return {
         "version": task.version,
@@ -128,8 +126,7 @@ def _environments(attempts: Attempts) -> list[dict[str, Any]]:
     return found
 
 
-def _scoring(run: RunDir, manifest: RunManifest, scored: Scored, damaged: list[str]) -> dict[str, Any]:
-    folder = run.folder / "scores" / scored.folder
+def _scoring(run: Run, manifest: RunManifest, scored: Scored, damaged: list[str]) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "folder": scored.folder,
         "protocol": scored.protocol,
@@ -142,7 +139,7 @@ def _scoring(run: RunDir, manifest: RunManifest, scored: Scored, damaged: list[s
         "tasks": {},
     }
     try:
-        summary = read_json(folder / "summary.json")
+        summary = read_json(run.summary_file(scored.folder))
         versions = set()
         for name, task in summary["tasks"].items():
             facts["tasks"][name] = {key: task[key] for key in ("n_samples", "n_errors")}
@@ -154,9 +151,9 @@ def _scoring(run: RunDir, manifest: RunManifest, scored: Scored, damaged: list[s
         damaged.append(error.what.replace(f"{run.folder}/", ""))
     except (KeyError, TypeError, AttributeError, ValueError):
         damaged.append(f"scores/{scored.folder}/summary.json: not a summary")
-    if not (folder / "samples.jsonl").is_file():
+    if not run.samples_file(scored.folder).is_file():
         damaged.append(f"scores/{scored.folder}/samples.jsonl: no such file")
-    check = _judge_check(run, folder / COPY, damaged)
+    check = _judge_check(run, run.judge_check_file(scored.folder), damaged)
     return facts | ({"judge_check": check} if check else {})
 
 
@@ -171,7 +168,7 @@ def _weights(attempts: Attempts, scored: Scored) -> dict[str, str]:
     return {}
 
 
-def _judge_check(run: RunDir, path: Path, damaged: list[str]) -> dict[str, Any] | None:
+def _judge_check(run: Run, path: Path, damaged: list[str]) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
@@ -189,7 +186,7 @@ def _judge_check(run: RunDir, path: Path, damaged: list[str]) -> dict[str, Any] 
     except DataError as error:
         damaged.append(error.what.replace(f"{run.folder}/", ""))
     except (KeyError, TypeError, ValueError):
-        damaged.append(f"{path.relative_to(run.folder).as_posix()}: not a judge's check")
+        damaged.append(f"{run.relative(path)}: not a judge's check")
     return None
 
 
@@ -202,7 +199,7 @@ def _audio(records: Sequence[TakeRecord]) -> dict[str, Any]:
     return {
         "n_files": sum(len(of_channel) for of_channel in tracks.values()),
         "n_bytes": sum(track.n_bytes for of_channel in tracks.values() for track in of_channel),
-        "n_with_text": sum(bool(own_text_of(record.told)) for record in records),
+        "n_with_text": sum(bool(own_text(record.model_events)) for record in records),
         "hours": {channel: sum(map(_duration_s, of_channel)) / 3600 for channel, of_channel in tracks.items()},
     }
 
@@ -238,7 +235,7 @@ def _calls_of_each_start(attempts: Attempts) -> Iterator[list[float]]:
     yield times
 
 
-def _judging(run: RunDir, attempts: Attempts) -> dict[str, Any]:
+def _judging(run: Run, attempts: Attempts) -> dict[str, Any]:
     """What judging took, from the log; verdicts are counted on disk."""
     asked = attempts.of("judge")
     return {

@@ -36,10 +36,7 @@ import numpy.typing as npt
 from fdbench.core.metric import CORRECTED, METRICS, PROTOCOLS, direction
 from fdbench.core.score import MetricSummary, Score
 from fdbench.errors import unknown_name
-from fdbench.scoring.base import failed
 from fdbench.stats.survival import waiting_quantile
-
-__all__ = ["CONFIDENCE_LEVEL", "N_RESAMPLES", "VERSION", "failed", "summarise"]
 
 VERSION: Final = 1
 """Goes up whenever a value or an interval of the same scores may change."""

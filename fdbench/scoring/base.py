@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations, RelevanceQuestion, Request, Speech, SpeechRequest, Verdict, WordsRequest
 from fdbench.core.conversation import Sample
 from fdbench.core.score import Score, none_score
 from fdbench.core.speech import Transcript
+from fdbench.core.take_id import MAIN
 
-MAIN: Final = "main"
-"""The stimulus that every sample has, and the take that answers it."""
+Prompts: TypeAlias = Mapping[str, "float | None"]
+"""By stimulus, the length (s) of each prompt that was played; None where only the recording exists."""
+Needs: TypeAlias = Mapping[str, tuple[Request, ...]]
+"""By stimulus, what has to be known about the take that answers it."""
+Takes: TypeAlias = Mapping[str, Annotations]
+"""By stimulus, what is known about the take that answers it; one that was not recorded or not heard is not there."""
+
+NO_JUDGE: Final = Absence("no_judge")
 
 
 class Scorer(Protocol):
@@ -26,19 +33,14 @@ class Scorer(Protocol):
     version: int
     metrics: tuple[str, ...]
 
-    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
-        """What has to be known about the sample's take; the annotate stage fulfils just that.
+    def needs(self, sample: Sample, prompts: Prompts) -> Needs:
+        """What has to be known about the sample's takes; the hearing stage answers just that."""
 
-        Args:
-            prompt_s: Length of the prompt, None where only the recording exists; the same as in ``Annotations``.
-        """
-
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
+    def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
         """Exactly one score per metric of ``metrics``, in that order, whatever is missing or odd.
 
         Args:
-            takes: By stimulus; ``main`` is the one that counts.
-            verdict: What a judge said about the reply, None where none was asked.
+            verdict: What a judge said about the reply, or why nobody said anything (``NO_JUDGE``: none was asked).
         """
 
 
@@ -46,35 +48,33 @@ class Scorer(Protocol):
 class AskingScorer(Scorer, Protocol):
     """A scorer that needs a judge's verdict on some replies."""
 
-    def question(self, sample: Sample, takes: Mapping[str, Annotations]) -> RelevanceQuestion | None:
+    def question(self, sample: Sample, takes: Takes) -> RelevanceQuestion | None:
         """What to ask about the sample's take; None where there is no reply to rate. As pure as ``score``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """In the place of an answer: the key of the reason why there is none."""
-
-    reason: str
+def main_take(takes: Takes) -> Annotations | Absence:
+    """The take that answers the main stimulus."""
+    return takes.get(MAIN) or Absence("audio_missing")
 
 
-def speech_for(take: Annotations, request: SpeechRequest) -> Speech | Missing:
+def speech_for(take: Annotations, request: SpeechRequest) -> Speech | Absence:
     answer = take.speech.get(request)
-    return answer if answer is not None else Missing(take.missing.get(request, "segments_missing"))
+    return answer if answer is not None else take.missing.get(request, Absence("segments_missing"))
 
 
-def words_for(take: Annotations, request: WordsRequest) -> Transcript | Missing:
+def words_for(take: Annotations, request: WordsRequest) -> Transcript | Absence:
     answer = take.words.get(request)
-    return answer if answer is not None else Missing(take.missing.get(request, "transcript_missing"))
+    return answer if answer is not None else take.missing.get(request, Absence("transcript_missing"))
 
 
 def scored(metric: str, value: float, **components: float) -> Score:
     return Score(metric, float(value), components=components)
 
 
-def failed(metrics: Iterable[str], reason: str) -> list[Score]:
+def failed(metrics: Iterable[str], why: Absence) -> list[Score]:
     """The scores of a sample about which nothing can be said.
 
     Raises:
         UsageError: The reason is not registered.
     """
-    return [none_score(metric, reason) for metric in metrics]
+    return [none_score(metric, why.reason) for metric in metrics]

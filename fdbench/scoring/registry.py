@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from fdbench.scoring.base import Scorer
 
 _SCORERS: Final[Mapping[tuple[str, str], str]] = {
-    (PAUSE_HANDLING, "fdb-2026-05"): "fdbench.scoring.corrected.pause:PublishedPause",
-    (PAUSE_HANDLING, "fdb-2026-02"): "fdbench.scoring.corrected.pause:PublishedPause",
+    (PAUSE_HANDLING, "fdb-2026-05"): "fdbench.scoring.published.pause:PublishedPause",
+    (PAUSE_HANDLING, "fdb-2026-02"): "fdbench.scoring.published.pause:PublishedPause",
     (PAUSE_HANDLING, "fdbench"): "fdbench.scoring.corrected.pause:Pause",
-    (TURN_TAKING, "fdb-2026-05"): "fdbench.scoring.corrected.turn:PublishedTurn",
-    (TURN_TAKING, "fdb-2026-02"): "fdbench.scoring.corrected.turn:PublishedTurn",
+    (TURN_TAKING, "fdb-2026-05"): "fdbench.scoring.published.turn:PublishedTurn",
+    (TURN_TAKING, "fdb-2026-02"): "fdbench.scoring.published.turn:PublishedTurn",
     (TURN_TAKING, "fdbench"): "fdbench.scoring.corrected.turn:Turn",
     (BACKCHANNEL, "fdb-2026-05"): "fdbench.scoring.published.backchannel:PublishedBackchannel",
     (BACKCHANNEL, "fdb-2026-02"): "fdbench.scoring.published.backchannel:PublishedBackchannelBeforeFix",
@@ -31,8 +31,8 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
 _DIAGNOSTICS: Final[Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] = {
     "fdbench": (
         (TEXT, "fdbench.scoring.corrected.own_text:OwnText", BEHAVIOURS),
-        (DECIDED, "fdbench.scoring.corrected.clocks:Reply", (TURN_TAKING, USER_INTERRUPTION)),
-        (YIELDED, "fdbench.scoring.corrected.clocks:Yield", (USER_INTERRUPTION,)),
+        (DECIDED, "fdbench.scoring.corrected.clocks:ReplyClocks", (TURN_TAKING, USER_INTERRUPTION)),
+        (YIELDED, "fdbench.scoring.corrected.clocks:YieldClock", (USER_INTERRUPTION,)),
     )
 }
 """By protocol, what is measured beside a behaviour where the model tells something about itself: what, by whom, for which."""
@@ -51,17 +51,17 @@ def scorer_for(behaviour: str, protocol: str) -> Scorer:
     return _made(_SCORERS[behaviour, protocol])
 
 
-def scorers_for(behaviour: str, protocol: str, *, tells: Collection[str]) -> tuple[Scorer, ...]:
+def scorers_for(behaviour: str, protocol: str, *, event_kinds: Collection[str] = ()) -> tuple[Scorer, ...]:
     """The behaviour's scorer, and behind it those of diagnostics.
 
     Args:
-        tells: Kinds of what the model tells about itself; without any there is nothing to diagnose.
+        event_kinds: Of what the model says about itself; without any there is nothing to diagnose.
 
     Raises:
         UsageError: There is no such behaviour or protocol.
     """
     own = scorer_for(behaviour, protocol)
-    beside = (name for kind, name, where in _DIAGNOSTICS.get(protocol, ()) if kind in tells and behaviour in where)
+    beside = (name for kind, name, where in _DIAGNOSTICS.get(protocol, ()) if kind in event_kinds and behaviour in where)
     return (own, *map(_made, beside))
 
 

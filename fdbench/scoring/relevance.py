@@ -4,7 +4,7 @@
 takeover  verdict              relevance
 ========  ===================  =================================
 no        -                    N/A ``no_takeover``
-yes       none                 N/A ``no_judge``
+yes       an absence           its status and reason (``no_judge``: N/A)
 yes       rating in [0, 5]     the rating
 yes       anything else        error ``rating_out_of_range``
 ========  ===================  =================================
@@ -26,6 +26,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import CONTEXT, INTERRUPTION
@@ -54,18 +55,18 @@ def text_in(utterances: Sequence[Utterance], words: Iterable[Word]) -> str:
     )
 
 
-def rate_reply(has_takeover: bool, verdict: Verdict | None, is_bounded: bool = True) -> Score:
+def rate_reply(has_takeover: bool, verdict: Verdict | Absence, is_bounded: bool = True) -> Score:
     """The relevance of one reply.
 
     Args:
         has_takeover: There is a reply to rate.
-        verdict: What the judge said, None without one.
+        verdict: What the judge said, or why nobody said anything.
         is_bounded: Ratings outside 0 to 5 are errors (the published script takes them).
     """
     if not has_takeover:
         return none_score(RELEVANCE, "no_takeover")
-    if verdict is None:
-        return none_score(RELEVANCE, "no_judge")
+    if isinstance(verdict, Absence):
+        return none_score(RELEVANCE, verdict.reason)
     if not math.isfinite(verdict.rating) or (is_bounded and not 0 <= verdict.rating <= MAX_RATING):
         return none_score(RELEVANCE, "rating_out_of_range")
     return scored(RELEVANCE, verdict.rating)

@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 
 from fdbench.call.session_log import spent_in
-from fdbench.call.source import Limits
-from fdbench.core.conversation import Failure, Recording, Sample, Take
-from fdbench.stages.entries import origin_of
+from fdbench.call.source import Budget, Source
+from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.stages.plan import Plan
 from fdbench.stages.progress import Progress
-from fdbench.store.run import RunDir
+from fdbench.store.attempts import utc_now
+from fdbench.store.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,44 +32,46 @@ class Collected:
     cost: float = 0.0
 
 
-def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
-    """Make every call of the plan that has no record yet; failed ones are tried again.
+@dataclass(frozen=True, slots=True)
+class CallsLeft:
+    """The calls of a plan that have no recording yet, and who makes them.
+
+    Attributes:
+        source: None where nothing is left to be called.
+    """
+
+    takes: tuple[Take, ...]
+    source: Source | None
+    budget: Budget
+
+
+def calls_left(plan: Plan, run: Run) -> CallsLeft:
+    """Find the calls that are left, and load the model if there are any. Raises FdbenchError where it cannot be loaded."""
+    takes = tuple(take for take in plan.takes if not run.is_done(take.id))
+    budget = Budget(plan.request.max_cost, plan.request.max_minutes, plan.request.most_late_s, plan.supply.price_of)
+    return CallsLeft(takes, plan.supply.open_source(plan.collection, budget) if takes else None, budget)
+
+
+def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Collected:
+    """Make every call that is left; failed ones are tried again.
 
     Each call is stored as it ends. A sample whose data is broken is stored as a failure without a call.
-
-    Raises:
-        FdbenchError: The model cannot be loaded, or the folder holds what it would not give.
     """
-    plan.supply.check(run)
-    takes = plan.takes
-    pending = [take for take in takes if not run.is_done(take.name)]
-    limits = Limits(plan.request.max_cost, plan.request.max_minutes, plan.request.most_late_s, plan.supply.price_of)
-    source = plan.supply.open_source(plan.collection, limits) if pending else None
-    run.manifest(plan.collection).with_tasks(plan.collected, run.is_recorded).write(run.folder)
-    run.note_start("run", origin_of(plan.request.data))
-    resumed, made, failed = len(takes) - len(pending), 0, 0
-    broken = [
-        (Take(Sample(each.id, task.spec.name, {}), repeat=repeat), Failure("data", each.message))
-        for task in plan.tasks
-        for each in task.broken
-        for repeat in range(plan.request.repeats)
-    ]
-    for take, failure in broken:
-        if not run.is_done(take.name):  # a recording made before the data broke is not thrown away
-            run.write_take(take, failure)
-        failed += 1
-    total = len(takes) + len(broken)
+    resumed, made, failed = len(plan.takes) - len(calls.takes), 0, len(plan.broken)
+    for id, why in plan.broken.items():
+        if not run.is_done(id):  # a recording made before the data broke is not thrown away
+            run.write(Take(Sample(id.sample, id.task, {}), id.stimulus, id.repeat, id.condition), why)
+    total = len(plan.takes) + len(plan.broken)
     progress("calls", resumed + failed, total, failed)
-    if source is None:
+    if calls.source is None:
         return Collected(made, resumed, failed)
     started = time.monotonic()
-    outcomes = source.collect(pending)
+    outcomes = calls.source.collect(calls.takes)
     try:
         for take, outcome in outcomes:
-            run.write_take(take, outcome)
-            now = time.monotonic()
-            run.note_attempt(_attempt(take, outcome, now - started))
-            if isinstance(outcome, Failure):
+            run.write(take, outcome)
+            run.note_attempt(_attempt(take, outcome, time.monotonic() - started))
+            if isinstance(outcome, FailedCall):
                 failed += 1
             else:
                 made += 1
@@ -78,20 +80,20 @@ def collect(plan: Plan, run: RunDir, progress: Progress) -> Collected:
         close = getattr(outcomes, "close", None)
         if close is not None:  # calls that are going on end now, not when somebody looks at the traceback
             close()
-        source.release()  # those who hear the recordings want the memory
-    return Collected(made, resumed, failed, limits.n_left, limits.minutes, limits.cost)
+        calls.source.release()  # those who hear the recordings want the memory
+    return Collected(made, resumed, failed, calls.budget.n_left, calls.budget.minutes, calls.budget.cost)
 
 
-def _attempt(take: Take, outcome: Recording | Failure, elapsed_s: float) -> dict[str, object]:
+def _attempt(take: Take, outcome: Recording | FailedCall, elapsed_s: float) -> dict[str, object]:
     facts: dict[str, object] = {
-        "take": take.name,
-        "status": "failed" if isinstance(outcome, Failure) else "recorded",
-        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "take": str(take.id),
+        "status": "failed" if isinstance(outcome, FailedCall) else "recorded",
+        "at": utc_now(),
         "since_start_s": round(elapsed_s, 3),
         "host": platform.node(),
     }
-    if isinstance(outcome, Failure):
-        facts["failure"] = f"{outcome.kind}: {outcome.message}"
+    if isinstance(outcome, FailedCall):
+        facts["failure"] = f"{outcome.reason}: {outcome.message}"
     if outcome.log is not None:
         facts["call"] = spent_in(outcome.log).as_json()
     return facts

@@ -73,7 +73,7 @@ def _one_live_call(adapter: Adapter) -> tuple[Check, ...]:
     ((_, outcome),) = Realtime(party, Ending(0.5, 2.0), Patience(tries=1)).run([invitation])
     name = f"one call of {CHECK_S:g} s"
     if not isinstance(outcome, Recording):
-        return (Check(name, False, f"{outcome.kind}: {outcome.message}"),)
+        return (Check(name, False, f"{outcome.reason}: {outcome.message}"),)
     told = ", ".join(f"{key} {value}" for key, value in spent_in(outcome.log).as_json().items()) if outcome.log else ""
     return (Check(name, True, told), *_told(party))
 

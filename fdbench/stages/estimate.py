@@ -5,7 +5,7 @@ from __future__ import annotations
 from fdbench.core.conversation import Take
 from fdbench.errors import FdbenchError
 from fdbench.stages.plan import Plan
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 
 
 def estimate_of(plan: Plan) -> tuple[str, ...]:
@@ -13,8 +13,8 @@ def estimate_of(plan: Plan) -> tuple[str, ...]:
     collection = plan.collection
     if collection.clock != "realtime":
         return ()
-    run = RunDir.for_collection(plan.request.out, collection)
-    waiting = [take for take in plan.takes if not run.is_done(take.name)]
+    run = Run.for_collection(plan.request.out, collection)
+    waiting = [take for take in plan.takes if not run.is_done(take.id)]
     if not waiting:
         return ()
     prompts_s = sum(_prompt_s(take) for take in waiting)
@@ -36,7 +36,7 @@ def estimate_of(plan: Plan) -> tuple[str, ...]:
 
 def _prompt_s(take: Take) -> float:
     try:
-        return take.sample.stimuli[take.stimulus].load().duration_s
+        return take.prompt().duration_s
     except FdbenchError:
         return 0.0  # the call will say what is wrong with it
 

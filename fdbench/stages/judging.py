@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError
 from fdbench.judge.opinion import Opinion
 from fdbench.stages.progress import Progress
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
 NONE: Final = "none"
 GIVEN: Final = "given"
 
-CaseKey = tuple[tuple[str, str, int], str]
-"""An entry's key, and a protocol."""
+ReplyId = tuple[TakeId, str]
+"""The take in which the reply was given, and the protocol by which it is one."""
 Log = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Reply:
     """A reply that may have to be rated.
 
     Attributes:
@@ -51,11 +52,11 @@ class Opinions:
     """What came of asking.
 
     Attributes:
-        of: An opinion on every case, whatever went wrong.
+        of: An opinion on every reply, whatever went wrong.
         notes: What is worth telling: another model than the one asked, tokens, cost.
     """
 
-    of: Mapping[CaseKey, Opinion]
+    of: Mapping[ReplyId, Opinion]
     notes: tuple[str, ...] = ()
 
 
@@ -66,8 +67,8 @@ class Judging(Protocol):
     def signature(self) -> str:
         """The judge's part of a score's signature: everything that a rating depends on."""
 
-    def opinions(self, cases: Mapping[CaseKey, Case], progress: Progress) -> Opinions:
-        """Have every case rated."""
+    def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
+        """Have every reply rated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ class Nobody:
 
     signature: str = NONE
 
-    def opinions(self, cases: Mapping[CaseKey, Case], progress: Progress) -> Opinions:
-        return Opinions(dict.fromkeys(cases, Opinion(reason="no_judge")))
+    def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
+        return Opinions(dict.fromkeys(replies, Opinion(reason="no_judge")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,12 @@ class GivenRatings:
 
     signature: str = GIVEN
 
-    def opinions(self, cases: Mapping[CaseKey, Case], progress: Progress) -> Opinions:
-        return Opinions({key: self._read(case) for key, case in cases.items()})
+    def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
+        return Opinions({key: self._read(reply) for key, reply in replies.items()})
 
-    def _read(self, case: Case) -> Opinion:
+    def _read(self, reply: Reply) -> Opinion:
         try:
-            verdict = case.given() if case.given else None
+            verdict = reply.given() if reply.given else None
         except DataError as error:
             return Opinion(reason="rating_unreadable", message=error.what)
         return Opinion(verdict) if verdict else Opinion(reason="rating_missing")
@@ -114,18 +115,18 @@ class AskedModel:
     def signature(self) -> str:
         return self.settings.signature
 
-    def opinions(self, cases: Mapping[CaseKey, Case], progress: Progress) -> Opinions:
+    def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
         notes: list[str] = []
-        found = by_question(cases, lambda questions: self._ask(questions, progress, notes))
+        found = by_question(replies, lambda questions: self._ask(questions, progress, notes))
         return Opinions(found, tuple(dict.fromkeys(notes)))
 
     def _ask(
-        self, questions: Mapping[CaseKey, RelevanceQuestion], progress: Progress, notes: list[str]
-    ) -> Mapping[CaseKey, Opinion]:
+        self, questions: Mapping[ReplyId, RelevanceQuestion], progress: Progress, notes: list[str]
+    ) -> Mapping[ReplyId, Opinion]:
         from fdbench.judge.client import Judge
         from fdbench.judge.verdicts import VerdictCache
 
-        found: dict[CaseKey, Opinion] = {}
+        found: dict[ReplyId, Opinion] = {}
         errors = 0
         with Judge(self.settings, VerdictCache(self.cache), on_attempt=self._logged) as judge:
             progress("judging", 0, len(questions), errors)
@@ -155,17 +156,17 @@ def _bill(usage: Usage) -> str:
 
 
 def by_question(
-    cases: Mapping[CaseKey, Case],
-    ask: Callable[[Mapping[CaseKey, RelevanceQuestion]], Mapping[CaseKey, Opinion]],
-) -> dict[CaseKey, Opinion]:
-    """Opinions on cases by those on their questions; a case without one needs none, and one without text has none."""
-    opinions: dict[CaseKey, Opinion] = {}
-    questions: dict[CaseKey, RelevanceQuestion] = {}
-    for key, case in cases.items():
-        if case.question is None:
+    replies: Mapping[ReplyId, Reply],
+    ask: Callable[[Mapping[ReplyId, RelevanceQuestion]], Mapping[ReplyId, Opinion]],
+) -> dict[ReplyId, Opinion]:
+    """Opinions on replies by those on their questions; a reply without one needs none, and one without text has none."""
+    opinions: dict[ReplyId, Opinion] = {}
+    questions: dict[ReplyId, RelevanceQuestion] = {}
+    for key, reply in replies.items():
+        if reply.question is None:
             opinions[key] = Opinion()
-        elif not case.question.interruption.strip():
+        elif not reply.question.interruption.strip():
             opinions[key] = Opinion(reason="interruption_text_missing")
         else:
-            questions[key] = case.question
+            questions[key] = reply.question
     return {**opinions, **(ask(questions) if questions else {})}

@@ -10,26 +10,26 @@ from fdbench import __version__
 from fdbench.adapter import load
 from fdbench.adapter.contract import Check
 from fdbench.call.lockstep import Ending
-from fdbench.call.source import Limits, LiveCalls, PromptCalls, Source
+from fdbench.call.source import Budget, LiveCalls, PromptCalls, Source
 from fdbench.errors import UsageError
 from fdbench.stages.doctor import examine_adapter
 from fdbench.store.manifest import Collection
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.task.load import LoadedTask
 
 if TYPE_CHECKING:
-    from fdbench.stages.plan import RunRequest
+    from fdbench.stages.request import RunRequest
     from fdbench.task.data import Data
 
 
-class Supply(Protocol):
+class RecordingSource(Protocol):
     """What gives a run its recordings."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """A line for each thing that a user should know before anything is done."""
 
-    def check(self, run: RunDir) -> None:
+    def check(self, run: Run) -> None:
         """Make sure that what is in the run's folder is what would be collected now.
 
         Raises:
@@ -39,11 +39,11 @@ class Supply(Protocol):
     def price_of(self, minutes: float) -> float | None:
         """What so many minutes of conversation on the wall clock may cost; None where nobody knows."""
 
-    def open_source(self, collection: Collection, limits: Limits) -> Source:
+    def open_source(self, collection: Collection, budget: Budget) -> Source:
         """Load what is needed.
 
         Args:
-            limits: What calls on the wall clock may take; others have none.
+            budget: What calls on the wall clock may take; others have none.
 
         Raises:
             FdbenchError: It cannot be loaded.
@@ -60,7 +60,7 @@ class Model(Protocol):
             UsageError: An option makes no sense with this model.
         """
 
-    def supply(self, tasks: Sequence[LoadedTask]) -> Supply:
+    def supply(self, tasks: Sequence[LoadedTask]) -> RecordingSource:
         """What would give the recordings of these tasks.
 
         Args:
@@ -124,21 +124,21 @@ class PartyModel:
             fdbench=__version__,
         )
 
-    def supply(self, tasks: Sequence[LoadedTask]) -> Supply:
+    def supply(self, tasks: Sequence[LoadedTask]) -> RecordingSource:
         return self
 
-    def check(self, run: RunDir) -> None:
+    def check(self, run: Run) -> None:
         """Nothing to do: the run's id is made from everything that determines a call."""
 
     def price_of(self, minutes: float) -> float | None:
         tell = getattr(self.adapter.make, "price_of", None)
         return tell(minutes, **self.adapter.arguments) if tell else None
 
-    def open_source(self, collection: Collection, limits: Limits) -> Source:
+    def open_source(self, collection: Collection, budget: Budget) -> Source:
         ending = Ending(collection.tail_silence_s, collection.tail_limit_s)
         if self.adapter.is_live:
             party = self.adapter.open_live(collection.slots)
-            return LiveCalls(party, collection.seed, collection.lead_in_s, ending, limits)
+            return LiveCalls(party, collection.seed, collection.lead_in_s, ending, budget)
         return PromptCalls(
             model=self.adapter.open_party(collection.slots),
             seed=collection.seed,

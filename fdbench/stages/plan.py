@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
-from fdbench.call.lockstep import Ending
-from fdbench.call.realtime import MOST_LATE_S
-from fdbench.core.conversation import Take
-from fdbench.errors import UsageError
-from fdbench.stages.model import Supply, find_model
+from fdbench.core.absence import Absence
+from fdbench.core.conversation import FailedCall, Take
+from fdbench.core.take_id import TakeId
+from fdbench.stages.model import RecordingSource, find_model
+from fdbench.stages.request import RunRequest
 from fdbench.store.manifest import CollectedSample, CollectedTask, Collection
-from fdbench.task.data import Data
-from fdbench.task.load import LoadedTask, load_samples, select_tasks
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What the user asked for; one attribute per option of ``fdbench run``.
-
-    Attributes:
-        lead_in_s: None = the model's own default.
-        limit: Only the first so many samples of each task, None = all.
-        max_cost, max_minutes: What this start may spend on calls on the wall clock, None = what they take.
-        most_late_s: A call on the wall clock in which a frame leaves later than this is made again.
-    """
-
-    model: str
-    tasks: str = "mini"
-    out: Path = Path("results")
-    data: Data | None = None
-    seed: int = 0
-    repeats: int = 1
-    slots: int = 8
-    lead_in_s: float | None = None
-    ending: Ending = field(default_factory=Ending)
-    limit: int | None = None
-    arguments: Mapping[str, str] = field(default_factory=dict)
-    max_cost: float | None = None
-    max_minutes: float | None = None
-    most_late_s: float = MOST_LATE_S
-
-    @property
-    def limits_live_calls(self) -> bool:
-        """Whether it asks for what only live calls have: a budget, or its own bound on lateness."""
-        return self.max_cost is not None or self.max_minutes is not None or self.most_late_s != MOST_LATE_S
-
-    def __post_init__(self) -> None:
-        for name, value in (("repeats", self.repeats), ("slots", self.slots), ("limit", self.limit)):
-            if value is not None and value < 1:
-                raise UsageError(f"--{name} {value}: expected at least 1", "leave the option out for its default")
-        for name, limit in (
-            ("max-cost", self.max_cost), ("max-minutes", self.max_minutes), ("most-late", self.most_late_s * 1000),
-        ):  # fmt: skip
-            if limit is not None and not 0 < limit < math.inf:
-                raise UsageError(f"--{name} {limit:g}: expected a positive number", "leave it out for its default")
-        if self.lead_in_s is not None and not 0 <= self.lead_in_s < math.inf:
-            raise UsageError(f"--lead-in {self.lead_in_s}: expected 0 or more seconds", "leave it out for the model's default")
-        if not 0 < self.ending.silence_s <= self.ending.limit_s < math.inf:
-            raise UsageError(
-                f"--tail-silence {self.ending.silence_s}, --tail-limit {self.ending.limit_s}: expected 0 < silence <= limit",
-                "leave them out for 2 and 10 s",
-            )
+from fdbench.store.run import Run
+from fdbench.task.load import LoadedTask, TaskLoader, select_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +20,10 @@ class Plan:
     """A run, settled."""
 
     request: RunRequest
-    supply: Supply
+    supply: RecordingSource
     collection: Collection
     tasks: tuple[LoadedTask, ...]
+    loader: TaskLoader
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -83,13 +32,25 @@ class Plan:
 
     @property
     def takes(self) -> tuple[Take, ...]:
-        """Every call of the run, in the order of tasks, samples and repeats."""
+        """Every call of the run, in the order of tasks, samples, repeats and stimuli."""
         return tuple(
-            Take(sample, repeat=repeat)
+            Take(sample, stimulus, repeat, self.collection.condition)
             for task in self.tasks
             for sample in task.samples
             for repeat in range(self.request.repeats)
+            for stimulus in task.spec.stimuli
         )
+
+    @property
+    def broken(self) -> dict[TakeId, Absence]:
+        """Calls that cannot be made because their sample's data is broken, and why."""
+        return {
+            TakeId(task.spec.name, broken.id, stimulus, repeat, self.collection.condition): FailedCall("data", broken.message)
+            for task in self.tasks
+            for broken in task.broken
+            for repeat in range(self.request.repeats)
+            for stimulus in task.spec.stimuli
+        }
 
     @property
     def collected(self) -> dict[str, CollectedTask]:
@@ -103,6 +64,7 @@ class Plan:
                     sample_id: CollectedSample(digest=digest, repeats=self.request.repeats)
                     for sample_id, digest in task.digests.items()
                 },
+                stimuli=task.spec.stimuli,
             )
             for task in self.tasks
         }
@@ -117,8 +79,18 @@ def make_plan(request: RunRequest) -> Plan:
     model = find_model(request.model, request.arguments)
     collection = model.collection(request)
     selected = select_tasks(request.tasks, request.data)
-    tasks = [load_samples(task, request.data, limit=request.limit) for task in selected]
-    return Plan(request, model.supply(tasks), collection, tuple(_limited(task, request.limit) for task in tasks))
+    loader = TaskLoader(request.data)
+    tasks = [loader.load(task, limit=request.limit) for task in selected]
+    return Plan(request, model.supply(tasks), collection, tuple(_limited(task, request.limit) for task in tasks), loader)
+
+
+def write_plan(plan: Plan, run: Run) -> None:
+    """Enter what is going to be collected into the run's manifest; done once, before the first call is made.
+
+    Raises:
+        DataError: The run was made from other data.
+    """
+    run.write_manifest(run.manifest(plan.collection).with_tasks(plan.collected, run.is_recorded))
 
 
 def _limited(task: LoadedTask, limit: int | None) -> LoadedTask:

@@ -19,16 +19,17 @@ from fdbench.adapter.contract import Check
 from fdbench.adapter.load import settle_arguments
 from fdbench.call.matching import Matches, Wanted, list_recordings, match_folder
 from fdbench.call.recordings import CLOCK, FolderRecordings
-from fdbench.call.source import Limits, Source
-from fdbench.core.conversation import Failure, Sample, Take
+from fdbench.call.source import Budget, Source
+from fdbench.core.conversation import FailedCall, Take
+from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, UsageError
 from fdbench.io.wav import digest_of_audio
 from fdbench.store.manifest import Collection
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.task.load import AVAILABLE, LoadedTask, load_samples, select_tasks, task_specs
 
 if TYPE_CHECKING:
-    from fdbench.stages.plan import RunRequest
+    from fdbench.stages.request import RunRequest
     from fdbench.task.data import Data
     from fdbench.task.spec import TaskSpec
 
@@ -97,8 +98,7 @@ class RecordingsModel:
                 f"--lead-in {request.lead_in_s:g}: nobody is called, so there is nothing to lead in",
                 "leave it out, and say with --arg offset_s=S where the recordings begin",
             )
-        unset = type(request)(model=request.model)
-        if (request.slots, request.ending) != (unset.slots, unset.ending) or request.limits_live_calls:
+        if request.shapes_calls or request.limits_live_calls:
             raise UsageError(
                 "--slots, --tail-silence, --tail-limit, --max-cost, --max-minutes and --most-late: nobody is called",
                 "leave them out: a folder's recordings are taken as they are",
@@ -144,7 +144,7 @@ class RecordingsModel:
             if not any(supply.source.matches.by_sample[(task.spec.name, id_)].files for id_ in task.digests):
                 continue
             takes = [Take(sample) for sample in task.samples]
-            failures = [(take, made) for take, made in supply.source.collect(takes) if isinstance(made, Failure)]
+            failures = [(take, made) for take, made in supply.source.collect(takes) if isinstance(made, FailedCall)]
             told = f"{len(takes) - len(failures)} of {len(task.digests)} samples have a recording that can be scored{when}"
             if failures:
                 take, failure = failures[0]
@@ -181,10 +181,10 @@ class RecordingsSupply:
     def price_of(self, minutes: float) -> float | None:
         return None
 
-    def open_source(self, collection: Collection, limits: Limits) -> Source:
+    def open_source(self, collection: Collection, budget: Budget) -> Source:
         return self.source
 
-    def check(self, run: RunDir) -> None:
+    def check(self, run: Run) -> None:
         if not run.is_run:
             return
         specs, own = task_specs(), self.source.matches.by_sample
@@ -209,10 +209,10 @@ class RecordingsSupply:
             )
 
 
-def _is_belied(run: RunDir, source: FolderRecordings, task: str, sample_id: str) -> bool:
+def _is_belied(run: Run, source: FolderRecordings, task: str, sample_id: str) -> bool:
     """Whether the run holds a recording of a sample, and the folder's is not the same."""
-    name = Take(Sample(sample_id, task, {})).name
-    record = run.record_of(name) if run.is_done(name) else None
+    take = TakeId(task, sample_id)
+    record = run.record(take) if run.is_done(take) else None
     if record is None or record.model is None:
         return False
     try:

@@ -6,7 +6,6 @@ a scorer is mended after the fact, and a number is recomputed without paying for
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +15,14 @@ from fdbench.call.lockstep import Ending
 from fdbench.call.source import LogReplay
 from fdbench.core.conversation import CallLog, Take
 from fdbench.errors import DataError, UsageError
+from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
-from fdbench.stages.run import Finished, Hearing, score_run
+from fdbench.stages.run import FinishedRun, score_run
 from fdbench.store.manifest import RunManifest
 from fdbench.store.record import TakeRecord
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.task.data import Data
-from fdbench.task.load import load_samples, task_specs
+from fdbench.task.load import TaskLoader, task_specs
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,68 +35,66 @@ class Replayed:
         not_compared: Scorings by engines, or under protocols, by which the run was not scored.
     """
 
-    finished: Finished
+    finished: FinishedRun
     n_calls: int
     differences: tuple[str, ...]
     not_compared: tuple[str, ...]
 
 
-def replay_run(folder: Path, out: Path, hearing: Hearing, data: Data | None, progress: Progress) -> Replayed:
+def replay_run(folder: Path, out: Path, options: ScoringOptions, data: Data | None, progress: Progress) -> Replayed:
     """Make a run again in ``out``, score it, and compare it with the first.
 
     Raises:
         FdbenchError: It is no run of calls on the wall clock, its data is not there, or ``out`` holds it already.
     """
-    hearing.check()
-    first = RunDir.existing(folder)
+    options.check()
+    first = Run.existing(folder)
     manifest = first.manifest()
     if manifest.collection.clock != "realtime":
         raise UsageError(
             f"{folder}: its clock is {manifest.collection.clock}, and only calls on the wall clock have logs",
             "virtual time needs no replay: the same command gives the same run again",
         )
-    again = RunDir(out / manifest.run_id)
+    again = Run(out / manifest.run_id)
     if again.folder.exists():
         raise UsageError(f"{again.folder}: is there already", "give another --out, or remove it")
     differences: list[str] = []
     with again.locked(create=True):
-        manifest.model_copy(update={"scored": []}).write(again.folder)
-        takes = list(_takes(manifest, data))
+        again.write_manifest(manifest.model_copy(update={"scored": []}))
+        takes = list(_takes(manifest, TaskLoader(data)))
         collection = manifest.collection
         source = LogReplay(partial(_log_of, first), Ending(collection.tail_silence_s, collection.tail_limit_s))
         n_calls = 0
         for done, (take, outcome) in enumerate(source.collect(takes), 1):
-            before = first.record_of(take.name)
+            before = first.record(take.id)
             if before is None:
                 continue  # the run was ended before this call was made
-            broke = before.as_failure  # its log says how far it came, and no more
+            broke = before.absence  # its log says how far it came, and no more
             n_calls += broke is None
-            after = again.write_take(take, broke or outcome)
+            after = again.write(take, broke or outcome)
             differences += _record_differs(before, after)
             progress("replay", done, len(takes), len(differences))
-        for beside in ("ratings", "verdicts"):  # what judges said of the replies is part of the run, not of the calls
-            if (first.folder / beside).is_dir():
-                shutil.copytree(first.folder / beside, again.folder / beside)
-    finished = score_run(again.folder, hearing, data, progress)
-    names = sorted(path.parent.name for path in again.folder.glob("scores/*/samples.jsonl"))
-    known = [name for name in names if (first.folder / "scores" / name / "samples.jsonl").is_file()]
+        first.copy_judgements(again)  # they are part of the run, not of the calls
+    finished = score_run(again.folder, options, data, progress)
+    names = again.scorings()
+    known = [name for name in names if first.samples_file(name).is_file()]
     differences += [line for name in known for line in _scores_differ(first, again, name)]
     return Replayed(finished, n_calls, tuple(differences), tuple(name for name in names if name not in known))
 
 
-def _takes(manifest: RunManifest, data: Data | None) -> Iterator[Take]:
-    for name, collected in manifest.tasks.items():
+def _takes(manifest: RunManifest, loader: TaskLoader) -> Iterator[Take]:
+    for name in manifest.tasks:
         if name not in task_specs():
             raise DataError(f"task {name} is not one that this fdbench knows", "install the version that made the run")
-        loaded = load_samples(task_specs()[name], data, ids=collected.samples)
-        for sample in loaded.samples:
-            if sample.id in collected.samples:
-                for repeat in range(collected.samples[sample.id].repeats):
-                    yield Take(sample, repeat=repeat)
+        loaded = loader.load(task_specs()[name], ids=manifest.tasks[name].samples)
+        for id in manifest.takes(name):
+            sample = loaded.sample(id.sample)
+            if sample is not None:
+                yield Take(sample, id.stimulus, id.repeat, id.condition)
 
 
-def _log_of(run: RunDir, take: Take) -> CallLog:
-    record = run.record_of(take.name)
+def _log_of(run: Run, take: Take) -> CallLog:
+    record = run.record(take.id)
     if record is None:
         raise DataError("no call has been made yet")
     return run.read_log(record)
@@ -108,13 +106,12 @@ def _record_differs(before: TakeRecord | None, after: TakeRecord) -> Iterator[st
     told = after.failure.message if after.failure else None
     for name in ("status", "user", "model", "events", "right_censored", "prompt_s"):
         if getattr(before, name) != getattr(after, name):
-            yield f"{after.name}: {name} is not what was recorded" + (f" ({told})" if told else "")
+            yield f"{after.id}: {name} is not what was recorded" + (f" ({told})" if told else "")
             return
 
 
-def _scores_differ(first: RunDir, again: RunDir, name: str) -> Iterator[str]:
-    for file in ("samples.jsonl", "summary.json"):
-        stored, made = (run.folder / "scores" / name / file for run in (first, again))
-        same = stored.is_file() and stored.read_bytes() == made.read_bytes()
-        if not same:
-            yield f"scores/{name}/{file}: differs"
+def _scores_differ(first: Run, again: Run, scoring: str) -> Iterator[str]:
+    for file_of in (Run.samples_file, Run.summary_file):
+        stored, made = file_of(first, scoring), file_of(again, scoring)
+        if not (stored.is_file() and stored.read_bytes() == made.read_bytes()):
+            yield f"{first.relative(stored)}: differs"

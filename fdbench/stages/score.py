@@ -1,4 +1,4 @@
-"""Stages 2 and 3: annotate what the scorers ask for, score, summarise. The same for a run and for a folder."""
+"""Stages 2 and 3: hear what the scorers ask for, score, summarise. The same for a run and for a folder."""
 
 from __future__ import annotations
 
@@ -6,32 +6,34 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from fdbench import __version__
-from fdbench.core.absence import REASONS
+from fdbench.core.absence import REASONS, Absence
 from fdbench.core.annotation import Annotations, Request
 from fdbench.core.score import MetricSummary, Score, none_score
 from fdbench.core.signature import signature
+from fdbench.core.take_id import MAIN, TakeId
 from fdbench.hear.pool import annotate_many
-from fdbench.hear.stage import Answers, Engines
+from fdbench.hear.stage import Engines
 from fdbench.judge.opinion import Opinion
 from fdbench.scoring.aggregate import VERSION as AGGREGATION_VERSION
 from fdbench.scoring.aggregate import summarise
-from fdbench.scoring.base import AskingScorer, Scorer
+from fdbench.scoring.base import NO_JUDGE, AskingScorer, Scorer, Takes
 from fdbench.scoring.registry import scorers_for
-from fdbench.stages.entries import Entry, Fault, TaskFacts
-from fdbench.stages.judging import Case, CaseKey, Judging
+from fdbench.stages.cases import Case, TaskFacts
+from fdbench.stages.judging import Judging, Reply, ReplyId
 from fdbench.stages.progress import Progress
+
+HeardTakes: TypeAlias = Mapping[str, Annotations]
+"""By stimulus, what was heard of each take that was recorded; empty where the main one was not."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredSample:
-    """All metrics of one take under one protocol."""
+    """All metrics of one sample, one time, under one protocol."""
 
-    task: str
-    id: str
-    repeat: int
+    id: TakeId
     scores: tuple[Score, ...]
     messages: tuple[str, ...] = ()
 
@@ -40,9 +42,9 @@ class ScoredSample:
         return any(score.status == "error" for score in self.scores)
 
     def as_json(self) -> dict[str, Any]:
-        line: dict[str, Any] = {"id": self.id, "task": self.task}
-        if self.repeat:
-            line["repeat"] = self.repeat
+        line: dict[str, Any] = {"id": self.id.sample, "task": self.id.task}
+        if self.id.repeat:
+            line["repeat"] = self.id.repeat
         line["scores"] = {score.metric: score.as_json() for score in self.scores}
         if self.messages:
             line["messages"] = list(self.messages)
@@ -57,7 +59,7 @@ class Scoring:
         samples: In order of task, id and repeat.
         summaries: By task, then metric.
         judges: How many verdicts came from whom, by the name that the judge gave itself.
-        notes: What is worth telling although nothing went wrong.
+        notes: What a user should know although nothing went wrong.
     """
 
     protocol: str
@@ -71,40 +73,49 @@ class Scoring:
         return sum(sample.has_error for sample in self.samples)
 
 
-def requests_of(entry: Entry, protocols: Iterable[str]) -> tuple[Request, ...]:
-    """What the scorers of one sample need under some protocols, each thing once."""
-    tells = {event.kind for event in entry.told}
-    scorers = (each for protocol in protocols for each in scorers_for(entry.behaviour, protocol, tells=tells))
-    return tuple(dict.fromkeys(request for scorer in scorers for request in scorer.needs(entry.sample, entry.prompt_s)))
+def requests_of(case: Case, protocols: Iterable[str]) -> dict[str, tuple[Request, ...]]:
+    """By stimulus, what the scorers of one sample need under some protocols, each thing once."""
+    kinds = {event.kind for event in case.model_events}
+    prompts = {stimulus: take.prompt_s for stimulus, take in case.recorded.items()}
+    wanted: dict[str, dict[Request, None]] = {stimulus: {} for stimulus in prompts}
+    for protocol in protocols:
+        for scorer in scorers_for(case.behaviour, protocol, event_kinds=kinds):
+            for stimulus, requests in scorer.needs(case.sample, prompts).items():
+                wanted[stimulus] |= dict.fromkeys(requests)
+    return {stimulus: tuple(requests) for stimulus, requests in wanted.items()}
 
 
-def answer_entries(
-    entries: Sequence[Entry],
+def hear_cases(
+    cases: Sequence[Case],
     protocols: Sequence[str],
     engines: Engines,
     cache_root: Path | None,
     workers: int,
     progress: Progress,
-) -> Iterator[tuple[Entry, Answers | None]]:
-    """Annotate the entries; those with a fault come back at once with None."""
-    hearable = {entry.key: entry for entry in entries if entry.fault is None and entry.audio is not None}
-    done = 0
-    for entry in entries:
-        if entry.key not in hearable:
-            done += 1
-            yield entry, None
-    jobs = ((key, entry.audio, requests_of(entry, protocols)) for key, entry in hearable.items() if entry.audio is not None)
-    errors = 0
-    progress("annotation", done, len(entries), errors)
-    for key, answers in annotate_many(jobs, engines, cache_root, workers):
-        done += 1
+) -> Iterator[tuple[Case, HeardTakes]]:
+    """Hear the cases; those without a recording come back at once with nothing."""
+    hearable = {case.id: case for case in cases if case.recorded}
+    done, errors = len(cases) - len(hearable), 0
+    yield from ((case, {}) for case in cases if case.id not in hearable)
+    jobs = (
+        ((id, stimulus), case.recorded[stimulus].audio, requests)
+        for id, case in hearable.items()
+        for stimulus, requests in requests_of(case, protocols).items()
+    )
+    heard: dict[TakeId, dict[str, Annotations]] = {}
+    progress("annotation", done, len(cases), errors)
+    for (id, stimulus), answers in annotate_many(jobs, engines, cache_root, workers):
         errors += bool(answers.messages)
-        progress("annotation", done, len(entries), errors)
-        yield hearable[key], answers
+        takes = heard.setdefault(id, {})
+        takes[stimulus] = answers
+        if len(takes) == len(hearable[id].recorded):
+            done += 1
+            progress("annotation", done, len(cases), errors)
+            yield hearable[id], heard.pop(id)
 
 
-def score_entries(
-    entries: Sequence[Entry],
+def score_cases(
+    cases: Sequence[Case],
     tasks: Mapping[str, TaskFacts],
     protocols: Sequence[str],
     engines: Engines,
@@ -114,39 +125,39 @@ def score_entries(
     workers: int = 1,
     progress: Progress,
 ) -> tuple[Scoring, ...]:
-    """Annotate, have rated and score every entry under every protocol."""
-    answered = answer_entries(entries, protocols, engines, cache_root, workers, progress)
-    return score_answered(answered, tasks, protocols, engines.signature_facts(), judging, progress)
+    """Hear, have rated and score every case under every protocol."""
+    heard = hear_cases(cases, protocols, engines, cache_root, workers, progress)
+    return score_heard(heard, tasks, protocols, engines.signature_facts(), judging, progress)
 
 
-def score_answered(
-    answered: Iterable[tuple[Entry, Answers | None]],
+def score_heard(
+    heard: Iterable[tuple[Case, HeardTakes]],
     tasks: Mapping[str, TaskFacts],
     protocols: Sequence[str],
     engines: Mapping[str, str],
     judging: Judging,
     progress: Progress,
 ) -> tuple[Scoring, ...]:
-    """Have rated and score every entry under every protocol; only scores are kept, and what waits for a judge.
+    """Have rated and score every case under every protocol; only scores are kept, and what waits for a judge.
 
     Args:
-        answered: Each entry with what was heard of it; drawn one at a time, so that memory does not grow with audio.
+        heard: Each case with what was heard of it; drawn one at a time, so that memory does not grow with audio.
         engines: Signatures of those who heard it.
     """
     samples: dict[str, list[ScoredSample]] = {protocol: [] for protocol in protocols}
-    waiting: dict[CaseKey, tuple[_Heard, AskingScorer]] = {}
-    for entry, answers in answered:
-        heard = _Heard.of(entry, answers)
+    waiting: dict[ReplyId, tuple[_HeardCase, AskingScorer]] = {}
+    for case, takes in heard:
+        each = _HeardCase.of(case, takes)
         for protocol in protocols:
-            scorers = _scorers(tasks[entry.sample.task], protocol)
-            if isinstance(scorers[0], AskingScorer) and heard.annotations is not None:
-                waiting[entry.key, protocol] = heard, scorers[0]
+            scorers = _scorers(tasks[case.sample.task], protocol)
+            if isinstance(scorers[0], AskingScorer) and each.takes:
+                waiting[case.id, protocol] = each, scorers[0]
             else:
-                samples[protocol].append(heard.scored(scorers, Opinion()))
-    judged = judging.opinions({key: heard.case(scorer) for key, (heard, scorer) in waiting.items()}, progress)
-    for (key, protocol), (heard, _) in waiting.items():
-        scorers = _scorers(tasks[heard.entry.sample.task], protocol)
-        samples[protocol].append(heard.scored(scorers, judged.of[key, protocol]))
+                samples[protocol].append(each.scored(scorers, Opinion()))
+    judged = judging.opinions({key: each.reply(scorer) for key, (each, scorer) in waiting.items()}, progress)
+    for (id, protocol), (each, _) in waiting.items():
+        scorers = _scorers(tasks[id.task], protocol)
+        samples[protocol].append(each.scored(scorers, judged.of[id, protocol]))
     facts = {**engines, "judge": judging.signature}
     return tuple(
         replace(
@@ -159,57 +170,45 @@ def score_answered(
 
 
 def _scorers(facts: TaskFacts, protocol: str) -> tuple[Scorer, ...]:
-    return scorers_for(facts.behaviour, protocol, tells=facts.tells)
+    return scorers_for(facts.behaviour, protocol, event_kinds=facts.event_kinds)
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """An entry and what was heard of it; without annotations, why nothing was."""
+class _HeardCase:
+    """A case and what is known about its takes; without any, why nothing is."""
 
-    entry: Entry
-    annotations: Annotations | None
-    fault: Fault
+    case: Case
+    takes: Takes
     messages: tuple[str, ...]
 
     @classmethod
-    def of(cls, entry: Entry, answers: Answers | None) -> _Heard:
-        if answers is None:
-            fault = entry.fault or Fault("call_failed", "no call was made")
-            return cls(entry, None, fault, (fault.message,))
-        annotations = Annotations(
-            prompt_s=entry.prompt_s,
-            recorded_s=entry.recorded_s,
-            right_censored=entry.right_censored,
-            speech=answers.speech,
-            words=answers.words,
-            missing=answers.missing,
-            told=entry.told,
-        )
-        return cls(entry, annotations, Fault("", ""), answers.messages)
+    def of(cls, case: Case, heard: HeardTakes) -> _HeardCase:
+        takes = {
+            stimulus: replace(
+                answers,
+                prompt_s=case.recorded[stimulus].prompt_s,
+                recorded_s=case.recorded[stimulus].recorded_s,
+                model_events=case.recorded[stimulus].model_events,
+            )
+            for stimulus, answers in heard.items()
+        }
+        missing = (absence.message for absence in case.absences)
+        return cls(case, takes, (*missing, *(message for take in takes.values() for message in take.messages)))
 
-    @property
-    def _takes(self) -> dict[str, Annotations]:
-        return {"main": self.annotations} if self.annotations is not None else {}
-
-    def case(self, scorer: AskingScorer) -> Case:
-        return Case(scorer.question(self.entry.sample, self._takes), self.entry.verdict)
+    def reply(self, scorer: AskingScorer) -> Reply:
+        return Reply(scorer.question(self.case.sample, self.takes), self.case.rating)
 
     def scored(self, scorers: Sequence[Scorer], opinion: Opinion) -> ScoredSample:
-        messages = self.messages
-        if self.annotations is None:
-            scores = [none_score(metric, self.fault.reason) for scorer in scorers for metric in scorer.metrics]
+        messages, main = self.messages, self.case.takes[MAIN]
+        if isinstance(main, Absence):
+            scores = [none_score(metric, main.score_reason) for scorer in scorers for metric in scorer.metrics]
         else:
+            verdict = opinion.verdict or (Absence(opinion.reason) if opinion.reason else NO_JUDGE)
             messages = (*messages, opinion.message) if opinion.message else messages
-            given = (score for scorer in scorers for score in scorer.score(self.entry.sample, self._takes, opinion.verdict))
-            scores = [_judge_aware(score, opinion) for score in given]
-        if not messages:  # every error is told, also one that only the scorer could see
+            scores = [score for scorer in scorers for score in scorer.score(self.case.sample, self.takes, verdict)]
+        if not messages:  # every error has a line for a person, also one that only the scorer could see
             messages = tuple(dict.fromkeys(REASONS[score.reason].sentence for score in scores if score.status == "error"))
-        return ScoredSample(*self.entry.key, tuple(scores), messages)
-
-
-def _judge_aware(score: Score, opinion: Opinion) -> Score:
-    """Tell apart "nobody was asked" from "a rating was promised and is not there"."""
-    return none_score(score.metric, opinion.reason) if score.reason == "no_judge" and opinion.reason else score
+        return ScoredSample(self.case.id, tuple(scores), messages)
 
 
 def _count_judges(opinions: Iterable[Opinion]) -> dict[str, int]:
@@ -219,11 +218,11 @@ def _count_judges(opinions: Iterable[Opinion]) -> dict[str, int]:
 def _summarised(
     protocol: str, samples: list[ScoredSample], tasks: Mapping[str, TaskFacts], engines: Mapping[str, str]
 ) -> Scoring:
-    samples = sorted(samples, key=lambda sample: (sample.task, sample.id, sample.repeat))
+    samples = sorted(samples, key=lambda sample: sample.id)
     summaries: dict[str, dict[str, MetricSummary]] = {}
     for name, facts in sorted(tasks.items()):
-        of_task = [sample for sample in samples if sample.task == name]
-        ids = [sample.id for sample in of_task]
+        of_task = [sample for sample in samples if sample.id.task == name]
+        ids = [sample.id.sample for sample in of_task]
         task = {"task": name, "tv": facts.version, "protocol": protocol}
         made_by = {"agg": AGGREGATION_VERSION, "n": len(set(ids)), **engines, **facts.origin, "fdbench": __version__}
         summaries[name] = {

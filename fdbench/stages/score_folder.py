@@ -7,14 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
+from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.io.files import user_cache
 from fdbench.judge.given import read_rating
-from fdbench.stages.entries import Entry, Fault, FolderTake, TaskFacts
+from fdbench.stages.cases import Case, FolderAudio, RecordedTake, TaskFacts
+from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
-from fdbench.stages.run import Hearing
-from fdbench.stages.score import Scoring, score_entries
+from fdbench.stages.score import Scoring, score_cases
 from fdbench.task.fdb_layout import read_fdb_folder
 from fdbench.task.spec import TaskSpec
 
@@ -27,47 +29,43 @@ class ScoredFolder:
     notes: tuple[str, ...]
 
 
-def score_folder(folder: Path, spec: TaskSpec, hearing: Hearing, human_timing: Path | None, progress: Progress) -> ScoredFolder:
-    """Score a folder under the one protocol of ``hearing``.
+def score_folder(
+    folder: Path, spec: TaskSpec, options: ScoringOptions, human_timing: Path | None, progress: Progress
+) -> ScoredFolder:
+    """Score a folder under the one protocol of ``options``.
 
     Raises:
         DataError: The folder is missing or holds no sample at all.
     """
-    hearing.check_judge()
+    options.check_judge()
     found = read_fdb_folder(folder, spec.name, spec.behaviour, human_timing)
-    entries = [_entry(folder / sample.id, sample, spec.behaviour) for sample in found.samples]
-    entries += [
-        Entry(Sample(broken.id, spec.name, {}), spec.behaviour, fault=Fault(broken.reason, broken.message))
+    cases = [_case(folder / sample.id, sample, spec.behaviour) for sample in found.samples]
+    cases += [
+        Case(Sample(broken.id, spec.name, {}), spec.behaviour, {MAIN: Absence(broken.reason, broken.message)})
         for broken in found.broken
     ]
     facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given"})
-    (scoring,) = score_entries(
-        entries, {spec.name: facts}, hearing.protocols, hearing.engines,
-        judging=hearing.judging(user_cache() / "verdicts"), workers=hearing.workers, progress=progress,
+    (scoring,) = score_cases(
+        cases, {spec.name: facts}, options.protocols, options.engines,
+        judging=options.judging(user_cache() / "verdicts"), workers=options.workers, progress=progress,
     )  # fmt: skip
     return ScoredFolder(
         scoring, (*found.notes, *scoring.notes, *(f"{folder / name}: not a sample, left out" for name in found.stray))
     )
 
 
-def _entry(folder: Path, sample: Sample, behaviour: str) -> Entry:
-    take = FolderTake(behaviour, folder)
+def _case(folder: Path, sample: Sample, behaviour: str) -> Case:
+    audio = FolderAudio(behaviour, folder)
     try:
-        prompt_s = take.duration_s("user")
+        prompt_s = audio.duration_s("user")
     except DataError as error:  # without the prompt's length nobody knows where the published protocols would cut
-        return Entry(sample, behaviour, fault=Fault("audio_unreadable", error.what))
+        return Case(sample, behaviour, {MAIN: Absence("audio_unreadable", error.what)})
     try:
-        recorded_s = take.duration_s("model")
+        recorded_s = audio.duration_s("model")
     except DataError:
-        recorded_s = None  # told where it is heard
-    return Entry(
-        sample=sample,
-        behaviour=behaviour,
-        audio=take,
-        prompt_s=prompt_s,
-        recorded_s=recorded_s,
-        verdict=partial(read_rating, folder / "rating.json"),
-    )
+        recorded_s = None  # reported where it is heard
+    take = RecordedTake(audio, prompt_s, recorded_s)
+    return Case(sample, behaviour, {MAIN: take}, rating=partial(read_rating, folder / "rating.json"))
 
 
 def folder_json(scoring: Scoring, spec: TaskSpec) -> dict[str, Any]:

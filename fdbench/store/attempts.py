@@ -9,6 +9,9 @@ line          says
 (``take``)    a call ended
 ============  ==========================================================================================
 
+Each process that works on a run appends to a file of its own: ``attempts.jsonl``, or ``attempts.SHARD.jsonl`` where several
+share the work; they are read as one, in the order of their names.
+
 No line holds arguments, environment variables or paths, so none can hold a secret. A process that is killed may leave half
 a line, and other versions other events: a reader counts what it cannot read and goes on.
 """
@@ -53,9 +56,10 @@ class Attempts:
         return tuple(each for each in self.events if isinstance(each.get("take"), str))
 
 
-def append_attempt(folder: Path, facts: Mapping[str, Any]) -> None:
+def append_attempt(folder: Path, facts: Mapping[str, Any], shard: str = "") -> None:
     """Add one line; half a line that a killed process left stays alone on its own."""
-    with (folder / ATTEMPTS).open("ab+") as file:
+    name = f"attempts.{shard}.jsonl" if shard else ATTEMPTS
+    with (folder / name).open("ab+") as file:
         end = file.seek(0, 2)
         torn = end > 0 and (file.seek(end - 1), file.read(1))[1] != b"\n"
         file.write((b"\n" if torn else b"") + json.dumps(dict(facts), ensure_ascii=False).encode() + b"\n")
@@ -67,12 +71,12 @@ def read_attempts(folder: Path) -> Attempts:
     Raises:
         DataError: The file is there and cannot be opened.
     """
-    try:
-        lines = (folder / ATTEMPTS).read_bytes().splitlines()
-    except FileNotFoundError:
-        return Attempts()
-    except OSError as error:
-        raise DataError(f"{folder / ATTEMPTS}: cannot be read ({error.strerror})") from None
+    lines: list[bytes] = []
+    for path in sorted(folder.glob("attempts*.jsonl")):
+        try:
+            lines += path.read_bytes().splitlines()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     read = [_parsed(line) for line in lines if line.strip()]
     return Attempts(tuple(each for each in read if each is not None), sum(each is None for each in read))
 

@@ -7,16 +7,17 @@ because the run id is made from the settings.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from fdbench.core.placement import PUBLISHED
+from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError, UsageError
-from fdbench.io.files import digest_of, write_json_atomically
+from fdbench.io.files import digest_of
 from fdbench.store.stored import Stored
 
 SCHEMA: Final = 1
@@ -97,12 +98,18 @@ class CollectedSample(Stored):
 
 
 class CollectedTask(Stored):
-    """A task of the run, and which of its samples were asked for, by id."""
+    """A task of the run, and which of its samples were asked for, by id.
 
+    Attributes:
+        stimuli: With which stimuli of each sample a call was to be made.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("stimuli",)
     version: int
     family: str
     behaviour: str
     samples: dict[str, CollectedSample]
+    stimuli: tuple[str, ...] = (MAIN,)
 
     @property
     def repeats(self) -> int:
@@ -177,6 +184,18 @@ class RunManifest(Stored):
             joined[name] = task.model_copy(update={"samples": dict(sorted({**before.samples, **now}.items()))})
         return self.model_copy(update={"tasks": dict(sorted(joined.items()))})
 
+    def takes(self, task: str | None = None) -> Iterator[TakeId]:
+        """Every call that was asked for, in the order of tasks, samples, repeats and stimuli.
+
+        Args:
+            task: Only of this one.
+        """
+        for name, collected in self.tasks.items():
+            for sample_id, sample in collected.samples.items() if task in (None, name) else ():
+                for repeat in range(sample.repeats):
+                    for stimulus in collected.stimuli:
+                        yield TakeId(name, sample_id, stimulus, repeat, self.collection.condition)
+
     @property
     def tasks_digest(self) -> str:
         return digest_of({name: task.model_dump() for name, task in self.tasks.items()})
@@ -185,9 +204,6 @@ class RunManifest(Stored):
         """The manifest with a scoring entered; scorings of other samples or calls than there are now are stale and dropped."""
         others = [other for other in self.scored if other.folder != scored.folder and other.covers_the_same(scored)]
         return self.model_copy(update={"scored": sorted([*others, scored], key=lambda each: each.folder)})
-
-    def write(self, folder: Path) -> None:
-        write_json_atomically(folder / MANIFEST, self.model_dump(by_alias=True))
 
     @classmethod
     def read(cls, folder: Path) -> RunManifest:
@@ -199,3 +215,13 @@ class RunManifest(Stored):
         if not (folder / MANIFEST).is_file():
             raise DataError(f"{folder}: holds no {MANIFEST}, so it is not a run", "name the folder that `fdbench run` printed")
         return cls.read_file(folder / MANIFEST, "the file was edited or written by another version")
+
+
+def scores_folder(protocol: str, engines: Mapping[str, str], shift_s: float = 0.0) -> str:
+    """Name of a scoring's folder: the protocol and a hash of everything that made the annotations and verdicts.
+
+    Args:
+        shift_s: How far the model's channel was moved from where it was recorded.
+    """
+    placed = {"shift_s": shift_s} if shift_s else {}
+    return f"{protocol}-{digest_of({'protocol': protocol, **engines, **placed})[:10]}"

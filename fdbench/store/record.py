@@ -1,16 +1,17 @@
-"""``takes/<task>/<id>@<stimulus>.r<repeat>.json``: the last file of a call to be written, so it says the call is done."""
+"""``takes/<take id>.json``: the last file of a call to be written, so it says the call is done."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from fdbench.core.conversation import Failure
+from fdbench.core.conversation import FailedCall
 from fdbench.core.event import Event
 from fdbench.core.span import Span
+from fdbench.core.take_id import CLEAN, TakeId
 from fdbench.store.stored import Stored
 
 
@@ -67,11 +68,13 @@ class StoredLog(Stored):
 class TakeRecord(Stored):
     """What a call gave, or why it gave nothing."""
 
+    later: ClassVar[tuple[str, ...]] = ("log", "condition")
     schema_: Literal[1] = Field(default=1, alias="schema")
     task: str
     sample: str
     stimulus: str
     repeat: int
+    condition: str = CLEAN
     status: Literal["recorded", "failed"]
     failure: StoredFailure | None = None
     prompt_s: float | None = None
@@ -83,17 +86,23 @@ class TakeRecord(Stored):
     log: StoredLog | None = None
 
     @property
-    def name(self) -> str:
-        return f"{self.task}/{self.sample}@{self.stimulus}.r{self.repeat}"
+    def id(self) -> TakeId:
+        return TakeId(self.task, self.sample, self.stimulus, self.repeat, self.condition)
 
     @property
-    def told(self) -> tuple[Event, ...]:
-        """What the model told about itself."""
+    def model_events(self) -> tuple[Event, ...]:
+        """What the model said about itself."""
         return tuple(event.event for event in self.events)
 
     @property
-    def as_failure(self) -> Failure | None:
-        return Failure(self.failure.kind, self.failure.message) if self.failure else None
+    def absence(self) -> FailedCall | None:
+        """Why there is no recording; None where there is one."""
+        return FailedCall(self.failure.kind, self.failure.message) if self.failure else None
+
+    @property
+    def recorded_s(self) -> float | None:
+        """Where the model's recording ends on the timeline."""
+        return self.model.start_s + self.model.n_samples / self.model.sample_rate if self.model else None
 
     @classmethod
     def read(cls, path: Path) -> TakeRecord:

@@ -1,9 +1,11 @@
-"""A run's folder. One atomic file per call says that the call is done; everything else is derived or volatile.
+"""A run's folder, and the one door to it. One atomic file per call says that the call is done; the rest is derived or volatile.
 
 RUN/manifest.json            what was collected and scored
     attempts.jsonl           everything volatile: when, where, how long (never compared)
-    takes/<task>/<id>@<stimulus>.r<repeat>.json
-    audio/<task>/<id>@<stimulus>.r<repeat>.{user,model}.flac
+    takes/<take id>.json
+    audio/<take id>.{user,model}.flac
+    logs/<take id>.{jsonl,flac}   calls on the wall clock
+    ratings/<take id>.json   ratings that somebody gave, for ``--judge given``
     annotations/             cache
     verdicts/                what a judge answered; dear, and needed to verify the scores made with it
     scores/<folder>/         samples.jsonl, summary.json
@@ -18,31 +20,43 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from fdbench.core.conversation import CallLog, Failure, Recording, Take
+from fdbench.core.absence import Absence
+from fdbench.core.conversation import CallLog, FailedCall, Recording, Take
 from fdbench.core.sound import Track
+from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, UsageError
-from fdbench.io.files import digest_of, sha256_of, write_bytes_atomically, write_json_atomically
+from fdbench.io.files import digest_of, read_json, sha256_of, write_bytes_atomically, write_json_atomically
 from fdbench.io.wav import digest_of_audio, read_audio, write_flac
-from fdbench.store.attempts import HEARING, Command, append_attempt, start_event
+from fdbench.store.attempts import HEARING, Attempts, Command, append_attempt, read_attempts, start_event
 from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.manifest import MANIFEST, Collection, RunManifest, Scored
 from fdbench.store.record import StoredEvent, StoredFailure, StoredLog, StoredTrack, TakeRecord
 
+_PARTS: Final = ("takes", "audio", "logs", "annotations", "verdicts", "scores")
+"""Folders in which a killed process may have left half a file."""
+_LONGEST_STEM_BYTES: Final = 200
 
-class RunDir:
-    """Reads and writes one run's folder; the only code that does."""
 
-    def __init__(self, folder: Path) -> None:
+class Run:
+    """Reads and writes one run's folder; the only code that knows where anything in it lies.
+
+    Args:
+        folder: Of the run; need not exist yet.
+        shard: Names this process where several work on one run; each logs to a file of its own.
+    """
+
+    def __init__(self, folder: Path, shard: str = "") -> None:
         self.folder = folder
+        self.shard = shard
 
     @classmethod
-    def for_collection(cls, root: Path, collection: Collection) -> RunDir:
+    def for_collection(cls, root: Path, collection: Collection) -> Run:
         return cls(root / collection.run_id)
 
     @classmethod
-    def existing(cls, folder: Path) -> RunDir:
+    def existing(cls, folder: Path) -> Run:
         """The run in a folder that a user named.
 
         Raises:
@@ -54,13 +68,10 @@ class RunDir:
             raise UsageError(what, "name the folder that `fdbench run` printed")
         return run
 
-    @property
-    def annotations(self) -> Path:
-        return self.folder / "annotations"
-
-    @property
-    def verdicts(self) -> Path:
-        return self.folder / "verdicts"
+    @classmethod
+    def all_in(cls, root: Path) -> tuple[Run, ...]:
+        """Every run whose folder lies in ``root``, by name; a folder without a manifest is none."""
+        return tuple(cls(path.parent) for path in sorted(root.glob(f"*/{MANIFEST}")))
 
     @property
     def is_run(self) -> bool:
@@ -85,10 +96,8 @@ class RunDir:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise DataError(f"{self.folder}: another fdbench is at work here", "wait for it to end") from None
-            for leftover in [
-                *self.folder.glob(".*.part"),
-                *(p for part in _OURS for p in (self.folder / part).rglob(".*.part")),
-            ]:
+            in_parts = (path for part in _PARTS for path in (self.folder / part).rglob(".*.part"))
+            for leftover in [*self.folder.glob(".*.part"), *in_parts]:
                 leftover.unlink(missing_ok=True)
             try:
                 yield
@@ -98,60 +107,78 @@ class RunDir:
                     with suppress(OSError):
                         self.folder.rmdir()
 
+    # What was asked for
+
     def manifest(self, collection: Collection | None = None) -> RunManifest:
         """The stored manifest, or a new one for ``collection`` where there is none yet."""
         if collection is not None and not self.is_run:
             return RunManifest(run_id=collection.run_id, collection=collection)
         return RunManifest.read(self.folder)
 
-    def take_path(self, name: str) -> Path:
-        return self.folder / "takes" / f"{_as_path(name)}.json"
+    def write_manifest(self, manifest: RunManifest) -> None:
+        write_json_atomically(self.folder / MANIFEST, manifest.model_dump(by_alias=True))
+
+    def takes(self) -> tuple[TakeId, ...]:
+        """Every call that was asked for."""
+        return tuple(self.manifest().takes())
 
     def takes_digest(self, manifest: RunManifest) -> str:
         """Hash of the records of all calls that the manifest lists; one that was not made counts as such."""
-        names = (
-            f"{task}/{sample_id}@main.r{repeat}"
-            for task, collected in manifest.tasks.items()
-            for sample_id, sample in collected.samples.items()
-            for repeat in range(sample.repeats)
-        )
-        paths = {name: self.take_path(name) for name in names}
+        paths = {str(take): self.record_file(take) for take in manifest.takes()}
         return digest_of({name: sha256_of(path.read_bytes()) if path.is_file() else None for name, path in paths.items()})
 
-    def record_of(self, name: str) -> TakeRecord | None:
-        """The record of a finished call, or None: never made, or its record is unreadable and the call is made again."""
-        path = self.take_path(name)
-        if not path.exists():
-            return None
+    # Takes
+
+    def record_file(self, take: TakeId) -> Path:
+        return self.folder / "takes" / f"{_as_path(take)}.json"
+
+    def read_record(self, take: TakeId) -> TakeRecord | None:
+        """The record of a finished call; None where it was never made.
+
+        Raises:
+            DataError: It cannot be read; names file and field.
+        """
+        path = self.record_file(take)
+        return TakeRecord.read(path) if path.is_file() else None
+
+    def record(self, take: TakeId) -> TakeRecord | None:
+        """The record of a finished call; None where it was never made, or cannot be read and the call is made again."""
         try:
-            return TakeRecord.read(path)
+            return self.read_record(take)
         except DataError:
             return None
 
-    def is_recorded(self, task: str, sample_id: str) -> bool:
-        """Whether any call with this sample succeeded."""
-        repeats = itertools.takewhile(lambda name: self.take_path(name).exists(), _names(task, sample_id))
-        return any(self.is_done(name) for name in repeats)
-
-    def is_done(self, name: str) -> bool:
+    def is_done(self, take: TakeId) -> bool:
         """Whether the call was made, succeeded, and its audio is still there."""
-        record = self.record_of(name)
+        record = self.record(take)
         if record is None or record.status != "recorded" or record.model is None or record.user is None:
             return False
         return all(_is_whole(self.folder / track.file, track.n_bytes) for track in (record.user, record.model))
 
-    def write_take(self, take: Take, outcome: Recording | Failure) -> TakeRecord:
+    def is_recorded(self, task: str, sample_id: str) -> bool:
+        """Whether any call with this sample succeeded."""
+        takes = (TakeId(task, sample_id, repeat=repeat) for repeat in itertools.count())
+        return any(self.is_done(take) for take in itertools.takewhile(lambda take: self.record_file(take).exists(), takes))
+
+    def load(self, track: StoredTrack) -> Track:
+        """One channel of a recording at its place on the timeline. Raises DataError where it cannot be read."""
+        return Track(read_audio(self.folder / track.file), track.start_s)
+
+    def write(self, take: Take, outcome: Recording | Absence) -> TakeRecord:
         """Store a call: audio first, the record last."""
+        id = take.id
         facts: dict[str, Any] = {
-            "task": take.sample.task,
-            "sample": take.sample.id,
-            "stimulus": take.stimulus,
-            "repeat": take.repeat,
+            "task": id.task,
+            "sample": id.sample,
+            "stimulus": id.stimulus,
+            "repeat": id.repeat,
+            "condition": id.condition,
         }
-        if outcome.log is not None:
-            facts["log"] = self._write_log(take.name, outcome.log)
-        if isinstance(outcome, Failure):
-            failure = StoredFailure(kind=outcome.kind, message=outcome.message)
+        log = None if isinstance(outcome, Absence) and not isinstance(outcome, FailedCall) else outcome.log
+        if log is not None:
+            facts["log"] = self._write_log(id, log)
+        if isinstance(outcome, Absence):
+            failure = StoredFailure(kind=outcome.reason, message=outcome.message)
             record = TakeRecord(**facts, status="failed", failure=failure)
         else:
             record = TakeRecord(
@@ -160,17 +187,16 @@ class RunDir:
                 prompt_s=outcome.prompt_s,
                 clock=outcome.clock,
                 right_censored=outcome.right_censored,
-                user=self._write_track(take.name, "user", outcome.user),
-                model=self._write_track(take.name, "model", outcome.model),
+                user=self._write_track(id, "user", outcome.user),
+                model=self._write_track(id, "model", outcome.model),
                 events=[StoredEvent.of(event) for event in outcome.events],
             )
-        unsaid = {"log"} if record.log is None else None
-        write_json_atomically(self.take_path(take.name), record.model_dump(by_alias=True, exclude=unsaid))
+        write_json_atomically(self.record_file(id), record.model_dump(by_alias=True))
         return record
 
-    def _write_log(self, name: str, log: CallLog) -> StoredLog:
-        lines, sound = f"logs/{_as_path(name)}.jsonl", f"logs/{_as_path(name)}.flac"
-        text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in log.lines).encode()
+    def _write_log(self, take: TakeId, log: CallLog) -> StoredLog:
+        lines, sound = f"logs/{_as_path(take)}.jsonl", f"logs/{_as_path(take)}.flac"
+        text = _json_lines(log.lines)
         write_flac(self.folder / sound, log.sound)
         write_bytes_atomically(self.folder / lines, text)
         return StoredLog(lines=lines, lines_sha256=sha256_of(text), sound=sound, sound_digest=digest_of_audio(log.sound))
@@ -182,7 +208,7 @@ class RunDir:
             DataError: There is none, or it is not what was recorded; names the file.
         """
         if record.log is None:
-            raise DataError(f"{self.folder}: {record.name} has no log", "only calls on the wall clock have one")
+            raise DataError(f"{self.folder}: {record.id} has no log", "only calls on the wall clock have one")
         path = self.folder / record.log.lines
         try:
             data = path.read_bytes()
@@ -195,8 +221,8 @@ class RunDir:
             raise DataError(f"{self.folder / record.log.sound}: is not the sound that was recorded")
         return CallLog(tuple(json.loads(line) for line in data.splitlines()), sound)
 
-    def _write_track(self, name: str, channel: str, track: Track) -> StoredTrack:
-        file = f"audio/{_as_path(name)}.{channel}.flac"
+    def _write_track(self, take: TakeId, channel: str, track: Track) -> StoredTrack:
+        file = f"audio/{_as_path(take)}.{channel}.flac"
         data = write_flac(self.folder / file, track.audio)
         return StoredTrack(
             file=file,
@@ -207,60 +233,100 @@ class RunDir:
             start_s=track.start_s,
         )
 
-    def note_attempt(self, facts: Mapping[str, Any]) -> None:
-        """Append one line to ``attempts.jsonl``."""
-        append_attempt(self.folder, facts)
+    # What was heard, and what judges said
 
-    def note_start(self, command: Command, data_origin: str) -> None:
-        """Log that a command begins, on which machine and with which packages."""
-        append_attempt(self.folder, start_event(command, data_origin))
+    @property
+    def annotations(self) -> Path:
+        return self.folder / "annotations"
 
-    def note_hearing(self, engines: Mapping[str, str], weights: Mapping[str, str]) -> None:
-        """Note who heard the recordings, by signature and by the hash of what each has learnt."""
-        self.note_attempt({"event": HEARING, "engines": dict(engines), "weights": dict(weights)})
+    @property
+    def verdicts(self) -> Path:
+        return self.folder / "verdicts"
+
+    def rating_file(self, take: TakeId) -> Path:
+        """Where somebody else's rating of a reply lies, if there is one."""
+        return self.folder / "ratings" / f"{take}.json"
+
+    def copy_judgements(self, to: Run) -> None:
+        """Give another run of the same calls what judges said of the replies."""
+        for part in ("ratings", "verdicts"):
+            if (self.folder / part).is_dir():
+                shutil.copytree(self.folder / part, to.folder / part)
+
+    # Scores
+
+    def samples_file(self, scoring: str) -> Path:
+        return self.folder / "scores" / scoring / "samples.jsonl"
+
+    def summary_file(self, scoring: str) -> Path:
+        return self.folder / "scores" / scoring / "summary.json"
+
+    def judge_check_file(self, scoring: str) -> Path:
+        return self.folder / "scores" / scoring / COPY
+
+    def scorings(self) -> tuple[str, ...]:
+        """Names of the scorings that lie in the folder, whether or not the manifest lists them."""
+        return tuple(path.parent.name for path in sorted(self.folder.glob("scores/*/summary.json")))
+
+    def summaries(self) -> list[Any]:
+        """The summary of every scoring, by name. Raises DataError where one is no JSON."""
+        return [read_json(self.summary_file(scoring)) for scoring in self.scorings()]
 
     def write_scores(self, scored: Scored, lines: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-        """Store one scoring and enter it in the manifest."""
-        folder = self.folder / "scores" / scored.folder
-        text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
-        write_bytes_atomically(folder / "samples.jsonl", text.encode())
-        write_json_atomically(folder / "summary.json", summary)
+        """Store one scoring and enter it in the manifest; scorings that it makes stale go."""
+        write_bytes_atomically(self.samples_file(scored.folder), _json_lines(lines))
+        write_json_atomically(self.summary_file(scored.folder), summary)
         manifest = self.manifest().with_scored(scored)
-        manifest.write(self.folder)
+        self.write_manifest(manifest)
         current = {each.folder for each in manifest.scored}
         for stale in (path for path in (self.folder / "scores").iterdir() if path.name not in current):
             shutil.rmtree(stale)
 
     def add_judge_check(self, scored: Scored, check: JudgeCheck) -> None:
         """Put a judge's agreement with the labelled set beside the scores made with it."""
-        write_json_atomically(self.folder / "scores" / scored.folder / COPY, check.as_json())
+        write_json_atomically(self.judge_check_file(scored.folder), check.as_json())
+
+    # The log
+
+    def attempts(self) -> Attempts:
+        """Everything that is on record about when and where the run was worked on. Raises DataError."""
+        return read_attempts(self.folder)
+
+    def note_attempt(self, facts: Mapping[str, Any]) -> None:
+        """Append one line to the log."""
+        append_attempt(self.folder, facts, self.shard)
+
+    def note_start(self, command: Command, data_origin: str) -> None:
+        """Log that a command begins, on which machine and with which packages."""
+        self.note_attempt(start_event(command, data_origin))
+
+    def note_hearing(self, engines: Mapping[str, str], weights: Mapping[str, str]) -> None:
+        """Log who heard the recordings, by signature and by the hash of what each has learnt."""
+        self.note_attempt({"event": HEARING, "engines": dict(engines), "weights": dict(weights)})
+
+    # Everything that lies in the folder
+
+    def files_in(self, part: str) -> tuple[str, ...]:
+        """What lies in a part of the folder (``takes``, ``audio``, ...), by path relative to the run."""
+        paths = sorted(path for path in (self.folder / part).rglob("*") if not path.is_dir() or path.is_symlink())
+        return tuple(self.relative(path) for path in paths)
+
+    def relative(self, path: Path) -> str:
+        """A path of the run as messages name it."""
+        return path.relative_to(self.folder).as_posix()
 
 
-_OURS = ("takes", "audio", "logs", "annotations", "verdicts", "scores")
-_LONGEST_STEM_BYTES = 200
+def _json_lines(lines: Sequence[Mapping[str, Any]]) -> bytes:
+    return "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines).encode()
 
 
-def _as_path(name: str) -> str:
-    """A take's name as a path; a stem too long for a file system is cut and told apart by a hash."""
-    task, _, stem = name.rpartition("/")
+def _as_path(take: TakeId) -> str:
+    """A take's id as a path; a stem too long for a file system is cut and told apart by a hash."""
+    task, _, stem = str(take).rpartition("/")
     if len(stem.encode()) > _LONGEST_STEM_BYTES:
         stem = f"{stem.encode()[:100].decode(errors='ignore')}~{digest_of([stem])[:16]}"
     return f"{task}/{stem}"
 
 
-def _names(task: str, sample_id: str) -> Iterator[str]:
-    return (f"{task}/{sample_id}@main.r{repeat}" for repeat in itertools.count())
-
-
 def _is_whole(path: Path, n_bytes: int) -> bool:
     return path.is_file() and path.stat().st_size == n_bytes
-
-
-def scores_folder(protocol: str, engines: Mapping[str, str], shift_s: float = 0.0) -> str:
-    """Name of a scoring's folder: the protocol and a hash of everything that made the annotations and verdicts.
-
-    Args:
-        shift_s: How far the model's channel was moved from where it was recorded.
-    """
-    placed = {"shift_s": shift_s} if shift_s else {}
-    return f"{protocol}-{digest_of({'protocol': protocol, **engines, **placed})[:10]}"

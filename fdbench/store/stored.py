@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 from typing_extensions import Self
 
 from fdbench.errors import DataError
@@ -12,9 +13,21 @@ from fdbench.io.files import read_json
 
 
 class Stored(BaseModel):
-    """A value on disk; unknown keys are errors."""
+    """A value on disk; unknown keys are errors.
+
+    Attributes:
+        later: Fields that files of earlier versions do not have. At their default they are not written, so that the hash of
+            what was written before stays what it was.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        unused = [name for name in self.later if getattr(self, name) == type(self).model_fields[name].default]
+        return {name: value for name, value in written.items() if name not in unused}
 
     @classmethod
     def read_file(cls, path: Path, remedy: str) -> Self:

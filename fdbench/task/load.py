@@ -103,6 +103,32 @@ def load_samples(
     return data.read(spec, limit, ids)
 
 
+class TaskLoader:
+    """Reads the samples of tasks from one source, and each prompt once however often they are asked for.
+
+    Args:
+        data: What ``--data`` names; None = tasks that ship with fdbench alone.
+    """
+
+    def __init__(self, data: Data | None) -> None:
+        self.data = data
+        self._loaded: dict[str, LoadedTask] = {}
+
+    @property
+    def origin(self) -> str:
+        """Where samples come from, for the log: no path, which would say more about the machine than about the data."""
+        return "embedded" if self.data is None else self.data.origin
+
+    def load(self, spec: TaskSpec, *, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
+        """As ``load_samples``."""
+        known = self._loaded.get(spec.name)
+        if known is not None and ids is not None and set(ids) <= known.digests.keys():
+            return known
+        loaded = load_samples(spec, self.data, limit=limit, ids=ids)
+        self._loaded[spec.name] = loaded
+        return loaded
+
+
 def set_folders(specs: Iterable[TaskSpec]) -> frozenset[str]:
     """Names of the folders that hold the clips of tasks which do not ship with fdbench."""
     return frozenset(spec.source.folder for spec in specs if spec.source.kind == "fdb")

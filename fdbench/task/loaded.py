@@ -37,6 +37,14 @@ class LoadedTask:
         """Of all samples together."""
         return digest_of(dict(self.digests))
 
+    def sample(self, sample_id: str) -> Sample | None:
+        """The sample with this id; None where there is none that can be used."""
+        return next((sample for sample in self.samples if sample.id == sample_id), None)
+
+    def fault(self, sample_id: str) -> str | None:
+        """Why a sample cannot be used; None where nothing is known against it."""
+        return next((broken.message for broken in self.broken if broken.id == sample_id), None)
+
 
 def loaded_task(
     spec: TaskSpec, samples: Iterable[Sample], broken: Iterable[BrokenSample], notes: Iterable[str] = ()

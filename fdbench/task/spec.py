@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.io.strict_yaml import KeyPath, parse_yaml
 
@@ -74,6 +75,7 @@ class TaskSpec(_Stored):
         description: What is in it and what to know before reading its numbers.
         instructions: What a model that takes a text prompt is told.
         human_timing_note: Where the human backchannel timing comes from.
+        stimuli: With which stimuli of each sample a call is made.
     """
 
     name: str = Field(pattern=r"^[a-z0-9.]+/[a-z0-9_]+(\.[a-z0-9_]+)?$")
@@ -84,6 +86,7 @@ class TaskSpec(_Stored):
     description: str = ""
     instructions: str = ""
     human_timing_note: str = ""
+    stimuli: tuple[str, ...] = (MAIN,)
     source: Annotated[ScriptSource | FdbSource, Field(discriminator="kind")]
 
     @model_validator(mode="after")

@@ -27,9 +27,9 @@ from fdbench.errors import DataError, FdbenchError
 from fdbench.io.files import read_json
 from fdbench.io.wav import as_pcm16, digest_of_audio, read_audio, resampled
 from fdbench.stages.run import facts_of
-from fdbench.store.manifest import MANIFEST, CollectedTask, RunManifest
+from fdbench.store.manifest import MANIFEST, CollectedTask, RunManifest, scores_folder
 from fdbench.store.record import StoredTrack, TakeRecord
-from fdbench.store.run import RunDir, scores_folder
+from fdbench.store.run import Run
 from fdbench.verify.differences import Group
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def take_name(key: Key) -> str:
     return f"{task}/{sample_id}@main.r{repeat}"
 
 
-def check_manifest(run: RunDir, manifest: RunManifest) -> Group:
+def check_manifest(run: Run, manifest: RunManifest) -> Group:
     """What the manifest says about itself."""
     group = Group("manifest")
     collection = manifest.collection
@@ -93,7 +93,7 @@ def check_manifest(run: RunDir, manifest: RunManifest) -> Group:
     return group
 
 
-def _settings_contradicted(run: RunDir, manifest: RunManifest) -> dict[str, tuple[str, str]]:
+def _settings_contradicted(run: Run, manifest: RunManifest) -> dict[str, tuple[str, str]]:
     contradicted: dict[str, tuple[str, str]] = {}
     for scored in manifest.scored:
         origins = [task.origin for task in facts_of(manifest, scored.shift_s).values()]
@@ -109,7 +109,7 @@ def _settings_contradicted(run: RunDir, manifest: RunManifest) -> dict[str, tupl
     return contradicted
 
 
-def check_takes(run: RunDir, manifest: RunManifest) -> tuple[Group, Takes]:
+def check_takes(run: Run, manifest: RunManifest) -> tuple[Group, Takes]:
     """One record for each call."""
     group, takes = Group("takes"), Takes()
     known = set()
@@ -132,7 +132,7 @@ def check_takes(run: RunDir, manifest: RunManifest) -> tuple[Group, Takes]:
     return group, takes
 
 
-def check_records_scored(run: RunDir, manifest: RunManifest, group: Group) -> None:
+def check_records_scored(run: Run, manifest: RunManifest, group: Group) -> None:
     """Whether the records are those that were scored; tells what nothing else can tell, which one it is."""
     now = run.takes_digest(manifest)
     for scored in manifest.scored:
@@ -140,7 +140,7 @@ def check_records_scored(run: RunDir, manifest: RunManifest, group: Group) -> No
             group.differ("takes", f"a record is not what it was when {scored.folder} was made", scored.takes, now)
 
 
-def _check_record(run: RunDir, manifest: RunManifest, group: Group, key: Key, path: Path) -> TakeRecord | None:
+def _check_record(run: Run, manifest: RunManifest, group: Group, key: Key, path: Path) -> TakeRecord | None:
     file = _relative(run, path)
     try:
         record = TakeRecord.read(path)
@@ -182,7 +182,7 @@ def _check_timeline(manifest: RunManifest, group: Group, key: Key, file: str, re
             group.differ(file, f"{_told(key)} {channel} start_s", track.start_s, start_s)
 
 
-def check_audio(run: RunDir, takes: Takes) -> Group:
+def check_audio(run: Run, takes: Takes) -> Group:
     """Every recorded file, decoded."""
     group = Group("audio")
     known = set()
@@ -202,7 +202,7 @@ def check_audio(run: RunDir, takes: Takes) -> Group:
     return group
 
 
-def _check_track(run: RunDir, group: Group, key: Key, track: StoredTrack) -> None:
+def _check_track(run: Run, group: Group, key: Key, track: StoredTrack) -> None:
     path = run.folder / track.file
     group.count("files")
     if not path.is_file():
@@ -248,7 +248,7 @@ class DataNow:
     changed: set[tuple[str, str]] = field(default_factory=set)
 
 
-def check_data(run: RunDir, manifest: RunManifest, data: Data | None, takes: Takes) -> tuple[Group, DataNow]:
+def check_data(run: Run, manifest: RunManifest, data: Data | None, takes: Takes) -> tuple[Group, DataNow]:
     """The samples of the run against the data, and what the model was played against the prompts."""
     group, now = Group("data"), DataNow()
     for name, collected in manifest.tasks.items():
@@ -296,7 +296,7 @@ def _load(name: str, collected: CollectedTask, data: Data | None) -> str | tuple
     return loaded.digests, TaskData({sample.id: sample for sample in loaded.samples}, faults)
 
 
-def _check_prompt(run: RunDir, manifest: RunManifest, group: Group, key: Key, record: TakeRecord, sample: Sample) -> None:
+def _check_prompt(run: Run, manifest: RunManifest, group: Group, key: Key, record: TakeRecord, sample: Sample) -> None:
     """The user's channel is the prompt, each sample where the timeline puts it; other clocks than ours may shift it."""
     user = record.user
     if user is None or record.prompt_s is None or manifest.collection.clock == "realtime":
@@ -339,5 +339,5 @@ def _inside(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
 
 
-def _relative(run: RunDir, path: Path) -> str:
+def _relative(run: Run, path: Path) -> str:
     return path.relative_to(run.folder).as_posix()

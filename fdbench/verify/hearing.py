@@ -18,10 +18,10 @@ from fdbench.hear.cache import AnnotationCache
 from fdbench.hear.engines import SILERO, AsrEngine, asr_signature, vad_signature
 from fdbench.hear.stage import Annotator, Answers, Engines
 from fdbench.io.files import digest_of, read_json
-from fdbench.stages.entries import Entry
+from fdbench.stages.cases import Entry
 from fdbench.stages.progress import Progress
 from fdbench.stages.score import answer_entries, requests_of
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.verify.differences import Group, compare
 from fdbench.verify.files import Key
 
@@ -45,7 +45,7 @@ class Hearers:
 
     def answers(
         self,
-        run: RunDir,
+        run: Run,
         entries: Sequence[Entry],
         protocols: Sequence[str],
         signatures: Mapping[str, str],
@@ -82,7 +82,7 @@ class Hearers:
         return None
 
 
-def check_annotations(run: RunDir, hearers: Hearers, group: Group) -> None:
+def check_annotations(run: Run, hearers: Hearers, group: Group) -> None:
     """Each stored annotation says whose answer it is, and is the answer that was heard now; after everything was heard."""
     for path in sorted(run.annotations.rglob("*.json")):
         inside = path.relative_to(run.annotations)
@@ -148,7 +148,7 @@ class _Memory(Annotator):
 
 
 def _remembered(
-    run: RunDir, entries: Sequence[Entry], protocols: Sequence[str], signatures: Mapping[str, str], unheard: dict[Key, str]
+    run: Run, entries: Sequence[Entry], protocols: Sequence[str], signatures: Mapping[str, str], unheard: dict[Key, str]
 ) -> Iterator[tuple[Entry, Answers | None]]:
     memory = _Memory(signatures, AnnotationCache(run.annotations))
     for entry in entries:

@@ -15,11 +15,11 @@ from fdbench.judge.agreement import measure_agreement
 from fdbench.judge.calibration import LabelledItem, labelled_set
 from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.manifest import RunManifest, Scored
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.verify.differences import Group, compare
 
 
-def check_judge_checks(run: RunDir, manifest: RunManifest) -> Group:
+def check_judge_checks(run: Run, manifest: RunManifest) -> Group:
     """The check beside each scoring; a scoring without one is no difference, because nobody has to check a judge."""
     group = Group("judge checks")
     for scored in manifest.scored:

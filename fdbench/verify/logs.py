@@ -9,12 +9,12 @@ from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio
 from fdbench.store.manifest import RunManifest
 from fdbench.store.record import StoredEvent
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.verify.differences import Group
 from fdbench.verify.files import Takes
 
 
-def check_logs(run: RunDir, manifest: RunManifest, takes: Takes) -> Group:
+def check_logs(run: Run, manifest: RunManifest, takes: Takes) -> Group:
     """Every log that a record names: whole, and what it gives."""
     group = Group("logs")
     silence_s = manifest.collection.tail_silence_s

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fdbench.stages.progress import Progress
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.verify.differences import Difference, Group
 from fdbench.verify.files import check_audio, check_data, check_manifest, check_records_scored, check_takes
 from fdbench.verify.hearing import Hearers
@@ -79,7 +79,7 @@ def verify_run(folder: Path, request: VerifyRequest, progress: Progress) -> Veri
         UsageError: It is no run's folder.
         DataError: Its manifest cannot be read.
     """
-    run = RunDir.existing(folder)
+    run = Run.existing(folder)
     manifest = run.manifest()
     stated = check_manifest(run, manifest)
     recorded, takes = check_takes(run, manifest)

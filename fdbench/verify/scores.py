@@ -18,13 +18,13 @@ from fdbench.core.metric import PROTOCOLS
 from fdbench.core.signature import parse_signature
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json
-from fdbench.stages.entries import Entry, Kinds, kinds_told, moved, told_of
+from fdbench.stages.cases import Entry, Kinds, kinds_told, moved, told_of
 from fdbench.stages.judging import NONE, Judging
 from fdbench.stages.progress import Progress
 from fdbench.stages.run import entry_of, facts_of, summary_json
 from fdbench.stages.score import Scoring, score_answered
-from fdbench.store.manifest import RunManifest, Scored
-from fdbench.store.run import RunDir, scores_folder
+from fdbench.store.manifest import RunManifest, Scored, scores_folder
+from fdbench.store.run import Run
 from fdbench.verify.differences import Group, compare
 from fdbench.verify.files import DataNow, Key, Takes, keys_of
 from fdbench.verify.hearing import Hearers, check_annotations
@@ -73,7 +73,7 @@ class Blame:
 class Basis:
     """What everything is recomputed from, and how."""
 
-    run: RunDir
+    run: Run
     manifest: RunManifest
     takes: Takes
     now: DataNow

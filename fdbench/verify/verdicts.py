@@ -16,7 +16,7 @@ from fdbench.errors import DataError, FdbenchError
 from fdbench.io.files import read_json
 from fdbench.stages.judging import GIVEN, NONE, Case, CaseKey, GivenRatings, Judging, Nobody, Opinions, by_question
 from fdbench.stages.progress import Progress
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.verify.differences import Group
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Recollection:
         return Opinion(reason=NO_VERDICT)
 
 
-def check_verdicts(run: RunDir, data: Data | None) -> tuple[Group, VerdictsOnRecord]:
+def check_verdicts(run: Run, data: Data | None) -> tuple[Group, VerdictsOnRecord]:
     """Every stored verdict, by itself."""
     group, verdicts = Group("verdicts"), VerdictsOnRecord()
     prompts = _Prompts(data.root if data else None)

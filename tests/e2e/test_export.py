@@ -12,7 +12,7 @@ import soundfile
 from fdbench.core.annotation import WordsRequest
 from fdbench.core.speech import Word
 from fdbench.hear.cache import AnnotationCache
-from fdbench.stages.entries import placed
+from fdbench.stages.cases import placed
 from tests.conftest import fdbench, summaries
 from tests.hub_server import COMMIT, serving
 from tests.judge_server import JudgeServer

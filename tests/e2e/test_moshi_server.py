@@ -28,7 +28,7 @@ from fdbench.adapter.live import Delta, Note
 from fdbench.call.lockstep import Ending, Invitation
 from fdbench.call.realtime import Patience, Realtime
 from fdbench.call.session_log import SessionLog, from_stored
-from fdbench.core.conversation import Brief, Failure, Recording, Sample, Take
+from fdbench.core.conversation import Brief, FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 from fdbench.errors import AdapterError
 from tests import personaplex_tiny
@@ -112,7 +112,7 @@ def two(command: Sequence[str], folder: Path, environment: dict[str, str]) -> It
 class Held:
     """A call and its log."""
 
-    outcome: Recording | Failure
+    outcome: Recording | FailedCall
     log: SessionLog | None
 
 

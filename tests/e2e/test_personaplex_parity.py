@@ -183,6 +183,6 @@ def test_a_voice_that_cannot_be_read_is_a_status(fork, tmp_path):
     party = party_of(fork, voice=str(broken))
     party.open(0, Brief(TALK))
     failure = party.step(Batch((0,), np.zeros((1, 1920), np.float32), np.zeros(1))).failed[0]
-    assert failure.kind == "worker"
+    assert failure.reason == "worker"
     assert "voice broken.pt: cannot be used" in failure.message
     party.release()

@@ -19,7 +19,7 @@ from fdbench.core.signature import parse_signature
 from fdbench.hear.stage import Engines, annotate
 from fdbench.scoring.requests import MODEL_SPEECH
 from fdbench.stages.run import Hearing, placed_entries
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.task.data import open_data
 from fdbench.verify.run import VerifyRequest, verify_run
 from tests.conftest import fdbench
@@ -118,7 +118,7 @@ def test_a_click_in_answer_to_a_click_is_heard_where_each_placement_puts_it_to_t
     from fdbench.hear.stage import detect_speech
 
     monkeypatch.setattr("fdbench.hear.stage.detect_speech", listen)
-    run, engines, data = RunDir(finished.run), Engines("sphinx"), open_data(str(tmp_path))
+    run, engines, data = Run(finished.run), Engines("sphinx"), open_data(str(tmp_path))
     frame = Clicker.says.frame_samples
     for placement, expected, n_lost in (("causal", at + frame, 0), ("published", at, frame)):
         (entry,) = placed_entries(run, run.manifest(), Hearing(engines, ("fdbench",), placement=placement), data)

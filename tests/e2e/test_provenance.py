@@ -14,7 +14,7 @@ from fdbench.io.wav import read_audio, write_flac
 from fdbench.judge.providers import JudgeSettings
 from fdbench.stages.judging import Opinions
 from fdbench.stages.run import Hearing, derive_scores
-from fdbench.store.run import RunDir
+from fdbench.store.run import Run
 from fdbench.task.data import open_data
 from fdbench.verify.run import VerifyRequest, verify_run
 from tests.conftest import fdbench
@@ -460,7 +460,7 @@ class Judge:
 def judged(run: Path) -> Path:
     from fdbench.hear.stage import Engines
 
-    folder = RunDir(run)
+    folder = Run(run)
     hearing = Hearing(Engines("sphinx"), ("fdb-2026-05",))
     for each in derive_scores(folder, hearing, Judge(folder), None, lambda *_: None, folder.annotations):
         folder.write_scores(each.scored, each.lines, each.summary)

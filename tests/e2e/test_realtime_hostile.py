@@ -40,7 +40,7 @@ from fdbench.adapter.live import CallError, Flush, LiveParty, Note, Session, Tex
 from fdbench.call.lockstep import Ending, Invitation
 from fdbench.call.realtime import Patience, Realtime
 from fdbench.call.session_log import as_stored, from_stored
-from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.event import DECIDED, PLAYED, YIELDED
 from fdbench.core.sound import Audio
 from fdbench.errors import AdapterError
@@ -54,7 +54,7 @@ QUICK = Patience(open_s=4.0, tries=3, pause_s=0.05)
 SPEECH_S = 0.6
 ENDING = Ending(silence_s=1.0, limit_s=2.5)
 
-Outcomes = dict[str, Recording | Failure]
+Outcomes = dict[str, Recording | FailedCall]
 
 
 def speech(*turns: tuple[float, float], total_s: float) -> Audio:
@@ -191,8 +191,8 @@ def played(of: Recording) -> tuple[float, float]:
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_call_has_a_name(outcomes: Outcomes, case: str) -> None:
     outcome = outcomes[case]
-    assert isinstance(outcome, Failure)
-    assert outcome.kind == BROKEN[case], outcome.message
+    assert isinstance(outcome, FailedCall)
+    assert outcome.reason == BROKEN[case], outcome.message
     assert "\n" not in outcome.message and outcome.message
 
 
@@ -203,7 +203,7 @@ def test_what_may_pass_is_tried_again_and_nothing_else(outcomes: Outcomes, facts
     assert {case for case, n in tries.items() if n + len(too_busy(outcomes[case])) == QUICK.tries} >= set(TRIED_AGAIN)
 
 
-def too_busy(outcome: Recording | Failure) -> list[str]:
+def too_busy(outcome: Recording | FailedCall) -> list[str]:
     """Tries that ended because this machine was too busy; they say nothing about the server."""
     broken = [each["why"] for each in outcome.log.lines[0]["broken"]] if outcome.log is not None else []
     return [each for each in broken if each.startswith("clock")]
@@ -303,8 +303,8 @@ def test_a_closed_door_ends_the_run_in_two_lines_after_one_try(base_url: str, ca
 
 def test_nobody_there_is_a_failure_of_the_call(base_url: str) -> None:
     unused = party("ws://127.0.0.1:9/v1", "normal")
-    assert isinstance(outcome := held({"nobody": unused})["nobody"], Failure)
-    assert outcome.kind == "refused" and "(3 tries)" in outcome.message
+    assert isinstance(outcome := held({"nobody": unused})["nobody"], FailedCall)
+    assert outcome.reason == "refused" and "(3 tries)" in outcome.message
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_a_flood_ends_in_a_name(base_url: str) -> None:
         {"endless_fast": party(base_url, "endless_fast")}, patience=dataclasses.replace(QUICK, most_queued_s=60.0, tries=1)
     )
     outcome = flooded["endless_fast"]
-    assert isinstance(outcome, Failure) and outcome.kind in ("protocol", "clock")
+    assert isinstance(outcome, FailedCall) and outcome.reason in ("protocol", "clock")
 
 
 def test_the_key_is_nowhere(outcomes: Outcomes, facts: dict[str, list[dict[str, Any]]], logged: list[str]) -> None:

@@ -41,19 +41,23 @@ References: Full-Duplex-Bench v1.0, ``eval_backchannel`` at d7336bd.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from fdbench.core.annotation import Annotations, Request, Verdict
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.peaks import human_peaks
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span
-from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
-from fdbench.scoring.corrected.latency import recording_end_s, user_bursts
-from fdbench.scoring.corrected.utterance import diagnose, find_bursts, find_utterances
+from fdbench.core.take_id import MAIN
+from fdbench.scoring.base import Needs, Prompts, Takes, failed, scored, speech_for
+from fdbench.scoring.corrected.latency import user_bursts
+from fdbench.scoring.corrected.model_side import model_side_of
+from fdbench.scoring.corrected.utterance import Utterance
 from fdbench.scoring.human_timing import (
     WINDOW_S,
     Floats,
@@ -71,52 +75,70 @@ F1_ABOVE_CHANCE: Final = "backchannel_f1_above_chance"
 DIVERGENCE: Final = "backchannel_js_divergence"
 
 
+@dataclass(frozen=True, slots=True)
+class BackchannelOutcome:
+    """What the model did while the user held the floor.
+
+    Attributes:
+        backchannels: Its short signs of attention, in order of time.
+        has_takeover: It took the turn.
+    """
+
+    backchannels: tuple[Span, ...]
+    has_takeover: bool
+
+
+def backchannel_outcome(utterances: Sequence[Utterance], clip_s: float | None) -> BackchannelOutcome:
+    """Tell backchannels from takeovers.
+
+    Args:
+        utterances: The model's (``utterance.find_utterances``), s on the prompt's timeline.
+        clip_s: Length of the clip; what begins after it is not judged. None = all of it is.
+    """
+    judged = [each for each in utterances if clip_s is None or each.span.start_s < clip_s]
+    backchannels = tuple(each.span for each in judged if each.is_backchannel)
+    return BackchannelOutcome(backchannels, len(backchannels) < len(judged))
+
+
 class Backchannel:
     """Backchannels as ``fdbench`` defines them."""
 
     version = 1
     metrics: tuple[str, ...] = ("takeover_rate", "backchannel_frequency_hz", F1, F1_ABOVE_CHANCE, DIVERGENCE)
 
-    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
-        return (MODEL_SPEECH, MODEL_WORDS, user_speech(prompt_s))
+    def needs(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {MAIN: (MODEL_SPEECH, MODEL_WORDS, user_speech(prompts[MAIN]))}
 
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
-        take = takes.get(MAIN)
-        if take is None:
-            return failed(self.metrics, "audio_missing")
-        speech, transcript = speech_for(take, MODEL_SPEECH), words_for(take, MODEL_WORDS)
-        if isinstance(speech, Missing):
-            return failed(self.metrics, speech.reason)
-        if isinstance(transcript, Missing):
-            return failed(self.metrics, transcript.reason)
-        recorded_s = recording_end_s(take, speech)
-        clip_s = min((end_s for end_s in (take.prompt_s, recorded_s) if end_s is not None), default=None)
+    def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
+        model = model_side_of(takes)
+        if isinstance(model, Absence):
+            return failed(self.metrics, model)
+        prompt_s = model.take.prompt_s
+        clip_s = min((end_s for end_s in (prompt_s, model.recorded_s) if end_s is not None), default=None)
         if clip_s is not None and clip_s <= 0:
-            return failed(self.metrics, "audio_empty")
-
-        bursts = find_bursts(speech.segments)
-        utterances = [u for u in find_utterances(bursts, transcript.words) if clip_s is None or u.span.start_s < clip_s]
-        backchannels = [u.span for u in utterances if u.is_backchannel]
-        user = user_bursts(sample, speech_for(take, user_speech(take.prompt_s)))
-        n = len(backchannels)
-        takeover = scored("takeover_rate", n < len(utterances), **diagnose(bursts, transcript.words, transcript.dropped))
+            return failed(self.metrics, Absence("audio_empty"))
+        found = backchannel_outcome(model.utterances, clip_s)
+        takeover = scored("takeover_rate", found.has_takeover, **model.counts)
         if clip_s is None:
             frequency = none_score("backchannel_frequency_hz", "audio_missing")
         else:
+            n = len(found.backchannels)
             frequency = scored("backchannel_frequency_hz", n / clip_s, numerator=n, denominator=clip_s)
-        return [takeover, frequency, *_score_timing(sample, backchannels, clip_s, user)]
+        user = user_bursts(sample, speech_for(model.take, user_speech(prompt_s)))
+        return [takeover, frequency, *_score_timing(sample, found.backchannels, clip_s, user)]
 
 
 def _score_timing(
-    sample: Sample, backchannels: Sequence[Span], clip_s: float | None, user: tuple[Span, ...] | Missing
+    sample: Sample, backchannels: Sequence[Span], clip_s: float | None, user: tuple[Span, ...] | Absence
 ) -> list[Score]:
     """F1, F1 above chance, divergence."""
     if not is_distribution(sample.human_timing):
-        return failed((F1, F1_ABOVE_CHANCE, DIVERGENCE), "bad_annotation" if sample.human_timing else "no_human_timing")
+        why = Absence("bad_annotation" if sample.human_timing else "no_human_timing")
+        return failed((F1, F1_ABOVE_CHANCE, DIVERGENCE), why)
     if clip_s is None:
-        return failed((F1, F1_ABOVE_CHANCE, DIVERGENCE), "audio_missing")
+        return failed((F1, F1_ABOVE_CHANCE, DIVERGENCE), Absence("audio_missing"))
     clip = Span(0.0, clip_s)
-    heard = () if isinstance(user, Missing) else [part for burst in user if (part := burst.clipped(clip)) is not None]
+    heard = () if isinstance(user, Absence) else [part for burst in user if (part := burst.clipped(clip)) is not None]
     placements = place_events(len(backchannels), heard, sample.id)
     peaks_s = [peak_s for peak_s in human_peaks(sample.human_timing) if peak_s < clip_s]
     return [
@@ -127,7 +149,7 @@ def _score_timing(
 
 def _score_matching(backchannels: Sequence[Span], peaks_s: Sequence[float], placements: Floats | None) -> list[Score]:
     if not peaks_s:
-        return failed((F1, F1_ABOVE_CHANCE), "no_human_peaks")
+        return failed((F1, F1_ABOVE_CHANCE), Absence("no_human_peaks"))
     n, total = len(backchannels), len(backchannels) + len(peaks_s)
     matched = int(count_matches(np.array([[span.middle_s for span in backchannels]]), peaks_s)[0])
     f1 = scored(

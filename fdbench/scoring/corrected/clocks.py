@@ -33,14 +33,14 @@ Differences from upstream: upstream has one clock, that of the file that its cli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from fdbench.core.annotation import Annotations, Request, Verdict
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event
 from fdbench.core.score import Score, none_score
-from fdbench.scoring.base import MAIN, Scorer, failed, scored
+from fdbench.scoring.base import NO_JUDGE, Needs, Prompts, Scorer, Takes, failed, main_take, scored
 from fdbench.scoring.corrected.interruption import Interruption
 from fdbench.scoring.corrected.turn import Turn
 
@@ -52,51 +52,51 @@ ONSET_S: Final = 0.25
 """Speech begins so long after its audio does, at most: recordings of a voice begin with a breath."""
 
 
-class Reply:
+class ReplyClocks:
     """When the reply that was measured was decided on, and when it arrived."""
 
     version = 1
     metrics: tuple[str, ...] = ("decided_latency_s", "arrived_latency_s")
 
-    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
-        return _behaviour(sample).needs(sample, prompt_s)
+    def needs(self, sample: Sample, prompts: Prompts) -> Needs:
+        return _behaviour(sample).needs(sample, prompts)
 
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
-        take = takes.get(MAIN)
-        if take is None:
-            return failed(self.metrics, "audio_missing")
-        scores = {score.metric: score for score in _behaviour(sample).score(sample, takes, None)}
+    def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
+        take = main_take(takes)
+        if isinstance(take, Absence):
+            return failed(self.metrics, take)
+        scores = {score.metric: score for score in _behaviour(sample).score(sample, takes, NO_JUDGE)}
         measured = next((scores[name] for name in LATENCIES if name in scores and scores[name].value is not None), None)
         if measured is None or measured.value is None:
             own = next((scores[name] for name in LATENCIES if name in scores and scores[name].reason not in ELSEWHERE), None)
             own = own or scores[LATENCIES[0]]
             return [none_score(metric, own.reason, **own.components) for metric in self.metrics]
         end_s = _end_s(sample)
-        reply = _playing_at(end_s + measured.value, take.told)
-        times = [_time_of(kind, reply, take.told) for kind in (DECIDED, ARRIVED)]
+        reply = _playing_at(end_s + measured.value, take.model_events)
+        times = [_time_of(kind, reply, take.model_events) for kind in (DECIDED, ARRIVED)]
         return [
             none_score(metric, "not_told") if time_s is None else scored(metric, time_s - end_s)
             for metric, time_s in zip(self.metrics, times, strict=True)
         ]
 
 
-class Yield:
+class YieldClock:
     """When the server decided to give way to an interruption."""
 
     version = 1
     metrics: tuple[str, ...] = ("yield_latency_s",)
 
-    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
-        return ()
+    def needs(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {}
 
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
-        take, interruptions = takes.get(MAIN), sample.of_kind(INTERRUPTION)
-        if take is None:
-            return failed(self.metrics, "audio_missing")
+    def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
+        take, interruptions = main_take(takes), sample.of_kind(INTERRUPTION)
+        if isinstance(take, Absence):
+            return failed(self.metrics, take)
         if not interruptions:
-            return failed(self.metrics, "no_interruption")
+            return failed(self.metrics, Absence("no_interruption"))
         start_s = interruptions[0].span.start_s
-        yields = [event.span.start_s for event in take.told if event.kind == YIELDED and event.span.start_s >= start_s]
+        yields = [each.span.start_s for each in take.model_events if each.kind == YIELDED and each.span.start_s >= start_s]
         return [scored("yield_latency_s", min(yields) - start_s) if yields else none_score("yield_latency_s", "not_yielded")]
 
 
@@ -110,12 +110,12 @@ def _end_s(sample: Sample) -> float:
     return interruptions[0].span.end_s if interruptions else sample.of_kind(TURN_END)[0].span.start_s
 
 
-def _playing_at(onset_s: float, told: tuple[Event, ...]) -> str | None:
+def _playing_at(onset_s: float, events: tuple[Event, ...]) -> str | None:
     """The reply whose audio plays at an onset."""
-    playing = [e for e in told if e.kind == PLAYED and e.span.start_s - ONSET_S <= onset_s < e.span.end_s]
+    playing = [e for e in events if e.kind == PLAYED and e.span.start_s - ONSET_S <= onset_s < e.span.end_s]
     return max(playing, key=lambda event: event.span.start_s).text if playing else None
 
 
-def _time_of(kind: str, reply: str | None, told: tuple[Event, ...]) -> float | None:
-    times = [event.span.start_s for event in told if event.kind == kind and event.text == reply]
+def _time_of(kind: str, reply: str | None, events: tuple[Event, ...]) -> float | None:
+    times = [event.span.start_s for event in events if event.kind == kind and event.text == reply]
     return min(times) if reply is not None and times else None

@@ -53,16 +53,19 @@ References: Full-Duplex-Bench v1.0, ``eval_user_interruption`` at d7336bd; stop 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from fdbench.core.annotation import Annotations, RelevanceQuestion, Request, Verdict
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import INTERRUPTION
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import ROUNDING_S, Span
-from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
+from fdbench.core.speech import Transcript
+from fdbench.core.take_id import MAIN
+from fdbench.scoring.base import Needs, Prompts, Takes, failed, main_take, scored, speech_for, words_for
 from fdbench.scoring.corrected.latency import Reply, no_reply, recording_end_s, score_latency
 from fdbench.scoring.corrected.utterance import diagnose, find_bursts, find_utterances
 from fdbench.scoring.relevance import ask_about, rate_reply, text_in
@@ -74,20 +77,20 @@ MIN_STOP_GAP_S: Final = 0.5
 STOP_DEADLINE_S: Final = 1.0
 """How long after the interruption's end a stop may still begin."""
 
-Outcome = Literal["not_exercised", "talked_through", "stopped"]
+Gate = Literal["not_exercised", "talked_through", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
-class Yielding:
+class InterruptionOutcome:
     """What the model did with the floor when it was interrupted.
 
     Attributes:
-        outcome: Which gate it fell through.
+        gate: Which one it fell through.
         stop_latency_s: Only if it stopped.
         after: Bursts among which the answer is looked for; empty if it talked through.
     """
 
-    outcome: Outcome
+    gate: Gate
     stop_latency_s: float | None
     after: tuple[Span, ...]
 
@@ -97,23 +100,27 @@ def burst_at(bursts: Sequence[Span], t_s: float) -> Span | None:
     return next((b for b in bursts if b.contains(t_s) or 0 <= b.start_s - t_s <= ONSET_TOLERANCE_S + ROUNDING_S), None)
 
 
-def judge_yielding(bursts: Sequence[Span], interruption: Span, recorded_s: float | None) -> Yielding:
+def interruption_outcome(bursts: Sequence[Span], interruption: Span, recorded_s: float | None) -> InterruptionOutcome:
     """Gates: exercised at all, talked through, or stopped.
 
     Args:
         bursts: The model's, in order of time.
         interruption: The user's.
         recorded_s: Where the recording ends; None where nobody knows, which is taken for long after the last burst.
+
+    Example:
+        >>> interruption_outcome([Span(0.5, 3.4), Span(6.0, 8.0)], Span(3.0, 5.0), 12.0)
+        InterruptionOutcome(gate='stopped', stop_latency_s=0.39..., after=(Span(start_s=6.0, end_s=8.0),))
     """
     going = burst_at(bursts, interruption.start_s)
     if going is None:
         after = tuple(burst for burst in bursts if burst.start_s >= interruption.start_s)
-        return Yielding("not_exercised", None, after)
+        return InterruptionOutcome("not_exercised", None, after)
     stop_s = _find_stop(bursts, interruption, recorded_s)
     if stop_s is None:
-        return Yielding("talked_through", None, ())
+        return InterruptionOutcome("talked_through", None, ())
     after = tuple(burst for burst in bursts if burst.start_s >= stop_s)
-    return Yielding("stopped", going.end_s - interruption.start_s, after)
+    return InterruptionOutcome("stopped", going.end_s - interruption.start_s, after)
 
 
 def _find_stop(bursts: Sequence[Span], interruption: Span, recorded_s: float | None) -> float | None:
@@ -144,34 +151,30 @@ class Interruption:
         "relevance",
     )
 
-    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
-        return (MODEL_SPEECH, MODEL_WORDS)
+    def needs(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {MAIN: (MODEL_SPEECH, MODEL_WORDS)}
 
-    def question(self, sample: Sample, takes: Mapping[str, Annotations]) -> RelevanceQuestion | None:
-        found = _read(sample, takes)
-        if isinstance(found, Missing):
+    def question(self, sample: Sample, takes: Takes) -> RelevanceQuestion | None:
+        course = _course_of(sample, takes)
+        if isinstance(course, Absence) or isinstance(course.transcript, Absence):
             return None
-        transcript = words_for(takes[MAIN], MODEL_WORDS)
-        if isinstance(transcript, Missing):
-            return None
-        answers = find_utterances(found.yielding.after, transcript.words)
+        answers = find_utterances(course.outcome.after, course.transcript.words)
         if not any(answer.is_takeover for answer in answers):
             return None
-        return ask_about(sample, text_in(answers, transcript.words))
+        return ask_about(sample, text_in(answers, course.transcript.words))
 
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
-        found = _read(sample, takes)
-        if isinstance(found, Missing):
-            return failed(self.metrics, found.reason)
-        scores = _timing(found.yielding, found.interruption.end_s, found.recorded_s)
-
-        transcript = words_for(takes[MAIN], MODEL_WORDS)
-        if isinstance(transcript, Missing):
-            scores += failed(("takeover_rate", "relevance"), transcript.reason)
+    def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
+        course = _course_of(sample, takes)
+        if isinstance(course, Absence):
+            return failed(self.metrics, course)
+        scores = _timing(course.outcome, course.interruption.end_s, course.recorded_s)
+        transcript = course.transcript
+        if isinstance(transcript, Absence):
+            scores += failed(("takeover_rate", "relevance"), transcript)
         else:
-            answers = find_utterances(found.yielding.after, transcript.words)
+            answers = find_utterances(course.outcome.after, transcript.words)
             has_takeover = any(answer.is_takeover for answer in answers)
-            counts = diagnose(found.bursts, transcript.words, transcript.dropped)
+            counts = diagnose(course.bursts, transcript.words, transcript.dropped)
             scores += [scored("takeover_rate", has_takeover, **counts), rate_reply(has_takeover, verdict)]
         by_metric = {score.metric: score for score in scores}
         return [by_metric[metric] for metric in self.metrics]
@@ -179,55 +182,56 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """What happened around the interruption, as far as the detector knows."""
+    """What happened around the interruption, as far as detector and recogniser know."""
 
     interruption: Span
     recorded_s: float | None
     bursts: tuple[Span, ...]
-    yielding: Yielding
+    outcome: InterruptionOutcome
+    transcript: Transcript | Absence
 
 
-def _read(sample: Sample, takes: Mapping[str, Annotations]) -> _Course | Missing:
-    take = takes.get(MAIN)
-    if take is None:
-        return Missing("audio_missing")
+def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
+    take = main_take(takes)
+    if isinstance(take, Absence):
+        return take
     interruptions = sample.of_kind(INTERRUPTION)
     if not interruptions:
-        return Missing("no_interruption")
+        return Absence("no_interruption")
     speech = speech_for(take, MODEL_SPEECH)
-    if isinstance(speech, Missing):
+    if isinstance(speech, Absence):
         return speech
     interruption = interruptions[0].span
     recorded_s = recording_end_s(take, speech)
     bursts = find_bursts(speech.segments)
-    return _Course(interruption, recorded_s, bursts, judge_yielding(bursts, interruption, recorded_s))
+    outcome = interruption_outcome(bursts, interruption, recorded_s)
+    return _Course(interruption, recorded_s, bursts, outcome, words_for(take, MODEL_WORDS))
 
 
-def _timing(yielding: Yielding, interruption_end_s: float, recorded_s: float | None) -> list[Score]:
+def _timing(outcome: InterruptionOutcome, interruption_end_s: float, recorded_s: float | None) -> list[Score]:
     """Everything that needs no words."""
-    outcome = yielding.outcome
-    not_exercised = scored("not_exercised_rate", outcome == "not_exercised")
-    if outcome == "talked_through":
+    not_exercised = scored("not_exercised_rate", outcome.gate == "not_exercised")
+    if outcome.gate == "talked_through":
         return [
             not_exercised,
             scored("talked_through_rate", True),
-            *failed(("response_latency_s", "stop_latency_s", "no_response_rate"), outcome),
+            *failed(("response_latency_s", "stop_latency_s", "no_response_rate"), Absence("talked_through")),
             none_score("response_latency_not_exercised_s", "exercised"),
         ]
-    reply = _first_answer(yielding.after, interruption_end_s, recorded_s)
+    reply = _first_answer(outcome.after, interruption_end_s, recorded_s)
     no_response = scored("no_response_rate", reply.latency_s is None)
-    if outcome == "not_exercised" or yielding.stop_latency_s is None:
+    if outcome.stop_latency_s is None:
         return [
             not_exercised,
             no_response,
-            *failed(("talked_through_rate", "stop_latency_s", "response_latency_s"), "not_exercised"),
+            *failed(("talked_through_rate", "stop_latency_s", "response_latency_s"), Absence("not_exercised")),
             score_latency("response_latency_not_exercised_s", reply),
         ]
     return [
         not_exercised,
         no_response,
         scored("talked_through_rate", False),
-        scored("stop_latency_s", yielding.stop_latency_s),
+        scored("stop_latency_s", outcome.stop_latency_s),
         score_latency("response_latency_s", reply),
         none_score("response_latency_not_exercised_s", "exercised"),
     ]

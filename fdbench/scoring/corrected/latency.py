@@ -42,11 +42,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations, Speech
 from fdbench.core.conversation import Sample
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span, merged
-from fdbench.scoring.base import Missing, scored
+from fdbench.scoring.base import scored
 from fdbench.scoring.corrected.utterance import UTTERANCE_GAP_S, find_bursts, timed
 
 
@@ -100,12 +101,12 @@ def score_latency(metric: str, reply: Reply, **components: float) -> Score:
     return none_score(metric, reply.reason, **components)
 
 
-def user_bursts(sample: Sample, detected: Speech | Missing) -> tuple[Span, ...] | Missing:
+def user_bursts(sample: Sample, detected: Speech | Absence) -> tuple[Span, ...] | Absence:
     """When the user speaks: what the detector found, else the words of the user's transcript."""
-    segments: Sequence[Span] = () if isinstance(detected, Missing) else detected.segments
+    segments: Sequence[Span] = () if isinstance(detected, Absence) else detected.segments
     if not segments and sample.transcript is not None:
         segments = [Span(start_s, end_s) for start_s, end_s in timed(sample.transcript.words)]
-    return find_bursts(segments) if segments else Missing("user_speech_unknown")
+    return find_bursts(segments) if segments else Absence("user_speech_unknown")
 
 
 def last_utterance_start_s(bursts: Iterable[Span], turn_end_s: float, pauses: Iterable[Span] = ()) -> float | None:

@@ -35,16 +35,18 @@ References: Morris, Maier & Green 2004, From WER and RIL to MER and WIL; https:/
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from fdbench.core.annotation import Annotations, Request, Verdict
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import TEXT, Event
 from fdbench.core.score import Score
 from fdbench.core.span import ROUNDING_S
-from fdbench.scoring.base import MAIN, Missing, failed, scored, words_for
+from fdbench.core.take_id import MAIN
+from fdbench.scoring.base import Needs, Prompts, Takes, failed, main_take, scored, words_for
 from fdbench.scoring.requests import MODEL_WORDS
 
 if TYPE_CHECKING:
@@ -61,19 +63,19 @@ class OwnText:
     version = 1
     metrics: tuple[str, ...] = ("own_text_wer",)
 
-    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
-        return (MODEL_WORDS,)
+    def needs(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {MAIN: (MODEL_WORDS,)}
 
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
-        take = takes.get(MAIN)
-        if take is None:
-            return failed(self.metrics, "audio_missing")
-        written = normalised(" ".join(words_written([event for event in take.told if event.kind == TEXT])))
+    def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
+        take = main_take(takes)
+        if isinstance(take, Absence):
+            return failed(self.metrics, take)
+        written = normalised(" ".join(words_written([event for event in take.model_events if event.kind == TEXT])))
         if not written:
-            return failed(self.metrics, "no_own_text")
+            return failed(self.metrics, Absence("no_own_text"))
         transcript = words_for(take, MODEL_WORDS)
-        if isinstance(transcript, Missing):
-            return failed(self.metrics, transcript.reason)
+        if isinstance(transcript, Absence):
+            return failed(self.metrics, transcript)
         return [_compared(written, normalised(" ".join(word.text for word in transcript.words)))]
 
 

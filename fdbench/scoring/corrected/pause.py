@@ -7,7 +7,7 @@
                    |---- window -------|
                    ^first pause        ^turn end (end of the last word)
 
-Conventions: ``fdbench`` judges from the start of the first annotated pause to the end of the user's last word (the
+Conventions: judged is from the start of the first annotated pause to the end of the user's last word (the
 transcript's, where a word without an end counts with its start; else the annotated turn end; else the last detected
 speech). A takeover counts if any of it lies in that window, because a model that began earlier and keeps talking does not
 leave the floor either. Latency as in ``latency``, with a new user utterance after each annotated pause.
@@ -25,10 +25,8 @@ begins after the user's last word       0         0            onset - turn end
 
 What follows = the first takeover from the search start on, else censored ``no_reply``, also where the earlier one never ends.
 
-Under ``fdb-*``: the published rule (``takeover``) over all words of the clip.
-
-Empty cases: ``fdb-*``: no words, no takeover; null times ``null_time``. ``fdbench``: no annotated pause, or one that
-begins after the user's last word, is an error; without knowledge of the user's speech only the early start is known if
+Empty cases: no annotated pause, or one that begins after the user's last word, is an error; without knowledge of the user's
+speech only the early start is known if
 the transcript and the turn end are missing as well.
 
 Differences from upstream (which never reads ``pause.json``):
@@ -44,41 +42,72 @@ References: Full-Duplex-Bench v1.0, ``eval_pause_handling`` at d7336bd.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from fdbench.core.annotation import Annotations, Request, Verdict
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import PAUSE, TURN_END
 from fdbench.core.score import Score
 from fdbench.core.span import Span
-from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
-from fdbench.scoring.corrected.latency import find_reply, last_utterance_start_s, recording_end_s, score_latency, user_bursts
-from fdbench.scoring.corrected.utterance import diagnose, find_bursts, find_utterances
-from fdbench.scoring.published.takeover import is_takeover
-from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, published_words, user_speech
+from fdbench.core.take_id import MAIN
+from fdbench.scoring.base import Needs, Prompts, Takes, failed, scored, speech_for
+from fdbench.scoring.corrected.latency import Reply, find_reply, last_utterance_start_s, score_latency, user_bursts
+from fdbench.scoring.corrected.model_side import model_side_of
+from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
 
-USER_UNKNOWN: Final = "user_speech_unknown"
+USER_UNKNOWN = Absence("user_speech_unknown")
 
 
-class PublishedPause:
-    """Pause handling as the published script scores it."""
+@dataclass(frozen=True, slots=True)
+class PauseOutcome:
+    """What the model did with a floor that was not free.
 
-    version = 1
-    metrics: tuple[str, ...] = ("takeover_rate",)
+    Attributes:
+        has_early_start: It took the turn before the first pause.
+        has_takeover: It had the turn between the first pause and the user's last word; None where nobody knows where that ends.
+        reply: What came of the search for a reply; None where nobody knows when the user speaks.
+    """
 
-    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
-        return (published_words(prompt_s),)
+    has_early_start: bool
+    has_takeover: bool | None
+    reply: Reply | None
 
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
-        take = takes.get(MAIN)
-        if take is None:
-            return failed(self.metrics, "audio_missing")
-        transcript = words_for(take, published_words(take.prompt_s))
-        if isinstance(transcript, Missing):
-            return failed(self.metrics, transcript.reason)
-        takeover = is_takeover(transcript.words, open_end_is_start=True)
-        return failed(self.metrics, "null_time") if takeover is None else [scored("takeover_rate", takeover)]
+
+def pause_outcome(
+    takeovers: Sequence[Span],
+    pauses: Sequence[Span],
+    turn_end_s: float | None,
+    user: Sequence[Span] | None,
+    recorded_s: float | None,
+) -> PauseOutcome | Absence:
+    """Decide what the model did while the user paused; all times in s on the prompt's timeline.
+
+    Args:
+        takeovers: The model's (``find_takeovers``).
+        pauses: The user's pauses inside the turn, at least one.
+        turn_end_s: End of the user's last word; None where nobody knows.
+        user: When the user speaks; None where nobody knows.
+        recorded_s: End of the model's recording; None where nobody knows.
+
+    Example:
+        >>> from fdbench.core.span import Span
+        >>> found = pause_outcome([Span(1.2, 2.4)], [Span(1.0, 2.0)], 3.0, [Span(0.0, 1.0), Span(2.0, 3.0)], 6.0)
+        >>> found.has_takeover, found.reply.latency_s
+        (True, None)
+    """
+    first_pause_s = min(pause.start_s for pause in pauses)
+    has_early_start = any(takeover.start_s < first_pause_s for takeover in takeovers)
+    if turn_end_s is None:
+        return PauseOutcome(has_early_start, None, None)
+    if turn_end_s <= first_pause_s:
+        return Absence("bad_annotation")
+    window = Span(first_pause_s, turn_end_s)
+    has_takeover = any(takeover.overlaps(window) for takeover in takeovers)
+    search_start_s = None if user is None else last_utterance_start_s(user, turn_end_s, pauses)
+    reply = None if search_start_s is None else find_reply(takeovers, search_start_s, turn_end_s, recorded_s)
+    return PauseOutcome(has_early_start, has_takeover, reply)
 
 
 class Pause:
@@ -87,53 +116,32 @@ class Pause:
     version = 1
     metrics: tuple[str, ...] = ("takeover_rate", "response_latency_s", "early_start_rate", "no_response_rate")
 
-    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
-        return (MODEL_SPEECH, MODEL_WORDS, user_speech(prompt_s))
+    def needs(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {MAIN: (MODEL_SPEECH, MODEL_WORDS, user_speech(prompts[MAIN]))}
 
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
-        take = takes.get(MAIN)
-        if take is None:
-            return failed(self.metrics, "audio_missing")
-        speech, transcript = speech_for(take, MODEL_SPEECH), words_for(take, MODEL_WORDS)
-        if isinstance(speech, Missing):
-            return failed(self.metrics, speech.reason)
-        if isinstance(transcript, Missing):
-            return failed(self.metrics, transcript.reason)
+    def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
+        model = model_side_of(takes)
+        if isinstance(model, Absence):
+            return failed(self.metrics, model)
         pauses = [event.span for event in sample.of_kind(PAUSE)]
         if not pauses:
-            return failed(self.metrics, "no_pause_annotation")
-
-        bursts = find_bursts(speech.segments)
-        takeovers = [u.span for u in find_utterances(bursts, transcript.words) if u.is_takeover]
-        first_pause_s = min(pause.start_s for pause in pauses)
-        has_early_start = any(takeover.start_s < first_pause_s for takeover in takeovers)
-        early_start = scored("early_start_rate", has_early_start)
-
-        user = user_bursts(sample, speech_for(take, user_speech(take.prompt_s)))
+            return failed(self.metrics, Absence("no_pause_annotation"))
+        user = user_bursts(sample, speech_for(model.take, user_speech(model.take.prompt_s)))
         turn_end_s = last_word_end_s(sample, user)
-        if turn_end_s is None:
-            takeover, latency, no_response = failed(("takeover_rate", "response_latency_s", "no_response_rate"), USER_UNKNOWN)
-            return [takeover, latency, early_start, no_response]
-        if turn_end_s <= first_pause_s:
-            return failed(self.metrics, "bad_annotation")
-        window = Span(first_pause_s, turn_end_s)
-        counts = diagnose(bursts, transcript.words, transcript.dropped)
-        takeover = scored("takeover_rate", any(span.overlaps(window) for span in takeovers), **counts)
-
-        search_start_s = None if isinstance(user, Missing) else last_utterance_start_s(user, turn_end_s, pauses)
-        if search_start_s is None:
-            latency, no_response = failed(("response_latency_s", "no_response_rate"), USER_UNKNOWN)
-            return [takeover, latency, early_start, no_response]
-        reply = find_reply(takeovers, search_start_s, turn_end_s, recording_end_s(take, speech))
-        return [
-            takeover,
-            score_latency("response_latency_s", reply, early_start=float(has_early_start)),
-            early_start,
-            scored("no_response_rate", reply.latency_s is None),
-        ]
+        known_user = None if isinstance(user, Absence) else user
+        found = pause_outcome(model.takeovers, pauses, turn_end_s, known_user, model.recorded_s)
+        if isinstance(found, Absence):
+            return failed(self.metrics, found)
+        takeover, latency, no_response = failed(("takeover_rate", "response_latency_s", "no_response_rate"), USER_UNKNOWN)
+        if found.has_takeover is not None:
+            takeover = scored("takeover_rate", found.has_takeover, **model.counts)
+        if found.reply is not None:
+            latency = score_latency("response_latency_s", found.reply, early_start=float(found.has_early_start))
+            no_response = scored("no_response_rate", found.reply.latency_s is None)
+        return [takeover, latency, scored("early_start_rate", found.has_early_start), no_response]
 
 
-def last_word_end_s(sample: Sample, user: Sequence[Span] | Missing) -> float | None:
+def last_word_end_s(sample: Sample, user: Sequence[Span] | Absence) -> float | None:
     """Where the user's last word ends: by the transcript, else by the annotated turn end, else by the detector."""
     words = sample.transcript.words if sample.transcript is not None else ()
     times_s = (word.start_s if word.end_s is None else word.end_s for word in words)
@@ -143,4 +151,4 @@ def last_word_end_s(sample: Sample, user: Sequence[Span] | Missing) -> float | N
     turn_ends = sample.of_kind(TURN_END)
     if turn_ends:
         return turn_ends[0].span.start_s
-    return None if isinstance(user, Missing) else max(burst.end_s for burst in user)
+    return None if isinstance(user, Absence) else max(burst.end_s for burst in user)

@@ -42,17 +42,16 @@ References: Full-Duplex-Bench v1.0, ``eval_backchannel`` at d7336bd and pull req
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import (
     PUBLISHED_VAD,
     PUBLISHED_VAD_BEFORE_FIX,
-    Annotations,
-    Request,
     VadSettings,
     Verdict,
 )
@@ -60,7 +59,8 @@ from fdbench.core.conversation import Sample
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
-from fdbench.scoring.base import MAIN, Missing, failed, scored, speech_for, words_for
+from fdbench.core.take_id import MAIN
+from fdbench.scoring.base import Needs, Prompts, Takes, failed, main_take, scored, speech_for, words_for
 from fdbench.scoring.human_timing import WINDOW_S, is_distribution, resampled, window_counts
 from fdbench.scoring.requests import published_speech, published_words
 
@@ -144,20 +144,20 @@ class PublishedBackchannel:
     metrics: tuple[str, ...] = ("takeover_rate", "backchannel_frequency_hz", "backchannel_js_distance")
     vad: VadSettings = PUBLISHED_VAD
 
-    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
-        return (published_speech(prompt_s, self.vad), published_words(prompt_s))
+    def needs(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {MAIN: (published_speech(prompts[MAIN], self.vad), published_words(prompts[MAIN]))}
 
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
-        take = takes.get(MAIN)
-        if take is None:
-            return failed(self.metrics, "audio_missing")
+    def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
+        take = main_take(takes)
+        if isinstance(take, Absence):
+            return failed(self.metrics, take)
         speech = speech_for(take, published_speech(take.prompt_s, self.vad))
-        if isinstance(speech, Missing):
-            return failed(self.metrics, speech.reason)
+        if isinstance(speech, Absence):
+            return failed(self.metrics, speech)
         if speech.duration_s is not None and speech.duration_s <= 0:
-            return failed(self.metrics, "audio_empty")
+            return failed(self.metrics, Absence("audio_empty"))
         transcript = words_for(take, published_words(take.prompt_s))
-        if isinstance(transcript, Missing):
+        if isinstance(transcript, Absence):
             takeover = none_score("takeover_rate", transcript.reason)
         else:
             takeover = scored("takeover_rate", find_takeover(speech.segments, transcript.words))

@@ -31,14 +31,15 @@ References: Full-Duplex-Bench v1.0, ``eval_user_interruption`` at d7336bd.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from fdbench.core.annotation import Annotations, RelevanceQuestion, Request, Verdict
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import INTERRUPTION
-from fdbench.core.score import Score, none_score
-from fdbench.scoring.base import MAIN, Missing, failed, scored, words_for
-from fdbench.scoring.published.takeover import is_takeover
+from fdbench.core.score import Score
+from fdbench.core.speech import Transcript
+from fdbench.core.take_id import MAIN
+from fdbench.scoring.base import Needs, Prompts, Takes, failed, main_take, scored, words_for
+from fdbench.scoring.published.takeover import is_takeover, published_reply, score_published_latency
 from fdbench.scoring.relevance import ask_about, rate_reply
 from fdbench.scoring.requests import published_words_after
 
@@ -49,36 +50,32 @@ class PublishedInterruption:
     version = 1
     metrics: tuple[str, ...] = ("takeover_rate", "response_latency_s", "relevance")
 
-    def needs(self, sample: Sample, prompt_s: float | None) -> tuple[Request, ...]:
+    def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         interruptions = sample.of_kind(INTERRUPTION)
-        return (published_words_after(interruptions[0].span.end_s, prompt_s),) if interruptions else ()
+        return {MAIN: (published_words_after(interruptions[0].span.end_s, prompts[MAIN]),)} if interruptions else {}
 
-    def question(self, sample: Sample, takes: Mapping[str, Annotations]) -> RelevanceQuestion | None:
-        take, interruptions = takes.get(MAIN), sample.of_kind(INTERRUPTION)
-        if take is None or not interruptions:
-            return None
-        transcript = words_for(take, published_words_after(interruptions[0].span.end_s, take.prompt_s))
-        if isinstance(transcript, Missing) or not is_takeover(transcript.words):
+    def question(self, sample: Sample, takes: Takes) -> RelevanceQuestion | None:
+        transcript = _words_after(sample, takes)
+        if isinstance(transcript, Absence) or not is_takeover(transcript.words):
             return None
         return ask_about(sample, transcript.text)
 
-    def score(self, sample: Sample, takes: Mapping[str, Annotations], verdict: Verdict | None) -> list[Score]:
-        take = takes.get(MAIN)
-        if take is None:
-            return failed(self.metrics, "audio_missing")
-        interruptions = sample.of_kind(INTERRUPTION)
-        if not interruptions:
-            return failed(self.metrics, "no_interruption")
-        end_s = interruptions[0].span.end_s
-        transcript = words_for(take, published_words_after(end_s, take.prompt_s))
-        if isinstance(transcript, Missing):
-            return failed(self.metrics, transcript.reason)
-        words = transcript.words
-        takeover = is_takeover(words)
-        if takeover is None:
-            return failed(self.metrics, "null_time")
-        if not takeover or words[0].start_s is None:
-            latency = none_score("response_latency_s", "no_takeover")
-        else:
-            latency = scored("response_latency_s", max(0.0, words[0].start_s - end_s))
-        return [scored("takeover_rate", takeover), latency, rate_reply(takeover, verdict, is_bounded=False)]
+    def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
+        transcript = _words_after(sample, takes)
+        if isinstance(transcript, Absence):
+            return failed(self.metrics, transcript)
+        reply = published_reply(transcript.words, sample.of_kind(INTERRUPTION)[0].span.end_s)
+        if isinstance(reply, Absence):
+            return failed(self.metrics, reply)
+        relevance = rate_reply(reply.has_takeover, verdict, is_bounded=False)
+        return [scored("takeover_rate", reply.has_takeover), score_published_latency(reply), relevance]
+
+
+def _words_after(sample: Sample, takes: Takes) -> Transcript | Absence:
+    """What was heard between the interruption's end and the prompt's."""
+    take, interruptions = main_take(takes), sample.of_kind(INTERRUPTION)
+    if isinstance(take, Absence):
+        return take
+    if not interruptions:
+        return Absence("no_interruption")
+    return words_for(take, published_words_after(interruptions[0].span.end_s, take.prompt_s))

@@ -10,7 +10,7 @@ from fdbench.adapter.contract import check_party
 from fdbench.adapter.load import find_model, resolve
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
-from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.event import Event
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
@@ -57,7 +57,7 @@ def test_whatever_a_party_raises_is_its_calls_status(method, error):
     party = type("Broken", (Party,), {method: raises(error)})()
     found = outcomes(party)
     assert len(found) == 3
-    assert all(isinstance(outcome, Failure) and type(error).__name__ in outcome.message for outcome in found)
+    assert all(isinstance(outcome, FailedCall) and type(error).__name__ in outcome.message for outcome in found)
 
 
 def test_a_close_that_raises_costs_nothing():

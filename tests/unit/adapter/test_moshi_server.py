@@ -23,7 +23,7 @@ from fdbench.adapter.live import CallError, Delta, Note, Text
 from fdbench.call.lockstep import Ending, Invitation
 from fdbench.call.realtime import Patience, Realtime
 from fdbench.call.session_log import SessionLog, from_stored
-from fdbench.core.conversation import Brief, Failure, Recording, Sample, Take
+from fdbench.core.conversation import Brief, FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 from fdbench.errors import AdapterError, UsageError
 
@@ -52,7 +52,7 @@ def chirp(seconds: float) -> np.ndarray:
 class Held:
     """A call, and its log where it came so far."""
 
-    outcome: Recording | Failure
+    outcome: Recording | FailedCall
     log: SessionLog | None
 
     def notes(self, what: str) -> list[dict]:
@@ -60,7 +60,7 @@ class Held:
 
     @property
     def failure(self) -> tuple[str, str]:
-        assert isinstance(self.outcome, Failure), self.outcome
+        assert isinstance(self.outcome, FailedCall), self.outcome
         return self.outcome.kind, self.outcome.message
 
 

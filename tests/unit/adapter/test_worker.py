@@ -18,7 +18,7 @@ from fdbench.adapter.pipes import Program
 from fdbench.adapter.worker import MAX_FAILED_STARTS, Deadlines, WorkerParty
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
-from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.event import TEXT
 from fdbench.core.sound import Audio
 
@@ -221,7 +221,7 @@ def test_a_bad_worker_costs_its_own_call_and_no_other(program, tmp_path, healthy
     party = party_of(program, manner, slots, **late)
     outcomes = calls(party, slots)
     if manner in WORDS:
-        assert isinstance(outcomes[str(BAD)], Failure)
+        assert isinstance(outcomes[str(BAD)], FailedCall)
         assert outcomes[str(BAD)].kind == "worker"
         assert WORDS[manner] in outcomes[str(BAD)].message
         assert "\n" not in outcomes[str(BAD)].message
@@ -235,7 +235,7 @@ def test_a_bad_worker_costs_its_own_call_and_no_other(program, tmp_path, healthy
 def test_a_worker_is_started_again_for_the_next_call(program, tmp_path):
     party = party_of(program, "dies", slots=1, bad=0)
     outcomes = calls(party, n=3)
-    assert [type(outcome) for outcome in outcomes.values()] == [Failure] * 3
+    assert [type(outcome) for outcome in outcomes.values()] == [FailedCall] * 3
     assert len(set(pids(tmp_path, 0))) == 3
     party.release()
 
@@ -258,7 +258,7 @@ def test_a_slot_that_is_given_up_does_not_fail_the_calls_that_others_can_hold(pr
     """It keeps one call to itself until nobody else is talking; before that, each failed start costs one."""
     n = 40
     outcomes = calls(party_of(program, "cannot load", slots=3, bad=0), n)
-    failed = [outcome for outcome in outcomes.values() if isinstance(outcome, Failure)]
+    failed = [outcome for outcome in outcomes.values() if isinstance(outcome, FailedCall)]
     assert len(outcomes) == n and len(failed) <= MAX_FAILED_STARTS + 1
 
 

@@ -9,7 +9,7 @@ from fdbench.adapter.base import Agent, AgentParty, Brief, Port
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
 from fdbench.call.source import PromptCalls
-from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 from fdbench.errors import AdapterError, DataError
 
@@ -171,7 +171,7 @@ def test_a_fault_in_slot_3_of_8_is_that_calls_status_and_nobody_elses(fault):
     assert faulty.keys() == sound.keys()
     for name, outcome in faulty.items():
         if name == all_takes[3].name:
-            assert isinstance(outcome, Failure)
+            assert isinstance(outcome, FailedCall)
             assert told in outcome.message
         else:
             assert np.array_equal(outcome.model.audio.samples, sound[name].model.audio.samples), name
@@ -189,7 +189,7 @@ def test_a_party_that_raises_as_a_whole_fails_its_calls_and_the_rest_go_on():
 
     calls = PromptCalls(Party(Babbler, 2), seed=7, lead_in_s=0.0, ending=Ending(0.5, 2.0))
     outcomes = {item.name: outcome for item, outcome in calls.collect(takes(5))}
-    failures = [outcome for outcome in outcomes.values() if isinstance(outcome, Failure)]
+    failures = [outcome for outcome in outcomes.values() if isinstance(outcome, FailedCall)]
     assert len(outcomes) == 5
     assert [failure.message for failure in failures] == ["step() raised RuntimeError: the GPU fell off"] * 2
 
@@ -197,7 +197,7 @@ def test_a_party_that_raises_as_a_whole_fails_its_calls_and_the_rest_go_on():
 def test_an_unreadable_prompt_is_a_status_and_the_rest_go_on():
     some = [*takes(2), take("bad", Broken()), *takes(4)[2:]]
     outcomes = collected(Babbler, 2, some)
-    assert outcomes["t/bad@main.r0"] == Failure("prompt", "x/input.wav: truncated")
+    assert outcomes["t/bad@main.r0"] == FailedCall("prompt", "x/input.wav: truncated")
     assert sum(isinstance(outcome, Recording) for outcome in outcomes.values()) == 4
 
 

@@ -18,7 +18,7 @@ from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, Flush,
 from fdbench.call.lockstep import Ending, Invitation
 from fdbench.call.realtime import Patience, Realtime
 from fdbench.call.session_log import from_stored, recording_of, spent_in
-from fdbench.core.conversation import CallLog, Failure, Recording, Sample, Take
+from fdbench.core.conversation import CallLog, FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 from fdbench.errors import AdapterError
 
@@ -163,7 +163,7 @@ BROKEN = {
 def test_what_goes_wrong_is_a_named_status_after_a_bounded_number_of_tries(case):
     server, kind, n_tries = BROKEN[case]
     outcome = one(server)
-    assert isinstance(outcome, Failure), outcome
+    assert isinstance(outcome, FailedCall), outcome
     assert (outcome.kind, server.n_open) == (kind, n_tries)
     assert ("(2 tries)" in outcome.message) == (n_tries == 2)
 
@@ -176,7 +176,7 @@ def test_one_call_that_breaks_costs_no_other():
             return await super().open(brief)
 
     outcomes = calls(Odd(slots=3), n=6)
-    assert [name for name, outcome in outcomes.items() if isinstance(outcome, Failure)] == ["1"]
+    assert [name for name, outcome in outcomes.items() if isinstance(outcome, FailedCall)] == ["1"]
     assert len(outcomes) == 6
 
 
@@ -197,7 +197,7 @@ def test_a_call_that_broke_is_made_again_and_its_log_says_why():
 def test_what_tries_that_broke_used_up_is_counted_even_where_the_call_failed():
     script = {3: [Usage({"out": 7}, 1.0)], 5: [CallError("dropped", "gone", may_retry=True)]}
     failure = one(Server(script))
-    assert isinstance(failure, Failure)
+    assert isinstance(failure, FailedCall)
     spent = spent_in(failure.log)
     assert (spent.cost, dict(spent.counts)) == (2.0, {"out": 14}) and spent.minutes > 0.001
 

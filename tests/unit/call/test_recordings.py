@@ -10,7 +10,7 @@ import soundfile
 
 from fdbench.call.matching import Wanted, match_folder
 from fdbench.call.recordings import FolderRecordings, ends_loud, place
-from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
 from fdbench.errors import DataError
@@ -41,7 +41,7 @@ def outcome(folder, *, sample_id="1", channel=None, offset_s=0.0, prompt=None):
 
 def failure(*arguments, **options):
     result = outcome(*arguments, **options)
-    assert isinstance(result, Failure)
+    assert isinstance(result, FailedCall)
     assert "\n" not in result.message
     return result
 
@@ -147,4 +147,4 @@ def test_what_is_wrong_with_a_recording_is_a_status_that_names_the_file_and_no_p
 
 def test_a_prompt_that_cannot_be_read_is_told_as_in_a_call(tmp_path):
     write(tmp_path)
-    assert failure(tmp_path, prompt=Prompt(broken=True)) == Failure("prompt", "input.wav: no such file")
+    assert failure(tmp_path, prompt=Prompt(broken=True)) == FailedCall("prompt", "input.wav: no such file")

@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.event import Event
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio, read_audio
-from fdbench.store.manifest import CollectedSample, CollectedTask, Collection, RunManifest, Scored
+from fdbench.store.manifest import CollectedSample, CollectedTask, Collection, RunManifest, Scored, scores_folder
 from fdbench.store.record import TakeRecord
-from fdbench.store.run import RunDir, scores_folder
+from fdbench.store.run import Run
 
 COLLECTION = Collection(
     model="My Model",
@@ -49,11 +49,11 @@ def digests(manifest):
 
 
 def test_a_take_is_done_when_its_record_and_both_files_are_there(tmp_path):
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     assert not run.is_done(TAKE.name)
     record = run.write_take(TAKE, recording())
     assert run.is_done(TAKE.name)
-    assert record == run.record_of(TAKE.name)
+    assert record == run.record(TAKE.name)
     file = tmp_path / record.model.file
     file.write_bytes(file.read_bytes()[:-1])
     assert not run.is_done(TAKE.name), "damaged"
@@ -62,7 +62,7 @@ def test_a_take_is_done_when_its_record_and_both_files_are_there(tmp_path):
 
 
 def test_the_stored_audio_has_the_digest_in_its_record(tmp_path):
-    record = RunDir(tmp_path).write_take(TAKE, recording())
+    record = Run(tmp_path).write_take(TAKE, recording())
     assert digest_of_audio(read_audio(tmp_path / record.model.file)) == record.model.digest
     assert record.model.start_s == -0.25
     assert record.right_censored
@@ -70,7 +70,7 @@ def test_the_stored_audio_has_the_digest_in_its_record(tmp_path):
 
 @pytest.mark.parametrize("name", ["x" * 250, "\u00fc" * 120, "a b@c*[1]", "..x", "-n"])
 def test_any_name_of_a_folder_can_be_stored(tmp_path, name):
-    run, take = RunDir(tmp_path), Take(Sample(name, "mini/turn_taking", {}))
+    run, take = Run(tmp_path), Take(Sample(name, "mini/turn_taking", {}))
     run.write_take(take, recording())
     assert run.is_done(take.name)
     assert run.is_recorded("mini/turn_taking", name)
@@ -78,18 +78,18 @@ def test_any_name_of_a_folder_can_be_stored(tmp_path, name):
 
 
 def test_a_failed_take_is_recorded_and_not_done(tmp_path):
-    run = RunDir(tmp_path)
-    run.write_take(TAKE, Failure("adapter", "it broke"))
+    run = Run(tmp_path)
+    run.write_take(TAKE, FailedCall("adapter", "it broke"))
     assert not run.is_done(TAKE.name)
-    assert run.record_of(TAKE.name).as_failure == Failure("adapter", "it broke")
+    assert run.record(TAKE.name).as_failure == FailedCall("adapter", "it broke")
     assert not (tmp_path / "audio").exists()
 
 
 def test_an_unreadable_record_is_as_good_as_none(tmp_path):
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     run.write_take(TAKE, recording())
     run.take_path(TAKE.name).write_text('{"schema": 1')
-    assert run.record_of(TAKE.name) is None
+    assert run.record(TAKE.name) is None
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_changed_sample_that_was_never_recorded_may_join():
 
 
 def test_a_scoring_of_fewer_samples_is_stale_and_goes(tmp_path):
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task({"a": "1"})})
     manifest.write(tmp_path)
     for folder in ("one", "two"):
@@ -184,21 +184,21 @@ def test_two_processes_cannot_work_in_one_folder_and_leftovers_are_swept(tmp_pat
     leftover = tmp_path / "takes" / "t" / ".x.json.abc.part"
     leftover.parent.mkdir(parents=True)
     leftover.write_text("half")
-    with RunDir(tmp_path).locked():
+    with Run(tmp_path).locked():
         assert not leftover.exists()
-        with pytest.raises(DataError, match="another fdbench"), RunDir(tmp_path).locked():
+        with pytest.raises(DataError, match="another fdbench"), Run(tmp_path).locked():
             pass
 
 
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
     (tmp_path / ".movie.part").write_text("mine")
-    with pytest.raises(DataError, match="not a run"), RunDir(tmp_path).locked():
+    with pytest.raises(DataError, match="not a run"), Run(tmp_path).locked():
         pass
     assert [path.name for path in tmp_path.iterdir()] == [".movie.part"]
 
 
 def test_a_folder_made_for_nothing_goes_again(tmp_path):
-    with RunDir(tmp_path / "run").locked(create=True):
+    with Run(tmp_path / "run").locked(create=True):
         assert (tmp_path / "run").exists()
     assert list(tmp_path.iterdir()) == []
 
@@ -221,17 +221,17 @@ def test_scorings_of_two_placements_stand_side_by_side_in_a_manifest():
 
 @pytest.mark.parametrize("span", [(1.0, 0.5), (0.0, float("nan")), (float("-inf"), 0.0)])
 def test_a_record_whose_text_lies_nowhere_cannot_be_read(tmp_path, span):
-    run = RunDir(tmp_path)
+    run = Run(tmp_path)
     run.write_take(TAKE, recording())
     path = run.take_path(TAKE.name)
     record = json.loads(path.read_text())
     record["events"][0].update(start_s=span[0], end_s=span[1])
     path.write_text(json.dumps(record))
-    assert run.record_of(TAKE.name) is None
+    assert run.record(TAKE.name) is None
     with pytest.raises(DataError, match=r"events\.0: .*not a span"):
         TakeRecord.read(path)
 
 
 def test_what_a_model_told_comes_back_as_it_was(tmp_path):
-    record = RunDir(tmp_path).write_take(TAKE, recording())
+    record = Run(tmp_path).write_take(TAKE, recording())
     assert record.told == recording().events

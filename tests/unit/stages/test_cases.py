@@ -15,7 +15,7 @@ from fdbench.core.event import TEXT, Event
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.errors import UsageError
-from fdbench.stages.entries import Entry, Fault, kinds_in, moved, own_text_of, placed, told_of
+from fdbench.stages.cases import Entry, Fault, kinds_in, moved, own_text_of, placed, told_of
 from fdbench.store.manifest import Collection
 
 SAMPLE = Sample("clip", "mini/turn_taking", {})

@@ -1,0 +1,65 @@
+"""What the corrected scorers read off a take: the model's bursts, utterances and takeovers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import Annotations
+from fdbench.core.span import Span
+from fdbench.core.speech import Word
+from fdbench.scoring.base import Takes, main_take, speech_for, words_for
+from fdbench.scoring.corrected.latency import recording_end_s
+from fdbench.scoring.corrected.utterance import Utterance, diagnose, find_bursts, find_utterances
+from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSide:
+    """The model's side of a call.
+
+    Attributes:
+        recorded_s: Where its recording ends on the timeline; None where only segments were given.
+        counts: How far detector and recogniser agree (``utterance.diagnose``).
+    """
+
+    take: Annotations
+    bursts: tuple[Span, ...]
+    utterances: tuple[Utterance, ...]
+    recorded_s: float | None
+    counts: Mapping[str, float]
+
+    @property
+    def takeovers(self) -> tuple[Span, ...]:
+        return tuple(utterance.span for utterance in self.utterances if utterance.is_takeover)
+
+
+def model_side_of(takes: Takes) -> ModelSide | Absence:
+    """The model's side of the main take, or why it is not known."""
+    take = main_take(takes)
+    if isinstance(take, Absence):
+        return take
+    speech, transcript = speech_for(take, MODEL_SPEECH), words_for(take, MODEL_WORDS)
+    if isinstance(speech, Absence):
+        return speech
+    if isinstance(transcript, Absence):
+        return transcript
+    bursts = find_bursts(speech.segments)
+    return ModelSide(
+        take=take,
+        bursts=bursts,
+        utterances=find_utterances(bursts, transcript.words),
+        recorded_s=recording_end_s(take, speech),
+        counts=diagnose(bursts, transcript.words, transcript.dropped),
+    )
+
+
+def find_takeovers(segments: Iterable[Span], words: Iterable[Word] = ()) -> tuple[Span, ...]:
+    """Where the model takes the turn: utterances of 1.0 s or more, or of 3 words and more.
+
+    Args:
+        segments: The model's speech, s on the prompt's timeline, in any order.
+        words: What was recognised in it; without words, length alone decides.
+    """
+    return tuple(each.span for each in find_utterances(find_bursts(segments), words) if each.is_takeover)

@@ -1,0 +1,208 @@
+"""What follows from a run's recordings: its cases, its scores and their summaries. Nothing is written but the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fdbench.core.absence import Absence
+from fdbench.core.conversation import Sample
+from fdbench.core.placement import PUBLISHED
+from fdbench.core.take_id import MAIN, TakeId
+from fdbench.errors import DataError
+from fdbench.judge.given import read_rating
+from fdbench.stages.cases import Case, EventKinds, TaskFacts, event_kinds, recorded_take
+from fdbench.stages.judging import Judging
+from fdbench.stages.options import ScoringOptions
+from fdbench.stages.progress import Progress
+from fdbench.stages.score import Scoring, score_cases
+from fdbench.store.manifest import CollectedSample, Collection, RunManifest, Scored, scores_folder
+from fdbench.store.run import Run
+from fdbench.task.load import TaskLoader, task_specs
+from fdbench.task.loaded import LoadedTask
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """One scoring of a run as it is stored: derived from its takes, the data, the engines and the judge.
+
+    Attributes:
+        scored: The manifest's entry.
+        lines: Of ``samples.jsonl``.
+        summary: Of ``summary.json``.
+    """
+
+    scoring: Scoring
+    scored: Scored
+    lines: Sequence[Mapping[str, Any]]
+    summary: Mapping[str, Any]
+
+
+def derive_scores(
+    run: Run,
+    options: ScoringOptions,
+    judging: Judging,
+    loader: TaskLoader,
+    progress: Progress,
+    cache_root: Path | None = None,
+) -> tuple[Derived, ...]:
+    """Everything that scoring a run under the protocols of ``options`` gives.
+
+    Args:
+        cache_root: Of the annotations; None = nothing is remembered.
+    """
+    manifest = run.manifest()
+    shift_s = manifest.collection.shift_s_to(options.placement)
+    cases = placed_cases(run, manifest, options.placement, loader)
+    tasks = facts_of(manifest, shift_s, event_kinds((case.sample.task, case.model_events) for case in cases))
+    scorings = score_cases(
+        cases,
+        tasks,
+        options.protocols,
+        options.engines,
+        judging=judging,
+        cache_root=cache_root,
+        workers=options.workers,
+        progress=progress,
+    )
+    engines = {**options.engines.signature_facts(), "judge": judging.signature}
+    return tuple(
+        Derived(
+            scoring=scoring,
+            scored=Scored(
+                folder=scores_folder(scoring.protocol, engines, shift_s),
+                protocol=scoring.protocol,
+                engines=engines,
+                tasks=manifest.tasks_digest,
+                takes=run.takes_digest(manifest),
+                shift_s=shift_s,
+            ),
+            lines=[sample.as_json() for sample in scoring.samples],
+            summary=summary_json(manifest.run_id, scoring, tasks, engines, shift_s),
+        )
+        for scoring in scorings
+    )
+
+
+def placed_cases(run: Run, manifest: RunManifest, placement: str, loader: TaskLoader) -> list[Case]:
+    """Everything that the manifest lists, as it shall be heard.
+
+    Raises:
+        UsageError: It is not known where the model's replies would have to lie.
+        DataError: A task's data is not there, or not the version that was collected.
+    """
+    shift_s = manifest.collection.shift_s_to(placement)
+    return [case.shifted(shift_s) for case in cases_of(run, manifest, loader)]
+
+
+def cases_of(run: Run, manifest: RunManifest, loader: TaskLoader) -> list[Case]:
+    """Everything that the manifest lists, with its recordings or with why there are none. Raises DataError."""
+    loaded = {name: _same_data(run, manifest, name, loader) for name in manifest.tasks}
+    mains = (take for take in manifest.takes() if take.stimulus == MAIN)
+    return [case_of(run, manifest, take, _sample_or_fault(loaded[take.task], take.sample)) for take in mains]
+
+
+def case_of(run: Run, manifest: RunManifest, main: TakeId, sample: Sample | Absence) -> Case:
+    """One sample, one time.
+
+    Args:
+        main: The take that answers the main stimulus.
+        sample: From the data; or why it cannot be used.
+    """
+    task = manifest.tasks[main.task]
+    if isinstance(sample, Absence):
+        takes: dict[str, Any] = {MAIN: sample}
+        return Case(Sample(main.sample, main.task, {}), task.behaviour, takes, main.repeat, main.condition)
+    ids = {stimulus: TakeId(main.task, main.sample, stimulus, main.repeat, main.condition) for stimulus in task.stimuli}
+    takes = {stimulus: recorded_take(run, id, task.behaviour) for stimulus, id in ids.items()}
+    rating = partial(read_rating, run.rating_file(main))
+    return Case(sample, task.behaviour, takes, main.repeat, main.condition, rating)
+
+
+def _same_data(run: Run, manifest: RunManifest, name: str, loader: TaskLoader) -> LoadedTask:
+    collected, specs = manifest.tasks[name], task_specs()
+    if name not in specs:
+        raise DataError(f"{run.folder}: task {name} is not one that this fdbench knows", "install the version that made it")
+    loaded = loader.load(specs[name], ids=collected.samples)
+    here = {each: CollectedSample(digest=digest, repeats=1) for each, digest in loaded.digests.items()}
+    now = collected.model_copy(update={"version": loaded.spec.version, "samples": here})
+    changed = now.changed_since(collected, partial(run.is_recorded, name))
+    if now.version != collected.version or changed:
+        raise DataError(
+            f"{run.folder}: task {name} was collected from other data (version {collected.version}, now {now.version}; "
+            f"{len(changed)} samples differ{': ' if changed else ''}{', '.join(changed[:5])})",
+            "point --data at the data of the run",
+        )
+    return loaded
+
+
+def _sample_or_fault(task: LoadedTask, sample_id: str) -> Sample | Absence:
+    found = task.sample(sample_id)
+    return found or Absence("bad_annotation", task.fault(sample_id) or "the sample is not in the data any more")
+
+
+def facts_of(manifest: RunManifest, shift_s: float = 0.0, kinds: EventKinds | None = None) -> dict[str, TaskFacts]:
+    """By task, what is known about its recordings.
+
+    Args:
+        shift_s: How far the model's channel is moved from where it was recorded.
+        kinds: Of what the model said about itself, by task.
+    """
+    collection = manifest.collection
+    origin = {
+        "clock": collection.clock,
+        "placement": collection.placement_at(shift_s),
+        "lead_in": collection.lead_in_s,
+        "condition": collection.condition,
+        "seed": collection.seed,
+        "slots": collection.slots,
+        "tail": f"{collection.tail_silence_s:g}/{collection.tail_limit_s:g}",
+        **_model_facts(collection),
+    }
+    return {
+        name: TaskFacts(
+            task.family,
+            task.behaviour,
+            task.version,
+            {**origin, "repeats": task.repeats},
+            (kinds or {}).get(name, frozenset()),
+        )
+        for name, task in manifest.tasks.items()
+    }
+
+
+def _model_facts(collection: Collection) -> dict[str, str]:
+    """With which settings and weights a model spoke; of an agent whose true behaviour is known, its name says enough."""
+    if collection.kind != "model":
+        return {}
+    given = (f"{name}={value}" for name, value in sorted(collection.arguments.items()) if value is not None)
+    facts = {"with": ",".join(given), "weights": (collection.weights_revision or "").removeprefix("sha256:")[:12]}
+    return {name: fact.replace("|", "/") for name, fact in facts.items() if fact}
+
+
+def summary_json(
+    run_id: str, scoring: Scoring, tasks: Mapping[str, TaskFacts], engines: Mapping[str, str], shift_s: float
+) -> dict[str, Any]:
+    """The content of ``summary.json``; the placement is in it where it is not that of the recordings."""
+    return {
+        "schema": 1,
+        "run_id": run_id,
+        "protocol": scoring.protocol,
+        "engines": dict(engines),
+        **({"placement": PUBLISHED, "shift_s": shift_s} if shift_s else {}),
+        **({"judges": dict(scoring.judges)} if scoring.judges else {}),
+        "tasks": {
+            name: {
+                "version": facts.version,
+                "family": facts.family,
+                "behaviour": facts.behaviour,
+                "n_samples": sum(sample.id.task == name for sample in scoring.samples),
+                "n_errors": sum(sample.id.task == name and sample.has_error for sample in scoring.samples),
+                "metrics": {metric: each.as_json() for metric, each in scoring.summaries[name].items()},
+            }
+            for name, facts in sorted(tasks.items())
+        },
+    }

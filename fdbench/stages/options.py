@@ -1,0 +1,65 @@
+"""How recordings are turned into scores: who hears, by which protocols, who judges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fdbench.core.placement import CAUSAL
+from fdbench.errors import UsageError
+from fdbench.hear.stage import Engines
+from fdbench.stages.judging import GIVEN, NONE, AskedModel, GivenRatings, Judging, Log, Nobody
+
+if TYPE_CHECKING:
+    from fdbench.judge.providers import JudgeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringOptions:
+    """How recordings are turned into scores.
+
+    Attributes:
+        judge: ``none``, ``given`` (``ratings/<take>.json`` in the run's folder), or a model to ask.
+        workers: Processes for hearing.
+        placement: Where the model's replies shall lie (``fdbench.core.placement``).
+    """
+
+    engines: Engines
+    protocols: tuple[str, ...]
+    judge: str | JudgeSettings = NONE
+    workers: int = 1
+    placement: str = CAUSAL
+
+    def judging(self, verdicts: Path, log: Log | None = None) -> Judging:
+        """Whoever rates; a model's verdicts are kept in the folder ``verdicts``, and ``log`` is given each attempt."""
+        if isinstance(self.judge, str):
+            return GivenRatings() if self.judge == GIVEN else Nobody()
+        return AskedModel(self.judge, verdicts, log)
+
+    def check(self) -> None:
+        """Make sure that a run's recordings can be heard so; nothing is loaded or fetched.
+
+        Raises:
+            FdbenchError: An engine is unknown or not installed, or expects files that a run does not have.
+        """
+        if "given" in (self.engines.asr, self.engines.vad):
+            raise UsageError("a run's recordings have no given transcripts or segments", "name an engine for --asr and --vad")
+        self.engines.signature_facts()
+        self.check_judge()
+
+    def prepare(self) -> None:
+        """Have everything there that hearing needs; raises FdbenchError where it can be neither found nor fetched."""
+        self.check()
+        self.engines.prepare()
+
+    def check_judge(self) -> None:
+        """Make sure that the judge can be asked, before any work.
+
+        Raises:
+            FdbenchError: The client's package, the key or the prompt's text is missing.
+        """
+        if not isinstance(self.judge, str):
+            from fdbench.judge.client import Judge
+
+            Judge(self.judge).close()

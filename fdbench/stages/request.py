@@ -1,0 +1,74 @@
+"""What the user asked of `fdbench run`, checked as far as it can be without looking at anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fdbench.call.lockstep import Ending
+from fdbench.call.realtime import MOST_LATE_S
+from fdbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from fdbench.task.data import Data
+
+
+SLOTS: Final = 8
+"""Conversations at once, where nobody says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What the user asked for; one attribute per option of ``fdbench run``.
+
+    Attributes:
+        lead_in_s: None = the model's own default.
+        limit: Only the first so many samples of each task, None = all.
+        max_cost, max_minutes: What this start may spend on calls on the wall clock, None = what they take.
+        most_late_s: A call on the wall clock in which a frame leaves later than this is made again.
+    """
+
+    model: str
+    tasks: str = "mini"
+    out: Path = Path("results")
+    data: Data | None = None
+    seed: int = 0
+    repeats: int = 1
+    slots: int = SLOTS
+    lead_in_s: float | None = None
+    ending: Ending = field(default_factory=Ending)
+    limit: int | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    max_cost: float | None = None
+    max_minutes: float | None = None
+    most_late_s: float = MOST_LATE_S
+
+    @property
+    def limits_live_calls(self) -> bool:
+        """Whether it asks for what only live calls have: a budget, or its own bound on lateness."""
+        return self.max_cost is not None or self.max_minutes is not None or self.most_late_s != MOST_LATE_S
+
+    @property
+    def shapes_calls(self) -> bool:
+        """Whether it asks for other calls than usual: how many at once, and when they end."""
+        return (self.slots, self.ending) != (SLOTS, Ending())
+
+    def __post_init__(self) -> None:
+        for name, value in (("repeats", self.repeats), ("slots", self.slots), ("limit", self.limit)):
+            if value is not None and value < 1:
+                raise UsageError(f"--{name} {value}: expected at least 1", "leave the option out for its default")
+        for name, limit in (
+            ("max-cost", self.max_cost), ("max-minutes", self.max_minutes), ("most-late", self.most_late_s * 1000),
+        ):  # fmt: skip
+            if limit is not None and not 0 < limit < math.inf:
+                raise UsageError(f"--{name} {limit:g}: expected a positive number", "leave it out for its default")
+        if self.lead_in_s is not None and not 0 <= self.lead_in_s < math.inf:
+            raise UsageError(f"--lead-in {self.lead_in_s}: expected 0 or more seconds", "leave it out for the model's default")
+        if not 0 < self.ending.silence_s <= self.ending.limit_s < math.inf:
+            raise UsageError(
+                f"--tail-silence {self.ending.silence_s}, --tail-limit {self.ending.limit_s}: expected 0 < silence <= limit",
+                "leave them out for 2 and 10 s",
+            )
