@@ -222,7 +222,7 @@ class LogReplay:
 
 
 def _invitation(take: Take, run_seed: int, lead_in_s: float, truth: Sample | None) -> Invitation:
-    seed, sample = seed_for(run_seed, str(take.id.pair)), take.sample
+    seed, sample = seed_for(run_seed, take.id), take.sample
     return Invitation(
         take,
         user=Brief(seed=seed, lead_in_s=lead_in_s, stimulus=take.prompt()),

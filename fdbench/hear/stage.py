@@ -94,6 +94,13 @@ class TakeAudio(Protocol):
         """Raises DataError."""
 
 
+def annotate(
+    take: TakeAudio, requests: Sequence[Request], engines: Engines, cache: AnnotationCache | None = None
+) -> Annotations:
+    """Answer the requests for one take. For many takes use ``annotate_many``, which loads engines once."""
+    return Annotator(engines, cache).annotate(take, requests)
+
+
 class Annotator:
     """Engines and cache, ready for take after take; weights are loaded when first needed.
 

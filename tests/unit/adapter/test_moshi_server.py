@@ -61,7 +61,7 @@ class Held:
     @property
     def failure(self) -> tuple[str, str]:
         assert isinstance(self.outcome, FailedCall), self.outcome
-        return self.outcome.kind, self.outcome.message
+        return self.outcome.reason, self.outcome.message
 
 
 def hold(party: MoshiServer, n: int = 1, tries: int = 3, prompt_s: float = PROMPT_S) -> list[Held]:
@@ -72,7 +72,7 @@ def hold(party: MoshiServer, n: int = 1, tries: int = 3, prompt_s: float = PROMP
         Invitation(Take(Sample(f"clip{i}", "unit", {})), Brief(stimulus=prompt), Brief(INSTRUCTIONS)) for i in range(n)
     ]
     held = {
-        take.name: Held(outcome, from_stored(outcome.log) if outcome.log else None)
+        str(take.id): Held(outcome, from_stored(outcome.log) if outcome.log else None)
         for take, outcome in Realtime(party, Ending(0.35, 3.0), patience).run(invitations)
     }
     return [held[name] for name in sorted(held)]

@@ -164,7 +164,7 @@ def test_what_goes_wrong_is_a_named_status_after_a_bounded_number_of_tries(case)
     server, kind, n_tries = BROKEN[case]
     outcome = one(server)
     assert isinstance(outcome, FailedCall), outcome
-    assert (outcome.kind, server.n_open) == (kind, n_tries)
+    assert (outcome.reason, server.n_open) == (kind, n_tries)
     assert ("(2 tries)" in outcome.message) == (n_tries == 2)
 
 

@@ -89,7 +89,7 @@ def scorers() -> dict[str, tuple[int, str]]:
     found = {}
     for behaviour in BEHAVIOURS:
         for protocol in PROTOCOLS:
-            for scorer in scorers_for(behaviour, protocol, tells=KINDS):
+            for scorer in scorers_for(behaviour, protocol, event_kinds=KINDS):
                 kind = type(scorer)
                 found[f"{kind.__module__}:{kind.__name__}"] = (scorer.version, kind.__module__)
     found["fdbench.scoring.aggregate:summarise"] = (AGGREGATE_VERSION, "fdbench.scoring.aggregate")

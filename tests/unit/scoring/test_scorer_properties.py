@@ -20,6 +20,7 @@ from fdbench.core.metric import BEHAVIOURS, METRICS, PROTOCOLS
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
+from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.corrected.interruption import Interruption
 from fdbench.scoring.corrected.pause import Pause
 from fdbench.scoring.corrected.turn import Turn
@@ -89,7 +90,7 @@ def test_a_take_about_which_nothing_is_known_has_reasons_only(behaviour: str, pr
     scorer = scorer_for(behaviour, protocol)
     clip = sample(Event(PAUSE, Span(1, 2)), Event(TURN_END, Span(5, 6)), Event(INTERRUPTION, Span(3, 5)), human=(1.0, 2.0))
     for takes in ({}, {"main": Annotations()}, {"clean": Annotations()}):
-        assert {score.status for score in scorer.score(clip, takes, None)} == {"error"}
+        assert {score.status for score in scorer.score(clip, takes, NO_JUDGE)} == {"error"}
 
 
 def moved(clip: Sample, by_s: float) -> Sample:

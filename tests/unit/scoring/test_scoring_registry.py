@@ -54,7 +54,7 @@ NAMES_OF_THE_SPECIFICATION = {
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_scorers_of_a_protocol_give_exactly_its_metrics(protocol: str) -> None:
-    scorers = [each for behaviour in BEHAVIOURS for each in scorers_for(behaviour, protocol, tells=KINDS)]
+    scorers = [each for behaviour in BEHAVIOURS for each in scorers_for(behaviour, protocol, event_kinds=KINDS)]
     given = {metric for scorer in scorers for metric in scorer.metrics}
     registered = {metric.name for metric in METRICS.values() if protocol in metric.protocols}
     assert given == registered
@@ -112,7 +112,7 @@ def test_an_unknown_name_gets_the_closest_match(call: object, message: str) -> N
 def test_every_reason_that_a_scorer_gives_is_registered_and_every_registered_one_is_known_here() -> None:
     literals = {
         node.value
-        for path in SCORING.glob("*.py")
+        for path in SCORING.rglob("*.py")
         if path.name != "registry.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -135,7 +135,7 @@ def test_every_reason_that_a_scorer_gives_is_registered_and_every_registered_one
 def test_importing_every_scorer_imports_nothing_heavy() -> None:
     code = (
         "import sys, pkgutil, importlib, fdbench.scoring as s\n"
-        "for m in pkgutil.iter_modules(s.__path__): importlib.import_module('fdbench.scoring.' + m.name)\n"
+        "for m in pkgutil.walk_packages(s.__path__, 'fdbench.scoring.'): importlib.import_module(m.name)\n"
         "print([m for m in ('scipy', 'torch', 'pydantic', 'onnxruntime', 'soundfile', 'jiwer') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
