@@ -21,7 +21,8 @@ from fdbench.errors import FdbenchError
 from fdbench.io.secret import Secret
 from fdbench.judge.opinion import Opinion
 from fdbench.judge.pacing import Pace
-from fdbench.judge.prompt import Messages, Prompt, prompt_of
+from fdbench.judge.prompt import Messages, Prompt
+from fdbench.judge.prompts import find_prompt
 from fdbench.judge.providers import JudgeSettings, secret_of
 from fdbench.judge.relevance import ANSWER_SCHEMA
 from fdbench.judge.request import OWN_FORM, UPSTREAM_FORM, Form
@@ -100,7 +101,7 @@ class Judge:
         random_source: random.Random | None = None,
     ) -> None:
         self._settings, self._cache, self._on_attempt = settings, cache, on_attempt
-        self._prompt: Prompt = prompt_of(settings)
+        self._prompt: Prompt = find_prompt(settings.prompts, settings.upstream_script)
         self._secret = secret_of(settings) if secret is None else secret
         self._transport = Transport(settings, self._secret)
         self._form = OWN_FORM if self._prompt.is_structured else UPSTREAM_FORM

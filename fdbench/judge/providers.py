@@ -21,15 +21,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
 from fdbench.errors import UsageError, unknown_name
 from fdbench.io.files import sha256_of
 from fdbench.io.secret import NO_SECRET, Secret, is_local, looks_like_a_key, read_secret
+from fdbench.judge.prompt import PROMPT_KINDS, PromptKind
+from fdbench.judge.prompts import prompt_identity
 
-PromptKind = Literal["own", "upstream"]
-PROMPT_KINDS: Final[tuple[PromptKind, ...]] = ("own", "upstream")
 KEY_OF_ALL: Final = "FDBENCH_JUDGE_API_KEY"
 LOCAL: Final = "local"
 MAX_MODEL_CHARS: Final = 200
@@ -152,8 +152,6 @@ class JudgeSettings:
     @property
     def signature(self) -> str:
         """What an answer depends on, and nothing else."""
-        from fdbench.judge.prompt import prompt_identity
-
         return self.asked.signature_with(prompt_identity(self.prompts))
 
 

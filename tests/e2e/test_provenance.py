@@ -439,10 +439,10 @@ class Judge:
     def opinions(self, cases, progress):
         from fdbench.core.annotation import Verdict
         from fdbench.judge.opinion import Opinion
-        from fdbench.judge.prompt import prompt_of
+        from fdbench.judge.prompts import find_prompt
         from fdbench.judge.verdicts import StoredVerdict, VerdictCache, key_of
 
-        prompt, found = prompt_of(SETTINGS), {}
+        prompt, found = find_prompt(SETTINGS.prompts), {}
         for key, case in cases.items():
             if case.question is None:
                 found[key] = Opinion()
