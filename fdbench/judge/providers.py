@@ -25,13 +25,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from fdbench.errors import UsageError, unknown_name
-from fdbench.io.files import sha256_of
+from fdbench.io.http import LOCAL, published_name
 from fdbench.io.secret import NO_SECRET, Secret, is_local, looks_like_a_key, read_secret
 from fdbench.judge.prompt import PROMPT_KINDS, PromptKind
 from fdbench.judge.prompts import prompt_identity
 
 KEY_OF_ALL: Final = "FDBENCH_JUDGE_API_KEY"
-LOCAL: Final = "local"
 MAX_MODEL_CHARS: Final = 200
 
 
@@ -140,10 +139,8 @@ class JudgeSettings:
     @property
     def server(self) -> str:
         """Which server, as it may be published: one on this machine by its kind, a path of a gateway by its hash."""
-        where = f"{LOCAL}-{self.provider}" if self.host == LOCAL else self.host
-        path = urlsplit(self.base_url).path.rstrip("/")
-        usual = {urlsplit(PROVIDERS[self.provider].base_url).path, "/v1"}
-        return where if path in usual else f"{where}~{sha256_of(path.encode())[:8]}"
+        usual_paths = (urlsplit(PROVIDERS[self.provider].base_url).path, "/v1")
+        return published_name(self.base_url, usual_paths=usual_paths, local=f"{LOCAL}-{self.provider}")
 
     @property
     def asked(self) -> Asked:

@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from fdbench.errors import MissingExtraError, UsageError
+from fdbench.io.http import LOCAL
 from fdbench.io.secret import Secret
 from fdbench.judge.pacing import wait_named_by
 from fdbench.judge.prompt import Messages
-from fdbench.judge.providers import LOCAL, JudgeSettings
+from fdbench.judge.providers import JudgeSettings
 from fdbench.judge.request import Form
 
 if TYPE_CHECKING:
