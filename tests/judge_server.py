@@ -36,8 +36,7 @@ from typing import Any
 
 MODEL_IN_DISGUISE = "another-model-2"
 ANSWERING = (
-    "normal", "slow", "hostile_quote", "other_model", "unmetered", "fenced", "prose", "parts", "STOP", "miscounted",
-    "half_character",
+    "normal", "slow", "hostile_quote", "other_model", "unmetered", "fenced", "parts", "STOP", "miscounted", "half_character",
 )  # fmt: skip
 """Behaviours that end with a readable rating."""
 ON_THE_WAY = (
@@ -47,7 +46,7 @@ ON_THE_WAY = (
 """Behaviours after which a client asks again."""
 UNREADABLE = (
     "malformed", "html", "not_json", "empty_choices", "empty_text", "refusal", "content_filter", "length", "tool_calls",
-    "different", "hostile_echo", "odd_finish",
+    "different", "hostile_echo", "odd_finish", "prose",
 )  # fmt: skip
 """Status 200, and no rating in it."""
 CLOSED = ("401_echo_key", "403", "404_model", "insufficient_quota", "400_api_key")
@@ -322,7 +321,7 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "half_character":
             analysis = "\ud83d"
         text = json.dumps({"analysis": analysis, "rating": rating})
-        return f"Here it is:\n```json\n{text[:-1]},}}\n```" if behaviour == "fenced" else text
+        return f"```json\n{text}\n```" if behaviour == "fenced" else text
 
     def _complete(self, behaviour: str, body: Mapping[str, Any], text: str) -> None:
         content: Any = [{"type": "text", "text": text}] if behaviour == "parts" else text

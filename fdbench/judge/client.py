@@ -16,14 +16,16 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import FdbenchError
 from fdbench.io.secret import Secret
 from fdbench.judge.opinion import Opinion
 from fdbench.judge.pacing import Pace
-from fdbench.judge.prompt import Messages, Prompt
+from fdbench.judge.prompt import JudgePrompt, Messages
 from fdbench.judge.prompts import find_prompt
 from fdbench.judge.providers import JudgeSettings, secret_of
+from fdbench.judge.rating_text import RATING_UNREADABLE
 from fdbench.judge.relevance import ANSWER_SCHEMA
 from fdbench.judge.request import OWN_FORM, UPSTREAM_FORM, Form
 from fdbench.judge.transport import Answer, Failure, Transport
@@ -31,7 +33,6 @@ from fdbench.judge.usage import Meter, Usage
 from fdbench.judge.verdicts import StoredVerdict, VerdictCache, encodable, key_of
 
 JUDGE_FAILED: Final = "judge_failed"
-RATING_UNREADABLE: Final = "rating_unreadable"
 MAX_FAILED_IN_A_ROW: Final = 5
 """So many questions in a row without any answer from the server: it is not there, and asking on would take hours."""
 MAX_REFUSALS: Final = 8
@@ -101,7 +102,7 @@ class Judge:
         random_source: random.Random | None = None,
     ) -> None:
         self._settings, self._cache, self._on_attempt = settings, cache, on_attempt
-        self._prompt: Prompt = find_prompt(settings.prompts, settings.upstream_script)
+        self._prompt: JudgePrompt = find_prompt(settings.prompts, settings.upstream_script)
         self._secret = secret_of(settings) if secret is None else secret
         self._transport = Transport(settings, self._secret)
         self._form = OWN_FORM if self._prompt.is_structured else UPSTREAM_FORM
@@ -121,7 +122,7 @@ class Judge:
         return self._settings.signature
 
     @property
-    def prompt(self) -> Prompt:
+    def prompt(self) -> JudgePrompt:
         return self._prompt
 
     @property
@@ -303,8 +304,8 @@ class Judge:
         if answer.problem:
             return None, answer.problem
         reading = self._prompt.read(answer.text, case.question)
-        if reading.rating is None:
-            return None, f"{reading.problem}: {self._secret.excerpt(answer.text)}"
+        if isinstance(reading, Absence):
+            return None, f"{reading.message}: {self._secret.excerpt(answer.text)}"
         analysis = encodable(self._secret.redacted(reading.analysis))  # now as it will be when it is found on disk
         verdict = Verdict(float(reading.rating), analysis, answer.model or self._settings.model)
         sent = {name: value if name != "response_format" else value["type"] for name, value in parameters.items()}
@@ -350,7 +351,7 @@ class Judge:
         return self._over.wait(seconds)
 
 
-def _distinct(questions: Mapping[Key, RelevanceQuestion], settings: JudgeSettings, prompt: Prompt) -> list[_Case[Key]]:
+def _distinct(questions: Mapping[Key, RelevanceQuestion], settings: JudgeSettings, prompt: JudgePrompt) -> list[_Case[Key]]:
     """Each question once, in the order given, with all who ask it."""
     cases: dict[str, _Case[Key]] = {}
     for key, question in questions.items():

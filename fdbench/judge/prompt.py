@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion
 from fdbench.judge.rating_text import Reading
 
@@ -25,7 +26,7 @@ class Messages:
     notes: tuple[str, ...] = ()
 
 
-class Prompt(Protocol):
+class JudgePrompt(Protocol):
     """One wording of the question, with its way of reading answers."""
 
     @property
@@ -42,4 +43,4 @@ class Prompt(Protocol):
 
     def messages(self, question: RelevanceQuestion) -> Messages: ...
 
-    def read(self, text: str, question: RelevanceQuestion) -> Reading: ...
+    def read(self, text: str, question: RelevanceQuestion) -> Reading | Absence: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fdbench.errors import UsageError
-from fdbench.judge.prompt import Prompt, PromptKind
+from fdbench.judge.prompt import JudgePrompt, PromptKind
 from fdbench.judge.relevance import own_prompt
 from fdbench.judge.upstream_prompt import REMEDY, UPSTREAM_NAME, UPSTREAM_SHA256, read_upstream_prompt
 
@@ -18,7 +18,7 @@ def prompt_identity(kind: PromptKind) -> str:
     return f"{prompt.name}-{prompt.sha256[:8]}"
 
 
-def find_prompt(kind: PromptKind, upstream_script: Path | None = None) -> Prompt:
+def find_prompt(kind: PromptKind, upstream_script: Path | None = None) -> JudgePrompt:
     """The prompt of this kind; upstream's is read from the user's copy of the published script.
 
     Raises:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json, write_json_atomically
-from fdbench.judge.prompt import Messages, Prompt
+from fdbench.judge.prompt import JudgePrompt, Messages
 from fdbench.judge.providers import Asked
 
 SCHEMA: Final = 1
@@ -46,7 +46,7 @@ class StoredVerdict:
     notes: tuple[str, ...] = ()
 
 
-def key_of(asked: Asked, prompt: Prompt, messages: Messages) -> str:
+def key_of(asked: Asked, prompt: JudgePrompt, messages: Messages) -> str:
     """The hash of everything that an answer depends on."""
     return digest_of(
         {
@@ -76,7 +76,7 @@ class VerdictCache:
             return None
         return _stored(facts)
 
-    def store(self, key: str, asked: Asked, prompt: Prompt, question: RelevanceQuestion, stored: StoredVerdict) -> None:
+    def store(self, key: str, asked: Asked, prompt: JudgePrompt, question: RelevanceQuestion, stored: StoredVerdict) -> None:
         """Write one verdict.
 
         Raises:

@@ -10,8 +10,9 @@ from typing import Final, Protocol
 
 from fdbench.core.annotation import RelevanceQuestion
 from fdbench.judge.agreement import Agreement, measure_agreement
-from fdbench.judge.calibration import RATINGS, LabelledItem, LabelledSet
+from fdbench.judge.calibration import LabelledItem, LabelledSet
 from fdbench.judge.opinion import Opinion
+from fdbench.judge.rating_text import RATINGS
 from fdbench.pipeline.progress import Progress
 from fdbench.store import judge_checks
 from fdbench.store.judge_checks import CheckedItem, JudgeCheck, LabelledFacts

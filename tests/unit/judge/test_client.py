@@ -470,7 +470,7 @@ def test_another_model_than_asked_is_recorded_and_noted_once(serve: Any, tmp_pat
 @pytest.mark.parametrize("key", [KEY, "pass/word+1", "hunter22"])
 def test_the_key_is_in_no_file_message_log_or_repr(serve: Any, tmp_path: Path, key: str) -> None:
     log = tmp_path / "server.jsonl"
-    server = serve("normal", "prose", *["malformed"] * 3, "401_echo_key", log=log)
+    server = serve("normal", "fenced", *["malformed"] * 3, "401_echo_key", log=log)
     bench = Bench(server, tmp_path / "cache", key=key)
     opinions = bench.ask(GOOD, BAD, *numbered(3))
     assert server.authorizations == {key}

@@ -10,7 +10,8 @@ import pytest
 
 from fdbench.errors import DataError
 from fdbench.judge.agreement import HOSTILE, measure_agreement, weighted_kappa
-from fdbench.judge.calibration import CATEGORIES, RATINGS, LabelledItem, labelled_set, parse_labelled
+from fdbench.judge.calibration import CATEGORIES, LabelledItem, labelled_set, parse_labelled
+from fdbench.judge.rating_text import RATINGS
 from fdbench.judge.relevance import own_prompt
 from fdbench.pipeline.judge_check import MIN_KAPPA_TO_RANK
 
