@@ -40,8 +40,7 @@ ANSWERING = (
 )  # fmt: skip
 """Behaviours that end with a readable rating."""
 ON_THE_WAY = (
-    "429_retry_after", "429_retry_after_ms", "429_ratelimit_headers", "429_bare", "429_odd_date", "500", "503_html",
-    "408", "stall", "cut", "drip", "flood",
+    "429_retry_after", "429_retry_after_ms", "429_bare", "429_odd_date", "500", "503_html", "408", "stall", "cut",
 )  # fmt: skip
 """Behaviours after which a client asks again."""
 UNREADABLE = (
@@ -51,7 +50,7 @@ UNREADABLE = (
 """Status 200, and no rating in it."""
 CLOSED = ("401_echo_key", "403", "404_model", "insufficient_quota", "400_api_key")
 REJECTED = ("400_other",)
-MIXED = ("429_retry_after", "429_ratelimit_headers", "500", "stall", "cut", "malformed", "hostile_echo", "different")
+MIXED = ("429_retry_after", "429_retry_after_ms", "500", "stall", "cut", "malformed", "hostile_echo", "different")
 POLL_S = 0.02
 MAX_MIXED_ON_THE_WAY, MAX_MIXED_UNREADABLE = 3, 2
 
@@ -96,7 +95,7 @@ class JudgeServer:
         refuses: Parameters that get a 400: ``json_schema``, ``json_object``, ``seed``, ``temperature``,
             ``max_completion_tokens``, ``max_tokens``.
         delay_s: How long ``slow`` takes; ``stall`` says nothing for ``stall_s``.
-        wait: What ``Retry-After`` and the rate-limit headers say, in seconds.
+        wait: What ``Retry-After`` says, in seconds.
         log: A line for each request.
 
     Attributes:
@@ -241,11 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "429_retry_after": {"Retry-After": state.wait},
                 "429_retry_after_ms": {"retry-after-ms": str(float(state.wait) * 1000)},
                 "429_odd_date": {"Retry-After": f"Mon, 01 Jan 2024 00:00:00 +{9**25}"},
-                "429_ratelimit_headers": {
-                    "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": f"{state.wait}s",
-                    "x-ratelimit-remaining-tokens": "999", "x-ratelimit-reset-tokens": "6m0s",
-                },
-            }.get(behaviour, {})  # fmt: skip
+            }.get(behaviour, {})
             code = "insufficient_quota" if behaviour == "insufficient_quota" else "rate_limit_exceeded"
             self._error(429, f"{code}: please wait", code=code, headers=headers)
         elif behaviour in ("500", "408"):
@@ -261,11 +256,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b'{"id": "cut')
             self.wfile.flush()
-            self.close_connection = True
-        elif behaviour in ("drip", "flood"):
-            self.send_response(200)
-            self.end_headers()
-            self._pour(b" " if behaviour == "drip" else b" " * 2**16, state)
             self.close_connection = True
         elif behaviour == "401_echo_key":
             self._error(401, f"Incorrect API key provided: {self.key}. Header: Bearer {self.key}", code="invalid_api_key")
@@ -293,13 +283,6 @@ class _Handler(BaseHTTPRequestHandler):
         for _ in range(round(state.stall_s / POLL_S)):
             has_gone = select.select([self.connection], [], [], POLL_S)[0]
             if has_gone or state.is_closing.is_set():
-                return
-
-    def _pour(self, chunk: bytes, state: JudgeServer) -> None:
-        """A body that has no end; never silent for longer than a client's patience."""
-        for _ in range(round(state.stall_s / POLL_S)):
-            self.wfile.write(chunk)
-            if len(chunk) == 1 and state.is_closing.wait(POLL_S):
                 return
 
     def _text(self, behaviour: str, facts: Mapping[str, str] | None, user: str, reply: str) -> str:

@@ -16,20 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import DataError
-from fdbench.judge.opinion import Opinion
 from fdbench.pipeline.progress import Progress
 
 if TYPE_CHECKING:
     from fdbench.judge.providers import JudgeSettings
-    from fdbench.judge.usage import Usage
+    from fdbench.judge.usage import JudgeUsage
 
 NONE: Final = "none"
 GIVEN: Final = "given"
 
 CaseKey = tuple[tuple[str, str, int], str]
 """An entry's key, and a protocol."""
+Opinion = Verdict | Absence
+"""What comes of asking for a verdict."""
 Log = Callable[[Mapping[str, Any]], None]
 
 
@@ -51,11 +53,11 @@ class Opinions:
     """What came of asking.
 
     Attributes:
-        of: An opinion on every case, whatever went wrong.
+        of: An opinion on every case, whatever went wrong; None where there is no reply to rate.
         notes: What is worth telling: another model than the one asked, tokens, cost.
     """
 
-    of: Mapping[CaseKey, Opinion]
+    of: Mapping[CaseKey, Opinion | None]
     notes: tuple[str, ...] = ()
 
 
@@ -77,7 +79,7 @@ class Nobody:
     signature: str = NONE
 
     def opinions(self, cases: Mapping[CaseKey, Case], progress: Progress) -> Opinions:
-        return Opinions(dict.fromkeys(cases, Opinion(reason="no_judge")))
+        return Opinions(dict.fromkeys(cases, Absence("no_judge")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,8 @@ class GivenRatings:
         try:
             verdict = case.given() if case.given else None
         except DataError as error:
-            return Opinion(reason="rating_unreadable", message=error.what)
-        return Opinion(verdict) if verdict else Opinion(reason="rating_missing")
+            return Absence("rating_unreadable", error.what)
+        return verdict or Absence("rating_missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,9 @@ class AskedModel:
             progress("judging", 0, len(questions), errors)
             for key, opinion in judge.rate(questions):
                 found[key] = opinion
-                errors += opinion.verdict is None
-                notes += opinion.notes
+                errors += isinstance(opinion, Absence)
                 progress("judging", len(found), len(questions), errors)
-            notes.append(_bill(judge.usage))
+            notes += (*judge.notes, _bill(judge.usage))
         return found
 
     def _logged(self, facts: Mapping[str, Any]) -> None:
@@ -148,7 +149,7 @@ class AskedModel:
         self.log({"event": "judge", **facts})
 
 
-def _bill(usage: Usage) -> str:
+def _bill(usage: JudgeUsage) -> str:
     tokens = f"{usage.tokens_in} + {usage.tokens_out} tokens" if usage.attempts else "no tokens"
     cost = f", {usage.cost_usd:.4f} USD" if usage.cost_usd is not None and usage.attempts else ""
     return f"judge: {usage.asked} asked ({usage.attempts} requests), {usage.cached} known from before; {tokens}{cost}"
@@ -157,15 +158,15 @@ def _bill(usage: Usage) -> str:
 def by_question(
     cases: Mapping[CaseKey, Case],
     ask: Callable[[Mapping[CaseKey, RelevanceQuestion]], Mapping[CaseKey, Opinion]],
-) -> dict[CaseKey, Opinion]:
+) -> dict[CaseKey, Opinion | None]:
     """Opinions on cases by those on their questions; a case without one needs none, and one without text has none."""
-    opinions: dict[CaseKey, Opinion] = {}
+    opinions: dict[CaseKey, Opinion | None] = {}
     questions: dict[CaseKey, RelevanceQuestion] = {}
     for key, case in cases.items():
         if case.question is None:
-            opinions[key] = Opinion()
+            opinions[key] = None
         elif not case.question.interruption.strip():
-            opinions[key] = Opinion(reason="interruption_text_missing")
+            opinions[key] = Absence("interruption_text_missing")
         else:
             questions[key] = case.question
     return {**opinions, **(ask(questions) if questions else {})}

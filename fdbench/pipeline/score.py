@@ -11,12 +11,12 @@ from typing import Any
 from fdbench import __version__
 from fdbench.annotate.pool import annotate_many
 from fdbench.annotate.stage import Answers, Engines
-from fdbench.core.annotation import Annotations, Request
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import Annotations, Request, Verdict
 from fdbench.core.score import MetricSummary, Score
 from fdbench.core.signature import signature
-from fdbench.judge.opinion import Opinion
 from fdbench.pipeline.entries import Entry, Fault, TaskFacts
-from fdbench.pipeline.judging import Case, CaseKey, Judging
+from fdbench.pipeline.judging import Case, CaseKey, Judging, Opinion
 from fdbench.pipeline.progress import Progress
 from fdbench.scoring.aggregate import VERSION as AGGREGATION_VERSION
 from fdbench.scoring.aggregate import summarise
@@ -141,7 +141,7 @@ def score_answered(
             if isinstance(scorers[0], AskingScorer) and heard.annotations is not None:
                 waiting[entry.key, protocol] = heard, scorers[0]
             else:
-                samples[protocol].append(heard.scored(scorers, Opinion()))
+                samples[protocol].append(heard.scored(scorers, None))
     judged = judging.opinions({key: heard.case(scorer) for key, (heard, scorer) in waiting.items()}, progress)
     for (key, protocol), (heard, _) in waiting.items():
         scorers = _scorers(tasks[heard.entry.sample.task], protocol)
@@ -193,26 +193,29 @@ class _Heard:
     def case(self, scorer: AskingScorer) -> Case:
         return Case(scorer.question(self.entry.sample, self._takes), self.entry.verdict)
 
-    def scored(self, scorers: Sequence[Scorer], opinion: Opinion) -> ScoredSample:
+    def scored(self, scorers: Sequence[Scorer], opinion: Opinion | None) -> ScoredSample:
         messages = self.messages
         if self.annotations is None:
             scores = [none_score(metric, self.fault.reason) for scorer in scorers for metric in scorer.metrics]
         else:
-            messages = (*messages, opinion.message) if opinion.message else messages
-            given = (score for scorer in scorers for score in scorer.score(self.entry.sample, self._takes, opinion.verdict))
+            messages = (*messages, opinion.message) if isinstance(opinion, Absence) and opinion.message else messages
+            verdict = None if isinstance(opinion, Absence) else opinion
+            given = (score for scorer in scorers for score in scorer.score(self.entry.sample, self._takes, verdict))
             scores = [_judge_aware(score, opinion) for score in given]
         if not messages:  # every error is told, also one that only the scorer could see
             messages = tuple(dict.fromkeys(REASONS[score.reason].sentence for score in scores if score.status == "error"))
         return ScoredSample(*self.entry.key, tuple(scores), messages)
 
 
-def _judge_aware(score: Score, opinion: Opinion) -> Score:
+def _judge_aware(score: Score, opinion: Opinion | None) -> Score:
     """Tell apart "nobody was asked" from "a rating was promised and is not there"."""
-    return none_score(score.metric, opinion.reason) if score.reason == "no_judge" and opinion.reason else score
+    if score.reason == "no_judge" and isinstance(opinion, Absence):
+        return none_score(score.metric, opinion.reason)
+    return score
 
 
-def _count_judges(opinions: Iterable[Opinion]) -> dict[str, int]:
-    return dict(sorted(Counter(opinion.verdict.judge for opinion in opinions if opinion.verdict).items()))
+def _count_judges(opinions: Iterable[Opinion | None]) -> dict[str, int]:
+    return dict(sorted(Counter(opinion.judge for opinion in opinions if isinstance(opinion, Verdict)).items()))
 
 
 def _summarised(

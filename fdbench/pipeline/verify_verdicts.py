@@ -16,12 +16,11 @@ from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import DataError, FdbenchError
 from fdbench.io.files import read_json
 from fdbench.pipeline.differences import Group
-from fdbench.pipeline.judging import GIVEN, NONE, Case, CaseKey, GivenRatings, Judging, Nobody, Opinions, by_question
+from fdbench.pipeline.judging import GIVEN, NONE, Case, CaseKey, GivenRatings, Judging, Nobody, Opinion, Opinions, by_question
 from fdbench.pipeline.progress import Progress
 from fdbench.store.run_dir import RunDir
 
 if TYPE_CHECKING:
-    from fdbench.judge.opinion import Opinion
     from fdbench.judge.prompt import JudgePrompt
     from fdbench.judge.providers import Asked
     from fdbench.task.data import Data
@@ -70,16 +69,15 @@ class Recollection:
         return {key: self._opinion(key, question) for key, question in questions.items()}
 
     def _opinion(self, key: CaseKey, question: RelevanceQuestion) -> Opinion:
-        from fdbench.judge.opinion import Opinion
         from fdbench.judge.verdicts import key_of
 
         verdict = self.verdicts.intact.get((self.signature, question))
         if verdict is not None:
-            return Opinion(verdict)
+            return verdict
         asked, prompt = self.verdicts.asked.get(self.signature, (None, None))
         is_doubtful = bool(asked and prompt and key_of(asked, prompt, prompt.messages(question)) in self.verdicts.doubtful)
         (self.doubtful if is_doubtful else self.missing).add(key)
-        return Opinion(reason=NO_VERDICT)
+        return Absence(NO_VERDICT)
 
 
 def check_verdicts(run: RunDir, data: Data | None) -> tuple[Group, VerdictsOnRecord]:
