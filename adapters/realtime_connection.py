@@ -35,7 +35,7 @@ import numpy as np
 from fdbench.adapter.base import told
 from fdbench.adapter.live import CallError, Closed, Incoming, within
 from fdbench.core.sound import Samples
-from fdbench.io.http import error_facts, meaning_of, retry_after
+from fdbench.io.http import NO_QUOTA_CODES, error_facts, meaning_of, retry_after
 from fdbench.io.secret import Secret
 
 from .realtime_key import is_local
@@ -47,12 +47,10 @@ CLOSE_S: Final = 1.0
 MAX_WAIT_S: Final = 120.0
 """A server that asks for more is not waited for any longer."""
 
-_FATAL_CODES: Final = frozenset(
-    {
-        "invalid_api_key", "authentication_error", "permission_denied", "permission_error", "insufficient_quota",
-        "billing_hard_limit_reached", "billing_not_active", "account_deactivated", "model_not_found", "unauthorized",
-    }
-)  # fmt: skip
+_FATAL_CODES: Final = NO_QUOTA_CODES | {
+    "invalid_api_key", "authentication_error", "permission_denied", "permission_error", "account_deactivated",
+    "model_not_found", "unauthorized",
+}  # fmt: skip
 _RATE_WORDS: Final = ("rate_limit", "rate limit", "too many requests", "too_many_requests")
 _LATER_CODES: Final = frozenset({"server_error", "internal_error", "internal_server_error", "overloaded_error", "overloaded"})
 _LATER_WORDS: Final = ("try again", "retry", "temporar", "overload", "restart", "busy", "capacity", *_RATE_WORDS)

@@ -22,7 +22,7 @@ from fdbench.errors import UsageError
 if TYPE_CHECKING:
     from fdbench.judge.agreement import Agreement, Estimate
     from fdbench.judge.usage import JudgeUsage
-    from fdbench.pipeline.judge_check import Checked
+    from fdbench.pipeline.judge_check import CheckedJudge
 
 
 def register(commands: Commands) -> None:
@@ -69,7 +69,7 @@ def _usage(usage: JudgeUsage) -> str:
     return f"{usage.asked} asked, {usage.cached} known already, {usage.tokens_in} tokens in, {usage.tokens_out} out{cost}"
 
 
-def _table(done: Checked) -> Iterator[str]:
+def _table(done: CheckedJudge) -> Iterator[str]:
     check, agreement = done.check, done.agreement
     yield f"{check.judge}"
     if check.models:

@@ -21,7 +21,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fdbench.errors import UsageError, unknown_name
@@ -152,17 +152,12 @@ class JudgeSettings:
         return self.asked.signature_with(prompt_identity(self.prompts))
 
 
-def settings_of(
-    text: str,
-    *,
-    url: str | None = None,
-    prompts: str = "own",
-    upstream_script: Path | None = None,
-    concurrency: int = 4,
-    timeout_s: float = 60.0,
-    price: tuple[float, float] | None = None,
-) -> JudgeSettings:
+def settings_of(text: str, *, url: str | None = None, **options: Any) -> JudgeSettings:
     """The settings behind ``--judge PROVIDER:MODEL`` and its neighbours.
+
+    Args:
+        url: Instead of the provider's own endpoint.
+        options: Further fields of ``JudgeSettings``.
 
     Raises:
         UsageError: Not of that form, no such provider, or a URL that may not be written down; names the option.
@@ -174,21 +169,7 @@ def settings_of(
         raise UsageError(f"--judge {text}: expected PROVIDER:MODEL", "for example openai:gpt-4o-2024-08-06, or none, or given")
     if provider not in PROVIDERS:
         raise unknown_name("judge provider", provider, PROVIDERS)
-    kind: PromptKind = "own"
-    if prompts != "own":
-        if prompts != "upstream":
-            raise unknown_name("kind of judge prompts", prompts, PROMPT_KINDS)
-        kind = "upstream"
-    return JudgeSettings(
-        provider,
-        model,
-        PROVIDERS[provider].base_url if url is None else url,
-        prompts=kind,
-        upstream_script=upstream_script,
-        concurrency=concurrency,
-        timeout_s=timeout_s,
-        price=price,
-    )
+    return JudgeSettings(provider, model, PROVIDERS[provider].base_url if url is None else url, **options)
 
 
 def secret_of(settings: JudgeSettings, environment: Mapping[str, str] | None = None) -> Secret:

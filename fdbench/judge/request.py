@@ -42,10 +42,15 @@ def structured_parameters(schema: Mapping[str, Any], temperature: float | None, 
 
 def without(parameters: Parameters, refused: str) -> Parameters:
     """What to try next where the server refuses one of these parameters."""
-    rest = {name: value for name, value in parameters.items() if name != refused}
-    if refused == "response_format" and parameters[refused]["type"] == "json_schema":
-        return {**rest, "response_format": {"type": "json_object"}}
-    return {**rest, "max_tokens": MAX_ANSWER_TOKENS} if refused == "max_completion_tokens" else rest
+    out: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if name != refused:
+            out[name] = value
+        elif name == "response_format" and value["type"] == "json_schema":
+            out[name] = {"type": "json_object"}
+        elif name == "max_completion_tokens":
+            out["max_tokens"] = value
+    return out
 
 
 def refused_parameter(parameters: Parameters, named: str, complaint: str) -> str:

@@ -53,7 +53,7 @@ class JudgeFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedJudge:
     """A check that was made.
 
     Attributes:
@@ -69,7 +69,7 @@ class Checked:
 
 def check_judge(
     judge: Rater, facts: JudgeFacts, labelled: LabelledSet, out: Path, progress: Progress, seed: int = 0
-) -> Checked:
+) -> CheckedJudge:
     """Ask about every item, compare, store.
 
     Args:
@@ -105,7 +105,7 @@ def check_judge(
         notes.append(
             f"the labels follow {labelled.scale}, this judge goes by '{facts.prompt['name']}': part of the error is that"
         )
-    return Checked(check, agreement, files, tuple(dict.fromkeys((*notes, *judge.notes))))
+    return CheckedJudge(check, agreement, files, tuple(dict.fromkeys((*notes, *judge.notes))))
 
 
 def find_check(out_root: Path, judge_signature: str) -> Path | None:

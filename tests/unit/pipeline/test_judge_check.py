@@ -10,7 +10,7 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.judge.agreement import measure_agreement
 from fdbench.judge.calibration import LabelledItem, labelled_set
-from fdbench.pipeline.judge_check import Checked, JudgeFacts, check_judge, conclusions, find_check
+from fdbench.pipeline.judge_check import CheckedJudge, JudgeFacts, check_judge, conclusions, find_check
 
 SET = labelled_set()
 FACTS = JudgeFacts("gpt-x@api.example.com/relevance-1-0123abcd/t0/s0", "org/GPT-X", {"name": "relevance-1", "sha256": "ab"})
@@ -39,7 +39,7 @@ def fair(item: LabelledItem) -> Verdict | Absence:
     return says(item.rating)
 
 
-def check(out: Path, answer: Callable[[LabelledItem], Verdict | Absence] = fair, facts: JudgeFacts = FACTS) -> Checked:
+def check(out: Path, answer: Callable[[LabelledItem], Verdict | Absence] = fair, facts: JudgeFacts = FACTS) -> CheckedJudge:
     return check_judge(Scripted(answer), facts, SET, out, lambda *_: None)
 
 
