@@ -126,6 +126,7 @@ class Judge:
                 yield key, found
 
     def _answered(self, cases: list[_Case[Key]]) -> Iterator[tuple[_Case[Key], Verdict | Absence]]:
+        """What is on disk, then what the threads find out."""
         waiting: queue.SimpleQueue[_Case[Key]] = queue.SimpleQueue()
         done: queue.SimpleQueue[tuple[_Case[Key], Verdict | Absence] | Exception] = queue.SimpleQueue()
         n_open = 0
@@ -154,7 +155,12 @@ class Judge:
         finally:
             is_over.set()
 
-    def _work(self, waiting: Any, done: Any, is_over: threading.Event) -> None:
+    def _work(
+        self,
+        waiting: queue.SimpleQueue[_Case[Key]],
+        done: queue.SimpleQueue[tuple[_Case[Key], Verdict | Absence] | Exception],
+        is_over: threading.Event,
+    ) -> None:
         """Ask what is waiting; once the judge is closed, say of the rest that it is not asked."""
         while self.closed or not is_over.is_set():
             try:

@@ -87,7 +87,7 @@ class JudgeSettings:
         prompts: ``own``, or ``upstream`` = the published script's wording, read from the user's copy of it.
         upstream_script: That copy; needed with ``upstream`` only, when a question is asked.
         concurrency: How many questions are under way at once.
-        timeout_s: Of one HTTP request: until its answer begins, and as long again until it ends.
+        timeout_s: The longest silence of the server during one HTTP request.
         max_attempts: Requests for one question that may fail on the way (429, 5xx, timeouts, cut connections).
         max_readings: Answers to one question that may be unreadable.
         price: USD per million tokens (in, out); None = unknown.
@@ -114,12 +114,7 @@ class JudgeSettings:
         if self.prompts not in PROMPT_KINDS:
             raise unknown_name("kind of judge prompts", self.prompts, PROMPT_KINDS)
         _check_number("the judge's temperature", self.temperature, 0.0)
-        for name, count in (
-            ("concurrency", self.concurrency),
-            ("attempts", self.max_attempts),
-            ("readings", self.max_readings),
-        ):
-            _check_number(f"the judge's {name}", count, 1)
+        _check_number("the judge's concurrency", self.concurrency, 1)
         if not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
             raise UsageError(f"the judge's timeout: {self.timeout_s} s", "give more than 0 seconds")
         for price in self.price or ():

@@ -155,8 +155,8 @@ class Transport:
             text = _content(message.get("content"))
             problem = _problem_in(text, message.get("refusal"), choice.get("finish_reason"))
         else:
-            told = error_facts(body).message if "error" in value else ""
-            text, problem = "", f"the response holds no choice {told}"
+            complaint = error_facts(body).message if "error" in value else ""
+            text, problem = "", f"the response holds no choice {complaint}"
         return Answer(
             text,
             self._secret.excerpt(problem),
