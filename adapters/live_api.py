@@ -22,6 +22,7 @@ from typing import Any, Final
 from fdbench.adapter.base import Brief, Need, Provenance
 from fdbench.adapter.live import CallError, Closed, Delta, Incoming, Note, Session, Text, Usage
 from fdbench.errors import UsageError
+from fdbench.io.http import published_name
 from fdbench.io.secret import Secret
 
 from .realtime import (
@@ -37,7 +38,7 @@ from .realtime import (
 )
 from .realtime_connection import LiveSession, Pause, begin, dial, fault_of_error
 from .realtime_events import MAX_NOTES, check_model, decoded, samples_of, session_facts
-from .realtime_key import http_url, server_name
+from .realtime_key import http_url
 
 ITEM: Final = "live"
 """The whole conversation is one reply: nobody says where one ends."""
@@ -169,7 +170,7 @@ class Live:
         return LiveSession(connection, secret, reader, "session.input_audio.append", {"type": "session.close"}, opening)
 
     def describe(self) -> Mapping[str, str]:
-        return {**versions(), "server": server_name(self._account.url), "model": self._model}
+        return {**versions(), "server": published_name(self._account.url), "model": self._model}
 
     @classmethod
     def needs(cls, base_url: str = OPENAI, key_variable: str = OPENAI_KEY, **_: Any) -> tuple[Need, ...]:
@@ -185,4 +186,4 @@ class Live:
         check_texts(**{name: value for name, value in arguments.items() if isinstance(value, str)})
         left_out = ("base_url", "key_variable", "usd_per_minute", "slots")
         settled = {name: value for name, value in arguments.items() if name not in left_out}
-        return Provenance({"server": server_name(http_url(str(arguments["base_url"]))), **settled})
+        return Provenance({"server": published_name(http_url(str(arguments["base_url"]))), **settled})

@@ -26,12 +26,12 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from fdbench.adapter.base import Brief, Need, Provenance
-from fdbench.adapter.live import CallError, Delta, Incoming, Note, Text
+from fdbench.adapter.live import CallError, Delta, Incoming, Note, Text, within
 from fdbench.core.sound import Samples
 from fdbench.errors import MissingExtraError, UsageError
 
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
     from websockets.exceptions import ConnectionClosed
 
-T = TypeVar("T")
 PACKAGES: Final = ("websockets", "sphn")
 HANDSHAKE, SOUND, TEXT, CONTROL, METADATA, ERROR, PING = range(7)
 REPLY: Final = "reply"
@@ -191,7 +190,7 @@ class MoshiServer:
 
         connection = await connected(server, {})
         try:
-            first = await _within(LOOK_S, connection.recv())
+            first = await within(connection.recv(), LOOK_S)
         except (ConnectionClosed, asyncio.TimeoutError) as found:
             server.is_known = isinstance(found, ConnectionClosed)
             return
@@ -211,7 +210,7 @@ class MoshiServer:
         until_s = time.monotonic() + self._open_timeout_s
         for _ in range(MOST_STRANGE):
             try:
-                message = await _within(until_s - time.monotonic(), connection.recv())
+                message = await within(connection.recv(), until_s - time.monotonic())
             except asyncio.TimeoutError:
                 raise CallError(
                     "timeout",
@@ -292,10 +291,10 @@ class MoshiSession:
         """A websocket ping, sent when a reply has just come: while the model steps, its server answers nobody."""
         self._has_come.clear()
         with suppress(asyncio.TimeoutError):
-            await _within(4 * FRAME_S, self._has_come.wait())
+            await within(self._has_come.wait(), 4 * FRAME_S)
         begun_s = time.monotonic()
         try:
-            await _within(PING_S, await self._connection.ping())
+            await within(await self._connection.ping(), PING_S)
         except Exception:  # noqa: BLE001 - a measurement that fails is none; if the connection broke, others notice
             return None
         return time.monotonic() - begun_s
@@ -308,7 +307,7 @@ class MoshiSession:
         is_sound = False
         try:
             with suppress(Exception):
-                await _within(CLOSE_S, self._connection.close())
+                await within(self._connection.close(), CLOSE_S)
             # Without a close frame of its own, the server has not noticed yet, and may not be called by the next.
             is_sound = not self._is_broken and self._connection.protocol.close_code == 1000
         finally:
@@ -364,21 +363,6 @@ class MoshiSession:
         if what not in self._known:  # one of each tells enough
             self._known.add(what)
             yield Note("unknown message", {"kind": what, "bytes": len(message)})
-
-
-async def _within(limit_s: float, awaited: Awaitable[T]) -> T:
-    """What is awaited, or ``asyncio.TimeoutError``.
-
-    Unlike ``asyncio.wait_for`` before Python 3.12, it never takes a cancellation that comes at the same moment for nothing.
-    """
-    task = asyncio.ensure_future(awaited)
-    try:
-        await asyncio.wait({task}, timeout=max(0.0, limit_s))
-        if not task.done():
-            raise asyncio.TimeoutError
-        return task.result()
-    finally:
-        _abandon(task)
 
 
 def _abandon(task: asyncio.Future[Any]) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from fdbench.adapter.live import CallError
 from fdbench.errors import UsageError
+from fdbench.io.http import retry_after
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -204,7 +205,7 @@ async def connected(server: Server, query: Mapping[str, str]) -> ClientConnectio
     except InvalidURI:  # whose message holds all of it; a redirect may lead to one
         raise server.given_up("refused", f"{shown} is, or leads to, no address of a websocket") from None
     except InvalidStatus as error:
-        raise _not_a_websocket(server, error.response.status_code, error.response.headers.get("Retry-After", "")) from None
+        raise _not_a_websocket(server, error.response.status_code, retry_after(error.response.headers)) from None
     except InvalidHandshake as error:
         raise server.given_up("refused", f"{shown} answers, but not as a websocket: {one_line(str(error))}") from None
     except ssl.SSLError as error:
@@ -215,12 +216,11 @@ async def connected(server: Server, query: Mapping[str, str]) -> ClientConnectio
     return connection
 
 
-def _not_a_websocket(server: Server, status: int, retry_after: str) -> CallError:
+def _not_a_websocket(server: Server, status: int, retry_after_s: float | None) -> CallError:
     shown, path = server.address.shown, server.address.url.path
-    pause_s = float(retry_after) if retry_after.isdecimal() else None
     if status in _GATEWAY:
         kind = "rate_limited" if status == 429 else "refused"
-        return CallError(kind, f"{shown} answers with HTTP status {status}", may_retry=True, retry_after_s=pause_s)
+        return CallError(kind, f"{shown} answers with HTTP status {status}", may_retry=True, retry_after_s=retry_after_s)
     return server.given_up(
         "refused",
         f"{shown} answers with HTTP status {status} instead of a websocket: is a Moshi server there, and {path} its path?",

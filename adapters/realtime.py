@@ -27,11 +27,12 @@ from urllib.parse import urlsplit
 from fdbench.adapter.base import Brief, Need, Port, Provenance
 from fdbench.adapter.live import CallError, Note, Session
 from fdbench.errors import MissingExtraError, UsageError, unknown_name
+from fdbench.io.http import published_name
 from fdbench.io.secret import looks_like_a_key
 
 from .realtime_connection import LiveSession, Pause, begin, dial, socket_options
 from .realtime_events import Price, RealtimeReader, not_taken
-from .realtime_key import http_url, is_local, query_of, read_key, server_name
+from .realtime_key import http_url, is_local, query_of, read_key
 
 OPENAI: Final = "https://api.openai.com/v1"
 OPENAI_KEY: Final = "OPENAI_API_KEY"
@@ -73,11 +74,11 @@ class Account:
         if not is_local(self.url):
             if not self.secret:
                 raise UsageError(
-                    f"{server_name(self.url)} needs a key: {key_variable} is not set", f"export {key_variable}=..."
+                    f"{published_name(self.url)} needs a key: {key_variable} is not set", f"export {key_variable}=..."
                 )
             if not self.url.startswith("https://"):
                 raise UsageError(
-                    f"the key would travel to {server_name(self.url)} readable by anybody", "use wss:// or https://"
+                    f"the key would travel to {published_name(self.url)} readable by anybody", "use wss:// or https://"
                 )
         self.client = self._client()
         self.socket_options = socket_options(self.url)
@@ -204,7 +205,7 @@ class Realtime:
         return LiveSession(connection, secret, reader, "input_audio_buffer.append", opening=opening)
 
     def describe(self) -> Mapping[str, str]:
-        return {**versions(), "server": server_name(self._account.url), "model": self._model}
+        return {**versions(), "server": published_name(self._account.url), "model": self._model}
 
     @classmethod
     def needs(cls, base_url: str = OPENAI, key_variable: str = OPENAI_KEY, **_: Any) -> tuple[Need, ...]:
@@ -232,7 +233,7 @@ class Realtime:
             if name not in ("base_url", "key_variable", "price", "slots")
         }
         query_of(str(arguments["query"]))
-        return Provenance({"server": server_name(http_url(str(arguments["base_url"]))), **settled})
+        return Provenance({"server": published_name(http_url(str(arguments["base_url"]))), **settled})
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -36,6 +35,7 @@ import numpy as np
 from fdbench.adapter.base import told
 from fdbench.adapter.live import CallError, Closed, Incoming, within
 from fdbench.core.sound import Samples
+from fdbench.io.http import NO_QUOTA_CODES, error_facts, meaning_of, retry_after
 from fdbench.io.secret import Secret
 
 from .realtime_key import is_local
@@ -47,13 +47,10 @@ CLOSE_S: Final = 1.0
 MAX_WAIT_S: Final = 120.0
 """A server that asks for more is not waited for any longer."""
 
-_CLOSED_DOORS: Final = frozenset({401, 402, 403, 404, 407})
-_FATAL_CODES: Final = frozenset(
-    {
-        "invalid_api_key", "authentication_error", "permission_denied", "permission_error", "insufficient_quota",
-        "billing_hard_limit_reached", "billing_not_active", "account_deactivated", "model_not_found", "unauthorized",
-    }
-)  # fmt: skip
+_FATAL_CODES: Final = NO_QUOTA_CODES | {
+    "invalid_api_key", "authentication_error", "permission_denied", "permission_error", "account_deactivated",
+    "model_not_found", "unauthorized",
+}  # fmt: skip
 _RATE_WORDS: Final = ("rate_limit", "rate limit", "too many requests", "too_many_requests")
 _LATER_CODES: Final = frozenset({"server_error", "internal_error", "internal_server_error", "overloaded_error", "overloaded"})
 _LATER_WORDS: Final = ("try again", "retry", "temporar", "overload", "restart", "busy", "capacity", *_RATE_WORDS)
@@ -308,16 +305,16 @@ def parsed(raw: bytes | str) -> Mapping[str, Any]:
 
 def fault_of_status(status: int, headers: Mapping[str, str], body: bytes | None, secret: Secret) -> CallError:
     """What it means that the server answered a call with this HTTP status."""
-    code, message = _error_in(body)
-    said = f": {secret.excerpt(message)}" if message else ""
+    facts = error_facts(body or b"")
+    said = f": {secret.excerpt(facts.message)}" if facts.message else ""
     told = f"the server answered {status}{said}"
-    if status in _CLOSED_DOORS or code in _FATAL_CODES:
+    meaning = meaning_of(status)
+    if meaning == "closed" or facts.code in _FATAL_CODES:
         return CallError("refused", told, is_fatal=True)
-    if status == 429:
-        return CallError("rate_limited", told, may_retry=True, retry_after_s=_wait_in(headers))
-    if status >= 500 or status in (408, 409, 425):
-        return CallError("refused", told, may_retry=True, retry_after_s=_wait_in(headers))
-    return CallError("refused", told)
+    if meaning == "rejected":
+        return CallError("refused", told)
+    kind = "rate_limited" if meaning == "rate_limited" else "refused"
+    return CallError(kind, told, may_retry=True, retry_after_s=retry_after(headers, MAX_WAIT_S))
 
 
 def fault_of_error(error: Any, secret: Secret, doing: str) -> CallError | None:
@@ -354,34 +351,3 @@ def fault_of_close(closed: Any, secret: Secret, when: str) -> CallError:
 
 def _close_of(closed: Any) -> tuple[int, str]:
     return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd is not None else (1006, "")
-
-
-def _error_in(body: bytes | None) -> tuple[str, str]:
-    """Code and message of an error's body, in OpenAI's form or any other."""
-    text = (body or b"")[:20_000].decode("utf-8", "replace")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return "", "" if "<" in text else text
-    error = found.get("error", found) if isinstance(found, dict) else None
-    if not isinstance(error, dict):
-        return "", str(error or "")
-    return str(error.get("code") or ""), str(error.get("message") or "")
-
-
-def _wait_in(headers: Mapping[str, str]) -> float | None:
-    """How long a server asks to be left alone."""
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        text = headers.get(name)
-        if not text:
-            continue
-        try:
-            seconds = float(text) / unit
-        except ValueError:
-            try:
-                seconds = parsedate_to_datetime(text).timestamp() - time.time()
-            except (ValueError, OverflowError):
-                continue
-        if 0 <= seconds < float("inf"):
-            return min(seconds, MAX_WAIT_S)
-    return None

@@ -171,20 +171,6 @@ def measure_agreement(items: Sequence[RatedItem], seed: int = 0) -> Agreement:
     )
 
 
-def weighted_kappa(labels: Sequence[float], ratings: Sequence[float]) -> float | None:
-    """Cohen's kappa with quadratic weights, at most 1; None without items or where everything is one number.
-
-    Raises:
-        ValueError: Not as many ratings as labels.
-    """
-    import numpy as np
-
-    if len(labels) != len(ratings):
-        raise ValueError(f"{len(labels)} labels and {len(ratings)} ratings")
-    x, y = np.asarray(labels, np.float64), np.asarray(ratings, np.float64)
-    return _known(weighted_kappas(x, y, np.ones((1, len(x))))[0])
-
-
 Statistic = Callable[["Floats", "Floats", "Floats"], "Floats"]
 """From labels ``(n,)``, ratings ``(n,)`` and weights of items ``(b, n)`` to one value per row; NaN where undefined."""
 
@@ -225,17 +211,25 @@ def _estimate(items: Sequence[RatedItem], statistic: Statistic, seed: int) -> Es
     value = _known(statistic(x, y, np.ones((1, len(items))))[0])
     if value is None:
         return Estimate(None, reason="constant")
-    names = {name: index for index, name in enumerate(dict.fromkeys(item.group for item in items))}
-    if len(names) < 2:
+    groups = [item.group for item in items]
+    if len(set(groups)) < 2:
         return Estimate(value)
-    times_drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), N_RESAMPLES)
-    values = statistic(x, y, times_drawn[:, [names[item.group] for item in items]].astype(np.float64))
+    values = statistic(x, y, _resampled(groups, seed))
     defined = values[~np.isnan(values)]
     if len(defined) < MIN_SHARE_DEFINED * N_RESAMPLES:
         return Estimate(value)
     tail = (1 - CONFIDENCE_LEVEL) / 2 * 100
     low, high = np.percentile(defined, [tail, 100 - tail], method="nearest")
     return Estimate(value, float(low), float(high))
+
+
+def _resampled(groups: Sequence[str], seed: int) -> Floats:
+    """How often each item is drawn, one row per resample; items of one group are drawn together."""
+    import numpy as np
+
+    names = {name: index for index, name in enumerate(dict.fromkeys(groups))}
+    times_drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), N_RESAMPLES)
+    return times_drawn[:, [names[group] for group in groups]].astype(np.float64)
 
 
 def _category(items: Sequence[RatedItem]) -> CategoryAgreement:

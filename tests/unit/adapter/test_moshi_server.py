@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fdbench.adapters import moshi_server_pool
-from fdbench.adapters.moshi_server import MoshiServer, _within
+from fdbench.adapters.moshi_server import MoshiServer
 from fdbench.adapters.moshi_server_pool import addresses_of
 from fdbench.adapters.moshi_server_sound import FRAME_S, Opus, Pace
 
-from fdbench.adapter.live import CallError, Delta, Note, Text
+from fdbench.adapter.live import CallError, Delta, Note, Text, within
 from fdbench.call.lockstep import Ending, Invitation
 from fdbench.call.realtime import Patience, Realtime
 from fdbench.call.session_log import SessionLog, from_stored
@@ -347,7 +347,7 @@ def test_a_cancellation_is_never_lost():
 
     async def coincide() -> bool:
         future = asyncio.get_running_loop().create_future()
-        task = asyncio.ensure_future(_within(5.0, future))
+        task = asyncio.ensure_future(within(future, 5.0))
         await asyncio.sleep(0)
         future.set_result(1)
         task.cancel()

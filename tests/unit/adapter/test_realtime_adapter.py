@@ -13,11 +13,12 @@ from fdbench.adapters.live_api import Live, LiveReader
 from fdbench.adapters.realtime import Realtime, Settings
 from fdbench.adapters.realtime_connection import Pause, fault_of_error, fault_of_status, parsed
 from fdbench.adapters.realtime_events import Price, RealtimeReader, check_model, counts_of, not_taken
-from fdbench.adapters.realtime_key import Secret, http_url, query_of, read_key, server_name
+from fdbench.adapters.realtime_key import Secret, http_url, query_of, read_key
 
 from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
 from fdbench.adapter.load import ModelSpec, resolve
 from fdbench.errors import UsageError
+from fdbench.io.http import published_name
 
 KEY = "sk-proj-0123456789abcdefghij"
 LOCAL = "ws://127.0.0.1:9/v1"
@@ -468,7 +469,7 @@ class TestAddresses:
             query_of(query)
 
     def test_a_private_server_is_local(self) -> None:
-        assert server_name("http://192.168.1.7:8000/v1") == "local" and server_name("https://api.x.ai/v1") == "api.x.ai"
+        assert published_name("http://192.168.1.7:8000/v1") == "local" and published_name("https://api.x.ai/v1") == "api.x.ai"
 
     def test_a_key_with_a_line_break_is_refused_by_its_variables_name(self) -> None:
         with pytest.raises(UsageError, match="MY_KEY") as caught:
