@@ -34,6 +34,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from fdbench.stats.bootstrap import draw_counts, percentile_interval, resampled_values
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 N_RESAMPLES: Final = 2000
-CONFIDENCE_LEVEL: Final = 0.95
 MIN_SHARE_DEFINED: Final = 0.95
 N_WORST: Final = 5
 LIFTED_BY: Final = 2
@@ -214,22 +215,11 @@ def _estimate(items: Sequence[RatedItem], statistic: Statistic, seed: int) -> Es
     groups = [item.group for item in items]
     if len(set(groups)) < 2:
         return Estimate(value)
-    values = statistic(x, y, _resampled(groups, seed))
+    values = resampled_values(lambda weights: statistic(x, y, weights), groups, N_RESAMPLES, seed, draw_counts)
     defined = values[~np.isnan(values)]
     if len(defined) < MIN_SHARE_DEFINED * N_RESAMPLES:
         return Estimate(value)
-    tail = (1 - CONFIDENCE_LEVEL) / 2 * 100
-    low, high = np.percentile(defined, [tail, 100 - tail], method="nearest")
-    return Estimate(value, float(low), float(high))
-
-
-def _resampled(groups: Sequence[str], seed: int) -> Floats:
-    """How often each item is drawn, one row per resample; items of one group are drawn together."""
-    import numpy as np
-
-    names = {name: index for index, name in enumerate(dict.fromkeys(groups))}
-    times_drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), N_RESAMPLES)
-    return times_drawn[:, [names[group] for group in groups]].astype(np.float64)
+    return Estimate(value, *percentile_interval(defined))
 
 
 def _category(items: Sequence[RatedItem]) -> CategoryAgreement:

@@ -16,18 +16,17 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fdbench.core.metric import BEHAVIOURS, METRICS
 from fdbench.errors import DataError
 from fdbench.io.files import write_bytes_atomically
 from fdbench.report.legend import INTRODUCTION, PUBLISHED_INTRODUCTION
 from fdbench.report.markdown import NOTHING, arguments_text, cell, code, escape, heading, link, table
 from fdbench.report.ranking import (
-    BEHAVIOUR_ORDER,
     FAMILY_ORDER,
-    JUDGED,
-    METRIC_ORDER,
     TableKey,
     best_of,
     direction,
+    is_judged,
     metric_names,
     place,
     tables,
@@ -109,7 +108,7 @@ def _family_lines(rows: Sequence[Row], published: Sequence[PublishedRow], result
     behaviours = {key.task: key.behaviour for key, _ in measured}
     behaviours.update({row.task: behaviours.get(row.task, row.behaviour) for row in published})
     lines = []
-    for task in sorted(behaviours, key=lambda task: (place(behaviours[task], BEHAVIOUR_ORDER), task)):
+    for task in sorted(behaviours, key=lambda task: (place(behaviours[task], BEHAVIOURS), task)):
         behaviour = behaviours[task]
         name = BEHAVIOUR_NAMES.get(behaviour, behaviour.replace("_", " ").capitalize())
         lines += [f"### {escape(name)}: {code(task)}", ""]
@@ -155,7 +154,7 @@ def _measured_lines(key: TableKey, rows: Sequence[Row], results_link: str, is_pl
 
 
 def _judge(row: Row) -> str:
-    return code(row.judge) if any(metric in JUDGED for metric in row.metrics) else ""
+    return code(row.judge) if any(map(is_judged, row.metrics)) else ""
 
 
 def _lead_in(row: Row) -> str:
@@ -175,7 +174,7 @@ _FACTS_OF_ROWS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 
 def _published_lines(rows: Sequence[PublishedRow]) -> list[str]:
     units = {row.metric: (row.unit, row.higher_is_better) for row in rows}
-    metrics = sorted(units, key=lambda name: place(name, METRIC_ORDER))
+    metrics = sorted(units, key=lambda name: place(name, tuple(METRICS)))
     grouped: dict[tuple[str, ...], dict[str, PublishedRow]] = {}
     for row in rows:
         grouped.setdefault((row.model, row.source, row.url, row.protocol, row.evidence), {})[row.metric] = row
