@@ -1,6 +1,6 @@
-"""The names of everything that can be measured, of what is measured on, and of the rules by which it is.
+"""The names of everything that can be measured, and of the rules by which it is.
 
-Closed tables: a metric, a behaviour or a protocol that is not here does not exist, and whatever else has to be known about one
+Closed tables: a metric or a protocol that is not here does not exist, and whatever else has to be known about one
 (its unit, its direction, how it is summed up, its column) is said here and nowhere else. Loads nothing heavy.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.errors import unknown_name
 
 PROTOCOLS: Final = ("fdb-2026-05", "fdb-2026-02", "fdbench")
@@ -20,14 +21,6 @@ PUBLISHED: Final = ("fdb-2026-05", "fdb-2026-02")
 
 CORRECTED: Final = ("fdbench",)
 """The protocols that measure what the metric is meant to measure."""
-
-PAUSE_HANDLING: Final = "pause_handling"
-TURN_TAKING: Final = "turn_taking"
-BACKCHANNEL: Final = "backchannel"
-USER_INTERRUPTION: Final = "user_interruption"
-BEHAVIOURS: Final = (PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION, BACKCHANNEL)
-"""In the order of tables."""
-
 
 Aggregation = Literal["mean", "ratio", "censored median"]
 
@@ -218,13 +211,6 @@ _METRICS: Final = (
 
 METRICS: Final[Mapping[str, Metric]] = {metric.name: metric for metric in _METRICS}
 
-_TAKEOVER_IS_WANTED: Final[Mapping[str, bool]] = {
-    PAUSE_HANDLING: False,
-    TURN_TAKING: True,
-    BACKCHANNEL: False,
-    USER_INTERRUPTION: True,
-}
-
 
 def direction(metric: str, behaviour: str = "") -> bool | None:
     """Whether higher is better for this behaviour; None where neither is, or where the behaviour is not given.
@@ -237,5 +223,5 @@ def direction(metric: str, behaviour: str = "") -> bool | None:
     if behaviour and behaviour not in BEHAVIOURS:
         raise unknown_name("behaviour", behaviour, BEHAVIOURS)
     if metric == "takeover_rate":
-        return _TAKEOVER_IS_WANTED.get(behaviour)
+        return BEHAVIOURS[behaviour].takeover_is_wanted if behaviour else None
     return METRICS[metric].higher_is_better

@@ -16,7 +16,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fdbench.core.metric import BEHAVIOURS, METRICS
+from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.metric import METRICS
 from fdbench.errors import DataError
 from fdbench.io.files import write_bytes_atomically
 from fdbench.report.legend import INTRODUCTION, PUBLISHED_INTRODUCTION
@@ -35,7 +36,6 @@ from fdbench.report.ranking import (
 from fdbench.report.rows import PublishedRow, Row, read_published, read_results
 
 FAMILIES_NOT_SHOWN = ("v3",)  # published numbers are kept, but no task here measures the same
-BEHAVIOUR_NAMES = {"turn_taking": "Smooth turn-taking"}
 DAGGER = "†"
 MAX_DIFF_LINES = 12
 
@@ -108,9 +108,10 @@ def _family_lines(rows: Sequence[Row], published: Sequence[PublishedRow], result
     behaviours = {key.task: key.behaviour for key, _ in measured}
     behaviours.update({row.task: behaviours.get(row.task, row.behaviour) for row in published})
     lines = []
-    for task in sorted(behaviours, key=lambda task: (place(behaviours[task], BEHAVIOURS), task)):
+    for task in sorted(behaviours, key=lambda task: (place(behaviours[task], tuple(BEHAVIOURS)), task)):
         behaviour = behaviours[task]
-        name = BEHAVIOUR_NAMES.get(behaviour, behaviour.replace("_", " ").capitalize())
+        known = BEHAVIOURS.get(behaviour)
+        name = known.title if known else behaviour.replace("_", " ").capitalize()
         lines += [f"### {escape(name)}: {code(task)}", ""]
         mine = [(key, group) for key, group in measured if key.task == task]
         is_placement_told = tells_placement([row for _, group in mine for row in group])

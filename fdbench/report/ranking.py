@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fdbench.core.metric import BEHAVIOURS, CORRECTED, METRICS, PUBLISHED
+from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.metric import CORRECTED, METRICS, PUBLISHED
 from fdbench.core.placement import CAUSAL
 from fdbench.core.score import MetricSummary
 from fdbench.core.signature import parse_signature
@@ -50,7 +51,7 @@ class TableKey:
     def order(self) -> tuple[object, ...]:
         return (
             place(self.family, FAMILY_ORDER),
-            place(self.behaviour, BEHAVIOURS),
+            place(self.behaviour, tuple(BEHAVIOURS)),
             self.task,
             place(self.protocol, PROTOCOL_ORDER),
             -self.task_version,

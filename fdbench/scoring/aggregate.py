@@ -12,7 +12,7 @@ Interval: 1,000 resamples of the samples (all repeats of a sample together) with
 percentile. A bound that lies beyond the longest recording is None, and so is the interval of fewer than two samples.
 
 Details, by name (``Metric.details``), each where its components are known: ``mean`` of latencies (over replies, so too low
-where any is censored), their ``p90``, ``share_early``, ``share_no_response``; totals of counts; ``precision`` and ``recall``; mean
+where any is censored), their ``p90``, ``share_early``, ``share_no_response``; totals of counts; ``precision``, ``recall``; mean
 ``chance`` and ``difference``; ``median`` over the clips.
 
 Empty cases: no sample with a value: None (the published scripts divide by zero); with censored latencies only: None.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fdbench.core.take_id import MAIN
+from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.errors import DataError
 from fdbench.io.strict_yaml import KeyPath, parse_yaml
 
-Behaviour = Literal["pause_handling", "turn_taking", "backchannel", "user_interruption"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -75,19 +74,29 @@ class TaskSpec(_Stored):
         description: What is in it and what to know before reading its numbers.
         instructions: What a model that takes a text prompt is told.
         human_timing_note: Where the human backchannel timing comes from.
-        stimuli: With which stimuli of each sample a call is made.
     """
 
     name: str = Field(pattern=r"^[a-z0-9.]+/[a-z0-9_]+(\.[a-z0-9_]+)?$")
     version: int = Field(ge=1)
     family: Literal["mini", "v1"]
-    behaviour: Behaviour
+    behaviour: str
     summary: str = Field(min_length=1)
     description: str = ""
     instructions: str = ""
     human_timing_note: str = ""
-    stimuli: tuple[str, ...] = (MAIN,)
     source: Annotated[ScriptSource | FdbSource, Field(discriminator="kind")]
+
+    @property
+    def stimuli(self) -> tuple[str, ...]:
+        """With which stimuli of each sample a call is made."""
+        return BEHAVIOURS[self.behaviour].stimuli
+
+    @field_validator("behaviour")
+    @classmethod
+    def _is_a_behaviour(cls, name: str) -> str:
+        if name not in BEHAVIOURS:
+            raise ValueError(f"expected {', '.join(BEHAVIOURS)}")
+        return name
 
     @model_validator(mode="after")
     def _is_named_after_its_family_and_behaviour(self) -> TaskSpec:

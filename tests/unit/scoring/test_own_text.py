@@ -13,8 +13,9 @@ from scoring_timeline import outcome, sample
 
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations
+from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.event import TEXT, Event
-from fdbench.core.metric import BEHAVIOURS, PROTOCOLS
+from fdbench.core.metric import PROTOCOLS
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word

@@ -14,9 +14,10 @@ from scoring_timeline import by_metric, hear, outcome, sample
 
 from fdbench.core.absence import REASONS
 from fdbench.core.annotation import Annotations, Speech, SpeechRequest, Verdict, WordsRequest
+from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.conversation import Sample
 from fdbench.core.event import INTERRUPTION, PAUSE, TURN_END, Event
-from fdbench.core.metric import BEHAVIOURS, METRICS, PROTOCOLS
+from fdbench.core.metric import METRICS, PROTOCOLS
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
@@ -51,7 +52,7 @@ clips = st.builds(
 
 @quickly
 @given(
-    behaviour=st.sampled_from(BEHAVIOURS),
+    behaviour=st.sampled_from(list(BEHAVIOURS)),
     protocol=st.sampled_from(PROTOCOLS),
     clip=clips,
     model=st.one_of(speech, odd_speech),
@@ -139,7 +140,7 @@ def test_moving_a_conversation_in_time_changes_nothing(
 
 
 @quickly
-@given(behaviour=st.sampled_from(BEHAVIOURS), model=speech, user=speech, words=timed_words, human=distributions, data=st.data())
+@given(behaviour=st.sampled_from(list(BEHAVIOURS)), model=speech, user=speech, words=timed_words, human=distributions, data=st.data())
 def test_the_order_of_segments_and_words_does_not_matter(
     behaviour: str, model: list[Span], user: list[Span], words: list[Word], human: tuple[float, ...], data: st.DataObject
 ) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 import fdbench.scoring
 from fdbench.core.absence import REASONS, STATUSES
-from fdbench.core.metric import BEHAVIOURS, METRICS, PROTOCOLS, direction
+from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.metric import METRICS, PROTOCOLS, direction
 from fdbench.core.score import none_score
 from fdbench.errors import UsageError
 from fdbench.scoring.registry import scorer_for, scorers_for
@@ -84,7 +85,7 @@ def test_units_follow_names_and_each_entry_has_a_sentence() -> None:
 
 
 def test_takeovers_are_good_or_bad_by_behaviour() -> None:
-    assert [direction("takeover_rate", behaviour) for behaviour in BEHAVIOURS] == [False, True, False, True]
+    assert [direction("takeover_rate", behaviour) for behaviour in BEHAVIOURS] == [False, True, True, False]
     assert direction("takeover_rate") is None
     assert direction("relevance", "user_interruption") is True
 
