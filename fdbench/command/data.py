@@ -22,7 +22,7 @@ from fdbench.command.export import register_export
 from fdbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from fdbench.task.check import Checked
+    from fdbench.data.check import Checked
 
 DEFAULT_TIMEOUT_S = 60.0
 
@@ -95,10 +95,10 @@ def _required_folder(arguments: argparse.Namespace) -> Path:
 
 
 def list_command(arguments: argparse.Namespace) -> int:
-    from fdbench.task.catalog import LICENCE, Archive, catalogue
+    from fdbench.data.catalog import LICENCE, Archive, catalogue
+    from fdbench.data.lock import read_lock
+    from fdbench.data.presence import find_part
     from fdbench.task.load import task_specs
-    from fdbench.task.lock import read_lock
-    from fdbench.task.presence import find_part
 
     data = _folder_of(arguments)
     lock = read_lock(data) if data is not None else None
@@ -131,8 +131,8 @@ def list_command(arguments: argparse.Namespace) -> int:
 
 
 def download_command(arguments: argparse.Namespace) -> int:
-    from fdbench.task.catalog import select_parts
-    from fdbench.task.fetch import Wish, download, mirror_of
+    from fdbench.data.catalog import select_parts
+    from fdbench.data.fetch import Wish, download, mirror_of
     from fdbench.task.load import task_specs
 
     if not 0 < arguments.timeout < float("inf"):
@@ -167,7 +167,7 @@ def _end_progress() -> None:
 
 
 def check_command(arguments: argparse.Namespace) -> int:
-    from fdbench.task.check import check_data
+    from fdbench.data.check import check_data
 
     data = _required_folder(arguments)
     if not data.is_dir():

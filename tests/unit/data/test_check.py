@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from fdbench.data import check
+from fdbench.data.check import Checked, check_data
 from fdbench.errors import UsageError
 from fdbench.io.files import sha256_of
-from fdbench.task import check
-from fdbench.task.check import Checked, check_data
 from fdbench.task.load import task_specs
 
 RATES = {

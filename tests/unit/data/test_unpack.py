@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from fdbench.data.unpack import DamagedArchiveError, Limits, UnsafeArchiveError, unpack
 from fdbench.io.files import sha256_of
-from fdbench.task.unpack import DamagedArchiveError, Limits, UnsafeArchiveError, unpack
 
 TREE = {"set/1/input.wav": b"RIFF", "set/1/pause.json": b"[]", "set/2/input.wav": b"RIFX"}
 

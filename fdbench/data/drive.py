@@ -4,7 +4,7 @@ gdown (5 and later) waits for ever where a server falls silent, and only its new
 in a child whose file is watched: no growth for a while, and the child is ended and another one goes on where it stopped.
 The child ends itself when its parent is gone, or two processes would write one file after a restart.
 
-    python -m fdbench.task.drive < order      {"url" or "id", "output"}, then the pipe stays open
+    python -m fdbench.data.drive < order      {"url" or "id", "output"}, then the pipe stays open
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.errors import DataError, MissingExtraError
-from fdbench.task.transfer import (
+from fdbench.data.transfer import (
     InterruptedTransferError,
     Origin,
     Pause,
@@ -33,6 +32,7 @@ from fdbench.task.transfer import (
     keep_trying,
     without_secrets,
 )
+from fdbench.errors import DataError, MissingExtraError
 
 OUTPUT: Final = "archive"
 ORIGIN: Final = "origin.json"
@@ -124,7 +124,7 @@ def _run_child(file: DriveFile | HttpFile, output: Path, timeout_s: float, progr
     order = {"output": str(output.resolve()), **which}
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as answers:
         child = subprocess.Popen(
-            [sys.executable, "-m", "fdbench.task.drive"],
+            [sys.executable, "-m", "fdbench.data.drive"],
             stdin=subprocess.PIPE,
             stdout=answers,
             stderr=errors,

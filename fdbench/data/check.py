@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fdbench.errors import DataError, UsageError, unknown_name
-from fdbench.io.files import read_json, sha256_of
-from fdbench.task.catalog import JUDGE_PROMPTS
-from fdbench.task.check_clip import (
+from fdbench.data.catalog import JUDGE_PROMPTS
+from fdbench.data.check_clip import (
     OPTIONAL,
     PROMPT,
     REQUIRED,
@@ -26,10 +24,12 @@ from fdbench.task.check_clip import (
     examine_prompt,
     examine_timing,
 )
+from fdbench.data.finding import Finding, Findings
+from fdbench.data.lock import DataLock, LockedPart, read_lock, tree_digest
+from fdbench.errors import DataError, UsageError, unknown_name
+from fdbench.io.files import read_json, sha256_of
 from fdbench.task.fdb_layout import FdbFolder, natural_order, read_fdb_folder
-from fdbench.task.finding import Finding, Findings
 from fdbench.task.load import task_specs
-from fdbench.task.lock import DataLock, LockedPart, read_lock, tree_digest
 from fdbench.task.tree import find_set
 
 if TYPE_CHECKING:

@@ -18,15 +18,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from fdbench.data.catalog import Archive, Part, TextFile
+from fdbench.data.drive import ORIGIN, DriveFile, HttpFile, fetch_by_gdown, require_gdown
+from fdbench.data.presence import Found, find_part, holds_only
+from fdbench.data.transfer import NotThereError, Pause, RefusedError, fetch_url, is_html, is_surely_missing, without_secrets
+from fdbench.data.unpack import DamagedArchiveError, Limits, Unpacked, unpack
 from fdbench.errors import DataError, MissingExtraError
-from fdbench.task.catalog import Archive, Part, TextFile
-from fdbench.task.drive import ORIGIN, DriveFile, HttpFile, fetch_by_gdown, require_gdown
-from fdbench.task.presence import Found, find_part, holds_only
-from fdbench.task.transfer import NotThereError, Pause, RefusedError, fetch_url, is_html, is_surely_missing, without_secrets
-from fdbench.task.unpack import DamagedArchiveError, Limits, Unpacked, unpack
 
 if TYPE_CHECKING:
-    from fdbench.task.lock import LockedPart
+    from fdbench.data.lock import LockedPart
 
 SUFFIXES: Final = (".zip", ".tar.gz", ".tgz", ".tar.xz", ".tar")
 DEFAULT_TIMEOUT_S: Final = 60.0
@@ -102,7 +102,7 @@ def download(parts: Sequence[Part], data: Path, wish: Wish) -> Iterator[Outcome]
         MissingExtraError: An archive is to come from a server, and gdown is not installed. Before anything is done.
         DataError: The lock is damaged.
     """
-    from fdbench.task.lock import WORK_FOLDER, held, read_lock
+    from fdbench.data.lock import WORK_FOLDER, held, read_lock
 
     lock = read_lock(data)
     todo = [part for part in parts if wish.force or find_part(part, data, lock).presence != "present"]
@@ -133,7 +133,7 @@ def _tidy(work: Path, part: str) -> None:
 
 
 def _download_part(part: Part, data: Path, wish: Wish) -> Outcome:
-    from fdbench.task.lock import read_lock
+    from fdbench.data.lock import read_lock
 
     lock = read_lock(data)
     found = find_part(part, data, lock)
@@ -162,8 +162,8 @@ def _refuse_to_overwrite(part: Part, found: Found, entry: LockedPart | None) -> 
 
 
 def _download_archive(part: Archive, data: Path, wish: Wish, entry: LockedPart | None) -> Outcome:
+    from fdbench.data.lock import WORK_FOLDER
     from fdbench.io.files import sha256_of_file
-    from fdbench.task.lock import WORK_FOLDER
 
     scratch = data / WORK_FOLDER / part.name
     was_begun = scratch.exists()
@@ -235,7 +235,7 @@ def _obtain_archive(part: Archive, scratch: Path, wish: Wish) -> _Fetched:
 
 def _install(part: Archive, data: Path, fetched: _Fetched, sha256: str, wish: Wish) -> Outcome:
     """Unpack beside the place, write the lock, rename; an older folder goes only when the new one is there."""
-    from fdbench.task.lock import record_part
+    from fdbench.data.lock import record_part
 
     place = data / part.place
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -296,7 +296,7 @@ def _find_clips(work: Path, unpacked: Unpacked, part: Archive, fetched: _Fetched
 
 
 def _entry(source: str, sha256: str, n_bytes: int, place: str, tree: dict[str, str], folder: Path) -> LockedPart:
-    from fdbench.task.lock import LockedPart, tree_digest
+    from fdbench.data.lock import LockedPart, tree_digest
 
     return LockedPart(
         source=source,
@@ -316,8 +316,8 @@ def _entry(source: str, sha256: str, n_bytes: int, place: str, tree: dict[str, s
 
 def _download_text(part: TextFile, place: Path, data: Path, wish: Wish) -> Outcome:
     """A pinned text: from the mirror if it has it, else from upstream; the hash decides, not the place."""
+    from fdbench.data.lock import WORK_FOLDER, record_part
     from fdbench.io.files import sha256_of_file
-    from fdbench.task.lock import WORK_FOLDER, record_part
 
     scratch = data / WORK_FOLDER / part.name
     scratch.mkdir(parents=True, exist_ok=True)

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fdbench.errors import DataError, MissingExtraError, UsageError
-from fdbench.io.files import sha256_of
-from fdbench.task.catalog import LICENCE, Archive, TextFile, catalogue, select_parts
-from fdbench.task.fetch import Outcome, Wish, download, mirror_of
-from fdbench.task.load import task_specs
-from fdbench.task.lock import read_lock
-from fdbench.task.transfer import (
+from fdbench.data.catalog import LICENCE, Archive, TextFile, catalogue, select_parts
+from fdbench.data.fetch import Outcome, Wish, download, mirror_of
+from fdbench.data.lock import read_lock
+from fdbench.data.transfer import (
     MAX_FAILURES,
     InterruptedTransferError,
     NotThereError,
@@ -24,6 +21,9 @@ from fdbench.task.transfer import (
     keep_trying,
     without_secrets,
 )
+from fdbench.errors import DataError, MissingExtraError, UsageError
+from fdbench.io.files import sha256_of
+from fdbench.task.load import task_specs
 from tests.file_server import QUOTA_PAGE, Fault, FileServer
 
 TEXT = bytes(range(256)) * 1000
@@ -377,7 +377,7 @@ def test_what_a_killed_process_left_is_swept_away_or_put_back(tmp_path: Path) ->
 
 
 def test_a_part_that_another_process_fetches_is_that_parts_failure(tmp_path: Path) -> None:
-    from fdbench.task.lock import held
+    from fdbench.data.lock import held
 
     pack(tmp_path / "mirror")
     with held(tmp_path / "data/.partial/candor_turn_taking.lock"):

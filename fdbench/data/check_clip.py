@@ -13,10 +13,10 @@ from fdbench.core.conversation import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Sa
 from fdbench.core.peaks import WINDOW_S
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
+from fdbench.data.finding import Findings
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
 from fdbench.io.wav import decode_audio, digest_of_audio
-from fdbench.task.finding import Findings
 
 PROMPT: Final = "input.wav"
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {

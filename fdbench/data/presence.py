@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from fdbench.data.catalog import Archive, Part, TextFile
 from fdbench.io.files import sha256_of_file
-from fdbench.task.catalog import Archive, Part, TextFile
 from fdbench.task.tree import find_set
 
 if TYPE_CHECKING:
-    from fdbench.task.lock import DataLock, LockedPart
+    from fdbench.data.lock import DataLock, LockedPart
 
 Presence = Literal["present", "incomplete", "missing"]
 _JUNK = (".DS_Store",)
