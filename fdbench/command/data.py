@@ -95,7 +95,7 @@ def _required_folder(arguments: argparse.Namespace) -> Path:
 
 
 def list_command(arguments: argparse.Namespace) -> int:
-    from fdbench.data.catalog import LICENCE, Archive, catalogue
+    from fdbench.data.catalog import Archive, catalogue
     from fdbench.data.lock import read_lock
     from fdbench.data.presence import find_part
     from fdbench.task.load import task_specs
@@ -110,7 +110,7 @@ def list_command(arguments: argparse.Namespace) -> int:
                 "name": part.name,
                 "clips": part.n_clips if isinstance(part, Archive) else None,
                 "tasks": list(part.tasks),
-                "licence": LICENCE,
+                "licence": part.licence,
                 "source": part.source,
                 "state": found.presence if found else None,
                 "detail": found.detail if found else "",
@@ -132,16 +132,16 @@ def list_command(arguments: argparse.Namespace) -> int:
 
 def download_command(arguments: argparse.Namespace) -> int:
     from fdbench.data.catalog import select_parts
-    from fdbench.data.fetch import Wish, download, mirror_of
+    from fdbench.data.fetch import DownloadOptions, download, mirror_of
     from fdbench.task.load import task_specs
 
     if not 0 < arguments.timeout < float("inf"):
         raise UsageError(f"--timeout {arguments.timeout:g}: expected seconds above 0", "leave it out to wait for a minute")
     parts = select_parts(arguments.parts or ["v1"], task_specs())
     data = _required_folder(arguments)
-    wish = Wish(mirror_of(arguments.mirror), arguments.timeout, arguments.force, progress=_show_progress)
+    options = DownloadOptions(mirror_of(arguments.mirror), arguments.timeout, arguments.force, progress=_show_progress)
     failed = []
-    for outcome in download(parts, data, wish):
+    for outcome in download(parts, data, options):
         _end_progress()
         if outcome.status == "failed":
             failed.append(outcome)

@@ -11,49 +11,53 @@ import errno
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from fdbench.data.catalog import Archive, Part, TextFile
-from fdbench.data.drive import ORIGIN, DriveFile, HttpFile, fetch_by_gdown, require_gdown
+from fdbench.data.lock import WORK_FOLDER, LockedPart, held, read_lock, record_part, tree_digest
 from fdbench.data.presence import Found, find_part, holds_only
-from fdbench.data.transfer import NotThereError, Pause, RefusedError, fetch_url, is_html, is_surely_missing, without_secrets
-from fdbench.data.unpack import DamagedArchiveError, Limits, Unpacked, unpack
+from fdbench.data.transfer import (
+    NotThereError,
+    RefusedTransferError,
+    fetch_archive,
+    fetch_text,
+    import_gdown,
+    is_html,
+    without_secrets,
+)
 from fdbench.errors import DataError, MissingExtraError
-
-if TYPE_CHECKING:
-    from fdbench.data.lock import LockedPart
+from fdbench.io.files import sha256_of, sha256_of_file, write_bytes_atomically
+from fdbench.io.unpack import DamagedArchiveError, UnpackLimits, unpack
 
 SUFFIXES: Final = (".zip", ".tar.gz", ".tgz", ".tar.xz", ".tar")
 DEFAULT_TIMEOUT_S: Final = 60.0
 _DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_HOW_TO_GET_AROUND: Final = (
-    "open {link} in a browser, put the archive as {name}.zip (or .tar.gz) into a folder, and run again with --mirror FOLDER"
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DownloadOptions:
     """How to fetch.
 
     Attributes:
         mirror: A folder of archives, or the http address of one; None: where the catalogue says.
         timeout_s: The longest silence of a server that is waited for.
         force: Fetch again what is there, and put it over what fdbench did not make or what has changed.
-        pause: Sleeps between two tries.
-        progress: Told part and bytes, several times a second.
+        sleep: Waits between two tries.
+        progress: Called with part and bytes, several times a second.
     """
 
     mirror: str | Path | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
     force: bool = False
-    pause: Pause = time.sleep
+    sleep: Callable[[float], None] = time.sleep
     progress: Callable[[str, int], None] = lambda part, n_bytes: None
-    limits: Limits | None = None
+    limits: UnpackLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fetched:
+class _FetchedArchive:
     """A whole file, not looked into yet.
 
     Attributes:
@@ -76,6 +80,10 @@ class _Fetched:
     file: Path
     source: str
     scratch: Path | None
+
+    def throw_away(self) -> None:
+        if self.scratch is not None:
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 def mirror_of(text: str | None) -> str | Path | None:
@@ -93,7 +101,7 @@ def mirror_of(text: str | None) -> str | Path | None:
     raise DataError(f"--mirror {text}: no such folder", "give a folder of archives, or the http address of one")
 
 
-def download(parts: Sequence[Part], data: Path, wish: Wish) -> Iterator[Outcome]:
+def download(parts: Sequence[Part], data: Path, options: DownloadOptions) -> Iterator[Outcome]:
     """Fetch parts one after the other; a failure is that part's outcome and stops no other.
 
     Archives come before the text files that lie beside their folders.
@@ -102,49 +110,46 @@ def download(parts: Sequence[Part], data: Path, wish: Wish) -> Iterator[Outcome]
         MissingExtraError: An archive is to come from a server, and gdown is not installed. Before anything is done.
         DataError: The lock is damaged.
     """
-    from fdbench.data.lock import WORK_FOLDER, held, read_lock
-
     lock = read_lock(data)
-    todo = [part for part in parts if wish.force or find_part(part, data, lock).presence != "present"]
-    if not isinstance(wish.mirror, Path) and any(isinstance(part, Archive) for part in todo):
-        require_gdown()
+    todo = [part for part in parts if options.force or find_part(part, data, lock).presence != "present"]
+    if not isinstance(options.mirror, Path) and any(isinstance(part, Archive) for part in todo):
+        import_gdown()
+    work = data / WORK_FOLDER
     data.mkdir(parents=True, exist_ok=True)
     for part in parts:
         try:
-            with held(data / WORK_FOLDER / f"{part.name}.lock"):
-                outcome = _download_part(part, data, wish)
+            with held(work / f"{part.name}.lock"):
+                outcome = _download_part(part, data, options)
         except MissingExtraError:
             raise
         except DataError as error:
             outcome = Outcome(part.name, "failed", str(error))
         except OSError as error:
-            outcome = Outcome(part.name, "failed", _told_of_disk(error, data))
-        _tidy(data / WORK_FOLDER, part.name)
+            outcome = Outcome(part.name, "failed", _message_of(error, data))
+        scratch = work / part.name
+        if not any(path.is_file() for path in scratch.rglob("*")):  # nothing has come
+            shutil.rmtree(scratch, ignore_errors=True)
+        with suppress(OSError):
+            work.rmdir()
         yield outcome
 
 
-def _tidy(work: Path, part: str) -> None:
-    """Leave no folder behind in which nothing has come."""
-    scratch = work / part
-    if scratch.is_dir() and not any(path.is_file() and not path.name.endswith(ORIGIN) for path in scratch.rglob("*")):
-        shutil.rmtree(scratch, ignore_errors=True)
-    with suppress(OSError):
-        work.rmdir()
+def _message_of(error: OSError, data: Path) -> str:
+    where, why = error.filename or data, error.strerror or str(error)
+    what, remedy = (f"the disk is full ({why})", "make room") if error.errno in _DISK_ERRORS else (why, "mend this")
+    return f"{where}: {what}\n  {remedy} and start the same command again: what has come is kept"
 
 
-def _download_part(part: Part, data: Path, wish: Wish) -> Outcome:
-    from fdbench.data.lock import read_lock
-
+def _download_part(part: Part, data: Path, options: DownloadOptions) -> Outcome:
     lock = read_lock(data)
-    found = find_part(part, data, lock)
-    entry = lock.parts.get(part.name)
-    if not wish.force:
+    found, entry = find_part(part, data, lock), lock.parts.get(part.name)
+    if not options.force:
         if found.presence == "present":
             return Outcome(part.name, "already there", f"{found.place}: {found.detail}")
         _refuse_to_overwrite(part, found, entry)
     if isinstance(part, Archive):
-        return _download_archive(part, data, wish, entry)
-    return _download_text(part, found.place, data, wish)
+        return _download_archive(part, data, options, entry)
+    return _download_text(part, found.place, data, options)
 
 
 def _refuse_to_overwrite(part: Part, found: Found, entry: LockedPart | None) -> None:
@@ -158,93 +163,84 @@ def _refuse_to_overwrite(part: Part, found: Found, entry: LockedPart | None) -> 
         raise DataError(what, "move yours away, or replace the whole folder with --force")
 
 
-# --- archives ---------------------------------------------------------------------------------------------------------
-
-
-def _download_archive(part: Archive, data: Path, wish: Wish, entry: LockedPart | None) -> Outcome:
-    from fdbench.data.lock import WORK_FOLDER
-    from fdbench.io.files import sha256_of_file
-
+def _download_archive(part: Archive, data: Path, options: DownloadOptions, entry: LockedPart | None) -> Outcome:
     scratch = data / WORK_FOLDER / part.name
     was_begun = scratch.exists()
-    while True:
-        fetched = _obtain_archive(part, scratch, wish)
-        if is_html(fetched.file):
-            _throw_away(fetched)
-            what = f"{fetched.source}: a web page came instead of an archive"
-            raise RefusedError(what, _HOW_TO_GET_AROUND.format(link=part.browser_link, name=part.name))
-        found = sha256_of_file(fetched.file)
-        if part.sha256 is not None and found != part.sha256:
-            _throw_away(fetched)
-            what = f"{fetched.source}: expected sha256 {part.sha256}, found {found}"
-            raise DataError(what, "fetch it elsewhere with --mirror; what came was thrown away")
-        if entry is not None and found != entry.sha256 and not wish.force:
-            what = f"{fetched.source}: expected sha256 {entry.sha256} as fetched {entry.fetched_at}, found {found}"
-            again = f", or remove {fetched.scratch} to fetch it once more" if fetched.scratch else ""
-            raise DataError(what, f"accept the other archive with --force{again}")
-        try:
-            return _install(part, data, fetched, found, wish)
-        except DamagedArchiveError:
-            _throw_away(fetched)
-            if not was_begun or fetched.scratch is None:
-                raise
-            was_begun = False  # bytes of two versions may have been joined: once more, from the beginning
-        except DataError:
-            _throw_away(fetched)
-            raise
+    fetched = _obtain_archive(part, scratch, options)
+    sha256 = _checked_hash(part, fetched, options, entry)
+    try:
+        return _install(part, data, fetched, sha256, options)
+    except DataError as error:
+        fetched.throw_away()
+        if isinstance(error, DamagedArchiveError) and was_begun and fetched.scratch is not None:
+            return _download_archive(part, data, options, entry)  # bytes of two versions were joined: from the beginning
+        raise
 
 
-def _throw_away(fetched: _Fetched) -> None:
-    if fetched.scratch is not None:
-        shutil.rmtree(fetched.scratch, ignore_errors=True)
+def _checked_hash(part: Archive, fetched: _FetchedArchive, options: DownloadOptions, entry: LockedPart | None) -> str:
+    """Raises DataError for a web page, and for another archive than the published one or the one that came before."""
+    with fetched.file.open("rb") as file:
+        head = file.read(512)
+    if is_html(head):
+        fetched.throw_away()
+        raise RefusedTransferError(f"{fetched.source}: a web page came instead of an archive", _ways_around(part))
+    found = sha256_of_file(fetched.file)
+    if part.sha256 is not None and found != part.sha256:
+        fetched.throw_away()
+        what = f"{fetched.source}: expected sha256 {part.sha256}, found {found}"
+        raise DataError(what, "fetch it elsewhere with --mirror; what came was thrown away")
+    if entry is not None and found != entry.sha256 and not options.force:
+        what = f"{fetched.source}: expected sha256 {entry.sha256} as fetched {entry.fetched_at}, found {found}"
+        again = f", or remove {fetched.scratch} to fetch it once more" if fetched.scratch else ""
+        raise DataError(what, f"accept the other archive with --force{again}")
+    return found
 
 
-def _obtain_archive(part: Archive, scratch: Path, wish: Wish) -> _Fetched:
-    def progress(n_bytes: int) -> None:
-        wish.progress(part.name, n_bytes)
+def _ways_around(part: Archive) -> str:
+    archive = f"{part.name}.zip (or .tar.gz)"
+    return f"open {part.source} in a browser, put the archive as {archive} into a folder, and run again with --mirror FOLDER"
 
-    if isinstance(wish.mirror, Path):
-        names = [part.name + suffix for suffix in SUFFIXES]
-        file = next((wish.mirror / name for name in names if (wish.mirror / name).is_file()), None)
+
+def _obtain_archive(part: Archive, scratch: Path, options: DownloadOptions) -> _FetchedArchive:
+    names = [part.name + suffix for suffix in SUFFIXES]
+    if isinstance(options.mirror, Path):
+        file = next((options.mirror / name for name in names if (options.mirror / name).is_file()), None)
         if file is None:
-            raise NotThereError(f"{wish.mirror}: expected one of {', '.join(names)}", "rename the archive so")
-        return _Fetched(file, f"file:{file.name}", None)
-    if wish.mirror is None:
-        drive = DriveFile(part.drive_id)
+            raise NotThereError(f"{options.mirror}: expected one of {', '.join(names)}", "rename the archive so")
+        return _FetchedArchive(file, f"file:{file.name}", None)
+    if options.mirror is None:
         try:
-            file = fetch_by_gdown(drive, scratch / "drive", timeout_s=wish.timeout_s, pause=wish.pause, progress=progress)
-        except RefusedError as error:
-            raise RefusedError(error.what, _HOW_TO_GET_AROUND.format(link=part.browser_link, name=part.name)) from None
-        return _Fetched(file, drive.source, scratch)
-    tried = []
-    for suffix in SUFFIXES:
-        http = HttpFile(f"{wish.mirror}/{part.name}{suffix}")
-        if is_surely_missing(http.url, wish.timeout_s):
-            tried.append(part.name + suffix)
-            continue
-        try:
-            file = fetch_by_gdown(http, scratch / suffix[1:], timeout_s=wish.timeout_s, pause=wish.pause, progress=progress)
-        except NotThereError:
-            shutil.rmtree(scratch / suffix[1:])
-            tried.append(part.name + suffix)
-        else:
-            return _Fetched(file, http.source, scratch)
-    _throw_away(_Fetched(scratch, "", scratch))
-    raise NotThereError(f"{without_secrets(wish.mirror)}: has none of {', '.join(tried)}", "rename the archive so")
+            return _fetch_from({"id": part.drive_id}, part, part.source, scratch, options)
+        except RefusedTransferError as error:
+            raise RefusedTransferError(error.what, _ways_around(part)) from None
+    for name in names:
+        url = f"{options.mirror}/{name}"
+        with suppress(NotThereError):
+            return _fetch_from({"url": url}, part, without_secrets(url), scratch, options)
+    raise NotThereError(f"{without_secrets(options.mirror)}: has none of {', '.join(names)}", "rename the archive so")
 
 
-def _install(part: Archive, data: Path, fetched: _Fetched, sha256: str, wish: Wish) -> Outcome:
+def _fetch_from(
+    which: Mapping[str, str], part: Archive, source: str, scratch: Path, options: DownloadOptions
+) -> _FetchedArchive:
+    # What came from one source is never taken for the beginning of what another one has.
+    output = scratch / sha256_of(source.encode())[:16] / "archive"
+    progress = partial(options.progress, part.name)
+    fetch_archive(which, output, timeout_s=options.timeout_s, sleep=options.sleep, progress=progress)
+    return _FetchedArchive(output, source, scratch)
+
+
+def _install(part: Archive, data: Path, fetched: _FetchedArchive, sha256: str, options: DownloadOptions) -> Outcome:
     """Unpack beside the place, write the lock, rename; an older folder goes only when the new one is there."""
-    from fdbench.data.lock import record_part
-
     place = data / part.place
     place.parent.mkdir(parents=True, exist_ok=True)
     _sweep(place)
     work = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.", suffix=".part"))
     try:
-        unpacked = unpack(fetched.file, work, wish.limits)
-        clips, tree, left_out = _find_clips(work, unpacked, part, fetched)
-        n_bytes = fetched.file.stat().st_size
+        files = unpack(fetched.file, work, options.limits)
+        inside = _folder_of_clips(files, part, fetched)
+        tree = {name.removeprefix(inside): digest for name, digest in files.items() if name.startswith(inside)}
+        clips, n_bytes = work / inside, fetched.file.stat().st_size
         record_part(data, part.name, _entry(fetched.source, sha256, n_bytes, part.place, tree, clips))
         clips.chmod(0o755)
         old = work.with_suffix(".old")
@@ -259,12 +255,12 @@ def _install(part: Archive, data: Path, fetched: _Fetched, sha256: str, wish: Wi
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _throw_away(fetched)
+    fetched.throw_away()
     n_clips = sum(1 for clip in place.iterdir() if clip.is_dir())
     message = f"{place}: {n_clips} clips, {len(tree)} files; archive of {n_bytes} bytes, sha256 {sha256}"
     if n_clips != part.n_clips:
         message += f"; expected {part.n_clips} clips"
-    if left_out:
+    if left_out := sorted(name for name in files if not name.startswith(inside)):
         message += f"; left out: {', '.join(left_out[:5])}" + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
     return Outcome(part.name, "fetched", message)
 
@@ -274,30 +270,24 @@ def _sweep(place: Path) -> None:
     for leftover in place.parent.glob(f".{place.name}.*.old"):
         if not place.exists():
             leftover.rename(place)
-        else:
-            shutil.rmtree(leftover, ignore_errors=True)
-    for leftover in place.parent.glob(f".{place.name}.*.part"):
+    for leftover in place.parent.glob(f".{place.name}.*.*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _find_clips(work: Path, unpacked: Unpacked, part: Archive, fetched: _Fetched) -> tuple[Path, dict[str, str], list[str]]:
-    """The folder that holds the clips, however deep the archive has it; its files; and what lies outside."""
-    parents = {tuple(name.split("/")[:-2]) for name in unpacked.files if name.count("/") and name.endswith("/input.wav")}
-    named = {parent for parent in parents if parent and parent[-1] == part.name}
+def _folder_of_clips(files: Mapping[str, str], part: Archive, fetched: _FetchedArchive) -> str:
+    """The folder that holds the clips, however deep the archive has it, with a ``/`` at its end; "" for the top."""
+    parents = {name.rsplit("/", 2)[0] if name.count("/") > 1 else "" for name in files if name.endswith("/input.wav")}
+    named = {parent for parent in parents if parent.rsplit("/", 1)[-1] == part.name}
     chosen = named if len(named) == 1 else parents
     if len(chosen) != 1:
-        found = ", ".join(sorted("/".join(parent) or "." for parent in parents)) or "nowhere"
+        found = ", ".join(sorted(parent or "." for parent in parents)) or "nowhere"
         what = f"{fetched.source}: expected {part.name}/<clip>/input.wav in the archive, found clips in: {found}"
         raise DataError(what, "it is another archive, or one of another layout")
-    inside = "".join(f"{name}/" for name in next(iter(chosen)))
-    tree = {name.removeprefix(inside): sha256 for name, sha256 in unpacked.files.items() if name.startswith(inside)}
-    left_out = sorted(name for name in unpacked.files if not name.startswith(inside))
-    return work / inside, tree, left_out
+    folder = chosen.pop()
+    return f"{folder}/" if folder else ""
 
 
-def _entry(source: str, sha256: str, n_bytes: int, place: str, tree: dict[str, str], folder: Path) -> LockedPart:
-    from fdbench.data.lock import LockedPart, tree_digest
-
+def _entry(source: str, sha256: str, n_bytes: int, place: str, tree: Mapping[str, str], folder: Path) -> LockedPart:
     return LockedPart(
         source=source,
         sha256=sha256,
@@ -311,54 +301,25 @@ def _entry(source: str, sha256: str, n_bytes: int, place: str, tree: dict[str, s
     )
 
 
-# --- text files -------------------------------------------------------------------------------------------------------
-
-
-def _download_text(part: TextFile, place: Path, data: Path, wish: Wish) -> Outcome:
+def _download_text(part: TextFile, place: Path, data: Path, options: DownloadOptions) -> Outcome:
     """A pinned text: from the mirror if it has it, else from upstream; the hash decides, not the place."""
-    from fdbench.data.lock import WORK_FOLDER, record_part
-    from fdbench.io.files import sha256_of_file
-
-    scratch = data / WORK_FOLDER / part.name
-    scratch.mkdir(parents=True, exist_ok=True)
-    partial = scratch / part.file_name
-    source = _obtain_text(part, partial, wish)
-    found = sha256_of_file(partial)
+    source, text = _obtain_text(part, options)
+    found = sha256_of(text)
     if found != part.sha256:
-        is_page = is_html(partial)
-        shutil.rmtree(scratch)
-        what = f"{source}: expected sha256 {part.sha256}, found {found}" + (" (a web page)" if is_page else "")
+        what = f"{source}: expected sha256 {part.sha256}, found {found}" + (" (a web page)" if is_html(text) else "")
         raise DataError(what, "fetch it elsewhere with --mirror; what came was thrown away")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    n_bytes = partial.stat().st_size
+    write_bytes_atomically(place, text)
     relative = place.relative_to(data).as_posix()
-    record_part(data, part.name, _entry(source, found, n_bytes, relative, {part.file_name: found}, scratch))
-    partial.replace(place)
-    shutil.rmtree(scratch)
-    return Outcome(part.name, "fetched", f"{place}: {n_bytes} bytes, sha256 {found} as pinned")
+    record_part(data, part.name, _entry(source, found, len(text), relative, {part.file_name: found}, place.parent))
+    return Outcome(part.name, "fetched", f"{place}: {len(text)} bytes, sha256 {found} as pinned")
 
 
-def _obtain_text(part: TextFile, partial: Path, wish: Wish) -> str:
-    def progress(n_bytes: int) -> None:
-        wish.progress(part.name, n_bytes)
-
-    if isinstance(wish.mirror, Path) and (wish.mirror / part.file_name).is_file():
-        shutil.copyfile(wish.mirror / part.file_name, partial)
-        return f"file:{part.file_name}"
-    urls = [part.source]
-    if isinstance(wish.mirror, str):
-        urls.insert(0, f"{wish.mirror}/{part.file_name}")
-    for url in urls[:-1]:
+def _obtain_text(part: TextFile, options: DownloadOptions) -> tuple[str, bytes]:
+    """Where it came from, and what came."""
+    if isinstance(options.mirror, Path) and (options.mirror / part.file_name).is_file():
+        return f"file:{part.file_name}", (options.mirror / part.file_name).read_bytes()
+    if isinstance(options.mirror, str):
+        url = f"{options.mirror}/{part.file_name}"
         with suppress(NotThereError):
-            fetch_url(url, partial, timeout_s=wish.timeout_s, pause=wish.pause, progress=progress)
-            return without_secrets(url)
-    fetch_url(urls[-1], partial, timeout_s=wish.timeout_s, pause=wish.pause, progress=progress)
-    return urls[-1]
-
-
-def _told_of_disk(error: OSError, data: Path) -> str:
-    where = error.filename or data
-    why = error.strerror or str(error)
-    if error.errno in _DISK_ERRORS:
-        return f"{where}: the disk is full ({why})\n  make room and start the same command again: what has come is kept"
-    return f"{where}: {why}\n  mend this and start the same command again: what has come is kept"
+            return without_secrets(url), fetch_text(url, options.timeout_s, options.sleep)
+    return part.source, fetch_text(part.source, options.timeout_s, options.sleep)

@@ -61,7 +61,7 @@ def _find_set(part: Archive, data: Path, lock: DataLock) -> Found:
         return Found(
             "incomplete", True, place, f"{len(sizes)} of {entry.n_files} files, {sum(sizes)} of {entry.tree_bytes} bytes"
         )
-    folder = find_set(data, part.name)
+    folder = find_set(data, part.name, part.root)
     if folder is None:
         return Found("missing", False, data / part.place)
     n_clips = sum(1 for clip in folder.iterdir() if (clip / "input.wav").is_file())
@@ -72,7 +72,7 @@ def _find_set(part: Archive, data: Path, lock: DataLock) -> Found:
 def _find_text(part: TextFile, data: Path, lock: DataLock) -> Found:
     place = data / part.place
     places = [place]
-    beside = find_set(data, part.beside) if part.beside else None
+    beside = find_set(data, part.beside, part.root) if part.beside else None
     if beside is not None:
         # Where the loader looks, in its order.
         places = [beside / part.file_name, beside.parent / part.file_name, data / part.file_name]
