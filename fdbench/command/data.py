@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from fdbench.command.base import (
 )
 from fdbench.command.export import register_export
 from fdbench.errors import UsageError
+from fdbench.io.text_table import text_table
 
 if TYPE_CHECKING:
     from fdbench.data.check import Checked
@@ -119,9 +119,9 @@ def list_command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return EXIT_OK
-    header = ("name", "clips", "licence", "state", "source")
-    lines = [header, *((r["name"], _told(r["clips"]), r["licence"], _told(r["state"]), r["source"]) for r in rows)]
-    _print_table(lines)
+    columns = ("name", "clips", "licence", "state", "source")
+    cells = [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows]
+    print(*text_table(cells, header=columns), sep="\n")
     for row in rows:
         if row["detail"]:
             print(f"{row['name']}: {row['detail']}")
@@ -201,7 +201,7 @@ def _print_checked(checked: Checked) -> None:
         )
         for each in checked.sets
     ]
-    _print_table([header, *rows])
+    print(*text_table(rows, header=header), sep="\n")
     for finding in checked.findings:
         print(f"{finding.severity}: {finding.file}: {finding.what}")
     print(f"{_plural(checked.n_errors, 'error')}, {_plural(checked.n_warnings, 'warning')}")
@@ -212,13 +212,3 @@ def _print_checked(checked: Checked) -> None:
 
 def _plural(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
-def _told(value: object) -> str:
-    return "-" if value is None else str(value)
-
-
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
