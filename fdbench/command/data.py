@@ -22,7 +22,7 @@ from fdbench.errors import UsageError
 from fdbench.io.text_table import text_table
 
 if TYPE_CHECKING:
-    from fdbench.data.check import Checked
+    from fdbench.data.finding import CheckedData
 
 DEFAULT_TIMEOUT_S = 60.0
 
@@ -186,7 +186,7 @@ def check_command(arguments: argparse.Namespace) -> int:
     return EXIT_WITH_ERRORS if checked.n_errors else EXIT_OK
 
 
-def _print_checked(checked: Checked) -> None:
+def _print_checked(checked: CheckedData) -> None:
     header = ("set", "clips", "expected", "hours", "rates", "errors", "warnings", "lock")
     rows = [
         (
