@@ -15,9 +15,11 @@ from fdbench.command.base import (
     EXIT_WITH_ERRORS,
     Commands,
     add_command,
+    add_data_option,
+    data_of,
     write_result,
 )
-from fdbench.command.export import register_export
+from fdbench.command.export import add_target_options, conclude_export
 from fdbench.errors import UsageError
 from fdbench.io.text_table import text_table
 
@@ -51,7 +53,10 @@ def register(commands: Commands) -> None:
     check.add_argument("--tasks", help="v1, or names with commas; each must be there (default: what is there)")
     check.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
 
-    register_export(actions)
+    export = add_command(actions, "export", export_command, "write the samples of tasks as a dataset")
+    export.add_argument("--tasks", default="available", help="as for `fdbench run` (default: available)")
+    add_data_option(export)
+    add_target_options(export)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -184,6 +189,12 @@ def check_command(arguments: argparse.Namespace) -> int:
     if arguments.json != "-":
         _print_checked(checked)
     return EXIT_WITH_ERRORS if checked.n_errors else EXIT_OK
+
+
+def export_command(arguments: argparse.Namespace) -> int:
+    from fdbench.data.export import export_samples
+
+    return conclude_export(export_samples(arguments.tasks, data_of(arguments), arguments.to, force=arguments.force))
 
 
 def _print_checked(checked: CheckedData) -> None:

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from fdbench.annotate.cache import AnnotationCache
 from fdbench.core.annotation import SpeechRequest, WordsRequest
+from fdbench.data.export import Exported, as_block, terms_of
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
 from fdbench.judge.given import read_rating
 from fdbench.pipeline import exported
 from fdbench.pipeline.dataset_folder import DatasetWriter, writing
 from fdbench.pipeline.entries import Entry, moved
-from fdbench.pipeline.export import LICENCES, Exported, as_block
 from fdbench.pipeline.exported import RECORDINGS, SCORES, SPEECH, SUMMARIES, TRANSCRIPTS
 from fdbench.pipeline.run import entries_of
 from fdbench.pipeline.score import requests_of
@@ -270,7 +270,7 @@ def _card(manifest: RunManifest, folder: DatasetWriter, prompts: bool) -> str:
     )
     configs = "\n".join(f"| `{name}` | {n_rows} |" for name, n_rows in folder.counts.items())
     schema = (exported.__doc__ or "").partition("\n\n")[2].strip()
-    licences = "\n".join(f"- {LICENCES[family]}" for family in sorted({task.family for task in manifest.tasks.values()}))
+    licences = "\n".join(f"- {terms_of(family)}" for family in sorted({task.family for task in manifest.tasks.values()}))
     left_out = (
         "The prompts are in the `user` channel."
         if prompts
