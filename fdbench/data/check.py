@@ -17,7 +17,7 @@ from fdbench.data.check_clip import (
     OPTIONAL,
     PROMPT,
     REQUIRED,
-    Prompt,
+    PromptFacts,
     examine_annotations,
     examine_other_audio,
     examine_prompt,
@@ -163,11 +163,11 @@ class _SetCheck:
     def _ids_in_timing(self) -> set[str]:
         return set() if self._timing is None or self._findings.is_useless(self._timing) else set(read_json(self._timing))
 
-    def _check_files(self) -> tuple[dict[str, str], dict[str, Prompt]]:
+    def _check_files(self) -> tuple[dict[str, str], dict[str, PromptFacts]]:
         """Read every file of the set; returns the hashes of all by path, and the prompts by clip."""
         required, rate, findings = REQUIRED[self._spec.behaviour], self._source.sample_rate, self._findings
         digests: dict[str, str] = {}
-        prompts: dict[str, Prompt] = {}
+        prompts: dict[str, PromptFacts] = {}
         stray: dict[str, list[Path]] = {}
         files = (path for path in self._found.rglob("*") if path.is_symlink() or not path.is_dir())
         for file in sorted(files, key=lambda path: natural_order(path.relative_to(self._found).as_posix())):
@@ -246,7 +246,7 @@ class _SetCheck:
                 return
         self._findings.error(self._found, f"expected {n_expected} clips, found {len(ids)}")
 
-    def _check_twin(self, clip: str, prompt: Prompt, seen: dict[str, tuple[str, str]]) -> None:
+    def _check_twin(self, clip: str, prompt: PromptFacts, seen: dict[str, tuple[str, str]]) -> None:
         own, file = self._source.folder, self._found / clip / PROMPT
         twin_set, twin = seen.setdefault(prompt.digest, (own, clip))
         if twin_set != own:
