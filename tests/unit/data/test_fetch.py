@@ -23,6 +23,7 @@ from fdbench.data.transfer import (
 )
 from fdbench.errors import DataError, MissingExtraError, UsageError
 from fdbench.io.files import sha256_of
+from fdbench.io.http import MAX_WAIT_S
 from fdbench.task.load import task_specs
 from tests.file_server import QUOTA_PAGE, Fault, FileServer
 
@@ -65,9 +66,13 @@ def test_a_server_in_trouble_is_asked_again(status: int, server: FileServer) -> 
     assert fetch(server) == (TEXT, [1.0])
 
 
-def test_a_server_that_says_how_long_it_wants_to_be_left_alone_is_left_alone(server: FileServer) -> None:
-    server.misbehave("timing.json", Fault(status=429, retry_after="7"), Fault(status=503, retry_after="0"))
-    assert fetch(server) == (TEXT, [7.0, 0.0])
+@pytest.mark.parametrize(
+    ("told", "pause_s"),
+    [("7", 7.0), ("0", 0.0), ("86400", MAX_WAIT_S), ("Thu, 01 Jan 2015 00:00:00 GMT", 0.0), ("soon", 1.0), ("nan", 1.0)],
+)
+def test_a_server_is_left_alone_for_as_long_as_it_says_within_bounds(told: str, pause_s: float, server: FileServer) -> None:
+    server.misbehave("timing.json", Fault(status=429, retry_after=told))
+    assert fetch(server) == (TEXT, [pause_s])
 
 
 def test_a_server_always_in_trouble_is_given_up(server: FileServer) -> None:
@@ -384,6 +389,20 @@ def test_the_catalogue_has_the_sets_of_the_tasks_and_upstreams_texts() -> None:
     )
     assert parts["judge_prompts"].place == "upstream/v1_v1.5/evaluation/eval_user_interruption.py"
     assert {part.licence for part in parts.values()} == {"CC BY-NC 4.0"}
+
+
+def test_a_set_of_another_release_is_keys_of_its_task_s_file(tmp_path: Path) -> None:
+    specs = task_specs()
+    spec = specs["v1/turn_taking.candor"]
+    changes = {"folder": "barge_in", "root": "v1.5", "licence": "CC BY 4.0", "archive_sha256": "0" * 64}
+    source = spec.source.model_copy(update=changes)
+    part = catalogue({**specs, spec.name: spec.model_copy(update={"source": source})})["barge_in"]
+    assert isinstance(part, Archive)
+    assert (part.place, part.licence, part.sha256) == ("v1.5/barge_in", "CC BY 4.0", "0" * 64)
+    for clip in range(part.n_clips):
+        (tmp_path / "v1_5" / "barge_in" / str(clip)).mkdir(parents=True)
+        (tmp_path / "v1_5" / "barge_in" / str(clip) / "input.wav").touch()
+    assert get(part, tmp_path).status == "already there"
 
 
 @pytest.mark.parametrize(
