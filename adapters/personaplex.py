@@ -18,12 +18,11 @@ import json
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Mapping
 from functools import partial
 from importlib import resources
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from fdbench.adapter.arguments import check_sampling
@@ -32,8 +31,9 @@ from fdbench.adapter.environment import ask, find_environment, find_interpreter,
 from fdbench.adapter.pipes import Program
 from fdbench.adapter.weights import Wanted, Weights, fetch, is_folder, locate, name_of, need_weights, split_revision
 from fdbench.adapter.worker import Deadlines, WorkerParty
-from fdbench.errors import AdapterError, FdbenchError, UsageError, unknown_name
+from fdbench.errors import AdapterError, DataError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import sha256_of_file, user_cache
+from fdbench.io.unpack import unpack
 
 FRAME_80_MS: Final = Port(24000, 1920)
 ENVIRONMENT: Final = "personaplex"
@@ -237,28 +237,22 @@ def _voices_here(checkpoint: str, revision: str | None) -> Path | None:
 
 
 def _unpacked(archive: Path) -> Path:
-    """The voices of an archive as files in the user's cache.
-
-    Only plain files directly in a folder ``voices`` are taken, and each is written under its own last name: whatever else the
-    archive holds, links and paths that lead elsewhere included, is not touched.
-    """
+    """The voices of an archive, which lie in folders ``voices``, as files in the user's cache."""
     folder = user_cache() / "voices" / sha256_of_file(archive)[:16]
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        unpacked = Path(scratch) / VOICES
-        unpacked.mkdir()
         try:
-            with tarfile.open(archive) as tar:
-                for member in tar:
-                    name = PurePosixPath(member.name)
-                    content = tar.extractfile(member) if member.isreg() and name.suffix in SUFFIXES else None
-                    if content is not None and name.parent.name == VOICES:
-                        with (unpacked / name.name).open("wb") as file:
-                            shutil.copyfileobj(content, file)
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise AdapterError(f"{archive}: cannot be unpacked ({error})", "remove it, and it is fetched again") from None
+            found = [Path(scratch, name) for name in unpack(archive, Path(scratch))]
+        except (DataError, OSError) as error:
+            why = str(error).partition("\n")[0].removeprefix(f"{archive}: ")
+            raise AdapterError(f"{archive}: cannot be unpacked ({why})", "remove it, and it is fetched again") from None
+        unpacked = Path(tempfile.mkdtemp(dir=scratch))
+        unpacked.chmod(0o755)
+        for path in found:
+            if path.parent.name == VOICES and path.suffix in SUFFIXES:
+                path.rename(unpacked / path.name)
         if not any(unpacked.iterdir()):
             raise AdapterError(f"{archive}: holds no voices", "remove it, and it is fetched again")
         try:

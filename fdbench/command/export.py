@@ -1,4 +1,4 @@
-"""`fdbench export RUN`, `fdbench data export`: a run, or samples, as a Hugging Face dataset; and scoring such a run again."""
+"""`fdbench export RUN`: a run as a Hugging Face dataset; and scoring such a run again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fdbench.errors import UsageError
 from fdbench.stages.progress import ProgressBars
 
 if TYPE_CHECKING:
-    from fdbench.publish.export import Exported
+    from fdbench.data.export import Exported
     from fdbench.publish.score_export import ScoredExport
 
 
@@ -37,18 +37,10 @@ def register(commands: Commands) -> None:
     export.add_argument(
         "--no-prompts", action="store_true", help="leave out what the user says: audio, and texts of words and annotations"
     )
-    _add_target(export)
+    add_target_options(export)
 
 
-def register_export(actions: Commands) -> None:
-    """`data export`."""
-    export = add_command(actions, "export", export_data_command, "write the samples of tasks as a dataset")
-    export.add_argument("--tasks", default="available", help="as for `fdbench run` (default: available)")
-    add_data_option(export)
-    _add_target(export)
-
-
-def _add_target(parser: argparse.ArgumentParser) -> None:
+def add_target_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", type=Path, required=True, metavar="DIR", help="the dataset's folder; an earlier export is replaced"
     )
@@ -59,16 +51,10 @@ def export_command(arguments: argparse.Namespace) -> int:
     from fdbench.publish.export_run import export_run
 
     prompts = not arguments.no_prompts
-    return _conclude(export_run(arguments.run, data_of(arguments), arguments.to, prompts=prompts, force=arguments.force))
+    return conclude_export(export_run(arguments.run, data_of(arguments), arguments.to, prompts=prompts, force=arguments.force))
 
 
-def export_data_command(arguments: argparse.Namespace) -> int:
-    from fdbench.publish.export import export_samples
-
-    return _conclude(export_samples(arguments.tasks, data_of(arguments), arguments.to, force=arguments.force))
-
-
-def _conclude(exported: Exported) -> int:
+def conclude_export(exported: Exported) -> int:
     report_notes([*exported.notes, *exported.left_out])
     for config, n_rows in exported.counts.items():
         print(f"{config:32} {n_rows:>8} rows")

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from fdbench.core.annotation import SpeechRequest, WordsRequest
+from fdbench.data.export import Exported, as_block, terms_of
 from fdbench.errors import DataError
 from fdbench.hear.cache import AnnotationCache
 from fdbench.io.files import read_json
 from fdbench.judge.given import read_rating
-from fdbench.publish import exported
-from fdbench.publish.dataset_folder import DatasetWriter, writing
-from fdbench.publish.export import LICENCES, Exported, as_block
-from fdbench.publish.exported import RECORDINGS, SCORES, SPEECH, SUMMARIES, TRANSCRIPTS
-from fdbench.stages.cases import Entry, moved
-from fdbench.stages.run import entries_of
-from fdbench.stages.score import requests_of
+from fdbench.pipeline import exported
+from fdbench.pipeline.dataset_folder import DatasetWriter, writing
+from fdbench.pipeline.entries import Entry, moved
+from fdbench.pipeline.exported import RECORDINGS, SCORES, SPEECH, SUMMARIES, TRANSCRIPTS
+from fdbench.pipeline.run import entries_of
+from fdbench.pipeline.score import requests_of
 from fdbench.store.manifest import MANIFEST, RunManifest, Scored
 from fdbench.store.record import StoredTrack, TakeRecord
 from fdbench.store.run import Run
@@ -270,7 +270,7 @@ def _card(manifest: RunManifest, folder: DatasetWriter, prompts: bool) -> str:
     )
     configs = "\n".join(f"| `{name}` | {n_rows} |" for name, n_rows in folder.counts.items())
     schema = (exported.__doc__ or "").partition("\n\n")[2].strip()
-    licences = "\n".join(f"- {LICENCES[family]}" for family in sorted({task.family for task in manifest.tasks.values()}))
+    licences = "\n".join(f"- {terms_of(family)}" for family in sorted({task.family for task in manifest.tasks.values()}))
     left_out = (
         "The prompts are in the `user` channel."
         if prompts

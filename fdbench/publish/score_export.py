@@ -36,9 +36,10 @@ from fdbench.stages.score import Scoring, score_entries
 from fdbench.store.manifest import RunManifest
 from fdbench.store.record import StoredEvent
 from fdbench.task.cells import Cell
-from fdbench.task.hf import Cells, Row, configs_in, files_of, read_files
+from fdbench.task.hf import Row, audio_in, configs_in, read_rows
 from fdbench.task.rows import Columns, check_id, read_annotation
 
+Cells = Mapping[str, Cell]
 _RATING: Final = ("rating", "rating_analysis", "rating_error")
 _NOT_NEEDED: Final = (*_RATING, "placement")
 _EXPORT_AGAIN: Final = "export the run again"
@@ -128,9 +129,9 @@ def score_export(folder: Path, hearing: Hearing, progress: Progress) -> ScoredEx
 
 
 def _rows(folder: Path, config: str, columns: Columns) -> Iterator[tuple[Row, Cells]]:
-    files = [Path(name) for name in files_of(str(folder), config)]
     needed = [name for name in columns if name not in _NOT_NEEDED]
-    return read_files(files, columns, needed, f"{folder}: {config}")
+    for row in read_rows(str(folder), config, columns, needed, f"{folder}: {config}"):
+        yield row, {name: Cell.of(data) for name, data in audio_in(row, columns).items()}
 
 
 def _entry(row: Row, cells: Cells, manifest: RunManifest, where: str) -> Entry:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fdbench.errors import DataError, UsageError, unknown_name
 from fdbench.task.loaded import LoadedTask, loaded_task
-from fdbench.task.tree import ROOTS, find_set, folder_above
+from fdbench.task.tree import find_set, folder_above, roots_of
 
 if TYPE_CHECKING:
     from fdbench.task.data import Data
@@ -155,7 +155,7 @@ def _missing_data(specs: Sequence[TaskSpec], data: Path | None) -> DataError:
         if spec.source.kind == "scripts":
             continue
         folder = spec.source.folder
-        places = " or ".join(f"{root}/{place}/{folder}".replace("/./", "/") for place in ROOTS)
+        places = " or ".join(f"{root}/{place}/{folder}".replace("/./", "/") for place in roots_of(spec.source.root))
         lines.append(f"{spec.name} ({spec.source.n} clips): " + (f"no folder {places}" if data else "no --data given"))
         names.append(spec.name)
     what = f"the data of {len(lines)} task(s) is missing:" + "".join(f"\n  {line}" for line in lines)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.errors import DataError
 from fdbench.io.strict_yaml import KeyPath, parse_yaml
+from fdbench.task.tree import ROOT
+
+LICENCE: Final = "CC BY-NC 4.0"
+"""Of upstream's whole repository, data and texts: fetched by the user, never shipped."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -49,6 +53,9 @@ class FdbSource(_Stored):
         n: Number of clips in the published set.
         sample_rate: Of the published prompts, Hz; files of any rate are read.
         drive_id: Google Drive file id of the archive.
+        archive_sha256: Of the archive, where a hash is published.
+        root: The folder, below the data's, in which the set's folder is put.
+        licence: Of the clips and their annotations.
         human_timing: File with the human backchannel distributions; in the folder, beside it, or in the data's root.
         sha256: Of files whose published hash is known.
     """
@@ -58,6 +65,9 @@ class FdbSource(_Stored):
     n: int = Field(ge=1)
     sample_rate: int = Field(ge=1)
     drive_id: str
+    archive_sha256: Sha256 | None = None
+    root: str = ROOT
+    licence: str = LICENCE
     human_timing: str | None = None
     sha256: dict[str, Sha256] = {}
 

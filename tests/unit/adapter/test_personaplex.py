@@ -114,7 +114,7 @@ def archive(folder, **members):
                 tar.addfile(member, io.BytesIO(content))
 
 
-def test_voices_are_unpacked_once_and_nothing_else_is(checkpoint, cache, tmp_path):
+def test_voices_are_unpacked_once_and_nothing_else_is(checkpoint, cache):
     for path in (checkpoint / "voices").iterdir():
         path.unlink()
     (checkpoint / "voices").rmdir()
@@ -122,9 +122,7 @@ def test_voices_are_unpacked_once_and_nothing_else_is(checkpoint, cache, tmp_pat
         checkpoint,
         **{
             "voices/NATF0.pt": b"embeddings",
-            "../../voices/escape.pt": b"elsewhere",
-            "/voices/rooted.wav": b"rooted",
-            "voices/link.pt": "/etc/passwd",
+            "deeper/voices/VARM1.wav": b"speech",
             "voices/notes.txt": b"not a voice",
             "other/X.pt": b"not in voices",
         },
@@ -132,9 +130,24 @@ def test_voices_are_unpacked_once_and_nothing_else_is(checkpoint, cache, tmp_pat
     voice = find_voice("NATF0", str(checkpoint), None)
     assert voice.read_bytes() == b"embeddings"
     assert find_voice("NATF0.pt", str(checkpoint), None) == voice
-    assert sorted(path.name for path in voice.parent.iterdir()) == ["NATF0.pt", "escape.pt", "rooted.wav"]
-    assert sorted(path.name for path in tmp_path.rglob("escape.pt")) == ["escape.pt"]
+    assert sorted(path.name for path in voice.parent.iterdir()) == ["NATF0.pt", "VARM1.wav"]
+    assert sorted(path.name for path in cache.rglob("*") if path.is_file()) == ["NATF0.pt", "VARM1.wav"]
     assert cache in voice.parents
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("../../voices/escape.pt", b"elsewhere"), ("/voices/rooted.wav", b"rooted"), ("voices/link.pt", "/etc/passwd")],
+)
+def test_an_archive_that_leads_elsewhere_is_refused_and_leaves_nothing(name, content, checkpoint, cache, tmp_path):
+    for path in (checkpoint / "voices").iterdir():
+        path.unlink()
+    (checkpoint / "voices").rmdir()
+    archive(checkpoint, **{"voices/NATF0.pt": b"embeddings", name: content})
+    with pytest.raises(AdapterError, match=r"voices\.tgz: cannot be unpacked .*is refused"):
+        find_voice("NATF0", str(checkpoint), None)
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+    assert not [path for path in tmp_path.rglob("*") if path.name in ("escape.pt", "rooted.wav", "link.pt")]
 
 
 def test_an_archive_that_breaks_off_is_named_and_leaves_nothing(checkpoint, cache):

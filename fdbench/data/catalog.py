@@ -1,23 +1,20 @@
 """What can be fetched: the archives of the tasks, and upstream's text files at one commit.
 
-Archives are what the tasks' own files say (``tasks/*.yaml``: folder, clips, Drive id); nothing about them is repeated here.
+Archives are what the tasks' own files say (``tasks/*.yaml``): folder, clips and Drive id; and root folder, licence and hash of
+the archive where those are not v1.0's. So a new set is its task's file and nothing else. What no task's file names is a line of
+``_FURTHER_PARTS``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from fdbench.errors import UsageError, unknown_name
+from fdbench.task.spec import LICENCE, TaskSpec
+from fdbench.task.tree import ROOT
 
-if TYPE_CHECKING:
-    from fdbench.task.spec import TaskSpec
-
-LICENCE: Final = "CC BY-NC 4.0"
-"""Of the whole upstream repository, data and texts: fetched by the user, never shipped."""
-
-ARCHIVE_ROOT: Final = "v1.0"
 _COMMIT: Final = "d7336bda1385872b83b48a8d45d9c0003836a60d"
 RAW_BASE: Final = f"https://raw.githubusercontent.com/DanielLin94144/Full-Duplex-Bench/{_COMMIT}"
 
@@ -31,6 +28,7 @@ class Archive:
         tasks: Tasks that need it.
         n_clips: Clips in the published set.
         sha256: Of the archive, where a hash is published; nobody has published one for v1.0.
+        root: The folder, below the data's, in which the set's folder lies.
     """
 
     name: str
@@ -38,19 +36,19 @@ class Archive:
     n_clips: int
     drive_id: str
     sha256: str | None = None
+    root: str = ROOT
+    licence: str = LICENCE
+    family: str = "v1"
 
     @property
     def place(self) -> str:
         """Its folder, below the data's root."""
-        return f"{ARCHIVE_ROOT}/{self.name}"
-
-    @property
-    def browser_link(self) -> str:
-        return f"https://drive.google.com/uc?id={self.drive_id}"
+        return f"{self.root}/{self.name}"
 
     @property
     def source(self) -> str:
-        return self.browser_link
+        """For a browser, too."""
+        return f"https://drive.google.com/uc?id={self.drive_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ class TextFile:
         tasks: Tasks that need it; a judge's prompts are needed by none.
         beside: The set beside whose folder it belongs, wherever that lies.
         base: Address of the repository's files at the pinned commit.
+        root: Where that set is looked for.
     """
 
     name: str
@@ -72,6 +71,9 @@ class TextFile:
     tasks: tuple[str, ...] = ()
     beside: str | None = None
     base: str = RAW_BASE
+    root: str = ROOT
+    licence: str = LICENCE
+    family: str = "v1"
 
     @property
     def file_name(self) -> str:
@@ -93,33 +95,27 @@ JUDGE_PROMPTS: Final = TextFile(
 """Read as text by ``--judge-prompts upstream``; never run."""
 
 _HUMAN_TIMING_FOLDER: Final = "v1_v1.5/evaluation"
-_FURTHER_PARTS: Final[Mapping[str, tuple[Part, ...]]] = {"v1": (JUDGE_PROMPTS,)}
-"""By family: what no task's file names. Sets that are no tasks can be added here as data."""
+_FURTHER_PARTS: Final[tuple[Part, ...]] = (JUDGE_PROMPTS,)
 
 
 def catalogue(specs: Mapping[str, TaskSpec]) -> dict[str, Part]:
     """Every part by name: archives first (one per folder, whatever number of tasks share it), then text files."""
-    parts: dict[str, Part] = {}
+    archives: dict[str, Part] = {}
     texts: dict[str, Part] = {}
     for spec in specs.values():
         if spec.source.kind != "fdb":
             continue
         source = spec.source
-        known = parts.get(source.folder)
+        known = archives.get(source.folder)
         tasks = (*known.tasks, spec.name) if known else (spec.name,)
-        parts[source.folder] = Archive(source.folder, tasks, source.n, source.drive_id)
+        shared = (source.root, source.licence, spec.family)
+        archives[source.folder] = Archive(source.folder, tasks, source.n, source.drive_id, source.archive_sha256, *shared)
         if source.human_timing is not None:
             name = source.human_timing.rsplit(".", 1)[0]
-            texts[name] = TextFile(
-                name,
-                f"{_HUMAN_TIMING_FOLDER}/{source.human_timing}",
-                f"{ARCHIVE_ROOT}/{source.human_timing}",
-                source.sha256[source.human_timing],
-                (spec.name,),
-                beside=source.folder,
-            )
-    further = [part for family in _FURTHER_PARTS.values() for part in family]
-    return {**parts, **texts, **{part.name: part for part in further}}
+            path, place = f"{_HUMAN_TIMING_FOLDER}/{source.human_timing}", f"{source.root}/{source.human_timing}"
+            sha256 = source.sha256[source.human_timing]
+            texts[name] = TextFile(name, path, place, sha256, (spec.name,), source.folder, RAW_BASE, *shared)
+    return {**archives, **texts, **{part.name: part for part in _FURTHER_PARTS}}
 
 
 def select_parts(words: Sequence[str], specs: Mapping[str, TaskSpec]) -> list[Part]:
@@ -133,27 +129,16 @@ def select_parts(words: Sequence[str], specs: Mapping[str, TaskSpec]) -> list[Pa
         UsageError: A name is unknown, or belongs to a task that ships with fdbench and needs nothing.
     """
     parts = catalogue(specs)
-    families = {spec.family for spec in specs.values() if spec.source.kind == "fdb"}
+    names = {name: {"all", name, part.family, *part.tasks} for name, part in parts.items()}
     wanted: set[str] = set()
-    for word in (each.strip() for text in words for each in text.split(",")):
-        if not word:
-            continue
-        if word == "all":
-            wanted |= set(parts)
-        elif word in families:
-            wanted |= {name for name, part in parts.items() if any(specs[task].family == word for task in part.tasks)}
-            wanted |= {part.name for part in _FURTHER_PARTS.get(word, ())}
-        elif word in parts:
-            wanted.add(word)
-        elif word in specs or word in {spec.family for spec in specs.values()}:
-            needed = {name for name, part in parts.items() if word in part.tasks}
-            if not needed:
-                raise UsageError(f"'{word}' ships with fdbench", "there is nothing to fetch for it")
-            wanted |= needed
-        else:
-            raise unknown_name(
-                "part of the data", word, {"all", *families, *parts, *(t for p in parts.values() for t in p.tasks)}
-            )
+    for word in filter(None, (each.strip() for text in words for each in text.split(","))):
+        meant = {name for name, known in names.items() if word in known}
+        if not meant and any(word in (spec.name, spec.family) for spec in specs.values()):
+            raise UsageError(f"'{word}' ships with fdbench", "there is nothing to fetch for it")
+        if not meant:
+            raise unknown_name("part of the data", word, set().union(*names.values()))
+        wanted |= meant
     if not wanted:
-        raise UsageError("nothing to fetch was named", f"known: {', '.join(['all', *sorted(families), *parts])}")
+        families = sorted({part.family for part in parts.values()})
+        raise UsageError("nothing to fetch was named", f"known: {', '.join(['all', *families, *parts])}")
     return [part for name, part in parts.items() if name in wanted]

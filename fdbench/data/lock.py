@@ -25,11 +25,10 @@ WORK_FOLDER: Final = ".partial"
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Stored(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+_STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class LockedPart(_Stored):
+class LockedPart(BaseModel):
     """One part as it came.
 
     Attributes:
@@ -43,6 +42,8 @@ class LockedPart(_Stored):
         tree: ``tree_digest`` of ``files``.
         files: SHA-256 of each file by its path in the place; a text file is its own only member.
     """
+
+    model_config = _STRICT
 
     source: str
     sha256: _Sha256
@@ -64,8 +65,10 @@ class LockedPart(_Stored):
         return self
 
 
-class DataLock(_Stored):
+class DataLock(BaseModel):
     """The whole file."""
+
+    model_config = _STRICT
 
     schema_: Literal[1] = Field(1, alias="schema")
     parts: dict[str, LockedPart] = {}

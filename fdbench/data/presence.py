@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from fdbench.data.catalog import Archive, Part, TextFile
 from fdbench.io.files import sha256_of_file
-from fdbench.task.catalog import Archive, Part, TextFile
 from fdbench.task.tree import find_set
 
 if TYPE_CHECKING:
-    from fdbench.task.lock import DataLock, LockedPart
+    from fdbench.data.lock import DataLock, LockedPart
 
 Presence = Literal["present", "incomplete", "missing"]
 _JUNK = (".DS_Store",)
@@ -61,7 +61,7 @@ def _find_set(part: Archive, data: Path, lock: DataLock) -> Found:
         return Found(
             "incomplete", True, place, f"{len(sizes)} of {entry.n_files} files, {sum(sizes)} of {entry.tree_bytes} bytes"
         )
-    folder = find_set(data, part.name)
+    folder = find_set(data, part.name, part.root)
     if folder is None:
         return Found("missing", False, data / part.place)
     n_clips = sum(1 for clip in folder.iterdir() if (clip / "input.wav").is_file())
@@ -72,7 +72,7 @@ def _find_set(part: Archive, data: Path, lock: DataLock) -> Found:
 def _find_text(part: TextFile, data: Path, lock: DataLock) -> Found:
     place = data / part.place
     places = [place]
-    beside = find_set(data, part.beside) if part.beside else None
+    beside = find_set(data, part.beside, part.root) if part.beside else None
     if beside is not None:
         # Where the loader looks, in its order.
         places = [beside / part.file_name, beside.parent / part.file_name, data / part.file_name]

@@ -9,21 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from fdbench.errors import DataError, MissingExtraError, UsageError
-from fdbench.io.files import sha256_of
-from fdbench.task.catalog import LICENCE, Archive, TextFile, catalogue, select_parts
-from fdbench.task.fetch import Outcome, Wish, download, mirror_of
-from fdbench.task.load import task_specs
-from fdbench.task.lock import read_lock
-from fdbench.task.transfer import (
+from fdbench.data.catalog import Archive, TextFile, catalogue, select_parts
+from fdbench.data.fetch import DownloadOptions, Outcome, download, mirror_of
+from fdbench.data.lock import read_lock
+from fdbench.data.transfer import (
     MAX_FAILURES,
     InterruptedTransferError,
     NotThereError,
-    RefusedError,
-    fetch_url,
+    RefusedTransferError,
+    fetch_text,
     keep_trying,
     without_secrets,
 )
+from fdbench.errors import DataError, MissingExtraError, UsageError
+from fdbench.io.files import sha256_of
+from fdbench.io.http import MAX_WAIT_S
+from fdbench.task.load import task_specs
 from tests.file_server import QUOTA_PAGE, Fault, FileServer
 
 TEXT = bytes(range(256)) * 1000
@@ -38,112 +39,71 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
         yield running
 
 
-@pytest.fixture
-def partial(tmp_path: Path) -> Path:
-    return tmp_path / "timing.json"
-
-
-def fetch(server: FileServer, partial: Path, timeout_s: float = 5.0) -> list[float]:
-    """Fetch timing.json; returns the pauses that were made."""
+def fetch(server: FileServer, timeout_s: float = 5.0) -> tuple[bytes, list[float]]:
+    """timing.json, and the pauses that were made."""
     pauses: list[float] = []
-    fetch_url(f"{server.url}/timing.json", partial, timeout_s=timeout_s, pause=pauses.append)
-    return pauses
+    return fetch_text(f"{server.url}/timing.json", timeout_s, pauses.append), pauses
 
 
-# --- one file over plain HTTP -----------------------------------------------------------------------------------------
+# --- one text over plain HTTP -----------------------------------------------------------------------------------------
 
 
-def test_a_file_comes_whole(server: FileServer, partial: Path) -> None:
-    assert fetch(server, partial) == []
-    assert partial.read_bytes() == TEXT
+def test_a_file_comes_whole(server: FileServer) -> None:
+    assert fetch(server) == (TEXT, [])
 
 
-def test_it_goes_on_where_the_connection_broke(server: FileServer, partial: Path) -> None:
-    server.misbehave("timing.json", Fault(break_after=100_000), Fault(break_after=50_000))
-    assert len(fetch(server, partial)) == 2
-    assert partial.read_bytes() == TEXT
-    assert server.ranges("timing.json") == [None, 100_000, 150_000]
-
-
-def test_it_goes_on_in_another_process(server: FileServer, partial: Path) -> None:
-    server.misbehave("timing.json", *[Fault(break_after=100_000)], *[Fault(break_after=0)] * MAX_FAILURES)
-    with pytest.raises(DataError, match="broke off after 100000 of 256000 bytes") as raised:
-        fetch(server, partial)
-    assert "100000 bytes are kept" in raised.value.remedy
-    fetch(server, partial)
-    assert partial.read_bytes() == TEXT
-    assert server.ranges("timing.json")[-1] == 100_000
-
-
-def test_a_stall_is_a_break(server: FileServer, partial: Path) -> None:
-    server.misbehave("timing.json", Fault(stall_after=100_000))
-    fetch(server, partial, timeout_s=0.2)
-    assert partial.read_bytes() == TEXT
-    assert server.gets("timing.json") == 2
+@pytest.mark.parametrize("fault", [Fault(break_after=100_000), Fault(stall_after=100_000)], ids=["breaks-off", "stalls"])
+def test_a_text_that_breaks_off_is_fetched_again_from_its_beginning(fault: Fault, server: FileServer) -> None:
+    server.misbehave("timing.json", fault)
+    text, pauses = fetch(server, timeout_s=0.2)
+    assert (text, pauses) == (TEXT, [1.0])
+    assert server.ranges("timing.json") == [None, None]
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_a_server_in_trouble_is_asked_again(status: int, server: FileServer, partial: Path) -> None:
+def test_a_server_in_trouble_is_asked_again(status: int, server: FileServer) -> None:
     server.misbehave("timing.json", Fault(status=status))
-    fetch(server, partial)
-    assert partial.read_bytes() == TEXT
+    assert fetch(server) == (TEXT, [1.0])
 
 
-def test_a_server_always_in_trouble_is_given_up(server: FileServer, partial: Path) -> None:
+@pytest.mark.parametrize(
+    ("told", "pause_s"),
+    [("7", 7.0), ("0", 0.0), ("86400", MAX_WAIT_S), ("Thu, 01 Jan 2015 00:00:00 GMT", 0.0), ("soon", 1.0), ("nan", 1.0)],
+)
+def test_a_server_is_left_alone_for_as_long_as_it_says_within_bounds(told: str, pause_s: float, server: FileServer) -> None:
+    server.misbehave("timing.json", Fault(status=429, retry_after=told))
+    assert fetch(server) == (TEXT, [pause_s])
+
+
+def test_a_server_always_in_trouble_is_given_up(server: FileServer) -> None:
     server.always["timing.json"] = Fault(status=500)
     with pytest.raises(DataError, match=f"500 Internal Server Error \\(tried {MAX_FAILURES} times\\)"):
-        fetch(server, partial)
+        fetch(server)
     assert server.gets("timing.json") == MAX_FAILURES
 
 
-@pytest.mark.parametrize(("status", "error"), [(404, NotThereError), (403, RefusedError)])
-def test_a_final_answer_is_not_asked_for_twice(status: int, error: type[DataError], server: FileServer, partial: Path) -> None:
+@pytest.mark.parametrize(("status", "error"), [(404, NotThereError), (403, RefusedTransferError)])
+def test_a_final_answer_is_not_asked_for_twice(status: int, error: type[DataError], server: FileServer) -> None:
     server.always["timing.json"] = Fault(status=status)
     with pytest.raises(error, match=str(status)):
-        fetch(server, partial)
+        fetch(server)
     assert server.gets("timing.json") == 1
 
 
-def test_a_file_that_changed_meanwhile_is_not_joined_to_the_old_one(server: FileServer, partial: Path) -> None:
-    server.misbehave("timing.json", Fault(break_after=100_000), *[Fault(break_after=0)] * MAX_FAILURES)
-    with pytest.raises(DataError):
-        fetch(server, partial)
-    (server.folder / "timing.json").write_bytes(TEXT[::-1])
-    fetch(server, partial)
-    assert partial.read_bytes() == TEXT[::-1]
-
-
-@pytest.mark.parametrize("lacks", ["ranges", "etag"])
-def test_a_server_that_cannot_go_on_is_asked_for_the_whole(lacks: str, server: FileServer, partial: Path) -> None:
-    if lacks == "ranges":
-        server.has_ranges = False
-    else:
-        server.etags["timing.json"] = ""
-    server.misbehave("timing.json", Fault(break_after=100_000))
-    fetch(server, partial)
-    assert partial.read_bytes() == TEXT
-
-
-def test_a_partial_file_longer_than_the_served_one_is_thrown_away(server: FileServer, partial: Path) -> None:
-    fetch(server, partial)
-    partial.write_bytes(TEXT + b"more")
-    fetch(server, partial)
-    assert partial.read_bytes() == TEXT
-
-
-def test_a_password_in_an_address_is_used_and_never_stored(server: FileServer, partial: Path) -> None:
+def test_a_password_in_an_address_is_used_and_never_shown(server: FileServer) -> None:
     url = server.url.replace("//", "//me:s3cret@") + "/timing.json"
-    fetch_url(url, partial, timeout_s=5, pause=lambda s: None)
+    assert fetch_text(url, 5.0, lambda s: None) == TEXT
     assert server.authorizations("timing.json") == ["Basic bWU6czNjcmV0"]
-    stored = [path.read_bytes() for path in partial.parent.glob("timing.json*")]
-    assert len(stored) == 2
-    assert not any(b"s3cret" in data for data in stored)
+    server.always["timing.json"] = Fault(status=403)
+    with pytest.raises(DataError) as raised:
+        fetch_text(url, 5.0, lambda s: None)
+    assert "s3cret" not in str(raised.value)
     assert without_secrets("https://me:s3cret@host:8080/a/b?token=x#y") == "https://host:8080/a/b"
 
 
-def test_only_the_web_is_fetched_from(partial: Path) -> None:
+def test_only_the_web_is_fetched_from() -> None:
     with pytest.raises(UsageError, match="http"):
-        fetch_url("file:///etc/passwd", partial, timeout_s=5, pause=lambda s: None)
+        fetch_text("file:///etc/passwd", 5.0, lambda s: None)
 
 
 def test_tries_that_gain_something_are_not_counted() -> None:
@@ -156,7 +116,7 @@ def test_tries_that_gain_something_are_not_counted() -> None:
         if reached[0] < 50:
             raise InterruptedTransferError("broke off")
 
-    keep_trying(attempt, lambda: reached[0], pauses.append)
+    keep_trying(attempt, pauses.append, lambda: reached[0])
     assert len(pauses) == 50
     assert max(pauses) <= 2.0
 
@@ -167,9 +127,9 @@ def test_pauses_grow_and_stay_bounded() -> None:
     def attempt() -> None:
         raise InterruptedTransferError("broke off")
 
-    with pytest.raises(DataError, match="tried 5 times"):
-        keep_trying(attempt, lambda: 0, pauses.append)
-    assert pauses == [1.0, 2.0, 4.0, 8.0]
+    with pytest.raises(DataError, match="tried 3 times"):
+        keep_trying(attempt, pauses.append)
+    assert pauses == [1.0, 2.0]
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -191,7 +151,7 @@ def pack(folder: Path, name: str = "candor_turn_taking.zip", top: str = "candor_
 
 
 def get(part: Archive | TextFile, data: Path, mirror: str | Path | None = None, *, force: bool = False) -> Outcome:
-    (outcome,) = download([part], data, Wish(mirror, 5.0, force, pause=lambda s: None))
+    (outcome,) = download([part], data, DownloadOptions(mirror, 5.0, force, sleep=lambda s: None))
     return outcome
 
 
@@ -377,7 +337,7 @@ def test_what_a_killed_process_left_is_swept_away_or_put_back(tmp_path: Path) ->
 
 
 def test_a_part_that_another_process_fetches_is_that_parts_failure(tmp_path: Path) -> None:
-    from fdbench.task.lock import held
+    from fdbench.data.lock import held
 
     pack(tmp_path / "mirror")
     with held(tmp_path / "data/.partial/candor_turn_taking.lock"):
@@ -428,7 +388,21 @@ def test_the_catalogue_has_the_sets_of_the_tasks_and_upstreams_texts() -> None:
         "d7336bda1385872b83b48a8d45d9c0003836a60d/v1_v1.5/evaluation/icc_gt_distribution.json"
     )
     assert parts["judge_prompts"].place == "upstream/v1_v1.5/evaluation/eval_user_interruption.py"
-    assert LICENCE == "CC BY-NC 4.0"
+    assert {part.licence for part in parts.values()} == {"CC BY-NC 4.0"}
+
+
+def test_a_set_of_another_release_is_keys_of_its_task_s_file(tmp_path: Path) -> None:
+    specs = task_specs()
+    spec = specs["v1/turn_taking.candor"]
+    changes = {"folder": "barge_in", "root": "v1.5", "licence": "CC BY 4.0", "archive_sha256": "0" * 64}
+    source = spec.source.model_copy(update=changes)
+    part = catalogue({**specs, spec.name: spec.model_copy(update={"source": source})})["barge_in"]
+    assert isinstance(part, Archive)
+    assert (part.place, part.licence, part.sha256) == ("v1.5/barge_in", "CC BY 4.0", "0" * 64)
+    for clip in range(part.n_clips):
+        (tmp_path / "v1_5" / "barge_in" / str(clip)).mkdir(parents=True)
+        (tmp_path / "v1_5" / "barge_in" / str(clip) / "input.wav").touch()
+    assert get(part, tmp_path).status == "already there"
 
 
 @pytest.mark.parametrize(

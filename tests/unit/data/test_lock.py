@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from fdbench.data.lock import LOCK_FILE, LockedPart, held, read_lock, record_part, tree_digest
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of
-from fdbench.task.lock import LOCK_FILE, LockedPart, held, read_lock, record_part, tree_digest
 
 FILES = {"1/input.wav": sha256_of(b"a"), "2/input.wav": sha256_of(b"b")}
 
@@ -83,7 +83,7 @@ def test_half_a_lock_is_an_error(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from fdbench.task.lock import read_lock, record_part
+from fdbench.data.lock import read_lock, record_part
 data, name = Path(sys.argv[1]), sys.argv[2]
 part = read_lock(data).parts["seed"]
 for i in range(25):

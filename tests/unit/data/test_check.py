@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from fdbench.data import check
+from fdbench.data.check import check_data
+from fdbench.data.finding import CheckedData
 from fdbench.errors import UsageError
 from fdbench.io.files import sha256_of
-from fdbench.task import check
-from fdbench.task.check import Checked, check_data
 from fdbench.task.load import task_specs
 
 RATES = {
@@ -77,7 +78,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def told(checked: Checked) -> list[tuple[str, str, str]]:
+def told(checked: CheckedData) -> list[tuple[str, str, str]]:
     return [(each.severity, each.file, each.what) for each in checked.findings]
 
 

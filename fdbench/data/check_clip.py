@@ -14,10 +14,10 @@ from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END
 from fdbench.core.peaks import WINDOW_S
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
+from fdbench.data.finding import Findings
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
 from fdbench.io.wav import decode_audio, digest_of_audio
-from fdbench.task.finding import Findings
 
 PROMPT: Final = "input.wav"
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
@@ -41,7 +41,7 @@ TIMING_BEYOND_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class PromptFacts:
     """What remains of a prompt when its samples are gone."""
 
     duration_s: float
@@ -49,7 +49,7 @@ class Prompt:
     digest: str
 
 
-def examine_prompt(file: Path, data: bytes, sample_rate: int, clip: str, findings: Findings) -> Prompt | None:
+def examine_prompt(file: Path, data: bytes, sample_rate: int, clip: str, findings: Findings) -> PromptFacts | None:
     """Whether the prompt is mono speech at the set's rate; None where it cannot be read at all."""
     audio = _decode(file, data, clip, findings)
     if audio is None:
@@ -60,7 +60,7 @@ def examine_prompt(file: Path, data: bytes, sample_rate: int, clip: str, finding
         found = f"found {audio.duration_s:.3f} s"
         findings.error(file, f"expected a duration between {MIN_DURATION_S:g} and {MAX_DURATION_S:g} s, {found}", clip)
     _examine_level(file, audio, clip, findings)
-    return Prompt(audio.duration_s, audio.sample_rate, digest_of_audio(audio))
+    return PromptFacts(audio.duration_s, audio.sample_rate, digest_of_audio(audio))
 
 
 def examine_other_audio(file: Path, data: bytes, sample_rate: int, clip: str, findings: Findings) -> None:
