@@ -195,8 +195,9 @@ def _event_of(given: EventLike, prompt_s: float) -> Event:
     if event.kind not in EVENT_KINDS:
         raise unknown_name("event", event.kind, EVENT_KINDS)
     if event.span.start_s < 0 or event.span.end_s > prompt_s + 1e-6:
+        at = f"{event.span.start_s:g} to {event.span.end_s:g} s"
         raise DataError(
-            f"event '{event.kind}' at {event.span.start_s:g} to {event.span.end_s:g} s: the user's audio is {prompt_s:g} s long",
+            f"event '{event.kind}' at {at}: the user's audio is {prompt_s:g} s long",
             "give times in seconds from the first sample, not in milliseconds or samples",
         )
     return event

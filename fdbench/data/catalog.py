@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fdbench.errors import UsageError, unknown_name
-from fdbench.task.spec import LICENCE, TaskSpec
-from fdbench.task.tree import ROOT
+from fdbench.task.spec import LICENCE, ROOT, TaskSpec
 
 _COMMIT: Final = "d7336bda1385872b83b48a8d45d9c0003836a60d"
 RAW_BASE: Final = f"https://raw.githubusercontent.com/DanielLin94144/Full-Duplex-Bench/{_COMMIT}"

@@ -1,4 +1,4 @@
-"""Speech recognisers by name: ``sphinx``, ``whisper``, ``whisper:small.en``, ``whisper:/path/model.pt``; ``given`` and ``none``.
+"""Speech recognisers by name: ``sphinx``, ``whisper``, ``whisper:small.en``, ``whisper:/path/model.pt``, ``given``, ``none``.
 
 The table holds module names as text: an engine is imported when it is asked for, and its heavy package when it is loaded.
 Each of the modules has four functions of the part after the colon (empty where there is none): ``signature`` names the

@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.family import FAMILIES
 from fdbench.core.metric import METRICS
 from fdbench.errors import DataError
 from fdbench.io.files import write_bytes_atomically
 from fdbench.report.legend import INTRODUCTION, PUBLISHED_INTRODUCTION
 from fdbench.report.markdown import NOTHING, arguments_text, cell, code, escape, heading, link, table
 from fdbench.report.ranking import (
-    FAMILY_ORDER,
     TableKey,
     best_of,
     direction,
@@ -49,7 +49,7 @@ def render_leaderboard(rows: Sequence[Row], published: Sequence[PublishedRow], r
         results_link: Where the results folder lies, as seen from the leaderboard.
     """
     shown = [row for row in published if row.family not in FAMILIES_NOT_SHOWN]
-    families = sorted({row.family for row in rows} | {row.family for row in shown}, key=lambda name: place(name, FAMILY_ORDER))
+    families = sorted({row.family for row in rows} | {row.family for row in shown}, key=lambda name: place(name, FAMILIES))
     lines = ["# Leaderboard", "", "Sections: " + " · ".join(f"[{escape(name)}](#{_anchor(name)})" for name in families), ""]
     lines += [*INTRODUCTION, ""]
     for family in families:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.family import FAMILIES
 from fdbench.core.metric import CORRECTED, METRICS, PUBLISHED
 from fdbench.core.placement import CAUSAL
 from fdbench.core.score import MetricSummary
@@ -23,7 +24,6 @@ from fdbench.core.signature import parse_signature
 from fdbench.report.rows import Row
 
 MIN_RANKED_N = 10
-FAMILY_ORDER = ("mini", "v1", "v1.5", "v2")
 PROTOCOL_ORDER = (*CORRECTED, *PUBLISHED)
 # Facts of a signature in which two runs of one comparison may differ; the clock and the judge count where they matter.
 FACTS_OF_THE_RUN = frozenset(
@@ -50,7 +50,7 @@ class TableKey:
     @property
     def order(self) -> tuple[object, ...]:
         return (
-            place(self.family, FAMILY_ORDER),
+            place(self.family, FAMILIES),
             place(self.behaviour, tuple(BEHAVIOURS)),
             self.task,
             place(self.protocol, PROTOCOL_ORDER),

@@ -7,10 +7,12 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.family import FAMILIES
 from fdbench.errors import DataError
 from fdbench.io.strict_yaml import KeyPath, parse_yaml
-from fdbench.task.tree import ROOT
 
+ROOT: Final = "v1.0"
+"""Folder of Full-Duplex-Bench v1 below the data's root."""
 LICENCE: Final = "CC BY-NC 4.0"
 """Of upstream's whole repository, data and texts: fetched by the user, never shipped."""
 
@@ -88,7 +90,7 @@ class TaskSpec(_Stored):
 
     name: str = Field(pattern=r"^[a-z0-9.]+/[a-z0-9_]+(\.[a-z0-9_]+)?$")
     version: int = Field(ge=1)
-    family: Literal["mini", "v1"]
+    family: str
     behaviour: str
     summary: str = Field(min_length=1)
     description: str = ""
@@ -100,6 +102,13 @@ class TaskSpec(_Stored):
     def stimuli(self) -> tuple[str, ...]:
         """With which stimuli of each sample a call is made."""
         return BEHAVIOURS[self.behaviour].stimuli
+
+    @field_validator("family")
+    @classmethod
+    def _is_a_family(cls, name: str) -> str:
+        if name not in FAMILIES:
+            raise ValueError(f"expected {', '.join(FAMILIES)}")
+        return name
 
     @field_validator("behaviour")
     @classmethod

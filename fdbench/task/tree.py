@@ -15,7 +15,6 @@ from fdbench.task.loaded import LoadedTask, loaded_task
 if TYPE_CHECKING:
     from fdbench.task.spec import FdbSource, TaskSpec
 
-ROOT: Final = "v1.0"
 _ROOT_NAME: Final = re.compile(r"v\d+[._]\d+")
 
 
@@ -59,7 +58,7 @@ def roots_of(root: str) -> tuple[str, ...]:
     return root, root.replace(".", "_"), "."
 
 
-def find_set(data: Path | None, folder: str, root: str = ROOT) -> Path | None:
+def find_set(data: Path | None, folder: str, root: str) -> Path | None:
     """Where a set lies below a folder: in one of ``roots_of``, possibly one more level of its own name."""
     if data is None:
         return None

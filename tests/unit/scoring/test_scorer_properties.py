@@ -50,9 +50,12 @@ clips = st.builds(
 )
 
 
+behaviours = st.sampled_from(list(BEHAVIOURS))
+
+
 @quickly
 @given(
-    behaviour=st.sampled_from(list(BEHAVIOURS)),
+    behaviour=behaviours,
     protocol=st.sampled_from(PROTOCOLS),
     clip=clips,
     model=st.one_of(speech, odd_speech),
@@ -140,7 +143,14 @@ def test_moving_a_conversation_in_time_changes_nothing(
 
 
 @quickly
-@given(behaviour=st.sampled_from(list(BEHAVIOURS)), model=speech, user=speech, words=timed_words, human=distributions, data=st.data())
+@given(
+    behaviour=behaviours,
+    model=speech,
+    user=speech,
+    words=timed_words,
+    human=distributions,
+    data=st.data(),
+)
 def test_the_order_of_segments_and_words_does_not_matter(
     behaviour: str, model: list[Span], user: list[Span], words: list[Word], human: tuple[float, ...], data: st.DataObject
 ) -> None:
