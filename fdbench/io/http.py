@@ -51,13 +51,13 @@ def retry_after(headers: Mapping[str, str], at_most_s: float = MAX_WAIT_S) -> fl
     no clock of ours is involved (RFC 9110, sections 6.6.1 and 10.2.3).
 
     Args:
-        headers: Finds names whatever their case.
+        headers: By name, in lower case or as usual (``Retry-After``).
     """
-    wait_s = _seconds(headers.get("retry-after-ms", ""), 0.001)
+    wait_s = _seconds(_named("retry-after-ms", headers), 0.001)
     if wait_s is None:
-        named = headers.get("retry-after", "")
+        named = _named("retry-after", headers)
         wait_s = _seconds(named, 1.0)
-        wait_s = _seconds_between(headers.get("date", ""), named) if wait_s is None else wait_s
+        wait_s = _seconds_between(_named("date", headers), named) if wait_s is None else wait_s
     return None if wait_s is None else min(wait_s, at_most_s)
 
 
@@ -100,6 +100,10 @@ def published_name(url: str, *, usual_paths: Collection[str] = ("", "/v1"), loca
     where = local if is_local(host) else host
     path = parts.path.rstrip("/")
     return where if path in usual_paths else f"{where}~{sha256_of(path.encode())[:8]}"
+
+
+def _named(name: str, headers: Mapping[str, str]) -> str:
+    return headers.get(name) or headers.get(name.title()) or ""
 
 
 def _seconds(text: str, unit_s: float) -> float | None:
