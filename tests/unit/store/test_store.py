@@ -171,7 +171,7 @@ def test_a_later_form_of_a_file_is_not_read_as_this_one(tmp_path):
     Run(tmp_path).write_manifest(RunManifest(run_id="x", collection=COLLECTION))
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
-    with pytest.raises(DataError, match=r"manifest\.json: schema"):
+    with pytest.raises(DataError, match=r"manifest\.json: a newer fdbench wrote it"):
         RunManifest.read(tmp_path)
     record = {"schema": 2, "task": "t", "sample": "1", "stimulus": "main", "repeat": 0, "status": "failed"}
     (tmp_path / "take.json").write_text(json.dumps(record))
