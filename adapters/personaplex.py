@@ -28,12 +28,12 @@ from typing import Any, Final
 
 from fdbench.adapter.arguments import check_sampling
 from fdbench.adapter.base import Batch, Brief, Need, Opening, Port, Provenance, Spoken
-from fdbench.adapter.environment import ask, find_environment, find_interpreter, isolated
-from fdbench.adapter.pipes import Program
 from fdbench.adapter.weights import Wanted, Weights, fetch, is_folder, locate, name_of, need_weights, split_revision
-from fdbench.adapter.worker import Deadlines, WorkerParty
 from fdbench.errors import AdapterError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import sha256_of_file, user_cache
+from fdbench.worker.environment import ask, find_environment, find_interpreter, isolated
+from fdbench.worker.pool import Deadlines, WorkerParty
+from fdbench.worker.protocol import Program
 
 FRAME_80_MS: Final = Port(24000, 1920)
 ENVIRONMENT: Final = "personaplex"

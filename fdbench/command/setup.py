@@ -23,7 +23,7 @@ def register(commands: Commands) -> None:
 
 
 def setup_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.setup import SetupRequest, set_up
+    from fdbench.worker.setup import SetupRequest, set_up
 
     request = SetupRequest(arguments.name, arguments.source, arguments.python, arguments.torch, arguments.force)
     record = set_up(request, lambda line: print(f"fdbench: {line}", file=sys.stderr))

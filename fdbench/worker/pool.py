@@ -24,11 +24,11 @@ from typing import Any, Final
 import numpy as np
 
 from fdbench.adapter.base import TEXT, Batch, Brief, Opening, Port, Spoken
-from fdbench.adapter.pipes import READ_BYTES, Line, Pipes, Program
 from fdbench.core.conversation import Event, Failure
 from fdbench.core.sound import Samples
 from fdbench.core.span import Span
 from fdbench.errors import AdapterError
+from fdbench.worker.protocol import READ_BYTES, Line, Pipes, Program
 
 PROTOCOL: Final = 1
 PCM: Final = np.dtype("<f4")

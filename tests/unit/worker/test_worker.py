@@ -14,12 +14,12 @@ import pytest
 
 from fdbench.adapter.base import Batch, Brief, Port
 from fdbench.adapter.contract import check_party
-from fdbench.adapter.pipes import Program
-from fdbench.adapter.worker import MAX_FAILED_STARTS, Deadlines, WorkerParty
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
 from fdbench.core.conversation import TEXT, Failure, Recording, Sample, Take
 from fdbench.core.sound import Audio
+from fdbench.worker.pool import MAX_FAILED_STARTS, Deadlines, WorkerParty
+from fdbench.worker.protocol import Program
 
 PORT = Port(8000, 80)
 FRAMES = str(resources.files("fdbench.adapters") / "workers")
@@ -294,8 +294,8 @@ PARENT = """
 import os, signal, sys
 import numpy as np
 from fdbench.adapter.base import Batch, Brief, Port
-from fdbench.adapter.pipes import Program
-from fdbench.adapter.worker import WorkerParty
+from fdbench.worker.protocol import Program
+from fdbench.worker.pool import WorkerParty
 port = Port(8000, 80)
 keep = sys.argv[2]
 program = Program((sys.executable, sys.argv[1], "well", keep), dict(os.environ))

@@ -19,9 +19,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.adapter.environment import IMPORT_TIMEOUT_S, RECORD, ask, find_environment, find_interpreter, folder_of, isolated
 from fdbench.errors import DataError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import write_json_atomically
+from fdbench.worker.environment import IMPORT_TIMEOUT_S, RECORD, ask, find_environment, find_interpreter, folder_of, isolated
 
 LOG: Final = "setup.log"
 _TOLD_LINES: Final = 2
