@@ -14,7 +14,7 @@ def register(commands: Commands) -> None:
     setup = add_command(
         commands, "setup", setup_command, "make the environment of a model that needs one of its own (personaplex)"
     )
-    setup.add_argument("name", metavar="MODEL", help="personaplex")
+    setup.add_argument("name", metavar="MODEL", help="one that fdbench has a recipe for: personaplex")
     setup.add_argument("--source", type=Path, metavar="DIR", help="a checkout of the model's code (default: its pinned commit)")
     setup.add_argument("--torch", metavar="SPEC", help="a torch to install instead of the pinned one, e.g. torch==2.6.0")
     setup.add_argument("--python", metavar="EXE", help="use this interpreter, which has the code already")
