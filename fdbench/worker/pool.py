@@ -24,7 +24,7 @@ from fdbench.core.conversation import Event, Failure
 from fdbench.core.sound import Samples
 from fdbench.core.span import Span
 from fdbench.errors import AdapterError
-from fdbench.worker.protocol import LOAD, PCM, Channel, EndedError, GarbledError, Program, facts_of, sound_of, text_of
+from fdbench.worker.protocol import LOAD, PCM, EndedError, GarbledError, Program, WorkerProcess, facts_of, sound_of, text_of
 
 FAILURE: Final = "worker"
 MAX_FAILED_STARTS: Final = 3
@@ -51,7 +51,7 @@ class _Worker:
     """A slot's worker, and what is wrong with it.
 
     Attributes:
-        channel: None while there is no process.
+        process: None while there is none.
         failed_starts: How often in a row it did not come up, and ``last_failure`` how.
         fault: Why the slot's conversation cannot go on; until it is opened again.
         reply: Sound and text of the step just answered.
@@ -61,7 +61,7 @@ class _Worker:
     program: Program
     says: Port
     deadlines: Deadlines
-    channel: Channel | None = None
+    process: WorkerProcess | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     failed_starts: int = 0
     last_failure: str = ""
@@ -81,10 +81,10 @@ class _Worker:
             refusal: Why no worker is started, where that is so.
         """
         self.hear()
-        if self.channel is not None and self.channel.has_ended():  # since its last conversation; that costs nobody anything
+        if self.process is not None and self.process.has_ended():  # since its last conversation; that costs nobody anything
             self.end()
         self.fault, self._is_open = None, False
-        if self.channel is None:
+        if self.process is None:
             if refusal:
                 self.fault = Failure(FAILURE, refusal)
                 return
@@ -107,8 +107,8 @@ class _Worker:
 
     def end(self) -> None:
         """End the process, if there is one."""
-        if self.channel is not None:
-            self.channel.end()
+        if self.process is not None:
+            self.process.end()
         self._forget()
 
     @property
@@ -123,12 +123,12 @@ class _Worker:
 
     def hear(self, *, waits: bool = False) -> None:
         """Judge the answers that are there, or wait until every question has been answered or the worker has failed."""
-        while self.channel is not None and self._owed:
+        while self.process is not None and self._owed:
             what = self._owed[0]
             within_s = {LOAD: self.deadlines.start_s, "step": self.deadlines.step_s}.get(what, self.deadlines.open_s)
             left_s = self._since_s + within_s - time.monotonic()
             try:
-                head, sound = self.channel.answer(max(0.0, left_s) if waits else 0.0)
+                head, sound = self.process.answer(max(0.0, left_s) if waits else 0.0)
                 self._owed.popleft()
                 self._since_s = time.monotonic()
                 self._understand(what, head, sound)
@@ -145,15 +145,15 @@ class _Worker:
     def _start(self) -> None:
         self._forget()
         try:
-            self.channel = Channel(self.program)
+            self.process = WorkerProcess(self.program)
         except AdapterError as error:
             self._fail(LOAD, f"cannot be started: {error.what}", in_vain=True)
         else:
             self._owe(LOAD)
 
     def _ask(self, what: str, sound: bytes = b"", **more: Any) -> None:
-        if self.channel is not None and self.fault is None:
-            self.channel.ask(what, sound, **more)
+        if self.process is not None and self.fault is None:
+            self.process.ask(what, sound, **more)
             self._owe(what)
 
     def _owe(self, what: str) -> None:
@@ -169,7 +169,7 @@ class _Worker:
             is_ending: It is about to end by itself.
             in_vain: Starting it again would give the same.
         """
-        end = self.channel.end(may_take_its_time=is_ending) if self.channel is not None else ""
+        end = self.process.end(may_take_its_time=is_ending) if self.process is not None else ""
         self._forget()
         if what == "close":  # that was the conversation before, which is over; another may be waiting to begin
             if self._brief is not None:
@@ -185,7 +185,7 @@ class _Worker:
         self.fault = Failure(FAILURE, message)
 
     def _forget(self) -> None:
-        self.channel, self._is_open = None, False
+        self.process, self._is_open = None, False
         self._owed.clear()
 
     def _understand(self, what: str, head: Mapping[str, Any], sound: bytes) -> None:

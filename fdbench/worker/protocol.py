@@ -60,7 +60,7 @@ class EndedError(Exception):
     """Nothing more will come."""
 
 
-class Channel:
+class WorkerProcess:
     """A started program, in a process group of its own.
 
     Raises:

@@ -42,7 +42,7 @@ class Gain:
         if MANNER == "cannot load":
             raise RuntimeError("no memory for weights")
         if MANNER == "refuses to load":
-            raise frames.RefusedError("wrong package", "install the right one")
+            raise frames.RefusalError("wrong package", "install the right one")
         if MANNER == "never loads":
             time.sleep(1000)
         if MANNER == "another rate":
@@ -55,7 +55,7 @@ class Gain:
         return {{"device": "none"}}
     def open(self, brief):
         if MANNER == "refuses":
-            raise frames.RefusedError("no such voice", "name another")
+            raise frames.RefusalError("no such voice", "name another")
         if MANNER == "dies while opening":
             print("last gasp", file=sys.stderr, flush=True)
             os._exit(7)
@@ -335,7 +335,7 @@ def test_standard_input_and_output_are_out_of_the_models_reach(tmp_path):
     program = tmp_path / "nosy.py"
     program.write_text(
         f"import sys; sys.path.insert(0, {FRAMES!r})\nimport frames\n"
-        "def load():\n    assert sys.stdin.read() == ''\n    print('on the wrong pipe')\n    raise frames.RefusedError('no')\n"
+        "def load():\n    assert sys.stdin.read() == ''\n    print('on the wrong pipe')\n    raise frames.RefusalError('no')\n"
         "sys.exit(frames.serve(load))\n"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
