@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from fdbench.call.live_call import MOST_LATE_S
 from fdbench.call.lockstep import Ending
-from fdbench.call.realtime import MOST_LATE_S
 from fdbench.core.conversation import Take
 from fdbench.errors import UsageError
 from fdbench.pipeline.model import Supply, find_model
