@@ -52,7 +52,7 @@ ONSET_S: Final = 0.25
 """Speech begins so long after its audio does, at most: recordings of a voice begin with a breath."""
 
 
-class Reply:
+class ReplyClocks:
     """When the reply that was measured was decided on, and when it arrived."""
 
     version = 1

@@ -262,7 +262,7 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
 _DIAGNOSTICS: Final[Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] = {
     "fdbench": (
         (TEXT, "fdbench.scoring.own_text:OwnText", BEHAVIOURS),
-        (DECIDED, "fdbench.scoring.clocks:Reply", (TURN_TAKING, USER_INTERRUPTION)),
+        (DECIDED, "fdbench.scoring.clocks:ReplyClocks", (TURN_TAKING, USER_INTERRUPTION)),
         (YIELDED, "fdbench.scoring.clocks:Yield", (USER_INTERRUPTION,)),
     )
 }

@@ -16,7 +16,7 @@ from fdbench.core.annotation import Annotations, Speech
 from fdbench.core.conversation import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event, Sample
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.scoring.clocks import Reply, Yield
+from fdbench.scoring.clocks import ReplyClocks, Yield
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
 
 TURN = Sample("s", "mini/turn_taking", {}, (Event(TURN_END, Span(3.0, 3.0)),))
@@ -56,16 +56,16 @@ def values(scorer, sample, annotations):
 
 
 def test_the_reply_that_was_measured_is_timed_by_the_other_two_clocks():
-    assert values(Reply(), TURN, take([Span(3.6, 6.4)], FIRST)) == [0.2, 0.5]
+    assert values(ReplyClocks(), TURN, take([Span(3.6, 6.4)], FIRST)) == [0.2, 0.5]
 
 
 def test_a_reply_decided_on_before_the_turn_was_over_has_a_negative_latency():
-    assert values(Reply(), TURN, take([Span(3.1, 6.4)], reply("r1", 2.9, 3.0, 3.0, 6.5))) == [-0.1, 0.0]
+    assert values(ReplyClocks(), TURN, take([Span(3.1, 6.4)], reply("r1", 2.9, 3.0, 3.0, 6.5))) == [-0.1, 0.0]
 
 
 def test_of_several_replies_it_is_the_one_that_is_playing():
     later = reply("r2", 6.6, 6.7, 6.7, 9.0)
-    assert values(Reply(), TURN, take([Span(6.8, 8.9)], (*later, *reply("r0", 1.0, 1.1, 1.1, 1.2)))) == [3.6, 3.7]
+    assert values(ReplyClocks(), TURN, take([Span(6.8, 8.9)], (*later, *reply("r0", 1.0, 1.1, 1.1, 1.2)))) == [3.6, 3.7]
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,18 @@ def test_of_several_replies_it_is_the_one_that_is_playing():
     ids=["nothing is told", "decisions are not", "another reply plays"],
 )
 def test_what_is_not_told_is_not_applicable(told, expected):
-    assert values(Reply(), TURN, take([Span(3.6, 6.4)], told)) == expected
+    assert values(ReplyClocks(), TURN, take([Span(3.6, 6.4)], told)) == expected
 
 
 def test_where_no_reply_was_measured_the_reason_is_the_same_and_its_censoring_time_with_it():
-    scores = Reply().score(TURN, {"main": take([], FIRST)}, None)
+    scores = ReplyClocks().score(TURN, {"main": take([], FIRST)}, None)
     assert {(score.status, score.reason) for score in scores} == {("censored", "no_reply")}
     assert all(score.components for score in scores)
-    assert values(Reply(), TURN, None) == ["audio_missing", "audio_missing"]
+    assert values(ReplyClocks(), TURN, None) == ["audio_missing", "audio_missing"]
 
 
 def test_a_reply_to_an_interruption_that_never_came_is_censored_also_where_nothing_was_interrupted():
-    scores = Reply().score(BARGE_IN, {"main": take([], (), prompt_s=8.0)}, None)
+    scores = ReplyClocks().score(BARGE_IN, {"main": take([], (), prompt_s=8.0)}, None)
     assert {(score.status, score.reason) for score in scores} == {("censored", "no_reply")}
 
 
