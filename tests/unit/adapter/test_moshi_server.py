@@ -241,8 +241,10 @@ def test_a_port_that_speaks_something_else_is_told():
             peer.close()
 
         threading.Thread(target=answer, daemon=True).start()
-        asyncio.set_event_loop(asyncio.new_event_loop())  # a real clock: whoever answers is in another thread
+        real = asyncio.new_event_loop()  # whoever answers is in another thread
+        asyncio.set_event_loop(real)
         error = opening(MoshiServer(f"ws://127.0.0.1:{listening.getsockname()[1]}"))
+        real.close()
     assert error.kind == "refused" and "not as a websocket" in error.message
 
 
