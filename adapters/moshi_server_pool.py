@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import ssl
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +94,7 @@ class AwayError(CallError):
 
 @dataclass(slots=True)
 class Server:
-    """What is known of a server; times are those of ``time.monotonic``.
+    """What is known of a server; times are those of the event loop.
 
     Attributes:
         is_busy: It is being called, or in a conversation.
@@ -146,7 +145,7 @@ class Pool:
                 usable = [server for server in self.servers if server.fault is None]
                 if not usable and self.servers[0].fault:
                     raise self.judged(self.servers[0].fault)
-                now_s = time.monotonic()
+                now_s = asyncio.get_running_loop().time()
                 free = [server for server in usable if not server.is_busy and server.rests_until_s <= now_s]
                 if free and self._queue[0] is ticket:
                     server = min(free, key=lambda each: each.rest_s)
@@ -167,12 +166,12 @@ class Pool:
         """It broke: others first."""
         server.is_busy = False
         server.rest_s = min(max(2 * server.rest_s, FIRST_REST_S), LONGEST_REST_S)
-        server.rests_until_s = time.monotonic() + server.rest_s
+        server.rests_until_s = asyncio.get_running_loop().time() + server.rest_s
 
     def is_deserted(self) -> bool:
         """Whether all have been away for too long to be waited for."""
         since = [server.away_since_s for server in self.servers if server.fault is None]
-        limit_s = time.monotonic() - self._away_timeout_s
+        limit_s = asyncio.get_running_loop().time() - self._away_timeout_s
         return all(away_s is not None and away_s < limit_s for away_s in since)
 
     def judged(self, error: CallError) -> CallError:
@@ -211,7 +210,7 @@ async def connected(server: Server, query: Mapping[str, str]) -> ClientConnectio
     except ssl.SSLError as error:
         raise server.given_up("refused", f"{shown}: no secure connection ({one_line(error.reason or str(error))})") from None
     except (OSError, asyncio.TimeoutError, EOFError) as error:
-        server.away_since_s = server.away_since_s or time.monotonic()
+        server.away_since_s = server.away_since_s or asyncio.get_running_loop().time()
         raise AwayError("refused", f"{shown}: nobody is there ({one_line(str(error)) or type(error).__name__})") from None
     return connection
 

@@ -6,7 +6,7 @@ import io
 import tarfile
 
 import pytest
-from fdbench.adapters import personaplex
+from fdbench.adapters import personaplex_places
 from fdbench.adapters.personaplex import PersonaPlex, find_voice
 
 from fdbench.errors import AdapterError, UsageError
@@ -64,41 +64,41 @@ def seen(places):
 
 def test_workers_go_round_the_gpus_as_long_as_there_is_memory(gpus, weights):
     gpus(75, 23, 50)  # a worker needs 1.1 x 16 + 4 GiB: three, one and two of them
-    places = personaplex._places("auto", weights, 16, None)
+    places = personaplex_places.places_for("auto", weights, 16, None)
     assert seen(places) == ["GPU-00", "GPU-11", "GPU-22", "GPU-00", "GPU-22", "GPU-00"]
     assert {device for device, _ in places} == {"cuda"}
-    assert seen(personaplex._places("auto", weights, 2, None)) == ["GPU-00", "GPU-11"]
-    assert seen(personaplex._places("cuda:2", weights, 16, None)) == ["GPU-22"] * 2
-    assert seen(personaplex._places("cuda", weights, 16, 4)) == ["GPU-00"] * 4
+    assert seen(personaplex_places.places_for("auto", weights, 2, None)) == ["GPU-00", "GPU-11"]
+    assert seen(personaplex_places.places_for("cuda:2", weights, 16, None)) == ["GPU-22"] * 2
+    assert seen(personaplex_places.places_for("cuda", weights, 16, 4)) == ["GPU-00"] * 4
 
 
 def test_gpus_that_are_hidden_are_not_used(gpus, weights, monkeypatch):
     gpus(75, 23, 50)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-11")
-    assert seen(personaplex._places("auto", weights, 16, None)) == ["GPU-22", "GPU-11", "GPU-22"]
+    assert seen(personaplex_places.places_for("auto", weights, 16, None)) == ["GPU-22", "GPU-11", "GPU-22"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-7")
-    assert seen(personaplex._places("auto", weights, 16, None)) == ["MIG-7"]
+    assert seen(personaplex_places.places_for("auto", weights, 16, None)) == ["MIG-7"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert personaplex._places("auto", weights, 1, None) == [("cpu", {})]
+    assert personaplex_places.places_for("auto", weights, 1, None) == [("cpu", {})]
 
 
 def test_a_gpu_that_does_not_tell_its_memory_gets_one_worker(gpus, weights):
     gpus(None)
-    assert seen(personaplex._places("auto", weights, 16, None)) == ["GPU-00"]
+    assert seen(personaplex_places.places_for("auto", weights, 16, None)) == ["GPU-00"]
 
 
 def test_a_gpu_that_is_not_there_is_named(gpus, weights):
     gpus(75)
     with pytest.raises(UsageError, match=r"device=cuda:1: this machine has 1 GPU"):
-        personaplex._places("cuda:1", weights, 16, None)
+        personaplex_places.places_for("cuda:1", weights, 16, None)
 
 
 def test_on_a_cpu_workers_are_as_many_as_asked_for(weights, monkeypatch):
-    monkeypatch.setattr(personaplex, "_free_bytes", lambda: 40 * GIB)
-    monkeypatch.setattr(personaplex.os, "cpu_count", lambda: 64)
-    assert personaplex._places("cpu", weights, 16, 3) == [("cpu", {})] * 3
-    assert personaplex._places("cpu", weights, 2, 3) == [("cpu", {})] * 2
-    assert personaplex._places("cpu", weights, 16, None) == [("cpu", {})] * 2  # 17.6 + 1 GiB each
+    monkeypatch.setattr(personaplex_places, "_free_bytes", lambda: 40 * GIB)
+    monkeypatch.setattr(personaplex_places.os, "cpu_count", lambda: 64)
+    assert personaplex_places.places_for("cpu", weights, 16, 3) == [("cpu", {})] * 3
+    assert personaplex_places.places_for("cpu", weights, 2, 3) == [("cpu", {})] * 2
+    assert personaplex_places.places_for("cpu", weights, 16, None) == [("cpu", {})] * 2  # 17.6 + 1 GiB each
 
 
 def archive(folder, **members):

@@ -7,7 +7,6 @@ setup was interrupted, and is made anew.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -16,15 +15,17 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.adapter.environment import IMPORT_TIMEOUT_S, RECORD, ask, find_environment, find_interpreter, folder_of, isolated
 from fdbench.errors import DataError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import write_json_atomically
+from fdbench.io.strict_yaml import load_yaml
+from fdbench.worker.environment import IMPORT_TIMEOUT_S, RECORD, ask, find_environment, find_interpreter, folder_of, isolated
 
 LOG: Final = "setup.log"
-_TOLD_LINES: Final = 2
+_QUOTED_LINES: Final = 2
 _EMPTY_WORDS: Final = "subprocess-exited-with-error"
 _NO_NETWORK: Final = (
     "Could not resolve host",
@@ -38,7 +39,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What goes into an environment.
+    """What goes into an environment; one is a file in ``recipes/``.
 
     Attributes:
         package: Name of the distribution.
@@ -47,29 +48,28 @@ class Recipe:
         subdirectory: Of the repository, that holds the package.
         undeclared: What it imports and does not ask for.
         program: Under ``adapters/workers``; tests itself with ``--self-test``.
-        newest_python: Above this, what the package pins has no wheels.
+        newest_python_minor: Above this Python 3, what the package pins has no wheels.
     """
 
     package: str
     repository: str
     commit: str
     subdirectory: str
-    undeclared: tuple[str, ...]
+    undeclared: list[str]
     program: str
-    newest_python: tuple[int, int]
+    newest_python_minor: int
 
 
-RECIPES: Final[Mapping[str, Recipe]] = {
-    "personaplex": Recipe(
-        package="moshi-personaplex",
-        repository="https://github.com/NVIDIA/personaplex",
-        commit="3428dfd95309a7f3c84fd93259ded0f810d1ff91",
-        subdirectory="moshi",
-        undeclared=("pyloudnorm",),
-        program="personaplex.py",
-        newest_python=(3, 12),
-    )
-}
+def find_recipe(name: str) -> Recipe:
+    """The recipe of a model.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    known = {path.stem: path for path in Path(str(resources.files("fdbench.worker") / "recipes")).glob("*.yaml")}
+    if name not in known:
+        raise unknown_name("model to set up", name, known)
+    return Recipe(**load_yaml(known[name].read_text(encoding="utf-8"), f"{name}.yaml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +102,11 @@ def set_up(request: SetupRequest, tell: Tell) -> Mapping[str, Any]:
     Raises:
         FdbenchError: It cannot be made; what is wrong in two lines. There is no environment then.
     """
-    if request.name not in RECIPES:
-        raise unknown_name("model to set up", request.name, RECIPES)
-    recipe = RECIPES[request.name]
+    recipe = find_recipe(request.name)
     if request.python is not None:
         return _adopt(recipe, request, request.python, tell)
     source = _source_of(recipe, request.source)
-    wanted = {"source": source.told, "commit": source.commit, "torch_asked": request.torch}
+    wanted = {"source": source.place, "commit": source.commit, "torch_asked": request.torch}
     there = find_environment(request.name)
     if there is not None and not request.force:
         differs = [key for key in wanted if there.facts.get(key) != wanted[key]]
@@ -122,10 +120,10 @@ def set_up(request: SetupRequest, tell: Tell) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where the package comes from: what pip is told, and what a record says of it."""
+    """Where the package comes from: what pip is given, and what a record says of it."""
 
     requirement: str
-    told: str
+    place: str
     commit: str | None
 
 
@@ -182,11 +180,11 @@ def _make(recipe: Recipe, request: SetupRequest, source: _Source, wanted: Mappin
     if request.torch is not None:
         tell(f"installing {request.torch}")
         _pip(python, [request.torch], log)
-        tell(f"installing {recipe.package} from {source.told}")
+        tell(f"installing {recipe.package} from {source.place}")
         _pip(python, ["--no-deps", source.requirement], log)
-        _pip(python, [*_other_requirements(python, recipe), *recipe.undeclared], log)
+        _pip(python, [*_other_requirements(folder, recipe), *recipe.undeclared], log)
     else:
-        tell(f"installing {recipe.package} from {source.told} with all that it needs; its torch is several GB")
+        tell(f"installing {recipe.package} from {source.place} with all that it needs; its torch is several GB")
         _pip(python, [source.requirement, *recipe.undeclared], log)
     tell("testing it")
     try:
@@ -200,9 +198,9 @@ def _make(recipe: Recipe, request: SetupRequest, source: _Source, wanted: Mappin
 
 def _base_interpreter(recipe: Recipe, request: SetupRequest) -> Path:
     """An interpreter that the package's pins have wheels for; any will do where torch is not the pinned one."""
-    if request.torch is not None or sys.version_info[:2] <= recipe.newest_python:
+    newest = recipe.newest_python_minor
+    if request.torch is not None or sys.version_info[:2] <= (3, newest):
         return Path(sys.executable)
-    newest = recipe.newest_python[1]
     for minor in range(newest, 9, -1):
         found = shutil.which(f"python3.{minor}")
         if found is not None:
@@ -213,19 +211,16 @@ def _base_interpreter(recipe: Recipe, request: SetupRequest) -> Path:
     )
 
 
-def _other_requirements(python: Path, recipe: Recipe) -> list[str]:
+def _other_requirements(folder: Path, recipe: Recipe) -> list[str]:
     """What the installed package asks for, torch left out."""
-    program = "import importlib.metadata as m, json, sys; print(json.dumps(m.requires(sys.argv[1]) or []))"
-    done = subprocess.run(
-        [str(python), "-c", program, recipe.package], capture_output=True, text=True, env=isolated(os.environ), check=False
-    )
-    if done.returncode:
+    sites = [str(site) for site in folder.glob("venv/lib/python3*/site-packages")]
+    found = next(iter(distributions(name=recipe.package, path=sites)), None)
+    if found is None:
         raise DataError(
             f"what was installed is not {recipe.package}",
             f"give a checkout of {recipe.repository} as --source, or leave it out",
         )
-    needed: list[str] = json.loads(done.stdout)
-    return [each for each in needed if not re.match(r"torch(?![\w.-])", each)]
+    return [each for each in found.requires or () if not re.match(r"torch(?![\w.-])", each)]
 
 
 def _pip(python: Path, requirements: Sequence[str], log: Path) -> None:
@@ -235,30 +230,29 @@ def _pip(python: Path, requirements: Sequence[str], log: Path) -> None:
 
 
 def _run(command: Sequence[str], log: Path, trouble: str) -> None:
-    with log.open("a") as file:
-        file.write(f"$ {' '.join(command)}\n")
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=isolated(os.environ),
-        check=False,
-    )
-    with log.open("a") as file:
-        file.write(done.stdout)
+    """Run a command whose words go into the log as they come.
+
+    Raises:
+        DataError: It failed; quotes its last lines.
+    """
+    with log.open("ab") as file:
+        file.write(f"$ {' '.join(command)}\n".encode())
+        file.flush()
+        begins = file.tell()
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=isolated(os.environ), check=False
+        )
     if done.returncode:
-        has_network = not any(sign in done.stdout for sign in _NO_NETWORK)
+        said = log.read_bytes()[begins:].decode(errors="replace")
+        has_network = not any(sign in said for sign in _NO_NETWORK)
         remedy = f"all of it is in {log}" if has_network else "is there a network? Else fetch the source and give --source DIR"
-        raise DataError(f"{trouble}: {_last_lines(done.stdout)}", remedy)
+        raise DataError(f"{trouble}: {_last_lines(said)}", remedy)
 
 
 def _last_lines(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error", "fatal")) and _EMPTY_WORDS not in line]
-    return " / ".join(list(dict.fromkeys(errors or lines or ["it said nothing"]))[-_TOLD_LINES:])[:500]
+    return " / ".join(list(dict.fromkeys(errors or lines or ["it said nothing"]))[-_QUOTED_LINES:])[:500]
 
 
 def _tested(recipe: Recipe, python: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -14,13 +15,13 @@ import pytest
 
 from fdbench.adapter.base import Batch, Brief, Port
 from fdbench.adapter.contract import check_party
-from fdbench.adapter.pipes import Program
-from fdbench.adapter.worker import MAX_FAILED_STARTS, Deadlines, WorkerParty
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.event import TEXT
 from fdbench.core.sound import Audio
+from fdbench.worker.pool import MAX_FAILED_STARTS, Deadlines, WorkerParty
+from fdbench.worker.protocol import Program
 
 PORT = Port(8000, 80)
 FRAMES = str(resources.files("fdbench.adapters") / "workers")
@@ -32,7 +33,7 @@ sys.path.insert(0, {FRAMES!r})
 import numpy as np
 import frames
 
-MANNER, KEEP = sys.argv[1], sys.argv[2]
+MANNER, KEEP = sys.argv[1], sys.argv[2]  # of all its conversations, where none has another
 AT = 4                                   # the frame at which it misbehaves
 send = frames.Channel.send
 
@@ -43,7 +44,7 @@ class Gain:
         if MANNER == "cannot load":
             raise RuntimeError("no memory for weights")
         if MANNER == "refuses to load":
-            raise frames.RefusedError("wrong package", "install the right one")
+            raise frames.RefusalError("wrong package", "install the right one")
         if MANNER == "never loads":
             time.sleep(1000)
         if MANNER == "another rate":
@@ -55,55 +56,56 @@ class Gain:
     def facts(self):
         return {{"device": "none"}}
     def open(self, brief):
-        if MANNER == "refuses":
-            raise frames.RefusedError("no such voice", "name another")
-        if MANNER == "dies while opening":
+        self.manner = brief.get("manner") or MANNER
+        if self.manner == "refuses":
+            raise frames.RefusalError("no such voice", "name another")
+        if self.manner == "dies while opening":
             print("last gasp", file=sys.stderr, flush=True)
             os._exit(7)
-        if MANNER == "hangs while opening":
+        if self.manner == "hangs while opening":
             time.sleep(1000)
         self.gain, self.n = 1 + brief["seed"] / 10, 0
     def step(self, heard):
         self.n += 1
         said, text = heard * np.float32(self.gain), ["a", "b"] if self.n == 2 else []
         if self.n == AT:
-            if MANNER == "dies":
+            if self.manner == "dies":
                 print("out of memory", file=sys.stderr, flush=True)
                 os._exit(9)
-            if MANNER == "is killed":
+            if self.manner == "is killed":
                 os.kill(os.getpid(), 9)
-            if MANNER == "raises":
+            if self.manner == "raises":
                 raise ValueError("a bad frame")
-            if MANNER == "hangs":
+            if self.manner == "hangs":
                 time.sleep(1000)
-            if MANNER == "drips":
+            if self.manner == "drips":
                 frames.Channel.send = lambda self, *message: [
                     (self._said.write(b"x"), self._said.flush(), time.sleep(0.05)) for _ in range(10_000)
                 ]
-            if MANNER == "babbles":
+            if self.manner == "babbles":
                 frames.Channel.send = lambda self, *message: (self._said.write(b"Hello, world!\\n"), self._said.flush())
-            if MANNER == "floods its answers":
+            if self.manner == "floods its answers":
                 frames.Channel.send = lambda self, *message: [self._said.write(b"y" * 65536) for _ in range(10_000)]
-            if MANNER == "answers twice":
+            if self.manner == "answers twice":
                 frames.Channel.send = lambda self, *message: (send(self, *message), send(self, *message))
-            if MANNER == "miscounts":
+            if self.manner == "miscounts":
                 frames.Channel.send = lambda self, head, sound=b"": send(self, {{**head, "seq": head["seq"] + 5}}, sound)
-            if MANNER == "too short":
+            if self.manner == "too short":
                 said = said[:-1]
-            if MANNER == "not finite":
+            if self.manner == "not finite":
                 said[3] = np.nan
-            if MANNER == "no text":
+            if self.manner == "no text":
                 text = "abc"
-            if MANNER == "leaves a child":
+            if self.manner == "leaves a child":
                 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
                 os._exit(9)
-        if MANNER == "slow":
+        if self.manner == "slow":
             time.sleep(0.02)
-        if MANNER == "floods":
+        if self.manner == "floods":
             os.write(2, b"noise " * 50_000)
         return said, text
     def close(self):
-        if MANNER == "dies between calls":
+        if self.manner == "dies between calls":
             os._exit(5)
 
 sys.exit(frames.serve(Gain))
@@ -113,8 +115,8 @@ WORDS = {
     "dies": "the worker ended (exit status 9; last words: out of memory)",
     "is killed": "the worker ended (killed by SIGKILL; last words: loading)",
     "raises": "the worker ended (exit status 1; last words: ValueError: a bad frame)",
-    "hangs": "the worker did not step within 0.7 s",
-    "drips": "the worker did not step within 0.7 s",
+    "hangs": "the worker did not step within 2 s",
+    "drips": "the worker did not step within 2 s",
     "babbles": "the worker said no message: b'Hello, world!'",
     "floods its answers": "the worker said ",
     "answers twice": "the worker said ",
@@ -125,14 +127,18 @@ WORDS = {
     "leaves a child": "the worker ended (exit status 9",
     "refuses": "no such voice - name another",
     "dies while opening": "the worker ended (exit status 7; last words: last gasp)",
-    "hangs while opening": "the worker did not open within 0.7 s",
+    "hangs while opening": "the worker did not open within 2 s",
     "cannot load": "the worker ended while it was starting (exit status 1; last words: RuntimeError: no memory for weights)",
     "refuses to load": "the worker refused: wrong package - install the right one",
     "another rate": "'sample_rate': 16000",
 }
-AMONG_8 = ("dies", "hangs", "babbles", "miscounts", "dies while opening", "slow")
-"""The others have 3 neighbours, which is quicker."""
 HARMLESS = ("slow", "floods", "dies between calls")
+SURVIVED = ("refuses", "slow")
+"""What does not end a worker."""
+HANGS = ("hangs", "drips", "hangs while opening")
+LATE_S = 2.0
+ALONE = ("cannot load", "refuses to load", "another rate", "floods", "miscounts")
+"""What takes a worker without a past; the others share the workers of all tests."""
 
 
 @pytest.fixture
@@ -149,17 +155,22 @@ def program(tmp_path):
 def party_of(program, manner="well", slots=SLOTS, bad=BAD, **deadlines):
     deadlines = {"start_s": 60.0, "open_s": 60.0, "step_s": 60.0} | deadlines
     programs = [program(manner if slot == bad else "well", slot) for slot in range(slots)]
-    return WorkerParty(programs, PORT, PORT, lambda brief: {"seed": brief.seed}, Deadlines(**deadlines))
+    return WorkerParty(programs, PORT, PORT, as_told, Deadlines(**deadlines))
 
 
-def calls(party, n=SLOTS, length_s=0.12):
+def as_told(brief):
+    """A worker's brief: the instructions are its manners."""
+    return {"seed": brief.seed, "manner": brief.instructions}
+
+
+def calls(party, n=SLOTS, length_s=0.12, manners=None):
     """Hold ``n`` calls, each with a prompt and a seed of its own; outcomes by sample."""
     player = PromptPlayer(PORT, PORT, party.slots)
     invitations = []
     for index in range(n):
         sound = np.random.default_rng(index).uniform(-0.1, 0.1, round(length_s * 8000)).astype(np.float32)
-        user = Brief(stimulus=Audio(sound, 8000))
-        invitations.append(Invitation(Take(Sample(str(index), "t", {})), user, Brief(seed=index)))
+        user, model = Brief(stimulus=Audio(sound, 8000)), Brief((manners or {}).get(index, ""), index)
+        invitations.append(Invitation(Take(Sample(str(index), "t", {})), user, model))
     return {take.sample.id: outcome for take, outcome in Lockstep(player, party, Ending(0.02, 0.05)).run(invitations)}
 
 
@@ -188,17 +199,52 @@ def wait_until_gone(pid, at_most_s=30.0):
     return not is_there(pid)
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Workers that all tests may use; where one breaks, the pool starts another."""
+
+    party: WorkerParty
+    folder: Path
+
+    def pid(self, slot):
+        return pids(self.folder, slot)[-1]
+
+
 @pytest.fixture(scope="module")
-def healthy(tmp_path_factory):
+def started(tmp_path_factory):
+    """Makes a pool with its own deadlines, to be shared; in the end nothing is left of it."""
+    made = []
+
+    def make(**deadlines):
+        folder = tmp_path_factory.mktemp("shared")
+        (folder / "worker.py").write_text(WORKER)
+        command = (sys.executable, str(folder / "worker.py"))
+        party = party_of(
+            lambda manner, slot: Program((*command, manner, str(folder / f"pids{slot}")), dict(os.environ)), **deadlines
+        )
+        made.append(Shared(party, folder))
+        return made[-1]
+
+    yield make
+    for shared in made:
+        shared.party.release()
+        assert not any(is_there(pid) for slot in range(shared.party.slots) for pid in pids(shared.folder, slot))
+
+
+@pytest.fixture(scope="module")
+def shared(started):
+    return started()
+
+
+@pytest.fixture(scope="module")
+def hasty(started):
+    return started(slots=BAD + 1, open_s=LATE_S, step_s=LATE_S)
+
+
+@pytest.fixture(scope="module")
+def healthy(shared):
     """What a pool without a bad worker gives."""
-    path = tmp_path_factory.mktemp("healthy")
-    (path / "worker.py").write_text(WORKER)
-    party = party_of(
-        lambda manner, slot: Program((sys.executable, str(path / "worker.py"), manner, str(path / "pids")), dict(os.environ))
-    )
-    outcomes = calls(party)
-    party.release()
-    return outcomes
+    return calls(shared.party)
 
 
 def test_a_pool_answers_each_call_from_its_own_brief(healthy):
@@ -214,20 +260,33 @@ def test_text_lies_where_its_frame_is_heard(healthy):
     assert (event.span.start_s, event.span.end_s) == pytest.approx((0.02, 0.03))  # the second frame, heard when it is over
 
 
-@pytest.mark.parametrize("manner", [*WORDS, *HARMLESS])
-def test_a_bad_worker_costs_its_own_call_and_no_other(program, tmp_path, healthy, manner):
-    late = {"step_s": 0.7} if manner in ("hangs", "drips") else {"open_s": 0.7} if manner == "hangs while opening" else {}
-    slots = SLOTS if manner in AMONG_8 else BAD + 1
-    party = party_of(program, manner, slots, **late)
-    outcomes = calls(party, slots)
+def check(outcomes, manner, healthy, bad=BAD):
+    """The bad one's call has a named status, or is as it should be; all others are."""
     if manner in WORDS:
-        assert isinstance(outcomes[str(BAD)], FailedCall)
-        assert outcomes[str(BAD)].kind == "worker"
-        assert WORDS[manner] in outcomes[str(BAD)].message
-        assert "\n" not in outcomes[str(BAD)].message
-    for index in range(slots):
-        if index != BAD or manner in HARMLESS:
+        assert isinstance(outcomes[str(bad)], FailedCall)
+        assert outcomes[str(bad)].reason == "worker"
+        assert WORDS[manner] in outcomes[str(bad)].message
+        assert "\n" not in outcomes[str(bad)].message
+    for index in map(int, outcomes):
+        if index != bad or manner in HARMLESS:
             assert np.array_equal(samples(outcomes[str(index)]), samples(healthy[str(index)]))
+
+
+@pytest.mark.parametrize("manner", [each for each in (*WORDS, *HARMLESS) if each not in ALONE])
+def test_a_bad_worker_costs_its_own_call_and_no_other(shared, hasty, healthy, manner):
+    pool = hasty if manner in HANGS else shared
+    outcomes = calls(pool.party, pool.party.slots, manners={BAD: manner})
+    pid = pool.pid(BAD)
+    check(outcomes, manner, healthy)
+    again = calls(pool.party, pool.party.slots)
+    assert all(np.array_equal(samples(again[name]), samples(healthy[name])) for name in again)
+    assert (pool.pid(BAD) == pid) == is_there(pid) == (manner in SURVIVED)
+
+
+@pytest.mark.parametrize("manner", ALONE)
+def test_one_that_is_bad_from_its_start_costs_its_own_call_and_no_other(program, tmp_path, healthy, manner):
+    party = party_of(program, manner, slots=2, bad=1)
+    check(calls(party, 2), manner, healthy, bad=1)
     party.release()
     assert not any(is_there(pid) for path in tmp_path.glob("pids*") for pid in map(int, path.read_text().split()))
 
@@ -273,10 +332,10 @@ def test_a_program_that_is_not_there_is_a_status():
 
 
 def test_one_that_never_loads_holds_up_no_other_slot(program, healthy):
-    party = party_of(program, "never loads", slots=2, bad=1, start_s=1.0)
+    party = party_of(program, "never loads", slots=2, bad=1, start_s=4.0)
     outcomes = calls(party, n=2)
     assert np.array_equal(samples(outcomes["0"]), samples(healthy["0"]))
-    assert "did not load its model within 1 s while it was starting" in outcomes["1"].message
+    assert "did not load its model within 4 s while it was starting" in outcomes["1"].message
 
 
 def test_a_pool_passes_the_contract(program):
@@ -295,8 +354,8 @@ PARENT = """
 import os, signal, sys
 import numpy as np
 from fdbench.adapter.base import Batch, Brief, Port
-from fdbench.adapter.pipes import Program
-from fdbench.adapter.worker import WorkerParty
+from fdbench.worker.protocol import Program
+from fdbench.worker.pool import WorkerParty
 port = Port(8000, 80)
 keep = sys.argv[2]
 program = Program((sys.executable, sys.argv[1], "well", keep), dict(os.environ))
@@ -336,7 +395,7 @@ def test_standard_input_and_output_are_out_of_the_models_reach(tmp_path):
     program = tmp_path / "nosy.py"
     program.write_text(
         f"import sys; sys.path.insert(0, {FRAMES!r})\nimport frames\n"
-        "def load():\n    assert sys.stdin.read() == ''\n    print('on the wrong pipe')\n    raise frames.RefusedError('no')\n"
+        "def load():\n    assert sys.stdin.read() == ''\n    print('on the wrong pipe')\n    raise frames.RefusalError('no')\n"
         "sys.exit(frames.serve(load))\n"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -54,12 +54,7 @@ def find_environment(name: str) -> Environment | None:
     if not isinstance(facts, dict) or not isinstance(facts.get("python"), str):
         return None
     python = Path(facts["python"])
-    return Environment(python, facts) if is_executable(python) else None
-
-
-def is_executable(python: Path) -> bool:
-    """Whether there is a program of that name."""
-    return python.is_file() and os.access(python, os.X_OK)
+    return Environment(python, facts) if python.is_file() and os.access(python, os.X_OK) else None
 
 
 def find_interpreter(python: str) -> Path | None:
