@@ -85,19 +85,18 @@ def _is_prompt(takes: Takes, group: Group, id: TakeId, sample: Sample, user: Sto
         what = f"{about(id)}: a call was recorded with a prompt that cannot be read: {error.what}"
         group.differ(takes.file_of(id), what)
         return False
-    prompt_s = takes.records[id].prompt_s
-    is_same = prompt_s is not None and abs(prompt_s - prompt.duration_s) <= 1e-9
-    if not is_same:
-        group.differ(takes.file_of(id), f"{about(id)} prompt_s", prompt_s, prompt.duration_s)
+    stated, found = {"prompt_s": takes.records[id].prompt_s}, {"prompt_s": prompt.duration_s}
+    is_prompt = not group.diff(takes.file_of(id), stated, found, about(id))
     expected = _as_played(prompt, user)
     if digest_of_audio(expected) == user.digest:
-        return is_same
+        return is_prompt
     heard = as_pcm16(takes.run.load(user).audio).astype(np.int32)
     is_apart = np.abs(heard - as_pcm16(expected)) > ROUNDING
-    if is_apart.any():
-        first_s = user.start_s + int(np.argmax(is_apart)) / user.sample_rate
-        group.differ(user.file, f"{about(id)}: the user's channel is not the prompt from {first_s:.3f} s on", user.digest)
-    return is_same and not is_apart.any()
+    if not is_apart.any():
+        return is_prompt
+    first_s = user.start_s + int(np.argmax(is_apart)) / user.sample_rate
+    group.differ(user.file, f"{about(id)}: the user's channel is not the prompt from {first_s:.3f} s on", user.digest)
+    return False
 
 
 def _as_played(prompt: Audio, user: StoredTrack) -> Audio:

@@ -76,7 +76,8 @@ class Group:
         self.unchecked[why] = self.unchecked.get(why, 0) + n
 
     def note(self, what: str) -> None:
-        self.notes.append(what)
+        if what not in self.notes:
+            self.notes.append(what)
 
     def as_json(self) -> dict[str, Any]:
         return {

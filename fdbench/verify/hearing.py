@@ -33,13 +33,13 @@ class Hearers:
     Attributes:
         fresh: Folder of the fresh annotations; None where the stored ones are trusted.
         asr: What the user says that the recogniser of a signature is called here.
-        unavailable: Why an engine cannot be had here, by its signature.
+        unavailable: Why engines cannot be had here, a line for each.
     """
 
     fresh: Path | None
     asr: str | None
     workers: int
-    unavailable: dict[str, str] = field(default_factory=dict)
+    unavailable: set[str] = field(default_factory=set)
 
     def heard(
         self, run: Run, cases: Sequence[Case], protocols: Sequence[str], signatures: Mapping[str, str], progress: Progress
@@ -52,33 +52,27 @@ class Hearers:
         engines = self._engines_of(signatures) if self.fresh else None
         if engines is not None:
             return hear_cases(cases, protocols, engines, self.fresh, self.workers, progress), {}
-        recalled: list[tuple[Case, HeardTakes]] = []
-        unheard: dict[TakeId, str] = {}
-        for case in cases:
-            takes = _recalled(run, case, protocols, signatures)
-            if takes is None:
-                unheard[case.id] = f"no annotations by {signatures.get('asr', 'its recogniser')} are stored"
-            else:
-                recalled.append((case, takes))
-        return recalled, unheard
+        recalled = [(case, _recalled(run, case, protocols, signatures)) for case in cases]
+        why = f"no annotations by {signatures.get('asr', 'its recogniser')} are stored"
+        known = [(case, takes) for case, takes in recalled if takes is not None]
+        return known, {case.id: why for case, takes in recalled if takes is None}
 
     def _engines_of(self, signatures: Mapping[str, str]) -> Engines | None:
         asr, vad = signatures.get("asr", ""), signatures.get("vad", "")
-        found = []
+        why = f"{asr}: found no engine of that name"
         for spec in _specs_of(asr, self.asr):
             try:
                 if asr_signature(spec) != asr:
-                    found.append(asr_signature(spec))
+                    why = f"{asr}: found {asr_signature(spec)}"
                 elif vad_signature(SILERO) != vad:
-                    self.unavailable[vad] = f"{vad}: found {vad_signature(SILERO)}"
-                    return None
+                    why = f"{vad}: found {vad_signature(SILERO)}"
                 else:
                     engines = Engines(spec)
                     engines.prepare()
                     return engines
             except FdbenchError as error:
-                found.append(error.what.splitlines()[0])
-        self.unavailable[asr] = f"{asr}: found {', '.join(found) or 'no engine of that name'}"
+                why = f"{asr}: {error.what.splitlines()[0]}"
+        self.unavailable.add(why)
         return None
 
 
@@ -107,7 +101,7 @@ def check_annotations(run: Run, hearers: Hearers) -> Group:
         else:
             why = "was heard again for them" if hearers.fresh else "was heard again: they were taken as they are"
             group.skip(f"stored annotations: nothing {why}")
-    for why in hearers.unavailable.values():
+    for why in sorted(hearers.unavailable):
         group.skip(f"cannot be heard again here: {why}; the stored annotations were taken as they are")
     return group
 

@@ -72,12 +72,10 @@ def check_takes(run: Run, manifest: RunManifest) -> tuple[Group, Takes]:
         group.count("records")
         try:
             record = run.read_record(take)
+            if record is None:
+                raise DataError("the call is in the manifest and has no record")
         except DataError as error:
             group.broken(file, error, about(take))
-            takes.blame(take, "its record differs")
-            continue
-        if record is None:
-            group.differ(file, f"{about(take)}: the call is in the manifest and has no record")
             takes.blame(take, "its record differs")
             continue
         takes.records[take] = record

@@ -32,7 +32,6 @@ from fdbench.verify.verdicts import check_verdicts
 class Verification:
     """What a verification found, check by check."""
 
-    folder: Path
     run_id: str
     groups: Sequence[Group]
 
@@ -94,4 +93,4 @@ def verify_run(folder: Path, request: VerifyRequest, progress: Progress) -> Veri
         annotations = check_annotations(run, hearers)
     found = [stated, recorded, audio, logs, data, annotations, verdicts, check_judge_checks(run, manifest)]
     groups = [*found, checks.scores, checks.summaries]
-    return Verification(folder, manifest.run_id, [group for group in groups if not group.is_empty])
+    return Verification(manifest.run_id, [group for group in groups if not group.is_empty])

@@ -76,95 +76,81 @@ class ScoreChecks:
         heard, unheard = self.hearers.heard(takes.run, placed, protocols, engines, progress)
         tasks = facts_of(takes.manifest, shift_s, kinds)
         scorings = score_heard(heard, tasks, protocols, engines, judging, progress)
-        blame = {**{_main(take): why for take, why in takes.faulty.items()}, **unheard}
         for scored, scoring in zip(alike, scorings, strict=True):
-            gone = self._check_lines(scored, scoring, blame, recalls=isinstance(judging, Recollection))
+            blame = {**{_main(take): why for take, why in takes.faulty.items()}, **unheard}
+            self._check_lines(scored, scoring, blame, is_recalled=isinstance(judging, Recollection))
             summary = summary_json(takes.manifest.run_id, scoring, tasks, scored.engines, shift_s)
-            self._check_summary(scored, summary, {**blame, **gone})
+            self._check_summary(scored, summary, blame)
 
-    def _check_lines(
-        self, scored: Scored, scoring: Scoring, blame: Mapping[TakeId, str], *, recalls: bool
-    ) -> dict[TakeId, str]:
-        """Compare the lines of the samples; returns those whose verdict is gone."""
-        takes, gone = self.takes, dict[TakeId, str]()
-        file = takes.run.relative(takes.run.samples_file(scored.folder))
-        stored = self._stored_lines(scored, file)
-        if stored is None:
-            return gone
-        self.scores.count("files")
-        derived = {sample.id: _comparable(sample.as_json()) for sample in scoring.samples}
-        for take in takes.manifest.takes():
-            lines, found = stored.pop(take, []), derived.get(take)
-            if take.stimulus != MAIN:
-                continue
-            if len(lines) != 1:
-                self.scores.differ(file, f"{about(take)}: lines", len(lines), 1)
-            elif found is None:
-                self.scores.skip(blame.get(take, "nothing was derived"))
-            elif recalls and (metrics := _without_verdict(lines[0], found)):
-                gone[take] = "a verdict is missing"
-                self.scores.skip(gone[take])
-                for metric in metrics if not self.verdicts.differences else ():
-                    self.verdicts.differ("verdicts", f"{about(take)} {metric}: there is no verdict on this reply")
-            else:
-                self.scores.count("lines")
-                self.scores.count("scores", len(found["scores"]))
-                for where, left, right in compare(_comparable(lines[0]), found):
-                    self.scores.differ(file, f"{about(take)} {where.removeprefix('scores ')}", left, right)
-        for take in stored:
-            what = f"{take.task} {take.sample} repeat {take.repeat}: the manifest lists no such call"
-            self.scores.differ(file, what)
-        return gone
-
-    def _stored_lines(self, scored: Scored, file: str) -> dict[TakeId, list[dict[str, Any]]] | None:
+    def _check_lines(self, scored: Scored, scoring: Scoring, blame: dict[TakeId, str], *, is_recalled: bool) -> None:
+        """Compare the line of each sample; those whose verdict is gone are added to ``blame``."""
+        path, group = self.takes.run.samples_file(scored.folder), self.scores
+        file = self.takes.run.relative(path)
         try:
-            texts = self.takes.run.samples_file(scored.folder).read_text(encoding="utf-8").splitlines()
+            texts = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            self.scores.differ(file, f"cannot be read ({type(error).__name__})")
-            return None
-        lines: dict[TakeId, list[dict[str, Any]]] = {}
+            group.differ(file, f"cannot be read ({type(error).__name__})")
+            return
+        group.count("files")
+        stored = dict[str, Any]()
         for number, text in enumerate(texts, 1):
             try:
                 line = json.loads(text)
-                repeat, condition = int(line.get("repeat", 0)), self.takes.manifest.collection.condition
-                take = TakeId(str(line["task"]), str(line["id"]), MAIN, repeat, condition)
+                name = about(TakeId(line["task"], line["id"], repeat=line.get("repeat", 0)))
+                stored[name] = _comparable(line) if name not in stored else "(several lines)"
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                self.scores.differ(file, f"line {number}: not a sample's scores")
-            else:
-                lines.setdefault(take, []).append(line)
-        return lines
+                group.differ(file, f"line {number}: not a sample's scores")
+        derived = {sample.id: _comparable(sample.as_json()) for sample in scoring.samples}
+        for take, line in derived.items() if is_recalled else ():
+            for metric in _without_verdict(stored.get(about(take)), line):
+                blame[take] = "a verdict is missing"
+                if not self.verdicts.differences:
+                    self.verdicts.differ("verdicts", f"{about(take)} {metric}: there is no verdict on this reply")
+        for take, why in blame.items():
+            group.skip(why)
+            stored.pop(about(take), None)
+        found = {about(take): line for take, line in derived.items() if take not in blame}
+        group.count("lines", len(found))
+        group.count("scores", sum(len(line["scores"]) for line in found.values()))
+        for where, left, right in compare(stored, found):
+            group.differ(file, where.replace(" scores ", " ", 1), left, right)
 
     def _check_summary(self, scored: Scored, derived: dict[str, Any], blame: Mapping[TakeId, str]) -> None:
-        manifest, path = self.takes.manifest, self.takes.run.summary_file(scored.folder)
-        file, in_doubt = self.takes.run.relative(path), manifest.run_id != manifest.collection.run_id
+        path, group = self.takes.run.summary_file(scored.folder), self.summaries
+        file = self.takes.run.relative(path)
         try:
             stored = read_json(path)
         except DataError as error:
-            self.summaries.broken(file, error)
+            group.broken(file, error)
             return
-        if not isinstance(stored, dict):
-            self.summaries.differ(file, "not a summary")
-            return
-        self.summaries.count("files")
-        blamed = {take.task: why for take, why in reversed([*blame.items()])}
+        group.count("files")
+        blamed: dict[str, str] = {}
+        for take, why in blame.items():
+            blamed.setdefault(take.task, why)
         for name, why in blamed.items():
-            self.summaries.skip(f"{name}: {why}")
-        left_out = {*(["judges"] if blamed else []), *(["run_id"] if in_doubt else [])}
-        settings = {name for task in facts_of(manifest).values() for name in task.origin} if in_doubt else set()
-        made_by = set()
-        for where, left, right in compare(_spread(stored, blamed, left_out), _spread(derived, blamed, left_out)):
-            _, is_signature, name = where.partition(" signature ")
-            if is_signature and name == "fdbench":
-                made_by.add(f"{scored.folder} was made by fdbench {left}, this is another version")
-            elif is_signature and name in settings:
+            group.skip(f"{name}: {why}")
+        group.count("values", sum(len(task["metrics"]) for name, task in derived["tasks"].items() if name not in blamed))
+        in_doubt = self._settings_in_doubt()
+        for where, left, right in compare(_spread(stored), _spread(derived)):
+            key, *place = where.removeprefix("tasks ").split(" ")
+            if key in blamed or (key == "judges" and blamed) or (key == "run_id" and in_doubt):
+                continue
+            name = place[-1] if "signature" in place[:-1] else ""
+            if name == "fdbench":
+                group.note(f"{scored.folder} was made by fdbench {left}, this is another version")
+            elif name in in_doubt:
                 what = f"collection: {name}: the signatures of the scores say otherwise"
-                if what not in (each.what for each in self.manifest.differences):
+                if not any(each.what == what for each in self.manifest.differences):
                     self.manifest.differ(MANIFEST, what, right, left)
             else:
-                self.summaries.differ(file, where.removeprefix("tasks ").replace(" metrics ", " "), left, right)
-        for note in sorted(made_by):
-            self.summaries.note(note)
-        self.summaries.count("values", sum(len(task["metrics"]) for name, task in derived["tasks"].items() if name not in blamed))
+                group.differ(file, where.removeprefix("tasks ").replace(" metrics ", " "), left, right)
+
+    def _settings_in_doubt(self) -> set[str]:
+        """What a manifest whose id is not that of its settings puts into signatures."""
+        manifest = self.takes.manifest
+        if manifest.run_id == manifest.collection.run_id:
+            return set()
+        return {name for task in facts_of(manifest).values() for name in task.origin}
 
 
 def _why_not(scored: Scored, manifest: RunManifest) -> str:
@@ -182,17 +168,17 @@ def _main(take: TakeId) -> TakeId:
     return replace(take, stimulus=MAIN)
 
 
-def _comparable(line: Mapping[str, Any]) -> dict[str, Any]:
+def _comparable(line: dict[str, Any]) -> dict[str, Any]:
     """Messages are for people and name files by paths that are others elsewhere: only whether there is one is compared."""
     return {**line, "messages": bool(line.get("messages"))}
 
 
-def _without_verdict(stored: Mapping[str, Any], derived: Mapping[str, Any]) -> list[str]:
+def _without_verdict(stored: Any, derived: dict[str, Any]) -> list[str]:
     """Metrics that were rated and have no verdict now; that a judge failed to give one is taken as it is stored."""
+    scores = stored.get("scores") if isinstance(stored, dict) else None
     gone = []
-    scores = stored["scores"] if isinstance(stored.get("scores"), dict) else {}
     for metric in [metric for metric, score in derived["scores"].items() if score["reason"] == NO_VERDICT]:
-        score = scores.get(metric)
+        score = scores.get(metric) if isinstance(scores, dict) else None
         if isinstance(score, dict) and score.get("status") == "error":
             derived["scores"][metric] = score
         else:
@@ -200,14 +186,10 @@ def _without_verdict(stored: Mapping[str, Any], derived: Mapping[str, Any]) -> l
     return gone
 
 
-def _spread(summary: Mapping[str, Any], blamed: Mapping[str, str], left_out: set[str]) -> dict[str, Any]:
-    """A summary to be compared: without the tasks that cannot be derived, and each signature fact by fact."""
-    spread: dict[str, Any] = json.loads(json.dumps({key: value for key, value in summary.items() if key not in left_out}))
-    with suppress(AttributeError, TypeError, KeyError):  # what has another form is compared as it is
-        for name in blamed:
-            spread["tasks"].pop(name, None)
-        for task in spread["tasks"].values():
-            for metric in task["metrics"].values():
-                with suppress(ValueError):
-                    metric["signature"] = parse_signature(metric["signature"])
-    return spread
+def _spread(summary: Any, key: str = "") -> Any:
+    """A summary with each signature fact by fact."""
+    if isinstance(summary, Mapping):
+        return {name: _spread(value, name) for name, value in summary.items()}
+    with suppress(ValueError, AttributeError):  # what is no signature is compared as it is
+        return parse_signature(summary) if key == "signature" else summary
+    return summary
