@@ -110,8 +110,9 @@ class ScoreChecks:
             group.skip(why)
             stored.pop(about(take), None)
         found = {about(take): line for take, line in derived.items() if take not in blame}
-        group.count("lines", len(found))
-        group.count("scores", sum(len(line["scores"]) for line in found.values()))
+        for line in found.values():
+            group.count("lines")
+            group.count("scores", len(line["scores"]))
         for where, left, right in compare(stored, found):
             group.differ(file, where.replace(" scores ", " ", 1), left, right)
 
