@@ -147,7 +147,7 @@ def score_command(arguments: argparse.Namespace) -> int:
 
 
 def replay_command(arguments: argparse.Namespace) -> int:
-    from fdbench.stages.replay import replay_run
+    from fdbench.verify.replay import replay_run
 
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     with tempfile.TemporaryDirectory(prefix="fdbench-replay-") as scratch, ProgressBars() as progress:

@@ -6,7 +6,7 @@ cannot be read, or that says it answers something else, counts as absent and is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, overload
@@ -20,6 +20,21 @@ from fdbench.io.files import digest_of, read_json, write_json_atomically
 _SCHEMA: Final = 1
 _RULES: Final = 1
 """Raised when this package changes what it makes of the same audio with the same engines (gating, padding, dropping)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedAnswer:
+    """An answer as it is stored.
+
+    Attributes:
+        key: Everything that the answer depends on.
+    """
+
+    key: Mapping[str, Any]
+    answer: Any
+
+    def __str__(self) -> str:
+        return f"{self.key['kind']} of the {self.key['request']['channel']} by {', '.join(self.key['engines'].values())}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,26 @@ class AnnotationCache:
                 "dropped": answer.dropped,
             }
         write_json_atomically(self._path(key), {"key": key, "answer": stored})
+
+    def entries(self) -> Iterator[tuple[Path, CachedAnswer | DataError]]:
+        """Every file with what it holds, or with what is wrong with it."""
+        for path in sorted(self.root.rglob("*.json")):
+            try:
+                value = read_json(path)
+                answer = CachedAnswer(value["key"], value["answer"])
+                if self._path(answer.key) != path:
+                    yield path, DataError(f"{path}: its content is not what its name is the hash of")
+                else:
+                    yield path, answer
+            except (KeyError, TypeError, ValueError):
+                yield path, DataError(f"{path}: not an annotation")
+            except DataError as error:
+                yield path, error
+
+    def answer_to(self, key: Mapping[str, Any]) -> Any:
+        """What is stored under the key of an entry, as it is stored; None where nothing is."""
+        path = self._path(key)
+        return read_json(path)["answer"] if path.is_file() else None
 
     def _path(self, key: Mapping[str, Any]) -> Path:
         return self.root / digest_of(key["engines"])[:16] / f"{digest_of(key)[:32]}.json"

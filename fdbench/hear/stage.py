@@ -13,7 +13,7 @@ A word without sound under it is dropped and counted. What cannot be answered is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -153,6 +153,32 @@ class Annotator:
     @property
     def words_facts(self) -> dict[str, str]:
         return {"asr": self._asr_signature, **self.silero_facts}
+
+
+def recall(
+    take: TakeAudio, requests: Sequence[Request], signatures: Mapping[str, str], cache: AnnotationCache
+) -> Annotations | None:
+    """What engines said about a take before, also engines that are not installed here; None where an answer is not stored.
+
+    Args:
+        signatures: Of the recogniser (``asr``) and of the detector (``vad``).
+    """
+    speech: dict[SpeechRequest, Speech] = {}
+    words: dict[WordsRequest, Transcript] = {}
+    detector = {"vad": signatures.get("vad", "")}
+    for request in requests:
+        digest = take.digest(request.channel) or ""
+        if isinstance(request, SpeechRequest):
+            detected = cache.find(digest, request, detector)
+            if detected is None:
+                return None
+            speech[request] = detected
+        else:
+            recognised = cache.find(digest, request, {"asr": signatures.get("asr", ""), **detector})
+            if recognised is None:
+                return None
+            words[request] = recognised
+    return Annotations(speech=speech, words=words)
 
 
 class _UnansweredError(Exception):

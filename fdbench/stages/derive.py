@@ -102,7 +102,7 @@ def cases_of(run: Run, manifest: RunManifest, loader: TaskLoader) -> list[Case]:
     """Everything that the manifest lists, with its recordings or with why there are none. Raises DataError."""
     loaded = {name: _same_data(run, manifest, name, loader) for name in manifest.tasks}
     mains = (take for take in manifest.takes() if take.stimulus == MAIN)
-    return [case_of(run, manifest, take, _sample_or_fault(loaded[take.task], take.sample)) for take in mains]
+    return [case_of(run, manifest, take, sample_or_fault(loaded[take.task], take.sample)) for take in mains]
 
 
 def case_of(run: Run, manifest: RunManifest, main: TakeId, sample: Sample | Absence) -> Case:
@@ -139,7 +139,8 @@ def _same_data(run: Run, manifest: RunManifest, name: str, loader: TaskLoader) -
     return loaded
 
 
-def _sample_or_fault(task: LoadedTask, sample_id: str) -> Sample | Absence:
+def sample_or_fault(task: LoadedTask, sample_id: str) -> Sample | Absence:
+    """A sample from the data as it is now, or why it cannot be used."""
     found = task.sample(sample_id)
     return found or Absence("bad_annotation", task.fault(sample_id) or "the sample is not in the data any more")
 

@@ -21,9 +21,9 @@ class StoredTrack(Stored):
     file: str
     digest: str
     n_bytes: int
-    sample_rate: int
+    sample_rate: int = Field(gt=0)
     n_samples: int
-    start_s: float
+    start_s: float = Field(allow_inf_nan=False)
 
 
 class StoredEvent(Stored):

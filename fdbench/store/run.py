@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fdbench.core.absence import Absence
+from fdbench.core.annotation import Channel
 from fdbench.core.conversation import CallLog, FailedCall, Recording, Take
 from fdbench.core.sound import Track
 from fdbench.core.take_id import TakeId
@@ -160,9 +161,27 @@ class Run:
         takes = (TakeId(task, sample_id, repeat=repeat) for repeat in itertools.count())
         return any(self.is_done(take) for take in itertools.takewhile(lambda take: self.record_file(take).exists(), takes))
 
+    def audio_file(self, take: TakeId, channel: Channel) -> Path:
+        return self.folder / "audio" / f"{_as_path(take)}.{channel}.flac"
+
     def load(self, track: StoredTrack) -> Track:
         """One channel of a recording at its place on the timeline. Raises DataError where it cannot be read."""
         return Track(read_audio(self.folder / track.file), track.start_s)
+
+    def measured(self, track: StoredTrack) -> StoredTrack:
+        """What the record would say of a channel's file as it is now. Raises DataError where it cannot be read."""
+        path = self.folder / track.file
+        if not path.is_file():
+            raise DataError(f"{path}: the file is missing")
+        audio = read_audio(path)
+        return StoredTrack(
+            file=track.file,
+            n_bytes=path.stat().st_size,
+            digest=digest_of_audio(audio),
+            sample_rate=audio.sample_rate,
+            n_samples=len(audio.samples),
+            start_s=track.start_s,
+        )
 
     def write(self, take: Take, outcome: Recording | Absence) -> TakeRecord:
         """Store a call: audio first, the record last."""
@@ -221,11 +240,11 @@ class Run:
             raise DataError(f"{self.folder / record.log.sound}: is not the sound that was recorded")
         return CallLog(tuple(json.loads(line) for line in data.splitlines()), sound)
 
-    def _write_track(self, take: TakeId, channel: str, track: Track) -> StoredTrack:
-        file = f"audio/{_as_path(take)}.{channel}.flac"
-        data = write_flac(self.folder / file, track.audio)
+    def _write_track(self, take: TakeId, channel: Channel, track: Track) -> StoredTrack:
+        path = self.audio_file(take, channel)
+        data = write_flac(path, track.audio)
         return StoredTrack(
-            file=file,
+            file=self.relative(path),
             n_bytes=len(data),
             digest=digest_of_audio(track.audio),
             sample_rate=track.audio.sample_rate,

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from fdbench.errors import DataError
+
 SAME_RELATIVE: Final = 1e-12
 """Two numbers this near are the same: sums may be taken in another order by another version of NumPy."""
 
@@ -58,11 +60,24 @@ class Group:
     def differ(self, file: str, what: str, stored: _Value = None, found: _Value = None) -> None:
         self.differences.append(Difference(self.name, file, what, stored, found))
 
+    def diff(self, file: str, stored: _Value, found: _Value, about: str = "") -> bool:
+        """Compare two JSON values; whether anything differs."""
+        apart = [*compare(stored, found)]
+        for place, left, right in apart:
+            self.differ(file, f"{about} {place}".strip(), left, right)
+        return bool(apart)
+
+    def broken(self, file: str, error: DataError, about: str = "") -> None:
+        """A file that cannot be read; where the error begins with its path, that is left out."""
+        _, is_named, why = error.what.partition(f"{file}: ")
+        self.differ(file, f"{about}: {why if is_named else error.what}".removeprefix(": "))
+
     def skip(self, why: str, n: int = 1) -> None:
         self.unchecked[why] = self.unchecked.get(why, 0) + n
 
     def note(self, what: str) -> None:
-        self.notes.append(what)
+        if what not in self.notes:
+            self.notes.append(what)
 
     def as_json(self) -> dict[str, Any]:
         return {

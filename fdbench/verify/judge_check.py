@@ -1,36 +1,52 @@
 """What a judge's check says that lies beside scores: is it about their judge, and do its numbers follow from its ratings?
 
-The judge is not asked again, and what it said of the labelled set is not in the run: each item's rating is believed. What
-is compared is all that follows from the ratings: the labels, the counts, and the agreement with its intervals.
+The judge is not asked again, and what it said of the labelled set is not in the run: each item's rating is believed. The check
+is made again from the ratings, and compared.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import DataError
-from fdbench.judge.agreement import measure_agreement
-from fdbench.judge.calibration import LabelledItem, labelled_set
-from fdbench.store.judge_checks import COPY, JudgeCheck
+from fdbench.judge.calibration import labelled_set
+from fdbench.stages.judge_check import JudgeFacts, check_judge
+from fdbench.store.judge_checks import CheckedItem, JudgeCheck
 from fdbench.store.manifest import RunManifest, Scored
 from fdbench.store.run import Run
-from fdbench.verify.differences import Group, compare
+from fdbench.verify.differences import Group
+
+
+class _StoredRatings:
+    """A judge that rates each item as a check says that it did."""
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, items: list[CheckedItem]) -> None:
+        self._items = {item.id: item for item in items}
+
+    def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Verdict | Absence]]:
+        for id in questions:
+            item = self._items[id]
+            known = item.rating is not None
+            yield id, Verdict(item.rating or 0.0, item.analysis, item.model) if known else Absence(item.reason, item.message)
 
 
 def check_judge_checks(run: Run, manifest: RunManifest) -> Group:
     """The check beside each scoring; a scoring without one is no difference, because nobody has to check a judge."""
     group = Group("judge checks")
     for scored in manifest.scored:
-        path = run.folder / "scores" / scored.folder / COPY
+        path = run.judge_check_file(scored.folder)
         if path.is_file():
             group.count("files")
-            file = path.relative_to(run.folder).as_posix()
             try:
-                _check(group, file, scored, JudgeCheck.read(path))
+                _check(group, run.relative(path), scored, JudgeCheck.read(path))
             except DataError as error:
-                group.differ(file, error.what.removeprefix(f"{path}: "))
+                group.broken(run.relative(path), error)
     return group
 
 
@@ -45,34 +61,11 @@ def _check(group: Group, file: str, scored: Scored, check: JudgeCheck) -> None:
     if labelled.digest != check.labelled.sha256:
         group.skip(f"{file}: made with another labelled set ({check.labelled.sha256[:8]}) than is here ({labelled.digest[:8]})")
         return
-    known = {item.id: item for item in labelled.items}
-    if [item.id for item in check.items] != list(known):
-        group.differ(file, "items: not those of the labelled set", len(check.items), len(known))
+    if [item.id for item in check.items] != [item.id for item in labelled.items]:
+        group.differ(file, "items: not those of the labelled set", len(check.items), len(labelled.items))
         return
     group.count("ratings", len(check.items))
-    for where, stored, found in compare(_stated(check), _following(check, known)):
-        group.differ(file, where, stored, found)
-
-
-def _stated(check: JudgeCheck) -> dict[str, Any]:
-    return {
-        "labels": {item.id: [item.category, item.label] for item in check.items},
-        "models": check.models,
-        "n_rated": check.n_rated,
-        "n_failed": check.n_failed,
-        "failed": check.failed,
-        "agreement": check.agreement,
-    }
-
-
-def _following(check: JudgeCheck, known: Mapping[str, LabelledItem]) -> dict[str, Any]:
-    rated = [(item, item.rating) for item in check.items if item.rating is not None and not item.reason]
-    failed = Counter(item.reason for item in check.items if item.reason)
-    return {
-        "labels": {item.id: [item.category, item.rating] for item in known.values()},
-        "models": sorted({item.model for item in check.items if item.model}),
-        "n_rated": len(rated),
-        "n_failed": failed.total(),
-        "failed": dict(sorted(failed.items())),
-        "agreement": measure_agreement([known[item.id].rated(rating) for item, rating in rated]).as_json(),
-    }
+    facts = JudgeFacts(check.judge, check.model, check.prompt)
+    with tempfile.TemporaryDirectory(prefix="fdbench-verify-") as scratch:
+        again = check_judge(_StoredRatings(check.items), facts, labelled, Path(scratch), lambda *_: None)
+    group.diff(file, check.as_json(), again.check.as_json())

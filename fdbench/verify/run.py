@@ -1,10 +1,10 @@
-"""`fdbench verify RUN`: every hash and every derived number of a run, made again from its recordings and compared.
+"""`fdbench verify RUN`: every hash and every number of a run, derived again from its recordings and compared.
 
 Nothing in the run's folder is written, no lock is taken and nobody is called or asked: what a judge said is read from the
 stored verdicts. The takes themselves are what everything else is derived from; that a call went as its record says, no
-recomputation can show.
+derivation can show.
 
-A cause is told once. What depends on a file that differs (the scores of a take whose audio was changed) is not compared.
+A cause is reported once. What depends on a file that differs (the scores of a take whose audio was changed) is not compared.
 """
 
 from __future__ import annotations
@@ -13,27 +13,25 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from fdbench.stages.progress import Progress
 from fdbench.store.run import Run
+from fdbench.task.data import Data
+from fdbench.verify.audio import check_audio, check_logs
+from fdbench.verify.data import check_data
 from fdbench.verify.differences import Difference, Group
-from fdbench.verify.files import check_audio, check_data, check_manifest, check_records_scored, check_takes
-from fdbench.verify.hearing import Hearers
+from fdbench.verify.hearing import Hearers, check_annotations
 from fdbench.verify.judge_check import check_judge_checks
-from fdbench.verify.logs import check_logs
-from fdbench.verify.scores import AnnotationsFrom, Basis, check_scores
+from fdbench.verify.records import check_manifest, check_records_scored, check_takes
+from fdbench.verify.scores import ScoreChecks
 from fdbench.verify.verdicts import check_verdicts
-
-if TYPE_CHECKING:
-    from fdbench.task.data import Data
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What a verification found, check by check."""
 
-    folder: Path
     run_id: str
     groups: Sequence[Group]
 
@@ -67,7 +65,7 @@ class VerifyRequest:
     """
 
     data: Data | None = None
-    annotations: AnnotationsFrom = "fresh"
+    annotations: Literal["fresh", "stored"] = "fresh"
     asr: str | None = None
     workers: int = 1
 
@@ -83,16 +81,16 @@ def verify_run(folder: Path, request: VerifyRequest, progress: Progress) -> Veri
     manifest = run.manifest()
     stated = check_manifest(run, manifest)
     recorded, takes = check_takes(run, manifest)
-    audio = check_audio(run, takes)
-    logs = check_logs(run, manifest, takes)
-    data, now = check_data(run, manifest, request.data, takes)
+    audio, logs = check_audio(takes), check_logs(takes)
+    data, tasks = check_data(takes, request.data)
     if not any(group.differences for group in (stated, recorded, audio, data)):
-        check_records_scored(run, manifest, recorded)
+        check_records_scored(takes, recorded)
     verdicts, said = check_verdicts(run, request.data)
     with tempfile.TemporaryDirectory(prefix="fdbench-verify-") as scratch:
-        heard = Path(scratch) if request.annotations == "fresh" else None
-        hearers = Hearers(heard, request.asr, request.workers)
-        basis = Basis(run, manifest, takes, now, hearers, said, progress)
-        annotations, scores, summaries = check_scores(basis, verdicts)
-    groups = [stated, recorded, audio, logs, data, annotations, verdicts, check_judge_checks(run, manifest), scores, summaries]
-    return Verification(folder, manifest.run_id, [group for group in groups if not group.is_empty])
+        hearers = Hearers(Path(scratch) if request.annotations == "fresh" else None, request.asr, request.workers)
+        checks = ScoreChecks(takes, tasks, hearers, said, stated, verdicts)
+        checks.check(progress)
+        annotations = check_annotations(run, hearers)
+    found = [stated, recorded, audio, logs, data, annotations, verdicts, check_judge_checks(run, manifest)]
+    groups = [*found, checks.scores, checks.summaries]
+    return Verification(manifest.run_id, [group for group in groups if not group.is_empty])

@@ -1,116 +1,161 @@
-"""The second half of a verification: are a run's annotations, scores and summaries what its recordings give?
+"""Are a run's scores and summaries what its recordings give? They are derived again and compared.
 
-A number is recomputed only from what the first half found intact. What cannot be recomputed here - a recogniser that is not
-installed, data that is not there, verdicts that are gone - is counted as not checked, never as equal and never as different.
+A number is derived only from what was found intact. What cannot be derived here - a recogniser that is not installed, data
+that is not there, verdicts that are gone - is counted as not checked, never as equal and never as different.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Literal
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from fdbench.core.conversation import Sample
+from fdbench.core.event import as_scored
 from fdbench.core.metric import PROTOCOLS
 from fdbench.core.signature import parse_signature
+from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json
-from fdbench.stages.cases import Entry, Kinds, kinds_told, moved, told_of
-from fdbench.stages.judging import NONE, Judging
+from fdbench.stages.cases import Case, event_kinds
+from fdbench.stages.derive import case_of, facts_of, sample_or_fault, summary_json
+from fdbench.stages.judging import NONE
 from fdbench.stages.progress import Progress
-from fdbench.stages.run import entry_of, facts_of, summary_json
-from fdbench.stages.score import Scoring, score_answered
-from fdbench.store.manifest import RunManifest, Scored, scores_folder
-from fdbench.store.run import Run
+from fdbench.stages.score import Scoring, score_heard
+from fdbench.store.manifest import MANIFEST, RunManifest, Scored, scores_folder
+from fdbench.task.loaded import LoadedTask
 from fdbench.verify.differences import Group, compare
-from fdbench.verify.files import DataNow, Key, Takes, keys_of
-from fdbench.verify.hearing import Hearers, check_annotations
+from fdbench.verify.hearing import Hearers
+from fdbench.verify.records import Takes, about
 from fdbench.verify.verdicts import NO_VERDICT, Recollection, VerdictsOnRecord
 
-AnnotationsFrom = Literal["fresh", "stored"]
-_SETTINGS: Final = ("clock", "placement", "lead_in", "condition", "seed", "slots", "tail", "with", "weights")
-"""What the manifest's settings put into a signature; where those are in doubt, that is told once, there."""
-
 
 @dataclass(frozen=True, slots=True)
-class _Unjudged:
-    """The replies under one protocol to which no intact verdict was found.
+class ScoreChecks:
+    """What every scoring of the manifest is derived from, and what came of comparing.
 
     Attributes:
-        group: Is told where a score says that there was one.
+        manifest, verdicts: Groups of their own, which hear of settings that the scores belie and of verdicts that are gone.
     """
 
-    missing: frozenset[Key]
-    doubtful: frozenset[Key]
-    group: Group
-
-    @classmethod
-    def by(cls, judging: Judging, protocol: str, group: Group) -> _Unjudged:
-        if not isinstance(judging, Recollection):
-            return cls(frozenset(), frozenset(), group)
-        missing, doubtful = (
-            frozenset(key for key, asked in keys if asked == protocol) for keys in (judging.missing, judging.doubtful)
-        )
-        return cls(missing, doubtful, group)
-
-
-@dataclass(slots=True)
-class Blame:
-    """What cannot be recomputed: calls, and with them the summaries of their tasks."""
-
-    calls: dict[Key, str] = field(default_factory=dict)
-    tasks: dict[str, str] = field(default_factory=dict)
-
-    def add(self, key: Key, why: str) -> None:
-        self.calls[key] = why
-        self.tasks.setdefault(key[0], why)
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What everything is recomputed from, and how."""
-
-    run: Run
-    manifest: RunManifest
     takes: Takes
-    now: DataNow
+    tasks: Mapping[str, LoadedTask]
     hearers: Hearers
     said: VerdictsOnRecord
-    progress: Progress
+    manifest: Group
+    verdicts: Group
+    scores: Group = field(default_factory=lambda: Group("scores"))
+    summaries: Group = field(default_factory=lambda: Group("summaries"))
 
+    def check(self, progress: Progress) -> None:
+        """Derive every scoring again; those by the same engines at the same placement together."""
+        alike: dict[str, list[Scored]] = {}
+        for scored in self.takes.manifest.scored:
+            if why := _why_not(scored, self.takes.manifest):
+                self.scores.skip(f"{scored.folder}: {why}")
+            else:
+                alike.setdefault(digest_of([scored.engines, scored.shift_s]), []).append(scored)
+        cases = self._cases()
+        for scorings in alike.values():
+            self._check_alike(scorings, cases, progress)
 
-def check_scores(basis: Basis, verdicts: Group) -> tuple[Group, Group, Group]:
-    """Recompute every scoring of the manifest; returns the groups annotations, scores and summaries.
+    def _cases(self) -> list[Case]:
+        takes, faulty = self.takes, {_main(take) for take in self.takes.faulty}
+        intact = [take for take in takes.manifest.takes() if take.stimulus == MAIN and take not in faulty]
+        samples = {take: sample_or_fault(self.tasks[take.task], take.sample) for take in intact}
+        return [case_of(takes.run, takes.manifest, take, sample) for take, sample in samples.items()]
 
-    Args:
-        verdicts: Is told of verdicts that scores were made from and that are gone.
-    """
-    manifest = basis.manifest
-    annotations, scores, summaries = Group("annotations"), Group("scores"), Group("summaries")
-    heard_alike: dict[str, list[Scored]] = {}
-    for scored in manifest.scored:
-        why = _why_not(scored, manifest)
-        if why:
-            scores.skip(f"{scored.folder}: {why}")
-        else:
-            heard_alike.setdefault(digest_of([scored.engines, scored.shift_s]), []).append(scored)
-    entries, blame = _entries(basis)
-    told = _kinds_told(basis, entries, blame)
-    for alike in heard_alike.values():
-        judging = basis.said.judging_of(alike[0].engines.get("judge", NONE))
-        scorings, unheard = _recompute(basis, alike, entries, judging, told)
-        blamed = Blame({**blame.calls, **unheard.calls}, {**unheard.tasks, **blame.tasks})
+    def _check_alike(self, alike: list[Scored], cases: list[Case], progress: Progress) -> None:
+        takes, shift_s, engines = self.takes, alike[0].shift_s, dict(alike[0].engines)
+        judging, protocols = self.said.judging_of(engines.pop("judge", NONE)), [scored.protocol for scored in alike]
+        # A call that cannot be scored now may be the only one in which the model said something about itself.
+        records = [(take.task, record) for take, record in takes.records.items() if record.model]
+        kinds = event_kinds((task, as_scored(record.model_events)) for task, record in records)
+        placed = [case.shifted(shift_s) for case in cases]
+        heard, unheard = self.hearers.heard(takes.run, placed, protocols, engines, progress)
+        tasks = facts_of(takes.manifest, shift_s, kinds)
+        scorings = score_heard(heard, tasks, protocols, engines, judging, progress)
         for scored, scoring in zip(alike, scorings, strict=True):
-            _check_lines(basis, scored, scoring, blamed, scores, _Unjudged.by(judging, scored.protocol, verdicts))
-            _check_summary(basis, scored, scoring, blamed, summaries)
-    check_annotations(basis.run, basis.hearers, annotations)
-    return annotations, scores, summaries
+            blame = {**{_main(take): why for take, why in takes.faulty.items()}, **unheard}
+            self._check_lines(scored, scoring, blame, is_recalled=isinstance(judging, Recollection))
+            summary = summary_json(takes.manifest.run_id, scoring, tasks, scored.engines, shift_s)
+            self._check_summary(scored, summary, blame)
+
+    def _check_lines(self, scored: Scored, scoring: Scoring, blame: dict[TakeId, str], *, is_recalled: bool) -> None:
+        """Compare the line of each sample; those whose verdict is gone are added to ``blame``."""
+        path, group = self.takes.run.samples_file(scored.folder), self.scores
+        file = self.takes.run.relative(path)
+        try:
+            texts = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            group.differ(file, f"cannot be read ({type(error).__name__})")
+            return
+        group.count("files")
+        stored = dict[str, Any]()
+        for number, text in enumerate(texts, 1):
+            try:
+                line = json.loads(text)
+                name = about(TakeId(line["task"], line["id"], repeat=line.get("repeat", 0)))
+                stored[name] = _comparable(line) if name not in stored else "(several lines)"
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                group.differ(file, f"line {number}: not a sample's scores")
+        derived = {sample.id: _comparable(sample.as_json()) for sample in scoring.samples}
+        for take, line in derived.items() if is_recalled else ():
+            for metric in _without_verdict(stored.get(about(take)), line):
+                blame[take] = "a verdict is missing"
+                if not self.verdicts.differences:
+                    self.verdicts.differ("verdicts", f"{about(take)} {metric}: there is no verdict on this reply")
+        for take, why in blame.items():
+            group.skip(why)
+            stored.pop(about(take), None)
+        found = {about(take): line for take, line in derived.items() if take not in blame}
+        for line in found.values():
+            group.count("lines")
+            group.count("scores", len(line["scores"]))
+        for where, left, right in compare(stored, found):
+            group.differ(file, where.replace(" scores ", " ", 1), left, right)
+
+    def _check_summary(self, scored: Scored, derived: dict[str, Any], blame: Mapping[TakeId, str]) -> None:
+        path, group = self.takes.run.summary_file(scored.folder), self.summaries
+        file = self.takes.run.relative(path)
+        try:
+            stored = read_json(path)
+        except DataError as error:
+            group.broken(file, error)
+            return
+        group.count("files")
+        blamed: dict[str, str] = {}
+        for take, why in blame.items():
+            blamed.setdefault(take.task, why)
+        for name, why in blamed.items():
+            group.skip(f"{name}: {why}")
+        group.count("values", sum(len(task["metrics"]) for name, task in derived["tasks"].items() if name not in blamed))
+        in_doubt = self._settings_in_doubt()
+        for where, left, right in compare(_spread(stored), _spread(derived)):
+            key, *place = where.removeprefix("tasks ").split(" ")
+            if key in blamed or (key == "judges" and blamed) or (key == "run_id" and in_doubt):
+                continue
+            name = place[-1] if "signature" in place[:-1] else ""
+            if name == "fdbench":
+                group.note(f"{scored.folder} was made by fdbench {left}, this is another version")
+            elif name in in_doubt:
+                what = f"collection: {name}: the signatures of the scores say otherwise"
+                if not any(each.what == what for each in self.manifest.differences):
+                    self.manifest.differ(MANIFEST, what, right, left)
+            else:
+                group.differ(file, where.removeprefix("tasks ").replace(" metrics ", " "), left, right)
+
+    def _settings_in_doubt(self) -> set[str]:
+        """What a manifest whose id is not that of its settings puts into signatures."""
+        manifest = self.takes.manifest
+        if manifest.run_id == manifest.collection.run_id:
+            return set()
+        return {name for task in facts_of(manifest).values() for name in task.origin}
 
 
 def _why_not(scored: Scored, manifest: RunManifest) -> str:
+    """Why a scoring is not derived again; empty where it is."""
     if scored.folder != scores_folder(scored.protocol, scored.engines, scored.shift_s):
         return "its engines are in doubt"
     if scored.tasks != manifest.tasks_digest:
@@ -120,161 +165,32 @@ def _why_not(scored: Scored, manifest: RunManifest) -> str:
     return ""
 
 
-def _entries(basis: Basis) -> tuple[list[Entry], Blame]:
-    manifest, takes, now = basis.manifest, basis.takes, basis.now
-    entries, blame = [], Blame()
-    for key in keys_of(manifest):
-        name, sample_id, repeat = key
-        if name in now.absent:
-            blame.add(key, now.absent[name])
-        elif key[:2] in now.changed:
-            blame.add(key, "its data changed")
-        elif key in takes.faulty:
-            blame.add(key, takes.faulty[key])
-        else:
-            task = now.tasks[name]
-            sample = task.samples.get(sample_id)
-            fault = None if sample else task.faults.get(sample_id, "the sample is not in the data any more")
-            behaviour = manifest.tasks[name].behaviour
-            entries.append(entry_of(basis.run, sample or Sample(sample_id, name, {}), behaviour, repeat, fault))
-    return entries, blame
+def _main(take: TakeId) -> TakeId:
+    return replace(take, stimulus=MAIN)
 
 
-def _kinds_told(basis: Basis, entries: Sequence[Entry], blame: Blame) -> Kinds:
-    """As a scoring finds them; a call that cannot be scored now may be the only one in which the model told something."""
-    records = {key: basis.takes.records[key] for key in blame.calls if key in basis.takes.records}
-    told = [(entry.sample.task, entry.told) for entry in entries]
-    return kinds_told([*told, *((key[0], told_of(record.told)) for key, record in records.items())])
-
-
-def _recompute(
-    basis: Basis, alike: Sequence[Scored], entries: Sequence[Entry], judging: Judging, told: Kinds
-) -> tuple[tuple[Scoring, ...], Blame]:
-    """The scorings by one set of engines at one placement, in the order of ``alike``, and what could not be had for them."""
-    shift_s = alike[0].shift_s
-    placed, tasks = [moved(entry, shift_s) for entry in entries], facts_of(basis.manifest, shift_s, told)
-    signatures = {name: signature for name, signature in alike[0].engines.items() if name != "judge"}
-    protocols = [scored.protocol for scored in alike]
-    unheard: dict[Key, str] = {}
-    answered = basis.hearers.answers(basis.run, placed, protocols, signatures, unheard, basis.progress)
-    scorings = score_answered(answered, tasks, protocols, signatures, judging, basis.progress)
-    blame = Blame()
-    for key, why in unheard.items():
-        blame.add(key, why)
-    return scorings, blame
-
-
-def _check_lines(basis: Basis, scored: Scored, scoring: Scoring, blame: Blame, group: Group, unjudged: _Unjudged) -> None:
-    file = f"scores/{scored.folder}/samples.jsonl"
-    found = {(sample.task, sample.id, sample.repeat): sample.as_json() for sample in scoring.samples}
-    stored = _read_lines(basis.run.folder / file, file, group)
-    if stored is None:
-        return
-    group.count("files")
-    for key in keys_of(basis.manifest):
-        about = f"{key[0]} {key[1]}" + (f" repeat {key[2]}" if key[2] else "")
-        lines = stored.pop(key, [])
-        if len(lines) != 1:
-            group.differ(file, f"{about}: lines", len(lines), 1)
-        elif key not in found:
-            group.skip(blame.calls.get(key, "nothing was recomputed"))
-        else:
-            group.count("lines")
-            group.count("scores", len(found[key]["scores"]))
-            is_stored, is_found = _comparable(lines[0]), _comparable(found[key])
-            if key in unjudged.missing | unjudged.doubtful:
-                _set_ratings_apart(is_stored, is_found, key, about, blame, unjudged)
-            for where, left, right in compare(is_stored, is_found):
-                group.differ(file, f"{about} {where.removeprefix('scores ')}", left, right)
-    for key in stored:
-        group.differ(file, f"{key[0]} {key[1]} repeat {key[2]}: the manifest lists no such call")
-
-
-def _set_ratings_apart(
-    stored: dict[str, Any], found: dict[str, Any], key: Key, about: str, blame: Blame, unjudged: _Unjudged
-) -> None:
-    """Take out of both lines what needs a verdict that is not there; that it failed to be given is no contradiction."""
-    for metric in [name for name, score in found["scores"].items() if score["reason"] == NO_VERDICT]:
-        found["scores"].pop(metric)
-        score = stored["scores"].pop(metric, None) if isinstance(stored.get("scores"), dict) else None
-        if isinstance(score, dict) and score.get("status") == "error":
-            continue
-        blame.tasks.setdefault(key[0], "a verdict is missing")
-        if key in unjudged.missing:
-            unjudged.group.differ("verdicts", f"{about} {metric}: there is no verdict on this reply", score, None)
-    stored["messages"] = found["messages"] = False
-
-
-def _comparable(line: Mapping[str, Any]) -> dict[str, Any]:
+def _comparable(line: dict[str, Any]) -> dict[str, Any]:
     """Messages are for people and name files by paths that are others elsewhere: only whether there is one is compared."""
-    scores = line.get("scores")
-    return {**line, "scores": dict(scores) if isinstance(scores, dict) else scores, "messages": bool(line.get("messages"))}
+    return {**line, "messages": bool(line.get("messages"))}
 
 
-def _read_lines(path: Path, file: str, group: Group) -> dict[Key, list[Mapping[str, Any]]] | None:
-    try:
-        texts = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        group.differ(file, f"cannot be read ({type(error).__name__})")
-        return None
-    lines: dict[Key, list[Mapping[str, Any]]] = {}
-    for number, text in enumerate(texts, 1):
-        try:
-            line = json.loads(text)
-            key = (str(line["task"]), str(line["id"]), int(line.get("repeat", 0)))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            group.differ(file, f"line {number}: not a sample's scores")
+def _without_verdict(stored: Any, derived: dict[str, Any]) -> list[str]:
+    """Metrics that were rated and have no verdict now; that a judge failed to give one is taken as it is stored."""
+    scores = stored.get("scores") if isinstance(stored, dict) else None
+    gone = []
+    for metric in [metric for metric, score in derived["scores"].items() if score["reason"] == NO_VERDICT]:
+        score = scores.get(metric) if isinstance(scores, dict) else None
+        if isinstance(score, dict) and score.get("status") == "error":
+            derived["scores"][metric] = score
         else:
-            lines.setdefault(key, []).append(line)
-    return lines
+            gone.append(metric)
+    return gone
 
 
-def _check_summary(basis: Basis, scored: Scored, scoring: Scoring, blame: Blame, group: Group) -> None:
-    run, manifest = basis.run, basis.manifest
-    file = f"scores/{scored.folder}/summary.json"
-    try:
-        stored = read_json(run.folder / file)
-    except DataError as error:
-        group.differ(file, error.what.removeprefix(f"{run.folder / file}: "))
-        return
-    if not isinstance(stored, dict):
-        group.differ(file, "not a summary")
-        return
-    group.count("files")
-    found = summary_json(manifest.run_id, scoring, facts_of(manifest), scored.engines, scored.shift_s)
-    if stored.get("run_id") == manifest.collection.run_id:
-        found["run_id"] = stored["run_id"]  # the manifest's own is in doubt, and that is told there
-    for name, why in blame.tasks.items():
-        group.skip(f"{name}: {why}")
-        for summary in (stored, found):
-            tasks = summary.get("tasks")
-            if isinstance(tasks, dict):
-                tasks.pop(name, None)
-    if blame.tasks:
-        for summary in (stored, found):
-            summary.pop("judges", None)
-    in_doubt = _SETTINGS if manifest.run_id != manifest.collection.run_id else ()
-    made_by: Counter[str] = Counter()
-    for where, is_stored, is_found in compare(stored, found):
-        if where.endswith(" signature") and isinstance(is_stored, str) and isinstance(is_found, str):
-            for name, left, right in _signatures_apart(is_stored, is_found):
-                if name == "fdbench":
-                    made_by[left] += 1
-                elif name not in in_doubt:
-                    group.differ(file, f"{where.removeprefix('tasks ')} {name}", left, right)
-        else:
-            group.differ(file, where.removeprefix("tasks ").replace(" metrics ", " "), is_stored, is_found)
-    for version in made_by:
-        group.note(f"{scored.folder} was made by fdbench {version}, this is another version")
-    group.count("values", sum(len(task["metrics"]) for task in found["tasks"].values()))
-
-
-def _signatures_apart(stored: str, found: str) -> Iterator[tuple[str, str, str]]:
-    try:
-        left, right = parse_signature(stored), parse_signature(found)
-    except ValueError:
-        yield "", stored, found
-        return
-    for name in dict.fromkeys((*left, *right)):
-        if left.get(name) != right.get(name):
-            yield name, left.get(name, "(absent)"), right.get(name, "(absent)")
+def _spread(summary: Any, key: str = "") -> Any:
+    """A summary with each signature fact by fact."""
+    if isinstance(summary, Mapping):
+        return {name: _spread(value, name) for name, value in summary.items()}
+    with suppress(ValueError, AttributeError):  # what is no signature is compared as it is
+        return parse_signature(summary) if key == "signature" else summary
+    return summary

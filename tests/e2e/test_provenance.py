@@ -12,10 +12,12 @@ import pytest
 from fdbench.io.files import digest_of, sha256_of
 from fdbench.io.wav import read_audio, write_flac
 from fdbench.judge.providers import JudgeSettings
+from fdbench.stages.derive import derive_scores
 from fdbench.stages.judging import Opinions
-from fdbench.stages.run import Hearing, derive_scores
+from fdbench.stages.options import ScoringOptions
 from fdbench.store.run import Run
 from fdbench.task.data import open_data
+from fdbench.task.load import TaskLoader
 from fdbench.verify.run import VerifyRequest, verify_run
 from tests.conftest import fdbench
 from tests.e2e.test_bad_input import TASK, write_clip, write_set
@@ -214,9 +216,9 @@ def test_a_deleted_a_doubled_and_a_foreign_line(run):
     line, twice = json.loads(first), json.loads(rest[0])
     assert sorted(named(run)) == sorted(
         [
-            (file, f"{line['task']} {line['id']}: lines"),
-            (file, f"{twice['task']} {twice['id']}: lines"),
-            (file, f"{line['task']} nobody repeat 0: the manifest lists no such call"),
+            (file, f"{line['task']} {line['id']}"),
+            (file, f"{twice['task']} {twice['id']}"),
+            (file, f"{line['task']} nobody"),
             (file, f"line {len(rest) + 3}: not a sample's scores"),
         ]
     )
@@ -460,8 +462,8 @@ def judged(run: Path) -> Path:
     from fdbench.hear.stage import Engines
 
     folder = Run(run)
-    hearing = Hearing(Engines("sphinx"), ("fdb-2026-05",))
-    for each in derive_scores(folder, hearing, Judge(folder), None, lambda *_: None, folder.annotations):
+    options = ScoringOptions(Engines("sphinx"), ("fdb-2026-05",))
+    for each in derive_scores(folder, options, Judge(folder), TaskLoader(None), lambda *_: None, folder.annotations):
         folder.write_scores(each.scored, each.lines, each.summary)
     assert list(run.glob("verdicts/*/*.json"))
     return run

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from fdbench.core.annotation import PUBLISHED_VAD, Speech, SpeechRequest, WordsRequest
+from fdbench.core.sound import Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
+from fdbench.errors import DataError
 from fdbench.hear.cache import AnnotationCache
+from fdbench.hear.stage import recall
 
 SPEECH_REQUEST = SpeechRequest("model", Span(0, 0.1 + 0.2), PUBLISHED_VAD)
 WORDS_REQUEST = WordsRequest("model")
@@ -68,3 +71,40 @@ def test_a_damaged_entry_counts_as_absent(damage: str, cache: AnnotationCache) -
 
 def test_each_set_of_engines_has_a_folder_that_may_be_deleted(cache: AnnotationCache) -> None:
     assert len(list(cache.root.iterdir())) == 2
+
+
+def test_every_file_is_listed_with_what_it_holds_or_what_is_wrong_with_it(cache: AnnotationCache) -> None:
+    entries = {path: entry for path, entry in cache.entries() if not isinstance(entry, DataError)}
+    assert sorted(map(str, entries.values())) == [
+        "speech of the model by silero-6.2.3",
+        "words of the model by e@1, silero-6.2.3",
+    ]
+    one, other = entries
+    assert cache.answer_to(entries[one].key) == entries[one].answer
+    assert AnnotationCache(cache.root / "elsewhere").answer_to(entries[one].key) is None
+    one.write_text(other.read_text())
+    other.write_text("{")
+    assert [str(entry).splitlines()[0] for _, entry in cache.entries()] == [
+        f"{one}: its content is not what its name is the hash of",
+        f"{other}:1: not JSON (Expecting property name enclosed in double quotes)",
+    ]
+
+
+class Nowhere:
+    """A take whose audio cannot be heard: only its hash is known."""
+
+    behaviour, folder = "turn_taking", None
+
+    def digest(self, channel: str) -> str:
+        return "abc"
+
+    def load(self, channel: str) -> Track:
+        raise AssertionError("nothing is heard")
+
+
+def test_what_was_heard_is_recalled_as_a_whole_or_not_at_all(cache: AnnotationCache) -> None:
+    both = [SPEECH_REQUEST, WORDS_REQUEST]
+    found = recall(Nowhere(), both, BOTH, cache)
+    assert found is not None and (found.speech, found.words) == ({SPEECH_REQUEST: SPEECH}, {WORDS_REQUEST: WORDS})
+    assert recall(Nowhere(), [*both, WordsRequest("user")], BOTH, cache) is None
+    assert recall(Nowhere(), both, {**BOTH, "asr": "e@2"}, cache) is None

@@ -17,8 +17,8 @@ from fdbench.judge.verdicts import StoredVerdict, VerdictCache, key_of
 from fdbench.store.attempts import append_attempt, read_attempts, start_event
 from fdbench.store.record import StoredTrack
 from fdbench.store.run import Run
+from fdbench.verify.data import _as_played
 from fdbench.verify.differences import compare
-from fdbench.verify.files import _as_played
 from fdbench.verify.hearing import _specs_of
 from fdbench.verify.verdicts import check_verdicts
 

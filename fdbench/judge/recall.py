@@ -1,0 +1,98 @@
+"""What judges said once, from their stored verdicts alone: nobody is asked again.
+
+A verdict says what was asked and what was answered. Its name follows from the first, its rating from the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.errors import DataError, FdbenchError
+from fdbench.io.files import read_json
+from fdbench.judge.prompt import JudgePrompt
+from fdbench.judge.providers import Asked
+from fdbench.judge.relevance import own_prompt
+from fdbench.judge.upstream_prompt import UPSTREAM_NAME, UpstreamPrompt, find_upstream_script, read_upstream_prompt
+from fdbench.judge.verdicts import VerdictCache, key_of
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledVerdict:
+    """A stored verdict, and what follows from it.
+
+    Attributes:
+        judge: Signature of whoever was asked.
+        stated: What the file says; ``follows``: what it must say by its own content.
+        doubt: Why it cannot be known whether its name follows; empty where it can.
+    """
+
+    judge: str
+    question: RelevanceQuestion
+    verdict: Verdict
+    stated: Mapping[str, Any]
+    follows: Mapping[str, Any]
+    doubt: str = ""
+
+
+def recall_verdicts(root: Path, data: Path | None) -> Iterator[tuple[Path, RecalledVerdict | DataError]]:
+    """Every verdict in a folder, or what is wrong with its file.
+
+    Args:
+        data: Folder of the downloaded data, where upstream's prompt lies.
+    """
+    wording = cache(partial(_wording, data))
+    for path in sorted(root.rglob("*.json")):
+        try:
+            yield path, _recalled(VerdictCache(root), path, wording)
+        except (KeyError, TypeError, ValueError):
+            yield path, DataError(f"{path}: not a verdict, or one under another's name")
+        except DataError as error:
+            yield path, error
+
+
+def _recalled(verdicts: VerdictCache, path: Path, wording: Callable[[str, str], JudgePrompt | str]) -> RecalledVerdict:
+    facts, stored = read_json(path), verdicts.find(path.stem)
+    if stored is None or verdicts.path_of(path.stem) != path:
+        raise ValueError
+    question = RelevanceQuestion(**{name: str(facts["question"][name]) for name in ("context", "interruption", "reply")})
+    said, name, sha256 = facts["asked"], str(facts["prompt"]["name"]), str(facts["prompt"]["sha256"])
+    temperature = None if said["temperature"] is None else float(said["temperature"])
+    asked = Asked(str(said["model"]), str(said["server"]), temperature, int(said["seed"]))
+    reading = _reader(name).read(stored.text, question)
+    found = wording(name, sha256)
+    return RecalledVerdict(
+        judge=asked.signature_with(f"{name}-{sha256[:8]}"),
+        question=question,
+        verdict=stored.verdict,
+        stated={"name": path.stem, "rating": stored.verdict.rating},
+        follows={
+            "name": path.stem if isinstance(found, str) else key_of(asked, found, found.messages(question)),
+            "rating": reading.message if isinstance(reading, Absence) else reading.rating,
+        },
+        doubt=found if isinstance(found, str) else "",
+    )
+
+
+def _wording(data: Path | None, name: str, sha256: str) -> JudgePrompt | str:
+    """The prompt of this name and hash, or why it cannot be had."""
+    try:
+        if name != UPSTREAM_NAME:
+            prompt: JudgePrompt = own_prompt(int(name.removeprefix("relevance-")))
+        elif data is None:
+            return "upstream's prompt is in the downloaded data, and there is no --data"
+        else:
+            prompt = read_upstream_prompt(find_upstream_script(data))
+    except (FdbenchError, ValueError) as error:
+        return str(error).splitlines()[0]
+    return prompt if prompt.sha256 == sha256 else f"prompt {name} is {sha256[:8]} on record and {prompt.sha256[:8]} here"
+
+
+def _reader(name: str) -> JudgePrompt:
+    """What reads answers to this prompt; the wording is not needed for it."""
+    return UpstreamPrompt("", ()) if name == UPSTREAM_NAME else own_prompt()

@@ -1,0 +1,70 @@
+"""Are a run's recordings those that its records name, and do those of calls on the wall clock follow from their logs?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fdbench.call.session_log import from_stored, recording_of
+from fdbench.errors import DataError
+from fdbench.io.wav import digest_of_audio
+from fdbench.store.record import StoredEvent
+from fdbench.verify.differences import Group
+from fdbench.verify.records import Takes, about
+
+
+def check_audio(takes: Takes) -> Group:
+    """Both files of each record: there, of the recorded size, rate, length and hash; no other files."""
+    group, run = Group("audio"), takes.run
+    known = {run.relative(run.audio_file(take, channel)) for take in takes.faulty for channel in ("user", "model")}
+    for take, record in takes.records.items():
+        for track in (record.user, record.model):
+            if track is None:
+                continue
+            known.add(track.file)
+            group.count("files")
+            try:
+                now = run.measured(track)
+            except DataError as error:
+                group.broken(track.file, error, about(take))
+                takes.blame(take, "its audio differs")
+                continue
+            group.count("hashes")
+            if group.diff(track.file, track.model_dump(), now.model_dump(), about(take)):
+                takes.blame(take, "its audio differs")
+    for file in run.files_in("audio"):
+        if file not in known:
+            group.differ(file, "no record names this file")
+    return group
+
+
+def check_logs(takes: Takes) -> Group:
+    """Every log that a record names: whole, and what it gives."""
+    group, collection = Group("logs"), takes.manifest.collection
+    for take, record in takes.records.items():
+        if record.log is None:
+            if collection.clock == "realtime" and record.status == "recorded":
+                group.differ(takes.file_of(take), f"{take}: a call on the wall clock without a log")
+            continue
+        group.count("logs")
+        try:
+            stored = from_stored(takes.run.read_log(record))
+            given = recording_of(stored, np.zeros(0, np.float32), collection.tail_silence_s)
+        except (DataError, ValueError) as error:
+            what = error.what.removeprefix(f"{takes.run.folder}/") if isinstance(error, DataError) else f"no log: {error}"
+            group.differ(record.log.lines, what)
+            continue
+        if record.model is None or take in takes.faulty:
+            continue  # of a call that broke there is no recording
+        group.count("recordings replayed")
+        says = {
+            "model's audio": record.model.digest,
+            "right_censored": record.right_censored,
+            "events": [event.model_dump() for event in record.events],
+        }
+        follows = {
+            "model's audio": digest_of_audio(given.model.audio),
+            "right_censored": given.right_censored,
+            "events": [StoredEvent.of(event).model_dump() for event in given.events],
+        }
+        group.diff(record.log.lines, says, follows, f"{take}: not what follows from its log:")
+    return group
