@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -29,8 +32,15 @@ class Finished:
         return Path(self.out.strip().splitlines()[-1])
 
 
-def fdbench(*arguments: object, cwd: Path | None = None, **environment: str) -> Finished:
-    """Run ``fdbench`` in a process of its own."""
+def fdbench(*arguments: object, cwd: Path | None = None, process: bool = False, **environment: str) -> Finished:
+    """Run ``fdbench`` as its command line does: in this process, where starting one proves nothing more.
+
+    Args:
+        process: In a process of its own, for what only the end of one shows.
+        environment: Variables that are set while it runs.
+    """
+    if not process:
+        return _in_this_process([str(each) for each in arguments], cwd, environment)
     done = subprocess.run(
         [sys.executable, "-m", "fdbench.cli", *map(str, arguments)],
         capture_output=True,
@@ -40,6 +50,21 @@ def fdbench(*arguments: object, cwd: Path | None = None, **environment: str) -> 
         check=False,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def _in_this_process(arguments: list[str], cwd: Path | None, environment: dict[str, str]) -> Finished:
+    from fdbench.cli import main
+
+    out, err, before = io.StringIO(), io.StringIO(), Path.cwd()
+    with mock.patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err):
+        os.chdir(cwd or before)
+        try:
+            status = main(arguments)
+        except SystemExit as end:  # argparse
+            status = int(end.code or 0)
+        finally:
+            os.chdir(before)
+    return Finished(status, out.getvalue(), err.getvalue())
 
 
 def summaries(run: Path) -> dict[str, dict]:

@@ -46,6 +46,10 @@ def check_party(party: VirtualParty, brief: Brief) -> tuple[Check, ...]:
         if party.slots > 1:
             beside = converse_beside(party, brief, [noise(party, 1), noise(party, 2)])
             checks.append(Check("a neighbour in the batch changes nothing", np.array_equal(first, beside)))
+            mixed = converse_in_any_order(party, brief, noise(party, 2), noise(party, 1))
+            checks.append(
+                Check("row i answers slots[i], whatever the order and whoever is missing", np.array_equal(first, mixed))
+            )
         return tuple(checks)
     except AdapterError as error:
         return (Check("frames of the right size and finite", False, error.what),)
@@ -88,6 +92,28 @@ def converse_beside(party: VirtualParty, brief: Brief, heard: Sequence[Samples])
         rows.append(_checked(spoken.audio, (len(slots), party.says.frame_samples))[0].copy())
     for slot in slots:
         party.close(slot)
+    return np.concatenate(rows)
+
+
+def converse_in_any_order(party: VirtualParty, brief: Brief, first: Samples, second: Samples) -> Samples:
+    """What slot 1 says to ``second`` while slots 0 and 1 change places from step to step, and slot 0 hangs up halfway.
+
+    A party that takes a row's number for its slot's mixes conversations up here. Raises like ``converse_beside``.
+    """
+    heard = {0: first, 1: second}
+    for slot in heard:
+        party.open(slot, brief)
+    n, n_frames, rows = party.hears.frame_samples, _n_frames(party), []
+    for index in range(n_frames):
+        slots = (1,) if index > n_frames // 2 else (0, 1) if index % 2 else (1, 0)
+        if index == n_frames // 2 + 1:
+            party.close(0)
+        frames = np.stack([heard[slot][index * n : (index + 1) * n] for slot in slots])
+        spoken = party.step(Batch(slots, frames, np.full(len(slots), index * n / party.hears.sample_rate)))
+        for slot, failure in spoken.failed.items():
+            raise AdapterError(f"slot {slot}: {failure.message}")
+        rows.append(_checked(spoken.audio, (len(slots), party.says.frame_samples))[slots.index(1)].copy())
+    party.close(1)
     return np.concatenate(rows)
 
 

@@ -217,3 +217,46 @@ def test_an_agent_is_one_slot_of_a_party():
             return heard
 
     assert {each.message for each in outcomes(AgentParty(Quiet, 2))} == {"open() raised ValueError: not today"}
+
+
+class Rememberer(Party):
+    """Answers each frame with the sum of all that its conversation has heard; kept by slot, as it must be."""
+
+    def __init__(self, slots=2):
+        super().__init__(slots)
+        self.sums = np.zeros(slots, np.float32)
+
+    def open(self, slot, brief):
+        self.sums[slot] = 0
+        return Opening()
+
+    def places(self, heard: Batch):
+        return list(heard.slots)
+
+    def step(self, heard: Batch):
+        places = self.places(heard)
+        self.sums[places] += heard.audio.sum(axis=1)
+        return Spoken(np.repeat(self.sums[places, None], 320, axis=1).astype(np.float32))
+
+
+class RowRememberer(Rememberer):
+    """The same, kept by row: right only while everybody is there, in order."""
+
+    def places(self, heard: Batch):
+        return list(range(len(heard.slots)))
+
+
+def test_a_party_that_takes_a_row_for_its_slot_is_found_out():
+    assert all(check.holds for check in check_party(Rememberer(), Brief(seed=1)))
+    failed = [check.name for check in check_party(RowRememberer(), Brief(seed=1)) if not check.holds]
+    assert failed == ["row i answers slots[i], whatever the order and whoever is missing"]
+
+
+def test_an_adapter_that_raises_is_a_check_that_fails_and_a_status_of_its_calls():
+    class Raising(Rememberer):
+        def step(self, heard: Batch):
+            raise ZeroDivisionError("frame 0")
+
+    (check,) = check_party(Raising(), Brief(seed=1))
+    assert not check.holds and "ZeroDivisionError: frame 0" in check.detail
+    assert [each.reason for each in outcomes(Raising(2))] == ["adapter"] * 3
