@@ -47,9 +47,7 @@ def check_party(party: VirtualParty, brief: Brief) -> tuple[Check, ...]:
             beside = converse_beside(party, brief, [noise(party, 1), noise(party, 2)])
             checks.append(Check("a neighbour in the batch changes nothing", np.array_equal(first, beside)))
             mixed = converse_in_any_order(party, brief, noise(party, 2), noise(party, 1))
-            checks.append(
-                Check("row i answers slots[i], in any order and subset", np.array_equal(first, mixed))
-            )
+            checks.append(Check("row i answers slots[i], in any order and subset", np.array_equal(first, mixed)))
         return tuple(checks)
     except AdapterError as error:
         return (Check("frames of the right size and finite", False, error.what),)

@@ -148,7 +148,7 @@ def _measured_lines(key: TableKey, rows: Sequence[Row], results_link: str, is_pl
     for row in rows:
         cells = [_model(row), *(tell(row) for _, tell in columns)]
         cells += [cell(row.metrics.get(metric), is_best=row.path in marked[metric]) for metric in metrics]
-        body.append([*cells, link(_short(row.collection.run_id), f"{results_link}/{row.path}")])
+        body.append([*cells, link(_short(row.run_id), f"{results_link}/{row.path}")])
     first = 1 + len(columns)
     lines = table([*header, "run"], body, numbers=range(first, first + len(metrics)))
     return [" · ".join(facts), "", *lines, ""]
@@ -207,7 +207,7 @@ def _mark(note: str, notes: list[str]) -> str:
 
 
 def _run_lines(rows: Sequence[Row], results_link: str) -> list[str]:
-    runs = {row.collection.run_id: row for row in rows}
+    runs = {row.run_id: row for row in rows}
     if not runs:
         return []
     body = []

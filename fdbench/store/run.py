@@ -75,8 +75,12 @@ class Run:
         return tuple(cls(path.parent) for path in sorted(root.glob(f"*/{MANIFEST}")))
 
     @property
+    def manifest_file(self) -> Path:
+        return self.folder / MANIFEST
+
+    @property
     def is_run(self) -> bool:
-        return (self.folder / MANIFEST).is_file()
+        return self.manifest_file.is_file()
 
     @contextmanager
     def locked(self, *, create: bool = False) -> Iterator[None]:
@@ -117,7 +121,7 @@ class Run:
         return RunManifest.read(self.folder)
 
     def write_manifest(self, manifest: RunManifest) -> None:
-        write_json_atomically(self.folder / MANIFEST, manifest.model_dump(by_alias=True))
+        write_json_atomically(self.manifest_file, manifest.model_dump(by_alias=True))
 
     def takes(self) -> tuple[TakeId, ...]:
         """Every call that was asked for."""

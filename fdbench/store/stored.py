@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 from typing_extensions import Self
@@ -11,6 +11,7 @@ from typing_extensions import Self
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
 
+M = TypeVar("M", bound=BaseModel)
 SCHEMA: Final = 1
 """Of every file of a run."""
 
@@ -39,15 +40,28 @@ class Stored(BaseModel):
         Raises:
             DataError: Missing or not of this form; names file and field, and advises ``remedy``.
         """
-        value = read_json(path)
-        written = value.get("schema") if isinstance(value, dict) else None
-        if isinstance(written, int) and written > SCHEMA:
-            raise DataError(
-                f"{path}: a newer fdbench wrote it (schema {written}, this one reads {SCHEMA})", "install that version"
-            )
-        try:
-            return cls.model_validate(value)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise DataError(f"{path}: {where}: {first['msg']}", remedy) from None
+        return read_parsed(cls, path, remedy)
+
+
+LENIENT: Final = ConfigDict(extra="ignore", frozen=True, strict=True)
+"""For those who need a few keys of a file, and are to read it whatever else later versions put there."""
+
+
+def read_parsed(model: type[M], path: Path, remedy: str) -> M:
+    """Read a JSON file. Raises DataError where it is missing or not of the model's form; names file and field."""
+    return parsed(model, read_json(path), str(path), remedy)
+
+
+def parsed(model: type[M], value: Any, name: str, remedy: str) -> M:
+    """A JSON value as a model; ``name`` is what errors call its file. Raises like ``read_parsed``."""
+    written = value.get("schema") if isinstance(value, dict) else None
+    if isinstance(written, int) and written > SCHEMA:
+        what = f"{name}: a newer fdbench wrote it (schema {written}, this one reads {SCHEMA})"
+        raise DataError(what, "install that version")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        found = "" if first["type"] in ("missing", "value_error") else f", found {first['input']!r}"[:80]
+        raise DataError(f"{name}: {where}: {first['msg']}{found}", remedy) from None

@@ -63,14 +63,19 @@ SUMMARY = "scores/s1/summary.json"
 @pytest.mark.parametrize(
     ("file", "keys", "value", "named"),
     [
-        ("manifest.json", ["schema"], 2, "schema: expected 1, found 2"),
-        ("manifest.json", ["collection", "kind"], "agent", "collection > kind: expected one of trivial, model, recordings"),
-        ("manifest.json", ["collection", "seed"], True, "collection > seed: expected int, found True"),
-        ("manifest.json", ["collection", "lead_in_s"], "3", "collection > lead_in_s: expected a finite number"),
-        ("manifest.json", ["tasks"], {}, "tasks > mini/pause_handling: expected dict, found nothing"),
+        ("manifest.json", ["schema"], 2, "a newer fdbench wrote it (schema 2, this one reads 1)"),
+        (
+            "manifest.json",
+            ["collection", "kind"],
+            "agent",
+            "collection.kind: Input should be 'trivial', 'model' or 'recordings', found",
+        ),
+        ("manifest.json", ["collection", "seed"], True, "collection.seed: Input should be a valid integer, found True"),
+        ("manifest.json", ["collection", "lead_in_s"], "3", "collection.lead_in_s: Input should be a valid number, found '3'"),
+        ("manifest.json", ["tasks"], {}, "tasks: expected mini/pause_handling, which"),
         (SUMMARY, ["run_id"], "other-1", "run_id is 'other-1', the manifest beside it says 'moshi-l0'"),
-        (SUMMARY, ["engines"], {"asr": "a", "vad": "b"}, "engines > judge: expected str, found nothing"),
-        (SUMMARY, ["tasks", "mini/pause_handling", "n_samples"], 1.5, "n_samples: expected int, found 1.5"),
+        (SUMMARY, ["engines"], {"asr": "a", "vad": "b"}, "engines.judge: Field required"),
+        (SUMMARY, ["tasks", "mini/pause_handling", "n_samples"], 1.5, "n_samples: Input should be a valid integer, found 1.5"),
     ],
 )
 def test_a_broken_file_is_named_with_key_expected_and_found(
@@ -91,10 +96,10 @@ def test_a_broken_file_is_named_with_key_expected_and_found(
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"value": float("nan")}, "value: expected a finite number or null, found nan"),
-        ({"value": True}, "value: expected a finite number or null, found True"),
+        ({"value": float("nan")}, "value: Input should be a finite number, found nan"),
+        ({"value": True}, "value: Input should be a valid number, found True"),
         ({"n_scored": 0}, "n_scored: expected at least 1 behind the value 0.25, found 0"),
-        ({"higher_is_better": 1}, "higher_is_better: expected true, false or null, found 1"),
+        ({"higher_is_better": 1}, "higher_is_better: Input should be a valid boolean, found 1"),
         ({"signature": "takeover_rate|oops"}, "signature: expected name|key:value|..., found 'takeover_rate|oops'"),
     ],
 )
@@ -138,8 +143,8 @@ def test_a_published_row_takes_unit_and_direction_from_its_file() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        (published_file({**PUBLISHED, "metric": "unheard_of"}), "unheard_of: expected dict"),
-        (published_file({**PUBLISHED, "value": None}), "rows[0] > value: expected a number"),
+        (published_file({**PUBLISHED, "metric": "unheard_of"}), "tasks: expected v1/turn_taking.candor > unheard_of"),
+        (published_file({**PUBLISHED, "value": None}), "rows.0.value: Input should be a valid number, found None"),
         (published_file(PUBLISHED, PUBLISHED), "Moshi has two values of takeover_rate"),
         ("{", "not JSON"),
     ],

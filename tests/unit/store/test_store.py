@@ -175,7 +175,7 @@ def test_a_later_form_of_a_file_is_not_read_as_this_one(tmp_path):
         RunManifest.read(tmp_path)
     record = {"schema": 2, "task": "t", "sample": "1", "stimulus": "main", "repeat": 0, "status": "failed"}
     (tmp_path / "take.json").write_text(json.dumps(record))
-    with pytest.raises(DataError, match=r"take\.json: schema"):
+    with pytest.raises(DataError, match=r"take\.json: a newer fdbench wrote it"):
         TakeRecord.read(tmp_path / "take.json")
 
 

@@ -9,7 +9,19 @@ import pytest
 from fdbench.task import stimulus
 from tests.conftest import fdbench
 
-COMMAND = ("run", "--model", "silence", "--tasks", "mini/turn_taking", "--asr", "none", "--protocol", "fdbench", "--workers", "1")
+COMMAND = (
+    "run",
+    "--model",
+    "silence",
+    "--tasks",
+    "mini/turn_taking",
+    "--asr",
+    "none",
+    "--protocol",
+    "fdbench",
+    "--workers",
+    "1",
+)
 
 
 @pytest.fixture
@@ -34,5 +46,5 @@ def test_a_resumed_run_hashes_each_prompt_once(hashed, limit, tmp_path):
         assert hashed and set(hashed.values()) == {1}
     (run,) = tmp_path.iterdir()
     hashed.clear()
-    assert fdbench("score", run, "--asr", "none", "--protocol", "fdbench", "--workers", "1").status == 0
+    assert fdbench("score", run, *HEAR).status == 0
     assert hashed and set(hashed.values()) == {1}
