@@ -24,7 +24,7 @@ from fdbench.task.tree import UpstreamTree
 
 pytest.importorskip("datasets", reason="needs pip install 'fdbench[data]'")
 
-from fdbench.publish.dataset_folder import writing
+from fdbench.publish.dataset_folder import write_card, write_config, writing
 from fdbench.publish.export import export_samples
 from fdbench.task.hf import encoded_rows, open_stream
 from fdbench.task.hub import DatasetFolder, HubDataset, read_task, spooled
@@ -280,10 +280,9 @@ def row(sample_id: Any = "1", **changes: Any) -> dict[str, Any]:
 
 
 def read(folder: Path, *rows: dict[str, Any], columns: Any = SAMPLE) -> LoadedTask:
-    with writing(folder, "samples", force=True) as writer:
-        for each in rows:
-            writer.add(config_of(TURN), columns, {name: value for name, value in each.items() if name in columns})
-        writer.finish("")
+    with writing(folder, force=True) as place:
+        n_rows = write_config(place, config_of(TURN), columns, rows)
+        write_card(place, {config_of(TURN): n_rows}, [], "")
     return load_samples(task_specs()[TURN], open_data(str(folder)))
 
 
@@ -472,8 +471,8 @@ def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in target.rglob("*") if path.is_file()}
     with pytest.raises(DataError):
         export_samples(f"mini,{TURN}", None, target)
-    with pytest.raises(ZeroDivisionError), writing(target, "samples", force=False) as writer:
-        writer.add("x", {"id": "string"}, {"id": "1"})
+    with pytest.raises(ZeroDivisionError), writing(target, force=False) as folder:
+        write_config(folder, "x", {"id": "string"}, [{"id": "1"}])
         raise ZeroDivisionError
     assert {path: path.read_bytes() for path in target.rglob("*") if path.is_file()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
