@@ -125,7 +125,7 @@ class Run:
 
     @cached_property
     def has_prompts(self) -> bool:
-        return self.manifest().has_prompts
+        return not self.is_run or self.manifest().has_prompts
 
     def takes_digest(self, manifest: RunManifest) -> str:
         """Hash of the records of all calls that the manifest lists; one that was not made counts as such."""
