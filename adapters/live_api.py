@@ -22,6 +22,7 @@ from typing import Any, Final
 from fdbench.adapter.base import Brief, Need, Provenance
 from fdbench.adapter.live import CallError, Closed, Delta, Incoming, Note, Session, Text, Usage
 from fdbench.errors import UsageError
+from fdbench.io.http import published_name
 from fdbench.io.secret import Secret
 
 from .realtime import (
@@ -35,9 +36,11 @@ from .realtime import (
     port_of,
     versions,
 )
-from .realtime_connection import LiveSession, Pause, begin, dial, fault_of_error
-from .realtime_events import MAX_NOTES, check_model, decoded, samples_of, session_facts
-from .realtime_key import http_url, server_name
+from .realtime_connection import Backoff, begin, dial, fault_of_error
+from .realtime_conversation import LiveSession
+from .realtime_events import MAX_NOTES, decoded, samples_of
+from .realtime_key import http_url
+from .realtime_session import check_model, session_facts
 
 ITEM: Final = "live"
 """The whole conversation is one reply: nobody says where one ends."""
@@ -142,10 +145,10 @@ class Live:
         self.slots = slots
         self._account = Account(base_url, key_variable)
         self._model, self._voice, self._instructions, self._price = model, voice, instructions, usd_per_minute
-        self._pause = Pause()
+        self._backoff = Backoff()
 
     async def open(self, brief: Brief) -> Session:
-        await self._pause.over(PATIENCE_S)
+        await self._backoff.over(PATIENCE_S)
         secret = self._account.secret
         manager = self._account.client.live.connect(websocket_connection_options=self._account.socket_options)
         reader = LiveReader(secret, self._model, self._price)
@@ -164,12 +167,12 @@ class Live:
             connection = await dial(manager, secret)
             opening = await begin(connection, reader, start, "session.started", secret, BEGIN_S)
         except CallError as fault:
-            self._pause.ask(fault.retry_after_s)
+            self._backoff.ask(fault.retry_after_s)
             raise
         return LiveSession(connection, secret, reader, "session.input_audio.append", {"type": "session.close"}, opening)
 
     def describe(self) -> Mapping[str, str]:
-        return {**versions(), "server": server_name(self._account.url), "model": self._model}
+        return {**versions(), "server": published_name(self._account.url), "model": self._model}
 
     @classmethod
     def needs(cls, base_url: str = OPENAI, key_variable: str = OPENAI_KEY, **_: Any) -> tuple[Need, ...]:
@@ -185,4 +188,4 @@ class Live:
         check_texts(**{name: value for name, value in arguments.items() if isinstance(value, str)})
         left_out = ("base_url", "key_variable", "usd_per_minute", "slots")
         settled = {name: value for name, value in arguments.items() if name not in left_out}
-        return Provenance({"server": server_name(http_url(str(arguments["base_url"]))), **settled})
+        return Provenance({"server": published_name(http_url(str(arguments["base_url"]))), **settled})

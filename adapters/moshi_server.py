@@ -25,49 +25,23 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from fdbench.adapter.base import Brief, Need, Provenance
-from fdbench.adapter.live import CallError, Delta, Incoming, Note, Text
-from fdbench.core.sound import Samples
+from fdbench.adapter.live import CallError, within
 from fdbench.errors import MissingExtraError, UsageError
 
-from .moshi_server_pool import (
-    CLOSE_S,
-    AwayError,
-    Pool,
-    Server,
-    addresses_of,
-    connected,
-    dropped_before,
-    how_it_ended,
-    one_line,
-)
-from .moshi_server_sound import FRAME_80_MS, FRAME_S, STALL_S, Opus, Pace
+from .moshi_server_pool import AwayError, Pool, Server, addresses_of, connected, dropped_before, one_line
+from .moshi_server_session import ERROR, HANDSHAKE, MOST_STRANGE, MoshiSession, kind_of
+from .moshi_server_sound import FRAME_80_MS, STALL_S, AnswerPace
 from .personaplex import DEFAULT_PROMPT
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
-    from websockets.exceptions import ConnectionClosed
 
-T = TypeVar("T")
 PACKAGES: Final = ("websockets", "sphn")
-HANDSHAKE, SOUND, TEXT, CONTROL, METADATA, ERROR, PING = range(7)
-REPLY: Final = "reply"
-"""The model speaks without a break: a call has one reply."""
-
-PING_S: Final = 1.0
 LOOK_S: Final = 3.0
-MOST_STRANGE: Final = 100
-"""Messages that make no sense, of which a conversation may have so many."""
-
-POLL_S: Final = 0.02
-"""How often the time is looked at while nothing comes."""
-
-DECODE_POLL_S: Final = 0.002
 LONGEST_CALL_S: Final = 900.0
 
 
@@ -166,7 +140,7 @@ class MoshiServer:
                 self._pool.put_aside(server)
                 raise
             self._pool.welcome(server)
-            pace = Pace(self._behind_limit_s, n_unanswered=0 if query else 1)
+            pace = AnswerPace(self._behind_limit_s, n_unanswered=0 if query else 1)
             return MoshiSession(connection, server, self._pool, pace)
 
     async def _begun(self, server: Server, query: Mapping[str, str]) -> ClientConnection:
@@ -191,13 +165,13 @@ class MoshiServer:
 
         connection = await connected(server, {})
         try:
-            first = await _within(LOOK_S, connection.recv())
+            first = await within(connection.recv(), LOOK_S)
         except (ConnectionClosed, asyncio.TimeoutError) as found:
             server.is_known = isinstance(found, ConnectionClosed)
             return
         finally:
             connection.transport.abort()
-        if _kind_of(first) == HANDSHAKE:
+        if kind_of(first) == HANDSHAKE:
             raise server.given_up(
                 "wrong_model",
                 f"{server.address.shown} begins without a voice or a prompt: this is Moshi's server, which would ignore both "
@@ -208,10 +182,11 @@ class MoshiServer:
         from websockets.exceptions import ConnectionClosed
 
         shown = server.address.shown
-        until_s = time.monotonic() + self._open_timeout_s
+        now_s = asyncio.get_running_loop().time
+        until_s = now_s() + self._open_timeout_s
         for _ in range(MOST_STRANGE):
             try:
-                message = await _within(until_s - time.monotonic(), connection.recv())
+                message = await within(connection.recv(), until_s - now_s())
             except asyncio.TimeoutError:
                 raise CallError(
                     "timeout",
@@ -220,7 +195,7 @@ class MoshiServer:
                 ) from None
             except ConnectionClosed as error:
                 raise dropped_before(server, error, is_prompted) from None
-            kind = _kind_of(message)
+            kind = kind_of(message)
             if kind == HANDSHAKE:
                 return
             if kind == ERROR:
@@ -228,167 +203,10 @@ class MoshiServer:
         raise server.given_up("protocol", f"{shown} sends messages but no handshake: is it a Moshi server?")
 
 
-class MoshiSession:
-    """One conversation.
-
-    Args:
-        connection: On which the handshake has come.
-        server: That it is held with; it is given back to the pool at the end.
-        pace: At which it is to answer.
-    """
-
-    def __init__(
-        self,
-        connection: ClientConnection,
-        server: Server,
-        pool: Pool,
-        pace: Pace,
-    ) -> None:
-        self._connection, self._server, self._pool = connection, server, pool
-        self._opus = Opus(FRAME_80_MS.sample_rate)
-        self._pace = pace
-        self._has_come = asyncio.Event()
-        self._is_broken = self._is_closed = False
-        self._n_strange = 0
-        self._known: set[str] = set()
-
-    async def send(self, frame: Samples) -> None:
-        from websockets.exceptions import ConnectionClosed
-
-        data = self._opus.encode(frame)
-        self._pace.sent(time.monotonic())
-        try:
-            if data:
-                await self._connection.send(bytes((SOUND,)) + data)
-        except ConnectionClosed as error:
-            raise self._dropped(error) from None
-
-    async def events(self) -> AsyncIterator[Incoming]:
-        from websockets.exceptions import ConnectionClosed
-
-        coming = asyncio.ensure_future(self._connection.recv())
-        try:
-            while True:
-                await asyncio.wait({coming}, timeout=DECODE_POLL_S if self._opus.may_have_more() else POLL_S)
-                message = None
-                if coming.done():
-                    message = coming.result()
-                    coming = asyncio.ensure_future(self._connection.recv())
-                for event in self._understood(message):
-                    yield event
-        except ConnectionClosed as error:
-            if not self._is_closed:
-                raise self._dropped(error) from None
-        except CallError:
-            self._is_broken = True
-            raise
-        finally:
-            _abandon(coming)
-
-    async def played(self, item: str, upto_s: float) -> None:
-        """Nothing is ever cut off."""
-
-    async def round_trip_s(self) -> float | None:
-        """A websocket ping, sent when a reply has just come: while the model steps, its server answers nobody."""
-        self._has_come.clear()
-        with suppress(asyncio.TimeoutError):
-            await _within(4 * FRAME_S, self._has_come.wait())
-        begun_s = time.monotonic()
-        try:
-            await _within(PING_S, await self._connection.ping())
-        except Exception:  # noqa: BLE001 - a measurement that fails is none; if the connection broke, others notice
-            return None
-        return time.monotonic() - begun_s
-
-    async def close(self) -> None:
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._opus.close()
-        is_sound = False
-        try:
-            with suppress(Exception):
-                await _within(CLOSE_S, self._connection.close())
-            # Without a close frame of its own, the server has not noticed yet, and may not be called by the next.
-            is_sound = not self._is_broken and self._connection.protocol.close_code == 1000
-        finally:
-            self._connection.transport.abort()
-            (self._pool.give_back if is_sound else self._pool.put_aside)(self._server)
-
-    def _dropped(self, error: ConnectionClosed) -> CallError:
-        self._is_broken = True
-        if error.rcvd is None and error.sent is not None and error.sent.code not in (1000, 1001, 1011):
-            return CallError(
-                "protocol", f"{self._server.address.shown}: {one_line(error.sent.reason) or 'no websocket any more'}"
-            )
-        return CallError("dropped", f"{self._server.address.shown} {how_it_ended(error)}", may_retry=True)
-
-    def _understood(self, message: str | bytes | None) -> Iterator[Incoming]:
-        """What a message means; None where none came for a while."""
-        now_s = time.monotonic()
-        kind = _kind_of(message)
-        if message is None or kind == SOUND:
-            sound = self._decoded(message)
-            if len(sound):
-                yield from self._pace.came(len(sound), now_s)
-                yield Delta(REPLY, sound)
-            yield from self._pace.passed(now_s)
-            if kind == SOUND:
-                self._has_come.set()
-        elif kind == TEXT:
-            yield Text(bytes(message[1:]).decode("utf-8", "replace") if isinstance(message, bytes) else "", REPLY)
-        elif kind == ERROR:
-            raise CallError(
-                "protocol", f"{self._server.address.shown} reports an error: {one_line(message[1:])}", may_retry=True
-            )
-        elif kind not in (CONTROL, METADATA, PING):
-            yield from self._strange(kind, message)
-
-    def _decoded(self, message: str | bytes | None) -> Samples:
-        if not isinstance(message, bytes):
-            return self._opus.more()
-        try:
-            return self._opus.decode(message[1:])
-        except ValueError as error:
-            raise CallError(
-                "protocol",
-                f"{self._server.address.shown} sent sound that is no Ogg/Opus: {one_line(str(error))}",
-                may_retry=True,
-            ) from None
-
-    def _strange(self, kind: int | None, message: str | bytes) -> Iterator[Incoming]:
-        self._n_strange += 1
-        if self._n_strange > MOST_STRANGE:
-            raise CallError("protocol", f"{self._server.address.shown} sent {MOST_STRANGE} messages of no known kind")
-        what = "text" if isinstance(message, str) else "empty" if kind is None else f"kind {kind}"
-        if what not in self._known:  # one of each tells enough
-            self._known.add(what)
-            yield Note("unknown message", {"kind": what, "bytes": len(message)})
-
-
-async def _within(limit_s: float, awaited: Awaitable[T]) -> T:
-    """What is awaited, or ``asyncio.TimeoutError``.
-
-    Unlike ``asyncio.wait_for`` before Python 3.12, it never takes a cancellation that comes at the same moment for nothing.
-    """
-    task = asyncio.ensure_future(awaited)
-    try:
-        await asyncio.wait({task}, timeout=max(0.0, limit_s))
-        if not task.done():
-            raise asyncio.TimeoutError
-        return task.result()
-    finally:
-        _abandon(task)
-
-
 def _abandon(task: asyncio.Future[Any]) -> None:
     """Nobody waits for it any more, nor wants to know how it ended."""
     if not task.cancel() and not task.cancelled():
         task.exception()
-
-
-def _kind_of(message: str | bytes | None) -> int | None:
-    return message[0] if isinstance(message, bytes) and message else None
 
 
 def _checked_prompts(voice: str | None, prompt: str | None) -> tuple[str | None, str | None]:

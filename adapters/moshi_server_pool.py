@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import ssl
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from fdbench.adapter.live import CallError
 from fdbench.errors import UsageError
+from fdbench.io.http import retry_after
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -94,7 +94,7 @@ class AwayError(CallError):
 
 @dataclass(slots=True)
 class Server:
-    """What is known of a server; times are those of ``time.monotonic``.
+    """What is known of a server; times are those of the event loop.
 
     Attributes:
         is_busy: It is being called, or in a conversation.
@@ -145,7 +145,7 @@ class Pool:
                 usable = [server for server in self.servers if server.fault is None]
                 if not usable and self.servers[0].fault:
                     raise self.judged(self.servers[0].fault)
-                now_s = time.monotonic()
+                now_s = asyncio.get_running_loop().time()
                 free = [server for server in usable if not server.is_busy and server.rests_until_s <= now_s]
                 if free and self._queue[0] is ticket:
                     server = min(free, key=lambda each: each.rest_s)
@@ -166,12 +166,12 @@ class Pool:
         """It broke: others first."""
         server.is_busy = False
         server.rest_s = min(max(2 * server.rest_s, FIRST_REST_S), LONGEST_REST_S)
-        server.rests_until_s = time.monotonic() + server.rest_s
+        server.rests_until_s = asyncio.get_running_loop().time() + server.rest_s
 
     def is_deserted(self) -> bool:
         """Whether all have been away for too long to be waited for."""
         since = [server.away_since_s for server in self.servers if server.fault is None]
-        limit_s = time.monotonic() - self._away_timeout_s
+        limit_s = asyncio.get_running_loop().time() - self._away_timeout_s
         return all(away_s is not None and away_s < limit_s for away_s in since)
 
     def judged(self, error: CallError) -> CallError:
@@ -204,23 +204,22 @@ async def connected(server: Server, query: Mapping[str, str]) -> ClientConnectio
     except InvalidURI:  # whose message holds all of it; a redirect may lead to one
         raise server.given_up("refused", f"{shown} is, or leads to, no address of a websocket") from None
     except InvalidStatus as error:
-        raise _not_a_websocket(server, error.response.status_code, error.response.headers.get("Retry-After", "")) from None
+        raise _not_a_websocket(server, error.response.status_code, retry_after(error.response.headers)) from None
     except InvalidHandshake as error:
         raise server.given_up("refused", f"{shown} answers, but not as a websocket: {one_line(str(error))}") from None
     except ssl.SSLError as error:
         raise server.given_up("refused", f"{shown}: no secure connection ({one_line(error.reason or str(error))})") from None
     except (OSError, asyncio.TimeoutError, EOFError) as error:
-        server.away_since_s = server.away_since_s or time.monotonic()
+        server.away_since_s = server.away_since_s or asyncio.get_running_loop().time()
         raise AwayError("refused", f"{shown}: nobody is there ({one_line(str(error)) or type(error).__name__})") from None
     return connection
 
 
-def _not_a_websocket(server: Server, status: int, retry_after: str) -> CallError:
+def _not_a_websocket(server: Server, status: int, retry_after_s: float | None) -> CallError:
     shown, path = server.address.shown, server.address.url.path
-    pause_s = float(retry_after) if retry_after.isdecimal() else None
     if status in _GATEWAY:
         kind = "rate_limited" if status == 429 else "refused"
-        return CallError(kind, f"{shown} answers with HTTP status {status}", may_retry=True, retry_after_s=pause_s)
+        return CallError(kind, f"{shown} answers with HTTP status {status}", may_retry=True, retry_after_s=retry_after_s)
     return server.given_up(
         "refused",
         f"{shown} answers with HTTP status {status} instead of a websocket: is a Moshi server there, and {path} its path?",

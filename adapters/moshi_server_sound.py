@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -29,7 +28,7 @@ DECODE_S: Final = 0.05
 """A decoder with a thread of its own may take so long over a page."""
 
 
-class Pace:
+class AnswerPace:
     """How far a server is behind: its replies, counted by their samples, against the frames that they answer.
 
     Args:
@@ -104,9 +103,13 @@ class Opus:
 
     Since 0.2 what is appended is answered at once. Before, pages and samples are picked up afterwards, one page at a time,
     and the decoder has a thread of its own. Which one it is shows in what it returns, whatever its version says.
+
+    Args:
+        now_s: The clock by which that thread is waited for.
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
         sphn = importlib.import_module("sphn")
         self._writer: Any = sphn.OpusStreamWriter(sample_rate)
         self._reader: Any = sphn.OpusStreamReader(sample_rate)
@@ -126,12 +129,12 @@ class Opus:
         given = self._reader.append_bytes(data)
         if given is not None:
             return _heard(given)
-        self._until_s = time.monotonic() + DECODE_S
+        self._until_s = self._now_s() + DECODE_S
         return self.more()
 
     def may_have_more(self) -> bool:
         """Whether something that was appended may still be in the decoder's thread."""
-        return time.monotonic() < self._until_s
+        return self._now_s() < self._until_s
 
     def more(self) -> Samples:
         """What that thread has finished; nothing where there is none."""

@@ -16,24 +16,24 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
-import tarfile
 import tempfile
 from collections.abc import Mapping
 from functools import partial
 from importlib import resources
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from fdbench.adapter.arguments import check_sampling
 from fdbench.adapter.base import Batch, Brief, Need, Opening, Port, Provenance, Spoken
-from fdbench.adapter.environment import ask, find_environment, find_interpreter, isolated
-from fdbench.adapter.pipes import Program
 from fdbench.adapter.weights import Wanted, Weights, fetch, is_folder, locate, name_of, need_weights, split_revision
-from fdbench.adapter.worker import Deadlines, WorkerParty
-from fdbench.errors import AdapterError, FdbenchError, UsageError, unknown_name
+from fdbench.errors import AdapterError, DataError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import sha256_of_file, user_cache
+from fdbench.io.unpack import unpack
+from fdbench.worker.environment import ask, find_environment, find_interpreter, isolated
+from fdbench.worker.pool import Deadlines, WorkerParty
+from fdbench.worker.protocol import Program
+
+from .personaplex_places import places_for, visible_gpus
 
 FRAME_80_MS: Final = Port(24000, 1920)
 ENVIRONMENT: Final = "personaplex"
@@ -49,10 +49,6 @@ VOICES_FROM: Final = "nvidia/personaplex-7b-v1"
 SUFFIXES: Final = (".pt", ".wav")
 DEFAULT_PROMPT: Final = "You enjoy having a good conversation."
 """What a task without instructions gets: the prompt of NVIDIA's own measurements of pauses, backchannels and turns."""
-
-_GIB: Final = 1 << 30
-_BESIDE_THE_WEIGHTS: Final = 4 * _GIB
-"""A worker's keys and values, graphs, codec and CUDA context."""
 
 
 class PersonaPlex:
@@ -104,7 +100,7 @@ class PersonaPlex:
         _require_fork(interpreter)
         weights = _fetched(checkpoint, revision)
         self._voice = find_voice(voice, checkpoint, revision)
-        places = _places(device, weights.folder / MODEL, slots, workers)
+        places = places_for(device, weights.folder / MODEL, slots, workers)
         settings = {
             "moshi_weight": str(weights.folder / MODEL),
             "mimi_weight": str(weights.folder / CODEC),
@@ -165,7 +161,7 @@ class PersonaPlex:
             **{key: value for key, value in arguments.items() if key not in _OF_THE_MACHINE},
             "voice": f"{voice.name}@{sha256_of_file(voice)[:16]}",
             "code": code if arguments["python"] else _recorded_code(code),
-            "device": ("cuda" if _gpus() else "cpu") if device == "auto" else device.partition(":")[0],
+            "device": ("cuda" if visible_gpus() else "cpu") if device == "auto" else device.partition(":")[0],
         }
         return Provenance(settled, weights.revision)
 
@@ -237,28 +233,22 @@ def _voices_here(checkpoint: str, revision: str | None) -> Path | None:
 
 
 def _unpacked(archive: Path) -> Path:
-    """The voices of an archive as files in the user's cache.
-
-    Only plain files directly in a folder ``voices`` are taken, and each is written under its own last name: whatever else the
-    archive holds, links and paths that lead elsewhere included, is not touched.
-    """
+    """The voices of an archive, which lie in folders ``voices``, as files in the user's cache."""
     folder = user_cache() / "voices" / sha256_of_file(archive)[:16]
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        unpacked = Path(scratch) / VOICES
-        unpacked.mkdir()
         try:
-            with tarfile.open(archive) as tar:
-                for member in tar:
-                    name = PurePosixPath(member.name)
-                    content = tar.extractfile(member) if member.isreg() and name.suffix in SUFFIXES else None
-                    if content is not None and name.parent.name == VOICES:
-                        with (unpacked / name.name).open("wb") as file:
-                            shutil.copyfileobj(content, file)
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise AdapterError(f"{archive}: cannot be unpacked ({error})", "remove it, and it is fetched again") from None
+            found = [Path(scratch, name) for name in unpack(archive, Path(scratch))]
+        except (DataError, OSError) as error:
+            why = str(error).partition("\n")[0].removeprefix(f"{archive}: ")
+            raise AdapterError(f"{archive}: cannot be unpacked ({why})", "remove it, and it is fetched again") from None
+        unpacked = Path(tempfile.mkdtemp(dir=scratch))
+        unpacked.chmod(0o755)
+        for path in found:
+            if path.parent.name == VOICES and path.suffix in SUFFIXES:
+                path.rename(unpacked / path.name)
         if not any(unpacked.iterdir()):
             raise AdapterError(f"{archive}: holds no voices", "remove it, and it is fetched again")
         try:
@@ -332,56 +322,3 @@ def _need_environment(python: str | None) -> Need:
 def _licence_of(checkpoint: str) -> str:
     name, _ = split_revision(checkpoint, None)
     return "" if is_folder(name) else f"https://huggingface.co/{name}"
-
-
-def _places(device: str, weights: Path, slots: int, workers: int | None) -> list[tuple[str, dict[str, str]]]:
-    """For each worker, the device it is told and the environment variables that choose it."""
-    kind, _, index = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
-        raise UsageError(f"--arg device={device}: expected auto, cpu, cuda or cuda:N", "leave it out to use what there is")
-    gpus = _gpus() if kind != "cpu" else []
-    if kind == "cuda":
-        if gpus and int(index or 0) >= len(gpus):
-            raise UsageError(f"--arg device={device}: this machine has {len(gpus)} GPU(s)", "count from 0")
-        gpus = [gpus[int(index or 0)]] if gpus else [(index or "0", 0)]
-    each = weights.stat().st_size + weights.stat().st_size // 10
-    if not gpus:
-        room = _free_bytes() // (each + _GIB)
-        return [("cpu", {})] * min(slots, workers or max(1, min(room, os.cpu_count() or 1)))
-    rooms = [free // (each + _BESIDE_THE_WEIGHTS) for _, free in gpus]
-    if not any(rooms):  # too little everywhere, or nobody can say: one worker will show
-        rooms = [1] + [0] * (len(gpus) - 1)
-    # Round the GPUs, so that two workers share one only when every one has its own.
-    order = [gpu for turn in range(max(rooms)) for gpu, room in zip(gpus, rooms, strict=True) if turn < room]
-    count = min(slots, workers or len(order))
-    return [("cuda", {"CUDA_VISIBLE_DEVICES": order[turn % len(order)][0]}) for turn in range(count)]
-
-
-def _free_bytes() -> int:
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if "SC_AVPHYS_PAGES" in os.sysconf_names else 0
-
-
-def _gpus() -> list[tuple[str, int]]:
-    """What programs may see: the name and the free bytes of each GPU, found without loading anything that knows of GPUs."""
-    program = shutil.which("nvidia-smi")
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if program is None or visible == "":
-        return []
-    query = [program, "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    named: dict[str, tuple[str, int]] = {}
-    for line in said.strip().splitlines():
-        index, uuid, free = (part.strip() for part in line.split(","))
-        named[index] = named[uuid] = (uuid, int(free) << 20 if free.isdecimal() else 0)
-    if visible is None:
-        return list(dict.fromkeys(named.values()))
-    names: list[tuple[str, int]] = []
-    for name in (name.strip() for name in visible.split(",") if name.strip()):
-        if name.startswith("-"):  # CUDA sees none from here on
-            break
-        whole = next((each for key, each in named.items() if key.startswith(name) and not name.isdecimal()), (name, 0))
-        names.append(named.get(name, whole))  # a part of a GPU is not in the list, and gets one worker
-    return names

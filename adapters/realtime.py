@@ -17,21 +17,23 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fdbench.adapter.base import Brief, Need, Port, Provenance
 from fdbench.adapter.live import CallError, Note, Session
-from fdbench.errors import MissingExtraError, UsageError, unknown_name
+from fdbench.errors import MissingExtraError, UsageError
+from fdbench.io.http import published_name
 from fdbench.io.secret import looks_like_a_key
 
-from .realtime_connection import LiveSession, Pause, begin, dial, socket_options
-from .realtime_events import Price, RealtimeReader, not_taken
-from .realtime_key import http_url, is_local, query_of, read_key, server_name
+from .realtime_connection import Backoff, begin, dial, socket_options
+from .realtime_conversation import LiveSession
+from .realtime_events import RealtimeReader
+from .realtime_key import http_url, is_local, query_of, read_key
+from .realtime_session import SessionSettings, not_taken, overlay_of
+from .realtime_usage import Price
 
 OPENAI: Final = "https://api.openai.com/v1"
 OPENAI_KEY: Final = "OPENAI_API_KEY"
@@ -46,10 +48,6 @@ AUDIO_TOKENS_IN, AUDIO_TOKENS_OUT = 600, 1200
 BEGIN_S: Final = 10.0
 PATIENCE_S: Final = 15.0
 """How long a conversation that may not begin yet keeps its place; the driver gives it 30 s altogether."""
-
-VADS: Final = ("server_vad", "semantic_vad", "none", "default")
-EAGERNESS: Final = ("auto", "low", "medium", "high")
-TRANSCRIBER: Final = "gpt-4o-mini-transcribe"
 
 
 class Account:
@@ -73,11 +71,11 @@ class Account:
         if not is_local(self.url):
             if not self.secret:
                 raise UsageError(
-                    f"{server_name(self.url)} needs a key: {key_variable} is not set", f"export {key_variable}=..."
+                    f"{published_name(self.url)} needs a key: {key_variable} is not set", f"export {key_variable}=..."
                 )
             if not self.url.startswith("https://"):
                 raise UsageError(
-                    f"the key would travel to {server_name(self.url)} readable by anybody", "use wss:// or https://"
+                    f"the key would travel to {published_name(self.url)} readable by anybody", "use wss:// or https://"
                 )
         self.client = self._client()
         self.socket_options = socket_options(self.url)
@@ -155,9 +153,9 @@ class Realtime:
         slots: int = 8,
     ) -> None:
         check_texts(model=model, voice=voice, instructions=instructions, session=session, awaits=awaits, reports=reports)
-        self._settings = Settings(
+        self._settings = SessionSettings(
             vad, threshold, silence_ms, prefix_ms, eagerness, interrupt, transcription, noise_reduction, voice,
-            input_hz, output_hz, dialect, _overlay(session),
+            input_hz, output_hz, dialect, overlay_of(session),
         )  # fmt: skip
         self.hears = port_of(input_hz, frame_ms)
         self.says = port_of(output_hz, frame_ms)
@@ -167,10 +165,10 @@ class Realtime:
         self._model, self._instructions, self._flush = model, instructions, flush
         self._reports = model if reports is None else reports
         self._awaits, self._truncates = awaits, truncates
-        self._pause = Pause()
+        self._backoff = Backoff()
 
     async def open(self, brief: Brief) -> Session:
-        await self._pause.over(PATIENCE_S)
+        await self._backoff.over(PATIENCE_S)
         secret = self._account.secret
         headers = {"OpenAI-Beta": "realtime=v1"} if self._settings.dialect == "beta" else {}
         manager = self._account.client.realtime.connect(
@@ -187,7 +185,7 @@ class Realtime:
             price=self._price,
             model=self._reports,
             truncates=self._truncates,
-            on_limit=self._pause.ask,
+            on_limit=self._backoff.ask,
         )
         told = brief.instructions if self._instructions is None else self._instructions
         update = {"type": "session.update", "session": self._settings.session(told)}
@@ -195,7 +193,7 @@ class Realtime:
             connection = await dial(manager, secret)
             opening = await begin(connection, reader, update, self._awaits, secret, BEGIN_S)
         except CallError as fault:
-            self._pause.ask(fault.retry_after_s)
+            self._backoff.ask(fault.retry_after_s)
             raise
         for said in [event for event in opening if isinstance(event, Note) and event.what == "session.updated"]:
             otherwise = sorted(not_taken(update["session"], said.facts))
@@ -204,7 +202,7 @@ class Realtime:
         return LiveSession(connection, secret, reader, "input_audio_buffer.append", opening=opening)
 
     def describe(self) -> Mapping[str, str]:
-        return {**versions(), "server": server_name(self._account.url), "model": self._model}
+        return {**versions(), "server": published_name(self._account.url), "model": self._model}
 
     @classmethod
     def needs(cls, base_url: str = OPENAI, key_variable: str = OPENAI_KEY, **_: Any) -> tuple[Need, ...]:
@@ -232,103 +230,7 @@ class Realtime:
             if name not in ("base_url", "key_variable", "price", "slots")
         }
         query_of(str(arguments["query"]))
-        return Provenance({"server": server_name(http_url(str(arguments["base_url"]))), **settled})
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a session is told to be."""
-
-    vad: str
-    threshold: float
-    silence_ms: int
-    prefix_ms: int
-    eagerness: str
-    interrupt: bool
-    transcription: bool
-    noise_reduction: str | None
-    voice: str | None
-    input_hz: int
-    output_hz: int
-    dialect: str
-    overlay: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        for what, name, known in (
-            ("dialect", self.dialect, DIALECTS),
-            ("vad", self.vad, VADS),
-            ("eagerness", self.eagerness, EAGERNESS),
-            ("noise reduction", self.noise_reduction or "near_field", ("near_field", "far_field")),
-        ):
-            if name not in known:
-                raise unknown_name(what, name, known)
-        if not 0 <= self.threshold <= 1:
-            raise UsageError(f"--arg threshold={self.threshold:g}: expected 0 to 1", "0.5 is the servers' own")
-        for field, value in (("silence_ms", self.silence_ms), ("prefix_ms", self.prefix_ms)):
-            if not 0 <= value <= 60_000:
-                raise UsageError(f"--arg {field}={value}: expected 0 to 60000", "give milliseconds")
-
-    def session(self, instructions: str) -> dict[str, Any]:
-        """The object of ``session.update``."""
-        session = DIALECTS[self.dialect](self)
-        if self.vad == "default":
-            _remove(session, "turn_detection")
-        if self.voice is not None:
-            (session["audio"]["output"] if self.dialect == "ga" else session)["voice"] = self.voice
-        if instructions:
-            session["instructions"] = instructions
-        return _laid_over(session, self.overlay)
-
-    def turn_detection(self) -> dict[str, Any] | None:
-        if self.vad == "none":
-            return None
-        decides = {"type": self.vad, "create_response": True, "interrupt_response": self.interrupt}
-        if self.vad == "semantic_vad":
-            return {**decides, "eagerness": self.eagerness}
-        times = {"prefix_padding_ms": self.prefix_ms, "silence_duration_ms": self.silence_ms}
-        return {**decides, "threshold": self.threshold, **times}
-
-
-def _ga(settings: Settings) -> dict[str, Any]:
-    reduction = settings.noise_reduction
-    return {
-        "type": "realtime",
-        "output_modalities": ["audio"],
-        "audio": {
-            "input": {
-                "format": {"type": "audio/pcm", "rate": settings.input_hz},
-                "turn_detection": settings.turn_detection(),
-                "noise_reduction": {"type": reduction} if reduction else None,
-                "transcription": {"model": TRANSCRIBER} if settings.transcription else None,
-            },
-            "output": {"format": {"type": "audio/pcm", "rate": settings.output_hz}},
-        },
-    }
-
-
-def _beta(settings: Settings) -> dict[str, Any]:
-    reduction = settings.noise_reduction
-    return {
-        "modalities": ["audio", "text"],
-        "input_audio_format": "pcm16",
-        "output_audio_format": "pcm16",
-        "turn_detection": settings.turn_detection(),
-        "input_audio_noise_reduction": {"type": reduction} if reduction else None,
-        "input_audio_transcription": {"model": TRANSCRIBER} if settings.transcription else None,
-    }
-
-
-def _flat(settings: Settings) -> dict[str, Any]:
-    return {
-        "turn_detection": settings.turn_detection(),
-        "audio": {
-            "input": {"format": {"type": "audio/pcm", "rate": settings.input_hz}},
-            "output": {"format": {"type": "audio/pcm", "rate": settings.output_hz}},
-        },
-    }
-
-
-DIALECTS: Final[Mapping[str, Callable[[Settings], dict[str, Any]]]] = {"ga": _ga, "beta": _beta, "flat": _flat}
+        return Provenance({"server": published_name(http_url(str(arguments["base_url"]))), **settled})
 
 
 def port_of(rate: int, frame_ms: int) -> Port:
@@ -387,32 +289,3 @@ def check_texts(**texts: str | None) -> None:
     model = texts.get("model")
     if model is not None and (not model or not model.isprintable() or len(model) > 200):
         raise UsageError("--arg model is no model's name", "give it as the server knows it")
-
-
-def _overlay(text: str | None) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text) if text else {}
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise UsageError(
-            "--arg session is no JSON object", """for example --arg session='{"audio": {"output": {"speed": 1.1}}}'"""
-        )
-    return found
-
-
-def _laid_over(base: Any, overlay: Mapping[str, Any]) -> dict[str, Any]:
-    out: dict[str, Any] = dict(base) if isinstance(base, dict) else {}
-    for name, value in overlay.items():
-        if value is None:
-            out.pop(name, None)
-        else:
-            out[name] = _laid_over(out.get(name), value) if isinstance(value, dict) else value
-    return out
-
-
-def _remove(session: dict[str, Any], name: str) -> None:
-    session.pop(name, None)
-    for value in session.values():
-        if isinstance(value, dict):
-            _remove(value, name)

@@ -1,4 +1,4 @@
-"""One websocket through the official SDK: opened, spoken over, and what it means when it breaks.
+"""One websocket through the official SDK: how it is opened, and what it means when it breaks.
 
 =====================================================  ==============  =======================================
 the server                                             kind            what is done
@@ -21,39 +21,30 @@ redacted before it gets into a message, and exceptions that hold the request are
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import logging
 import ssl
-import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Protocol
 
-import numpy as np
-
 from fdbench.adapter.base import told
-from fdbench.adapter.live import CallError, Closed, Incoming, within
-from fdbench.core.sound import Samples
+from fdbench.adapter.live import CallError, Incoming, within
+from fdbench.io.http import NO_QUOTA_CODES, error_facts, meaning_of, retry_after
 from fdbench.io.secret import Secret
 
 from .realtime_key import is_local
 
 MAX_MESSAGE_BYTES: Final = 4 << 20
 """A minute of audio in one message. Decoding holds up all other conversations: 4 MiB takes about a frame's time."""
-PING_S: Final = 2.0
 CLOSE_S: Final = 1.0
 MAX_WAIT_S: Final = 120.0
 """A server that asks for more is not waited for any longer."""
 
-_CLOSED_DOORS: Final = frozenset({401, 402, 403, 404, 407})
-_FATAL_CODES: Final = frozenset(
-    {
-        "invalid_api_key", "authentication_error", "permission_denied", "permission_error", "insufficient_quota",
-        "billing_hard_limit_reached", "billing_not_active", "account_deactivated", "model_not_found", "unauthorized",
-    }
-)  # fmt: skip
+_FATAL_CODES: Final = NO_QUOTA_CODES | {
+    "invalid_api_key", "authentication_error", "permission_denied", "permission_error", "account_deactivated",
+    "model_not_found", "unauthorized",
+}  # fmt: skip
 _RATE_WORDS: Final = ("rate_limit", "rate limit", "too many requests", "too_many_requests")
 _LATER_CODES: Final = frozenset({"server_error", "internal_error", "internal_server_error", "overloaded_error", "overloaded"})
 _LATER_WORDS: Final = ("try again", "retry", "temporar", "overload", "restart", "busy", "capacity", *_RATE_WORDS)
@@ -78,15 +69,15 @@ class Reader(Protocol):
         """What to tell the server after a reply was cut off."""
 
 
-class Pause:
+class Backoff:
     """When conversations may begin: one server that asks for patience slows down all of them."""
 
     def __init__(self) -> None:
-        self._until = 0.0
+        self._until_s = 0.0
 
     def ask(self, seconds: float | None) -> None:
         if seconds is not None and seconds > 0:
-            self._until = max(self._until, time.monotonic() + min(seconds, MAX_WAIT_S))
+            self._until_s = max(self._until_s, asyncio.get_running_loop().time() + min(seconds, MAX_WAIT_S))
 
     async def over(self, patience_s: float) -> None:
         """Wait it out.
@@ -94,7 +85,7 @@ class Pause:
         Raises:
             CallError: It takes longer than ``patience_s``.
         """
-        left_s = self._until - time.monotonic()
+        left_s = self._until_s - asyncio.get_running_loop().time()
         if left_s > patience_s:
             raise CallError(
                 "rate_limited",
@@ -104,90 +95,6 @@ class Pause:
             )
         if left_s > 0:
             await asyncio.sleep(left_s)
-
-
-class LiveSession:
-    """A conversation over a connection of the SDK.
-
-    Args:
-        append: The type of the message that carries the user's audio.
-        parting: A message sent before the connection is closed.
-        opening: What happened before audio could be sent, for the log.
-    """
-
-    def __init__(
-        self,
-        connection: Any,
-        secret: Secret,
-        reader: Reader,
-        append: str,
-        parting: Mapping[str, Any] | None = None,
-        opening: Iterable[Incoming] = (),
-    ) -> None:
-        self._connection, self._secret, self._reader, self._opening = connection, secret, reader, tuple(opening)
-        self._parting = parting
-        self._head, self._tail = f'{{"type":"{append}","audio":"', '"}'
-
-    async def send(self, frame: Samples) -> None:
-        # By hand and raw: the SDK's typed way walks through a union of all events for every frame.
-        pcm = np.rint(np.clip(frame, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
-        await self._write(f"{self._head}{base64.b64encode(pcm).decode('ascii')}{self._tail}")
-
-    async def events(self) -> AsyncIterator[Incoming]:
-        from websockets.exceptions import ConnectionClosed
-
-        for event in self._opening:
-            yield event
-        clock = asyncio.get_running_loop().time
-        while True:
-            try:
-                raw = await self._connection.recv_bytes()
-            except ConnectionClosed as closed:
-                code, reason = _close_of(closed)
-                if code in (1000, 1001) and not self._reader.is_busy:
-                    yield Closed(self._secret.excerpt(reason))
-                    return
-                raise fault_of_close(closed, self._secret, self._when) from None
-            for event in self._reader.read(parsed(raw), clock()):
-                yield event
-                if isinstance(event, Closed):
-                    return
-            await asyncio.sleep(0)  # messages that wait already are read without a pause: others must get their turn
-
-    async def played(self, item: str, upto_s: float) -> None:
-        for message in self._reader.truncations(item, upto_s):
-            await self._write(json.dumps(message))
-
-    async def round_trip_s(self) -> float | None:
-        from websockets.exceptions import WebSocketException
-
-        socket = getattr(self._connection, "_connection", None)  # the SDK has no public way to ping
-        if socket is None:
-            return None
-        try:
-            took_s: float = await within(asyncio.ensure_future(await socket.ping()), PING_S)
-        except (WebSocketException, asyncio.TimeoutError, OSError):
-            return None
-        return took_s
-
-    async def close(self) -> None:
-        if self._parting is not None:
-            with suppress(Exception):
-                await within(asyncio.ensure_future(self._connection.send_raw(json.dumps(self._parting))), CLOSE_S / 2)
-        await hang_up(self._connection)
-
-    @property
-    def _when(self) -> str:
-        return "in the middle of a reply" if self._reader.is_busy else "during the call"
-
-    async def _write(self, text: str) -> None:
-        from websockets.exceptions import ConnectionClosed
-
-        try:
-            await self._connection.send_raw(text)
-        except ConnectionClosed as closed:
-            if _close_of(closed)[0] not in (1000, 1001):  # one that ended in good order is told by events()
-                raise fault_of_close(closed, self._secret, self._when) from None
 
 
 async def dial(manager: Any, secret: Secret) -> Any:
@@ -308,16 +215,16 @@ def parsed(raw: bytes | str) -> Mapping[str, Any]:
 
 def fault_of_status(status: int, headers: Mapping[str, str], body: bytes | None, secret: Secret) -> CallError:
     """What it means that the server answered a call with this HTTP status."""
-    code, message = _error_in(body)
-    said = f": {secret.excerpt(message)}" if message else ""
+    facts = error_facts(body or b"")
+    said = f": {secret.excerpt(facts.message)}" if facts.message else ""
     told = f"the server answered {status}{said}"
-    if status in _CLOSED_DOORS or code in _FATAL_CODES:
+    meaning = meaning_of(status)
+    if meaning == "closed" or facts.code in _FATAL_CODES:
         return CallError("refused", told, is_fatal=True)
-    if status == 429:
-        return CallError("rate_limited", told, may_retry=True, retry_after_s=_wait_in(headers))
-    if status >= 500 or status in (408, 409, 425):
-        return CallError("refused", told, may_retry=True, retry_after_s=_wait_in(headers))
-    return CallError("refused", told)
+    if meaning == "rejected":
+        return CallError("refused", told)
+    kind = "rate_limited" if meaning == "rate_limited" else "refused"
+    return CallError(kind, told, may_retry=True, retry_after_s=retry_after(headers, MAX_WAIT_S))
 
 
 def fault_of_error(error: Any, secret: Secret, doing: str) -> CallError | None:
@@ -337,7 +244,7 @@ def fault_of_error(error: Any, secret: Secret, doing: str) -> CallError | None:
 
 def fault_of_close(closed: Any, secret: Secret, when: str) -> CallError:
     """What it means that the connection was closed like this."""
-    code, reason = _close_of(closed)
+    code, reason = close_of(closed)
     said = f": {secret.excerpt(reason)}" if reason else ""
     if closed.rcvd is None and closed.sent is not None and closed.sent.code in (1002, 1003, 1007, 1009):
         what = f"more than {MAX_MESSAGE_BYTES >> 20} MiB in one message" if closed.sent.code == 1009 else "no websocket frames"
@@ -352,36 +259,5 @@ def fault_of_close(closed: Any, secret: Secret, when: str) -> CallError:
     )
 
 
-def _close_of(closed: Any) -> tuple[int, str]:
+def close_of(closed: Any) -> tuple[int, str]:
     return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd is not None else (1006, "")
-
-
-def _error_in(body: bytes | None) -> tuple[str, str]:
-    """Code and message of an error's body, in OpenAI's form or any other."""
-    text = (body or b"")[:20_000].decode("utf-8", "replace")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return "", "" if "<" in text else text
-    error = found.get("error", found) if isinstance(found, dict) else None
-    if not isinstance(error, dict):
-        return "", str(error or "")
-    return str(error.get("code") or ""), str(error.get("message") or "")
-
-
-def _wait_in(headers: Mapping[str, str]) -> float | None:
-    """How long a server asks to be left alone."""
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        text = headers.get(name)
-        if not text:
-            continue
-        try:
-            seconds = float(text) / unit
-        except ValueError:
-            try:
-                seconds = parsedate_to_datetime(text).timestamp() - time.time()
-            except (ValueError, OverflowError):
-                continue
-        if 0 <= seconds < float("inf"):
-            return min(seconds, MAX_WAIT_S)
-    return None

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,15 +31,14 @@ import numpy as np
 
 from fdbench.adapter.live import CallError, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
 from fdbench.core.sound import Samples
-from fdbench.errors import UsageError
 from fdbench.io.secret import Secret
 
 from .realtime_connection import fault_of_error
+from .realtime_session import check_model, session_facts
+from .realtime_usage import MAX_COUNT, Price, counts_of
 
 MAX_NOTES: Final = 20
 """Of each unknown type; a server that floods is noted and no more."""
-MAX_COUNT: Final = 10**9
-"""A server that counts more tokens has miscounted."""
 
 _QUIETLY: Final = frozenset(
     {
@@ -52,42 +50,6 @@ _QUIETLY: Final = frozenset(
     }
 )  # fmt: skip
 """Types that tell nothing that another one does not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """USD per million tokens of audio.
-
-    Text is counted as if it were audio, which is dearer, and what the server has heard before at the full price unless that
-    of cached tokens is given: a cost is never more than this.
-    """
-
-    tokens_in: float
-    tokens_out: float
-    cached_in: float | None = None
-
-    @classmethod
-    def parsed(cls, text: str | None) -> Price | None:
-        """From ``IN,OUT`` or ``IN,OUT,CACHED_IN``.
-
-        Raises:
-            UsageError: Not of that form.
-        """
-        if not text:
-            return None
-        try:
-            prices = [float(each) for each in text.split(",")]
-        except ValueError:
-            prices = []
-        if len(prices) not in (2, 3) or not all(0 <= price < 1e6 for price in prices):
-            raise UsageError(f"--arg price={text}: expected IN,OUT or IN,OUT,CACHED_IN", "USD per million tokens, like 32,64")
-        return cls(*prices)
-
-    def of(self, counts: Mapping[str, int]) -> float:
-        cached = counts.get("input_cached_tokens", 0) if self.cached_in is not None else 0
-        fresh = max(0, counts.get("input_tokens", 0) - cached)
-        out = counts.get("output_tokens", 0)
-        return (fresh * self.tokens_in + cached * (self.cached_in or 0.0) + out * self.tokens_out) / 1e6
 
 
 @dataclass(slots=True)
@@ -331,63 +293,6 @@ class RealtimeReader:
         if what not in reply.noted:
             reply.noted.add(what)
             yield Note(what, {"item": reply.item})
-
-
-def check_model(asked: str, session: Any, secret: Secret) -> None:
-    """Whether the model that a session names is the one that was asked for, or a dated snapshot of it.
-
-    Raises:
-        CallError: It is another one; scores under the wrong name are worse than none.
-    """
-    named = session.get("model") if isinstance(session, dict) else None
-    if not asked or not isinstance(named, str) or not named:
-        return
-    if named != asked and not re.fullmatch(re.escape(asked) + r"-\d{4}-?\d{2}-?\d{2}", named):
-        raise CallError("wrong_model", f"asked for {asked}, the server gives {secret.excerpt(named, 80)}")
-
-
-def session_facts(session: Any, secret: Secret) -> dict[str, Any]:
-    """A session as the server describes it, without what is long, secret or changes by itself."""
-    if not isinstance(session, dict):
-        return {}
-    dropped = ("instructions", "client_secret", "tools", "input", "expires_at", "prompt", "tracing")
-    cleaned: dict[str, Any] = secret.clean({name: value for name, value in session.items() if name not in dropped})
-    return cleaned
-
-
-def not_taken(asked: Any, got: Any, path: str = "") -> Iterator[str]:
-    """The settings of a session that the server has set otherwise; one that it does not mention counts as taken."""
-    if isinstance(asked, dict) and isinstance(got, dict):
-        for name, value in asked.items():
-            if name in got and name != "instructions":
-                yield from not_taken(value, got[name], f"{path}.{name}" if path else name)
-    elif isinstance(asked, (int, float)) and isinstance(got, (int, float)):
-        if abs(asked - got) > 1e-6 * max(1.0, abs(asked)):  # threshold: 0.5 comes back as 0.5000000298
-            yield path
-    elif asked != got:
-        yield path
-
-
-def counts_of(usage: Mapping[str, Any]) -> dict[str, int]:
-    """Tokens by kind: ``input_tokens``, ``input_audio_tokens``, ``input_cached_tokens``, ``output_tokens``, and so on."""
-    counts: dict[str, int] = {}
-
-    def add(name: str, value: Any) -> None:
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
-            counts[name] = value
-
-    for name, value in usage.items():
-        if name in ("input_tokens", "output_tokens", "total_tokens"):
-            add(name, value)
-    for side in ("input", "output"):
-        details = usage.get(f"{side}_token_details") or usage.get(f"{side}_tokens_details")
-        for name, value in details.items() if isinstance(details, dict) else ():
-            if isinstance(value, dict):  # cached_tokens_details
-                for inner, count in value.items():
-                    add(f"{side}_cached_{str(inner)[:40]}", count)
-            else:
-                add(f"{side}_{str(name)[:40]}", value)
-    return counts
 
 
 def samples_of(pcm: bytes) -> Samples:

@@ -9,10 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fdbench.errors import UsageError
 from fdbench.io import secret
-from fdbench.io.files import sha256_of
 from fdbench.io.secret import NO_SECRET, Secret, looks_like_a_key
-
-LOCAL: Final = "local"
 
 _SECRET_NAME: Final = re.compile(r"key|token|secret|password|auth|credential|signature", re.IGNORECASE)
 
@@ -73,11 +70,3 @@ def query_of(text: str) -> dict[str, str]:
 def is_local(url: str) -> bool:
     """Whether the server is on this machine or a private network."""
     return secret.is_local(urlsplit(url).hostname or "")
-
-
-def server_name(url: str) -> str:
-    """Which server, as it may be published: one of this machine or network by ``local``, an unusual path by its hash."""
-    parts = urlsplit(url)
-    where = LOCAL if is_local(url) else str(parts.hostname)
-    path = parts.path.rstrip("/")
-    return where if path in ("", "/v1") else f"{where}~{sha256_of(path.encode())[:8]}"

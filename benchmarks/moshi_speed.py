@@ -271,7 +271,7 @@ def all_recorded(outcomes: Iterable[tuple[Take, Recording | Failure]]) -> int:
     n = 0
     for take, outcome in outcomes:
         if isinstance(outcome, Failure):
-            raise SystemExit(f"{take.name}: {outcome.kind}: {outcome.message}")
+            raise SystemExit(f"{take.id}: {outcome.reason}: {outcome.message}")
         n += 1
     return n
 

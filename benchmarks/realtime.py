@@ -131,8 +131,9 @@ def ours(n: int, seconds: float, url: str) -> tuple[Measured, int]:
 
     from fdbench.adapter.base import Brief
     from fdbench.adapter.live import Delta
+    from fdbench.call.live_call import Timeouts
     from fdbench.call.lockstep import Ending, Invitation
-    from fdbench.call.realtime import Patience, Realtime
+    from fdbench.call.realtime import WallClock
     from fdbench.call.session_log import from_stored
     from fdbench.core.conversation import Failure, Sample, Take
     from fdbench.core.sound import Audio
@@ -142,7 +143,7 @@ def ours(n: int, seconds: float, url: str) -> tuple[Measured, int]:
     calls = (Invitation(Take(Sample(str(each), "t", {})), Brief(stimulus=prompt), Brief()) for each in range(n))
     found: Measured = {"late_s": [], "added_s": []}
     failed = 0
-    for _, outcome in Realtime(party, Ending(0.0, 0.0), Patience(tries=1)).run(calls):
+    for _, outcome in WallClock(party, Ending(0.0, 0.0), Timeouts(tries=1)).run(calls):
         failed += isinstance(outcome, Failure)
         if outcome.log is None:
             continue
@@ -206,7 +207,7 @@ def accuracy(n_at_once: int = 16, n_rounds: int = 3) -> None:
 
     from fdbench.adapter.base import Brief
     from fdbench.call.lockstep import Ending, Invitation
-    from fdbench.call.realtime import Realtime
+    from fdbench.call.realtime import WallClock
     from fdbench.core.conversation import Failure, Sample, Take
     from fdbench.core.sound import Audio
 
@@ -218,7 +219,7 @@ def accuracy(n_at_once: int = 16, n_rounds: int = 3) -> None:
             takes = [Take(Sample(str(each), "t", {})) for each in range(n_at_once * n_rounds)]
             calls = (Invitation(take, Brief(stimulus=prompt), Brief()) for take in takes)
             off_ms, failed = [], 0
-            for _, outcome in Realtime(party, Ending(1.8, 4.0)).run(calls):
+            for _, outcome in WallClock(party, Ending(1.8, 4.0)).run(calls):
                 if isinstance(outcome, Failure):
                     failed += 1
                     continue

@@ -1,10 +1,102 @@
-"""fdbench measures when full-duplex voice models speak: pausing, taking the turn, backchannelling, yielding."""
+"""fdbench measures when full-duplex voice models speak: pausing, taking the turn, backchannelling, yielding.
 
+    import fdbench
+
+    scores = fdbench.score(user, model, sample_rate=24000, task="turn_taking", events=[("turn_end", 3.4)])
+    print(scores["response_latency_s"].value)
+
+=====================  ==================================================================================
+``score``              one conversation, as two arrays or files, to numbers
+``run``                a model - a name, a class, an object - through the tasks
+``load_run``           the numbers of a run as dicts or data frames
+``pause_outcome``,     the decisions themselves, plain functions of times: of the ``fdbench`` protocol ...
+``turn_outcome``,
+``interruption_outcome``,
+``backchannel_outcome``
+``find_takeovers``     ... and what they are made of
+``published_reply``    the published decision, defects included
+=====================  ==================================================================================
+
+Nothing heavy is imported before it is asked for.
+"""
+
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from fdbench.errors import FdbenchError
+
+if TYPE_CHECKING:
+    from fdbench.api.clip import ClipScores, score
+    from fdbench.api.results import RunResults, load_run
+    from fdbench.api.run import run
+    from fdbench.core.event import Event
+    from fdbench.core.score import Score
+    from fdbench.core.span import Span
+    from fdbench.core.speech import Word
+    from fdbench.scoring.corrected.backchannel import backchannel_outcome
+    from fdbench.scoring.corrected.interruption import interruption_outcome
+    from fdbench.scoring.corrected.model_side import find_takeovers
+    from fdbench.scoring.corrected.pause import pause_outcome
+    from fdbench.scoring.corrected.turn import turn_outcome
+    from fdbench.scoring.corrected.utterance import find_bursts, find_utterances
+    from fdbench.scoring.published.takeover import published_reply
 
 try:
     __version__ = version("fdbench")
 except PackageNotFoundError:  # a source tree on sys.path that was never installed
     __version__ = "0.1.0+uninstalled"
 
-__all__ = ["__version__"]
+_FROM = {
+    "ClipScores": "fdbench.api.clip",
+    "Event": "fdbench.core.event",
+    "RunResults": "fdbench.api.results",
+    "Score": "fdbench.core.score",
+    "Span": "fdbench.core.span",
+    "Word": "fdbench.core.speech",
+    "backchannel_outcome": "fdbench.scoring.corrected.backchannel",
+    "find_bursts": "fdbench.scoring.corrected.utterance",
+    "find_takeovers": "fdbench.scoring.corrected.model_side",
+    "find_utterances": "fdbench.scoring.corrected.utterance",
+    "interruption_outcome": "fdbench.scoring.corrected.interruption",
+    "load_run": "fdbench.api.results",
+    "pause_outcome": "fdbench.scoring.corrected.pause",
+    "published_reply": "fdbench.scoring.published.takeover",
+    "run": "fdbench.api.run",
+    "score": "fdbench.api.clip",
+    "turn_outcome": "fdbench.scoring.corrected.turn",
+}
+
+__all__ = [
+    "ClipScores",
+    "Event",
+    "FdbenchError",
+    "RunResults",
+    "Score",
+    "Span",
+    "Word",
+    "__version__",
+    "backchannel_outcome",
+    "find_bursts",
+    "find_takeovers",
+    "find_utterances",
+    "interruption_outcome",
+    "load_run",
+    "pause_outcome",
+    "published_reply",
+    "run",
+    "score",
+    "turn_outcome",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FROM:
+        raise AttributeError(f"module 'fdbench' has no attribute '{name}'")
+    value = getattr(import_module(_FROM[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

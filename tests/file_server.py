@@ -28,12 +28,14 @@ class Fault:
         break_after: The connection ends after so many bytes of the body.
         stall_after: Nothing more comes after so many bytes of the body, and the connection stays open.
         status: Answered instead of the file.
+        retry_after: Of that answer, the header of this name.
         body: Sent instead of the file's bytes.
     """
 
     break_after: int | None = None
     stall_after: int | None = None
     status: int | None = None
+    retry_after: str | None = None
     body: bytes | None = None
 
 
@@ -118,7 +120,7 @@ def _handler_of(owner: FileServer) -> type[BaseHTTPRequestHandler]:
             fault = owner.fault_of(name) if with_body else Fault()
             file = owner.folder / name
             if fault.status is not None:
-                return self._answer_status(fault.status)
+                return self._answer_status(fault.status, fault.retry_after)
             if not file.is_file():
                 return self._answer_status(404)
             body = file.read_bytes() if fault.body is None else fault.body
@@ -156,8 +158,10 @@ def _handler_of(owner: FileServer) -> type[BaseHTTPRequestHandler]:
                     owner.wait_until_released()
                 self.close_connection = True
 
-        def _answer_status(self, status: int) -> None:
+        def _answer_status(self, status: int, retry_after: str | None = None) -> None:
             self.send_response(status)
+            if retry_after is not None:
+                self.send_header("Retry-After", retry_after)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -36,23 +36,21 @@ from typing import Any
 
 MODEL_IN_DISGUISE = "another-model-2"
 ANSWERING = (
-    "normal", "slow", "hostile_quote", "other_model", "unmetered", "fenced", "prose", "parts", "STOP", "miscounted",
-    "half_character",
+    "normal", "slow", "hostile_quote", "other_model", "unmetered", "fenced", "parts", "STOP", "miscounted", "half_character",
 )  # fmt: skip
 """Behaviours that end with a readable rating."""
 ON_THE_WAY = (
-    "429_retry_after", "429_retry_after_ms", "429_ratelimit_headers", "429_bare", "429_odd_date", "500", "503_html",
-    "408", "stall", "cut", "drip", "flood",
+    "429_retry_after", "429_retry_after_ms", "429_bare", "429_odd_date", "500", "503_html", "408", "stall", "cut",
 )  # fmt: skip
 """Behaviours after which a client asks again."""
 UNREADABLE = (
     "malformed", "html", "not_json", "empty_choices", "empty_text", "refusal", "content_filter", "length", "tool_calls",
-    "different", "hostile_echo", "odd_finish",
+    "different", "hostile_echo", "odd_finish", "prose",
 )  # fmt: skip
 """Status 200, and no rating in it."""
 CLOSED = ("401_echo_key", "403", "404_model", "insufficient_quota", "400_api_key")
 REJECTED = ("400_other",)
-MIXED = ("429_retry_after", "429_ratelimit_headers", "500", "stall", "cut", "malformed", "hostile_echo", "different")
+MIXED = ("429_retry_after", "429_retry_after_ms", "500", "stall", "cut", "malformed", "hostile_echo", "different")
 POLL_S = 0.02
 MAX_MIXED_ON_THE_WAY, MAX_MIXED_UNREADABLE = 3, 2
 
@@ -97,7 +95,7 @@ class JudgeServer:
         refuses: Parameters that get a 400: ``json_schema``, ``json_object``, ``seed``, ``temperature``,
             ``max_completion_tokens``, ``max_tokens``.
         delay_s: How long ``slow`` takes; ``stall`` says nothing for ``stall_s``.
-        wait: What ``Retry-After`` and the rate-limit headers say, in seconds.
+        wait: What ``Retry-After`` says, in seconds.
         log: A line for each request.
 
     Attributes:
@@ -242,11 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "429_retry_after": {"Retry-After": state.wait},
                 "429_retry_after_ms": {"retry-after-ms": str(float(state.wait) * 1000)},
                 "429_odd_date": {"Retry-After": f"Mon, 01 Jan 2024 00:00:00 +{9**25}"},
-                "429_ratelimit_headers": {
-                    "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": f"{state.wait}s",
-                    "x-ratelimit-remaining-tokens": "999", "x-ratelimit-reset-tokens": "6m0s",
-                },
-            }.get(behaviour, {})  # fmt: skip
+            }.get(behaviour, {})
             code = "insufficient_quota" if behaviour == "insufficient_quota" else "rate_limit_exceeded"
             self._error(429, f"{code}: please wait", code=code, headers=headers)
         elif behaviour in ("500", "408"):
@@ -262,11 +256,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b'{"id": "cut')
             self.wfile.flush()
-            self.close_connection = True
-        elif behaviour in ("drip", "flood"):
-            self.send_response(200)
-            self.end_headers()
-            self._pour(b" " if behaviour == "drip" else b" " * 2**16, state)
             self.close_connection = True
         elif behaviour == "401_echo_key":
             self._error(401, f"Incorrect API key provided: {self.key}. Header: Bearer {self.key}", code="invalid_api_key")
@@ -296,13 +285,6 @@ class _Handler(BaseHTTPRequestHandler):
             if has_gone or state.is_closing.is_set():
                 return
 
-    def _pour(self, chunk: bytes, state: JudgeServer) -> None:
-        """A body that has no end; never silent for longer than a client's patience."""
-        for _ in range(round(state.stall_s / POLL_S)):
-            self.wfile.write(chunk)
-            if len(chunk) == 1 and state.is_closing.wait(POLL_S):
-                return
-
     def _text(self, behaviour: str, facts: Mapping[str, str] | None, user: str, reply: str) -> str:
         if behaviour == "malformed":
             return "I cannot decide, this depends on many things."
@@ -322,7 +304,7 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "half_character":
             analysis = "\ud83d"
         text = json.dumps({"analysis": analysis, "rating": rating})
-        return f"Here it is:\n```json\n{text[:-1]},}}\n```" if behaviour == "fenced" else text
+        return f"```json\n{text}\n```" if behaviour == "fenced" else text
 
     def _complete(self, behaviour: str, body: Mapping[str, Any], text: str) -> None:
         content: Any = [{"type": "text", "text": text}] if behaviour == "parts" else text

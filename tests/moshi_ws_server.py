@@ -3,7 +3,7 @@
 Like the real one it holds one conversation at a time, withholds the handshake from whoever else connects, answers n frames
 with n - 1 and each frame as soon as it has come: reply j is frame j + 1.
 
-In a test::
+It serves on its thread's event loop, whenever that runs. In a test::
 
     with MoshiWsServer("junk", "normal") as server:  # the first conversation meets junk, all further ones nothing
         ...  # server.url, server.seen
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -64,8 +63,7 @@ class MoshiWsServer:
         self._script = list(script) or ["normal"]
         self._port, self._needs_prompts, self._handshake_after_s = port, needs_prompts, handshake_after_s
         self.seen = Seen()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._loop = asyncio.get_event_loop()
         self._n_now = 0
         self._open: dict[ServerConnection, asyncio.Task[Any] | None] = {}
 
@@ -78,17 +76,14 @@ class MoshiWsServer:
         return f"ws://127.0.0.1:{self._port}/api/chat"
 
     def __enter__(self) -> MoshiWsServer:
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result(10)
+        self._loop.run_until_complete(self.begin())
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        self._loop.run_until_complete(self._end())
 
-    async def _begin(self) -> None:
+    async def begin(self) -> None:
+        """Serve from now on."""
         self._lock = asyncio.Lock()
         self._server = await serve(
             self._serve, "127.0.0.1", self._port, process_request=self._answer, ping_interval=None, close_timeout=1

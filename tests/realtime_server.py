@@ -1,12 +1,12 @@
 """A server on loopback that speaks the Realtime protocol, well or badly, by what the address asks of it.
 
-In a test::
+It serves on its thread's event loop, whenever that runs. In a test::
 
     with RealtimeServer() as server:
         Realtime(base_url=server.base_url, query="behave=normal&answer_ms=300")
         ...  # server.facts("normal")
 
-In a shell, ``python -m tests.realtime_server`` prints its base URL and serves until stopped; ``GET /facts`` tells what it saw.
+In a shell, ``python -m tests.realtime_server`` prints its base URL and serves until stopped.
 
 Its clock is the audio that it received, counted in samples: with ``answer_ms=N`` the reply is sent when N ms of silence have
 come in after the last loud frame, with ``yield_ms=N`` the user's speech is noticed when N ms of it have. The first sample of
@@ -19,13 +19,10 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 import signal
 import sys
-import threading
-import time
-import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -119,7 +116,7 @@ class _Conversation:
         self.facts["events"][kind] += 1
         if kind in ("input_audio_buffer.append", "session.input_audio.append"):
             if self.behave == "probe":
-                await self.probe(time.monotonic())
+                await self.probe(asyncio.get_running_loop().time())
             else:
                 await self.listen(np.frombuffer(base64.b64decode(event["audio"]), "<i2"))
         elif kind == "session.update":
@@ -162,7 +159,7 @@ class _Conversation:
             audio = b64(bytes(960))
             await self.say(
                 "response.output_audio.delta",
-                response_id=f"{n}:{round((time.monotonic() - received) * 1e6)}",
+                response_id=f"{n}:{round((asyncio.get_running_loop().time() - received) * 1e6)}",
                 item_id="i",
                 content_index=0,
                 delta=audio,
@@ -214,7 +211,7 @@ class _Conversation:
             return
         self.n_replies += 1
         self.is_replying = True
-        self.facts["replies"].append({"heard": self.heard, "at": time.monotonic()})
+        self.facts["replies"].append({"heard": self.heard, "at": asyncio.get_running_loop().time()})
         self.replying = asyncio.ensure_future(self.reply())
         self.replying.add_done_callback(lambda task: task.cancelled() or task.exception())
 
@@ -331,15 +328,12 @@ class _Conversation:
 
 
 class RealtimeServer:
-    """Serves in a thread of its own; everything that it saw is in ``facts``."""
+    """Serves while it is entered; everything that it saw is in ``facts``."""
 
     def __init__(self, port: int = 0) -> None:
         self._port = port
         self._facts: list[dict[str, Any]] = []
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._is_up = threading.Event()
-        self._stop: asyncio.Event
+        self._loop = asyncio.get_event_loop()
 
     @property
     def base_url(self) -> str:
@@ -350,35 +344,25 @@ class RealtimeServer:
         return [each for each in self._facts if not behave or each["behave"] == behave]
 
     def __enter__(self) -> RealtimeServer:
-        self._thread.start()
-        self._is_up.wait(10)
+        self._loop.run_until_complete(self._begin())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(5)
+        self._loop.run_until_complete(self._end())
 
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._run())
+    async def _begin(self) -> None:
+        log = logging.getLogger("tests.realtime_server")
+        log.setLevel(logging.WARNING)  # headers hold the key, and what is logged at DEBUG in this process is to be the client's
+        quietly = {"max_size": None, "compression": None, "ping_interval": None, "close_timeout": 0.5, "logger": log}
+        self._server = await serve(self._hold, "127.0.0.1", self._port, process_request=self._admit, **quietly)
+        self._port = next(iter(self._server.sockets)).getsockname()[1]
 
-    async def _run(self) -> None:
-        self._stop = asyncio.Event()
-        async with self._listening():
-            self._is_up.set()
-            await self._stop.wait()
-
-    @contextlib.asynccontextmanager
-    async def _listening(self) -> AsyncIterator[None]:
-        quietly = {"max_size": None, "compression": None, "ping_interval": None, "close_timeout": 0.5}
-        async with serve(self._hold, "127.0.0.1", self._port, process_request=self._admit, **quietly) as server:
-            self._port = server.sockets[0].getsockname()[1]
-            yield
+    async def _end(self) -> None:
+        self._server.close()
+        await self._server.wait_closed()
 
     def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
         parts = urlsplit(request.path)
-        if parts.path == "/facts":
-            return socket.respond(200, json.dumps(self._facts))
         asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         behave = asked.get("behave", "normal")
         key = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -409,20 +393,14 @@ class RealtimeServer:
             conversation.facts["is_open"] = False
 
 
-def facts_at(base_url: str) -> list[dict[str, Any]]:
-    """What a server in another process saw."""
-    host = urlsplit(base_url).netloc
-    with urllib.request.urlopen(f"http://{host}/facts") as answer:
-        found: list[dict[str, Any]] = json.loads(answer.read())
-        return found
-
-
 def main() -> int:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     with RealtimeServer(int(sys.argv[1]) if len(sys.argv) > 1 else 0) as server:
         sys.stdout.write(server.base_url + "\n")
         sys.stdout.flush()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        threading.Event().wait()
+        loop.add_signal_handler(signal.SIGTERM, loop.stop)
+        loop.run_forever()
     return 0
 
 

@@ -39,7 +39,7 @@ PROTOCOL = 1
 _WATCH_MS = 1000
 
 
-class RefusedError(Exception):
+class RefusalError(Exception):
     """What was asked cannot be done, and asking again would not help.
 
     Args:
@@ -57,7 +57,7 @@ class RefusedError(Exception):
         return {"what": self.what, "remedy": self.remedy}
 
 
-class Model(Protocol):
+class WorkerModel(Protocol):
     """One conversation at a time."""
 
     sample_rate: int
@@ -116,7 +116,7 @@ class Channel:
             os._exit(0)
 
 
-def serve(load: Callable[[], Model]) -> int:
+def serve(load: Callable[[], WorkerModel]) -> int:
     """Load a model and hold conversations until there are no more messages.
 
     Args:
@@ -130,7 +130,7 @@ def serve(load: Callable[[], Model]) -> int:
     channel = Channel()
     try:
         model = load()
-    except RefusedError as error:
+    except RefusalError as error:
         channel.send({"seq": 0, "refused": error.told()})
         return 1
     hello = {"protocol": PROTOCOL, "sample_rate": model.sample_rate, "frame_samples": model.frame_samples}
@@ -147,7 +147,7 @@ def serve(load: Callable[[], Model]) -> int:
         elif head["do"] == "open":
             try:
                 model.open(head["brief"])
-            except RefusedError as error:
+            except RefusalError as error:
                 answer["refused"] = error.told()
         elif head["do"] == "close":
             model.close()

@@ -1,6 +1,6 @@
-"""PersonaPlex under the fork's own interpreter: the one file that touches NVIDIA's package.
+"""PersonaPlex under the fork's own interpreter: the one file that imports NVIDIA's package.
 
-    python personaplex.py SETTINGS      hold conversations (``frames.py``); SETTINGS is JSON, the fields of ``Settings``
+    python personaplex.py SETTINGS      hold conversations (``frames.py``); SETTINGS is JSON, the fields of ``WorkerSettings``
     python personaplex.py --look        which ``moshi`` is installed here; imports nothing heavy
     python personaplex.py --self-test   import all that a conversation needs
 
@@ -11,17 +11,15 @@ draws random numbers. Here the model stays loaded. Of the three things that dete
 * the model's state after the prompts is the same whatever was drawn, because every token of a prompt is forced. It is
   computed once per prompt and copied back, in place, before each clip;
 * Mimi's state is a reset one;
-* the generator is put where the offline program's would stand (``_CudaDraws``, ``_CpuDraws``).
+* the generator is put where the offline program's would stand (``personaplex_rewind.py``).
 """
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import importlib.util
 import json
 import os
-import struct
 import sys
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -29,9 +27,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .frames import Channel, Pcm, RefusedError, serve
+    from .frames import Channel, Pcm, RefusalError, serve
+    from .personaplex_rewind import CpuDraws, CudaDraws, kept_state, put_state_back
 else:
-    from frames import Channel, RefusedError, serve
+    from frames import Channel, RefusalError, serve
+    from personaplex_rewind import CpuDraws, CudaDraws, kept_state, put_state_back
 
 PADDING = (0, 3)
 """Text tokens that say nothing."""
@@ -50,7 +50,7 @@ PUBLIC = ("load_voice_prompt", "step_system_prompts")
 
 
 @dataclass(frozen=True)
-class Settings:
+class WorkerSettings:
     """What a worker is started with; all files are paths on this machine."""
 
     device: str
@@ -77,10 +77,10 @@ class Prompted:
     drawn: Any
 
 
-class PersonaPlex:
+class PersonaPlexModel:
     """A loaded model holding one conversation at a time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: WorkerSettings) -> None:
         look = require_fork()
         import numpy
         import sentencepiece
@@ -89,15 +89,15 @@ class PersonaPlex:
 
         absent = [name for name in PUBLIC if not hasattr(LMGen, name)]
         if absent:
-            raise RefusedError(f"{look['found']} has no LMGen.{absent[0]}: it is not NVIDIA's fork", REMEDY)
+            raise RefusalError(f"{look['found']} has no LMGen.{absent[0]}: it is not NVIDIA's fork", REMEDY)
         if settings.device.startswith("cuda") and not torch.cuda.is_available():
-            raise RefusedError(
+            raise RefusalError(
                 f"device {settings.device}: torch {torch.__version__} of {sys.executable} finds no GPU",
                 "use --arg device=cpu, or another torch: fdbench setup personaplex --torch SPEC --force",
             )
         self._torch, self._numpy, self._settings = torch, numpy, settings
         on_cpu = torch.device(settings.device).type == "cpu"
-        self._draws: Any = _CpuDraws(torch) if on_cpu else _CudaDraws(torch, settings.device)
+        self._draws: Any = CpuDraws(torch) if on_cpu else CudaDraws(torch, settings.device)
         self._prompts: OrderedDict[tuple[str, str], Prompted] = OrderedDict()
         with torch.no_grad(), self._draws.counted():
             self._mimi = loaders.get_mimi(settings.mimi_weight, settings.device)
@@ -139,7 +139,7 @@ class PersonaPlex:
         """Begin: ``instructions``, ``voice`` (a file) and ``seed``, of which the lower 32 bits count."""
         key = (str(brief["voice"]), str(brief["instructions"]))
         if not key[1].strip():
-            raise RefusedError("an empty prompt: PersonaPlex was trained with one", "give one with --arg prompt=TEXT")
+            raise RefusalError("an empty prompt: PersonaPlex was trained with one", "give one with --arg prompt=TEXT")
         with self._torch.no_grad():
             if key not in self._prompts:
                 self._prompts[key] = self._prompted(*key)
@@ -195,152 +195,9 @@ class PersonaPlex:
                 self._lm.load_voice_prompt(voice)
         except Exception as error:  # noqa: BLE001 - whatever a reader of sound or of tensors raises
             why = str(error).strip().splitlines() or [type(error).__name__]
-            raise RefusedError(
+            raise RefusalError(
                 f"voice {Path(voice).name}: cannot be used: {why[0]}", "give another with --arg voice=NAME"
             ) from None
-
-
-class _CudaDraws:
-    """A CUDA generator stands at a seed and an offset, and a computation moves the offset equally far for every seed."""
-
-    def __init__(self, torch: Any, device: str) -> None:
-        index = torch.device(device).index
-        torch.cuda.init()
-        self._torch = torch
-        self._generator = torch.cuda.default_generators[torch.cuda.current_device() if index is None else index]
-        if len(self._generator.get_state()) != 16:
-            raise RefusedError(f"torch {torch.__version__}: its CUDA generator is no seed and offset", REMEDY)
-        self.put(0, 0)
-
-    def counted(self) -> Any:
-        return self._torch.no_grad()
-
-    def mark(self) -> int:
-        """The offset now."""
-        return int(struct.unpack("<qq", bytes(self._generator.get_state().tolist()))[1])
-
-    def resume(self, offset: int) -> None:
-        self.put(0, offset)
-
-    def put(self, seed: int, offset: int) -> None:
-        state = bytearray(struct.pack("<qq", seed, offset))
-        self._generator.set_state(self._torch.frombuffer(state, dtype=self._torch.uint8))
-
-
-class _CpuDraws:
-    """The CPU's generator cannot jump, so what was drawn on the way is drawn again.
-
-    Which operations drew, and the shapes that they filled, is written down while the model loads and while a prompt runs.
-    Repeated on empty tensors after seeding, they leave the generator where the offline program's stands. Whether that holds is
-    checked for each prompt against the generator's state itself.
-    """
-
-    def __init__(self, torch: Any) -> None:
-        self._torch = torch
-        self._drawn: list[tuple[Any, Any, Any]] = []
-        torch.manual_seed(0)
-
-    def counted(self) -> Any:
-        torch, drawn = self._torch, self._drawn
-        modes: Any = importlib.import_module("torch.utils._python_dispatch")
-
-        class Counter(modes.TorchDispatchMode):  # type: ignore[misc]
-            def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-                if torch.Tag.nondeterministic_seeded not in func.tags:
-                    return func(*args, **(kwargs or {}))
-                shapes = tuple(_shape_of(torch, each) for each in args)
-                before = torch.get_rng_state()
-                result = func(*args, **(kwargs or {}))
-                if not torch.equal(before, torch.get_rng_state()):
-                    drawn.append((func, shapes, {key: each for key, each in (kwargs or {}).items() if key != "generator"}))
-                return result
-
-        return Counter()
-
-    def mark(self) -> tuple[Any, ...]:
-        """All that was drawn so far; makes sure that it can be repeated."""
-        torch = self._torch
-        drawn, stands = tuple(self._drawn), torch.get_rng_state()
-        self.put(0, drawn)
-        if not torch.equal(stands, torch.get_rng_state()):
-            raise RuntimeError("the draws of loading and prompting cannot be repeated with this torch")
-        return drawn
-
-    def resume(self, drawn: tuple[Any, ...]) -> None:
-        self._drawn[:] = drawn
-        self.put(0, drawn)
-
-    def put(self, seed: int, drawn: tuple[Any, ...]) -> None:
-        self._torch.manual_seed(seed)
-        for func, shapes, kwargs in drawn:
-            func(*(each.empty() if isinstance(each, _Shape) else each for each in shapes), **kwargs)
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """A tensor without its content."""
-
-    torch: Any
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-    dtype: Any
-
-    def empty(self) -> Any:
-        return self.torch.empty_strided(self.size, self.stride, dtype=self.dtype)
-
-
-def _shape_of(torch: Any, value: Any) -> Any:
-    return _Shape(torch, tuple(value.shape), value.stride(), value.dtype) if isinstance(value, torch.Tensor) else value
-
-
-def kept_state(states: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a streaming state; of a cache of keys and values, no more than what has been written."""
-    return {name: _kept(state) for name, state in states.items()}
-
-
-def put_state_back(states: dict[str, Any], kept: dict[str, Any]) -> None:
-    """Undo everything since ``kept_state``, in the tensors that CUDA graphs have been recorded with."""
-    for name, state in states.items():
-        _put_back(state, kept[name])
-
-
-def _kept(state: Any) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    used = _written(state)
-    for name, value in _parts(state).items():
-        if hasattr(value, "clone"):
-            kept[name] = value[:, :, :, :used].clone() if name == "cache" and used is not None else value.clone()
-        elif value is None or isinstance(value, (bool, int, float, str)):
-            kept[name] = value
-        else:
-            kept[name] = _kept(value)
-    return kept
-
-
-def _put_back(state: Any, kept: dict[str, Any]) -> None:
-    for name, value in _parts(state).items():
-        past = kept[name]
-        if isinstance(past, dict):
-            _put_back(value, past)
-        elif hasattr(value, "copy_") and hasattr(past, "clone"):
-            target = value if value.shape == past.shape else value[:, :, :, : past.shape[3]]
-            target.copy_(past)
-        else:
-            setattr(state, name, past.clone() if hasattr(past, "clone") else past)
-
-
-def _parts(state: Any) -> dict[str, Any]:
-    parts: dict[str, Any] = state.asdict() if hasattr(state, "asdict") else vars(state)
-    return parts
-
-
-def _written(state: Any) -> int | None:
-    """How many steps a ring of keys and values holds; None for anything else, and for one that is full."""
-    parts = _parts(state)
-    if parts.keys() != {"cache", "end_offset"}:
-        return None
-    written = int(parts["end_offset"])
-    return written if written < parts["cache"].shape[3] else None
 
 
 def in_system_tags(text: str) -> str:
@@ -372,14 +229,14 @@ def require_fork() -> dict[str, Any]:
     """As ``look``.
 
     Raises:
-        RefusedError: There is no ``moshi`` here, or it is another one.
+        RefusalError: There is no ``moshi`` here, or it is another one.
     """
     found = look()
     if not found["is_fork"]:
         why = (
             "" if found["found"].startswith("no package") else ", which has no voice and text prompts: it is not NVIDIA's fork"
         )
-        raise RefusedError(f"{sys.executable} has {found['found']}{why}", REMEDY)
+        raise RefusalError(f"{sys.executable} has {found['found']}{why}", REMEDY)
     return found
 
 
@@ -387,7 +244,7 @@ def self_test() -> dict[str, Any]:
     """Import all that a conversation needs.
 
     Raises:
-        RefusedError: Something is not there, or is not what it should be.
+        RefusalError: Something is not there, or is not what it should be.
     """
     facts = require_fork()
     try:
@@ -395,13 +252,13 @@ def self_test() -> dict[str, Any]:
         import torch
         from moshi.models import LMGen, loaders
     except ImportError as error:
-        raise RefusedError(f"{sys.executable}: {error}", REMEDY) from None
+        raise RefusalError(f"{sys.executable}: {error}", REMEDY) from None
     absent = [f"LMGen.{name}" for name in PUBLIC if not hasattr(LMGen, name)]
     absent += [f"loaders.{name}" for name in ("get_mimi", "get_moshi_lm") if not hasattr(loaders, name)]
     if absent:
-        raise RefusedError(f"{facts['found']} lacks {', '.join(absent)}", REMEDY)
+        raise RefusalError(f"{facts['found']} lacks {', '.join(absent)}", REMEDY)
     if importlib.util.find_spec("pyloudnorm") is None:
-        raise RefusedError(
+        raise RefusalError(
             f"{sys.executable} has no pyloudnorm, which voices from recordings need", "pip install pyloudnorm there"
         )
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
@@ -413,15 +270,15 @@ def main(arguments: list[str]) -> int:
         channel = Channel()
         try:
             channel.send(look() if arguments[0] == "--look" else self_test())
-        except RefusedError as error:
+        except RefusalError as error:
             channel.send({"refused": error.told()})
         return 0
-    settings = Settings(**json.loads(arguments[0]))
+    settings = WorkerSettings(**json.loads(arguments[0]))
     if settings.device == "cpu":
         # Sums depend on how many threads share them, and a reply must not depend on how many workers share the machine.
         # Compiling takes longer than it saves.
         os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", NO_TORCH_COMPILE="1")
-    return serve(lambda: PersonaPlex(settings))
+    return serve(lambda: PersonaPlexModel(settings))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ which it arrived and works out when its audio would have been played.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -184,14 +184,17 @@ class LiveParty(Protocol):
         """
 
 
-async def within(task: asyncio.Future[T], seconds: float) -> T:
-    """A task's result if it comes in time; else it is cancelled. Unlike ``wait_for`` before Python 3.12, loses no cancellation.
+async def within(awaited: Awaitable[T], seconds: float) -> T:
+    """What is awaited, if it comes in time; else it is cancelled.
+
+    Unlike ``asyncio.wait_for`` before Python 3.12, it never loses a cancellation that comes at the same moment as the result.
 
     Raises:
         asyncio.TimeoutError: It did not.
     """
+    task = asyncio.ensure_future(awaited)
     try:
-        await asyncio.wait({task}, timeout=seconds)
+        await asyncio.wait({task}, timeout=max(0.0, seconds))
         if not task.done():
             raise asyncio.TimeoutError
         return task.result()
@@ -199,3 +202,5 @@ async def within(task: asyncio.Future[T], seconds: float) -> T:
         if not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=1.0)
+        if task.done() and not task.cancelled():
+            task.exception()  # nobody else wants to know how it ended

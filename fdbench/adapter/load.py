@@ -46,7 +46,7 @@ class ModelSpec:
 
     name: str
     adapter: str
-    origin: Literal["models.yaml", "entry point", "file"]
+    origin: Literal["models.yaml", "entry point", "file", "object"]
     kind: Kind = "model"
     summary: str = ""
     clock: str = "lockstep"

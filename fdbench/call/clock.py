@@ -6,6 +6,7 @@ import hashlib
 import math
 
 from fdbench.adapter.base import Port
+from fdbench.core.take_id import TakeId
 
 
 def ticks_of_frames(*ports: Port) -> tuple[int, tuple[int, ...]]:
@@ -14,6 +15,9 @@ def ticks_of_frames(*ports: Port) -> tuple[int, tuple[int, ...]]:
     return rate, tuple(port.frame_samples * (rate // port.sample_rate) for port in ports)
 
 
-def seed_for(run_seed: int, take_name: str) -> int:
-    """The seed of one call: depends on the run's seed and the take's name only, so not on order or neighbours."""
-    return int.from_bytes(hashlib.sha256(f"{run_seed}|{take_name}".encode()).digest()[:8], "big") >> 1
+def seed_for(run_seed: int, take: TakeId) -> int:
+    """The seed of one call: depends on the run's seed and the take alone, so not on order or neighbours.
+
+    Calls that are compared with each other (a clean twin, the same prompt under another condition) have the same.
+    """
+    return int.from_bytes(hashlib.sha256(f"{run_seed}|{take.pair}".encode()).digest()[:8], "big") >> 1

@@ -11,9 +11,10 @@ from typing import Final, Protocol
 from fdbench.adapter.base import VirtualParty
 from fdbench.adapter.live import LiveParty
 from fdbench.call.clock import seed_for
+from fdbench.call.live_call import MOST_LATE_S, Timeouts
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
-from fdbench.call.realtime import MOST_LATE_S, Patience, Realtime, user_sound
+from fdbench.call.realtime import WallClock, user_sound
 from fdbench.call.session_log import from_stored, recording_of, spent_in
 from fdbench.core.conversation import Brief, CallLog, FailedCall, Recording, Sample, Take
 from fdbench.errors import FdbenchError
@@ -36,7 +37,7 @@ class Budget:
     Attributes:
         max_cost: In the currency of the price that the user gave; None = whatever it is.
         max_minutes: Of conversation, all together.
-        most_late_s: By which a frame may leave late (``Patience``).
+        most_late_s: By which a frame may leave late (``Timeouts``).
         price_of: What so many minutes of conversation may cost; None where nobody knows.
         cost, minutes: Spent by calls that have ended.
         n_left: Calls that were not made because of it.
@@ -157,7 +158,7 @@ class LiveCalls:
 
     def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
         unreadable: queue.SimpleQueue[tuple[Take, FailedCall]] = queue.SimpleQueue()
-        patience = Patience(most_late_s=self.budget.most_late_s)
+        timeouts = Timeouts(most_late_s=self.budget.most_late_s)
 
         def invitations() -> Iterator[Invitation]:
             waiting = iter(takes)
@@ -178,7 +179,7 @@ class LiveCalls:
             spent = spent_in(outcome.log) if outcome.log else None
             self.budget.end(str(take.id), spent.minutes if spent else 0.0, (spent.cost if spent else None) or 0.0)
 
-        calls = Realtime(self.model, self.ending, patience).run(invitations(), ended)
+        calls = WallClock(self.model, self.ending, timeouts).run(invitations(), ended)
         try:
             for outcome in calls:
                 while not unreadable.empty():
@@ -222,7 +223,7 @@ class LogReplay:
 
 
 def _invitation(take: Take, run_seed: int, lead_in_s: float, truth: Sample | None) -> Invitation:
-    seed, sample = seed_for(run_seed, str(take.id.pair)), take.sample
+    seed, sample = seed_for(run_seed, take.id), take.sample
     return Invitation(
         take,
         user=Brief(seed=seed, lead_in_s=lead_in_s, stimulus=take.prompt()),

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,16 @@ from fdbench.command.base import (
     EXIT_WITH_ERRORS,
     Commands,
     add_command,
+    add_data_option,
+    data_of,
     write_result,
 )
-from fdbench.command.export import register_export
+from fdbench.command.export import add_target_options, conclude_export
 from fdbench.errors import UsageError
+from fdbench.io.text_table import text_table
 
 if TYPE_CHECKING:
-    from fdbench.task.check import Checked
+    from fdbench.data.finding import CheckedData
 
 DEFAULT_TIMEOUT_S = 60.0
 
@@ -51,7 +53,10 @@ def register(commands: Commands) -> None:
     check.add_argument("--tasks", help="v1, or names with commas; each must be there (default: what is there)")
     check.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
 
-    register_export(actions)
+    export = add_command(actions, "export", export_command, "write the samples of tasks as a dataset")
+    export.add_argument("--tasks", default="available", help="as for `fdbench run` (default: available)")
+    add_data_option(export)
+    add_target_options(export)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -95,10 +100,10 @@ def _required_folder(arguments: argparse.Namespace) -> Path:
 
 
 def list_command(arguments: argparse.Namespace) -> int:
-    from fdbench.task.catalog import LICENCE, Archive, catalogue
+    from fdbench.data.catalog import Archive, catalogue
+    from fdbench.data.lock import read_lock
+    from fdbench.data.presence import find_part
     from fdbench.task.load import task_specs
-    from fdbench.task.lock import read_lock
-    from fdbench.task.presence import find_part
 
     data = _folder_of(arguments)
     lock = read_lock(data) if data is not None else None
@@ -110,7 +115,7 @@ def list_command(arguments: argparse.Namespace) -> int:
                 "name": part.name,
                 "clips": part.n_clips if isinstance(part, Archive) else None,
                 "tasks": list(part.tasks),
-                "licence": LICENCE,
+                "licence": part.licence,
                 "source": part.source,
                 "state": found.presence if found else None,
                 "detail": found.detail if found else "",
@@ -119,9 +124,9 @@ def list_command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return EXIT_OK
-    header = ("name", "clips", "licence", "state", "source")
-    lines = [header, *((r["name"], _told(r["clips"]), r["licence"], _told(r["state"]), r["source"]) for r in rows)]
-    _print_table(lines)
+    columns = ("name", "clips", "licence", "state", "source")
+    cells = [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows]
+    print(*text_table(cells, header=columns), sep="\n")
     for row in rows:
         if row["detail"]:
             print(f"{row['name']}: {row['detail']}")
@@ -131,17 +136,17 @@ def list_command(arguments: argparse.Namespace) -> int:
 
 
 def download_command(arguments: argparse.Namespace) -> int:
-    from fdbench.task.catalog import select_parts
-    from fdbench.task.fetch import Wish, download, mirror_of
+    from fdbench.data.catalog import select_parts
+    from fdbench.data.fetch import DownloadOptions, download, mirror_of
     from fdbench.task.load import task_specs
 
     if not 0 < arguments.timeout < float("inf"):
         raise UsageError(f"--timeout {arguments.timeout:g}: expected seconds above 0", "leave it out to wait for a minute")
     parts = select_parts(arguments.parts or ["v1"], task_specs())
     data = _required_folder(arguments)
-    wish = Wish(mirror_of(arguments.mirror), arguments.timeout, arguments.force, progress=_show_progress)
+    options = DownloadOptions(mirror_of(arguments.mirror), arguments.timeout, arguments.force, progress=_show_progress)
     failed = []
-    for outcome in download(parts, data, wish):
+    for outcome in download(parts, data, options):
         _end_progress()
         if outcome.status == "failed":
             failed.append(outcome)
@@ -167,7 +172,7 @@ def _end_progress() -> None:
 
 
 def check_command(arguments: argparse.Namespace) -> int:
-    from fdbench.task.check import check_data
+    from fdbench.data.check import check_data
 
     data = _required_folder(arguments)
     if not data.is_dir():
@@ -186,7 +191,13 @@ def check_command(arguments: argparse.Namespace) -> int:
     return EXIT_WITH_ERRORS if checked.n_errors else EXIT_OK
 
 
-def _print_checked(checked: Checked) -> None:
+def export_command(arguments: argparse.Namespace) -> int:
+    from fdbench.data.export import export_samples
+
+    return conclude_export(export_samples(arguments.tasks, data_of(arguments), arguments.to, force=arguments.force))
+
+
+def _print_checked(checked: CheckedData) -> None:
     header = ("set", "clips", "expected", "hours", "rates", "errors", "warnings", "lock")
     rows = [
         (
@@ -201,7 +212,7 @@ def _print_checked(checked: Checked) -> None:
         )
         for each in checked.sets
     ]
-    _print_table([header, *rows])
+    print(*text_table(rows, header=header), sep="\n")
     for finding in checked.findings:
         print(f"{finding.severity}: {finding.file}: {finding.what}")
     print(f"{_plural(checked.n_errors, 'error')}, {_plural(checked.n_warnings, 'warning')}")
@@ -212,13 +223,3 @@ def _print_checked(checked: Checked) -> None:
 
 def _plural(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
-def _told(value: object) -> str:
-    return "-" if value is None else str(value)
-
-
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,4 +1,4 @@
-"""`fdbench export RUN`, `fdbench data export`: a run, or samples, in a folder to publish."""
+"""`fdbench export RUN`: a run in a folder to publish; and what it shares with `fdbench data export`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fdbench.command.base import (
 )
 
 if TYPE_CHECKING:
-    from fdbench.publish.export import Exported
+    from fdbench.data.export import Exported
 
 
 def register(commands: Commands) -> None:
@@ -30,18 +30,10 @@ def register(commands: Commands) -> None:
     export.add_argument(
         "--no-prompts", action="store_true", help="leave out what the user says: audio, and texts of words and annotations"
     )
-    _add_target(export)
+    add_target_options(export)
 
 
-def register_export(actions: Commands) -> None:
-    """`data export`."""
-    export = add_command(actions, "export", export_data_command, "write the samples of tasks as a dataset")
-    export.add_argument("--tasks", default="available", help="as for `fdbench run` (default: available)")
-    add_data_option(export)
-    _add_target(export)
-
-
-def _add_target(parser: argparse.ArgumentParser) -> None:
+def add_target_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", type=Path, required=True, metavar="DIR", help="the folder to write; an earlier export is replaced"
     )
@@ -52,16 +44,10 @@ def export_command(arguments: argparse.Namespace) -> int:
     from fdbench.publish.export_run import export_run
 
     data, prompts = data_of(arguments, arguments.run), not arguments.no_prompts
-    return _conclude(export_run(arguments.run, data, arguments.to, prompts=prompts, force=arguments.force))
+    return conclude_export(export_run(arguments.run, data, arguments.to, prompts=prompts, force=arguments.force))
 
 
-def export_data_command(arguments: argparse.Namespace) -> int:
-    from fdbench.publish.export import export_samples
-
-    return _conclude(export_samples(arguments.tasks, data_of(arguments), arguments.to, force=arguments.force))
-
-
-def _conclude(exported: Exported) -> int:
+def conclude_export(exported: Exported) -> int:
     report_notes([*exported.notes, *exported.left_out])
     for config, n_rows in exported.counts.items():
         print(f"{config:32} {n_rows:>8} rows")

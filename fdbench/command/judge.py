@@ -21,8 +21,8 @@ from fdbench.errors import UsageError
 
 if TYPE_CHECKING:
     from fdbench.judge.agreement import Agreement, Estimate
-    from fdbench.judge.usage import Usage
-    from fdbench.stages.judge_check import Checked
+    from fdbench.judge.usage import JudgeUsage
+    from fdbench.stages.judge_check import CheckedJudge
 
 
 def register(commands: Commands) -> None:
@@ -50,7 +50,7 @@ def check_command(arguments: argparse.Namespace) -> int:
     if settings is None:
         raise UsageError(f"--judge {arguments.judge}: there is nobody to check", "name one: --judge PROVIDER:MODEL")
     with Judge(settings, VerdictCache(verdicts_folder(arguments.out))) as judge, ProgressBars() as progress:
-        facts = JudgeFacts(judge.signature, settings.model, {"name": judge.prompt.name, "sha256": judge.prompt.sha256})
+        facts = JudgeFacts(settings.signature, settings.model, {"name": judge.prompt.name, "sha256": judge.prompt.sha256})
         done = check_judge(judge, facts, labelled_set(), arguments.out, progress)
     report_notes(done.notes)
     sentences = conclusions(done.agreement)
@@ -64,12 +64,12 @@ def check_command(arguments: argparse.Namespace) -> int:
     return EXIT_WITH_ERRORS if done.check.n_failed else EXIT_OK
 
 
-def _usage(usage: Usage) -> str:
+def _usage(usage: JudgeUsage) -> str:
     cost = "" if usage.cost_usd is None else f", {usage.cost_usd:.4f} USD"
     return f"{usage.asked} asked, {usage.cached} known already, {usage.tokens_in} tokens in, {usage.tokens_out} out{cost}"
 
 
-def _table(done: Checked) -> Iterator[str]:
+def _table(done: CheckedJudge) -> Iterator[str]:
     check, agreement = done.check, done.agreement
     yield f"{check.judge}"
     if check.models:

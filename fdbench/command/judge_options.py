@@ -37,7 +37,7 @@ def add_judge_options(parser: argparse.ArgumentParser, *, also: Sequence[str] = 
         help="fdbench's own instructions, or the published script's from the copy under --data (default: own)",
     )  # fmt: skip
     group.add_argument("--judge-concurrency", type=int, default=CONCURRENCY, metavar="N", help="questions at once (4)")
-    group.add_argument("--judge-timeout", type=float, default=TIMEOUT_S, metavar="S", help="of one request (60)")
+    group.add_argument("--judge-timeout", type=float, default=TIMEOUT_S, metavar="S", help="longest silence of the server (60)")
     group.add_argument("--judge-price", metavar="IN,OUT", help="USD per million tokens, to be told what it cost")
 
 

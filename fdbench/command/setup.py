@@ -14,7 +14,7 @@ def register(commands: Commands) -> None:
     setup = add_command(
         commands, "setup", setup_command, "make the environment of a model that needs one of its own (personaplex)"
     )
-    setup.add_argument("name", metavar="MODEL", help="personaplex")
+    setup.add_argument("name", metavar="MODEL", help="one that fdbench has a recipe for: personaplex")
     setup.add_argument("--source", type=Path, metavar="DIR", help="a checkout of the model's code (default: its pinned commit)")
     setup.add_argument("--torch", metavar="SPEC", help="a torch to install instead of the pinned one, e.g. torch==2.6.0")
     setup.add_argument("--python", metavar="EXE", help="use this interpreter, which has the code already")
@@ -23,7 +23,7 @@ def register(commands: Commands) -> None:
 
 
 def setup_command(arguments: argparse.Namespace) -> int:
-    from fdbench.pipeline.setup import SetupRequest, set_up
+    from fdbench.worker.setup import SetupRequest, set_up
 
     request = SetupRequest(arguments.name, arguments.source, arguments.python, arguments.torch, arguments.force)
     record = set_up(request, lambda line: print(f"fdbench: {line}", file=sys.stderr))

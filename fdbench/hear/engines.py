@@ -1,4 +1,4 @@
-"""Speech recognisers by name: ``sphinx``, ``whisper``, ``whisper:small.en``, ``whisper:/path/model.pt``; and ``given``.
+"""Speech recognisers by name: ``sphinx``, ``whisper``, ``whisper:small.en``, ``whisper:/path/model.pt``, ``given``, ``none``.
 
 The table holds module names as text: an engine is imported when it is asked for, and its heavy package when it is loaded.
 Each of the modules has four functions of the part after the colon (empty where there is none): ``signature`` names the
@@ -18,6 +18,8 @@ from fdbench.errors import UsageError, unknown_name
 
 GIVEN: Final = "given"
 """The spec of transcripts and segments that lie beside a recording instead of being made."""
+NONE: Final = "none"
+"""The spec of no recogniser at all: speech alone decides."""
 SILERO: Final = "silero"
 
 _ASR_MODULES: Final = {
@@ -61,8 +63,8 @@ def asr_signature(spec: str) -> str:
         MissingExtraError: Its package is not installed.
         DataError: Its weights are named by a path where there is no file.
     """
-    if spec == GIVEN:
-        return GIVEN
+    if spec in (GIVEN, NONE):
+        return spec
     module, argument = _module(spec)
     return module.signature(argument)
 
@@ -73,7 +75,7 @@ def prepare_asr(spec: str) -> None:
     Raises:
         FdbenchError: As ``asr_signature``, and DataError where weights can be neither found nor fetched.
     """
-    if spec != GIVEN:
+    if spec not in (GIVEN, NONE):
         module, argument = _module(spec)
         module.prepare(argument)
 
@@ -89,8 +91,8 @@ def load_asr(spec: str) -> AsrEngine:
 
 
 def asr_weights(spec: str) -> str:
-    """SHA-256 of the recogniser's weights; empty for ``given``. Raises as ``prepare_asr``, which comes before it."""
-    if spec == GIVEN:
+    """SHA-256 of the recogniser's weights; empty where there is none. Raises as ``prepare_asr``, which comes before it."""
+    if spec in (GIVEN, NONE):
         return ""
     module, argument = _module(spec)
     return module.weights(argument)
@@ -119,5 +121,5 @@ def vad_signature(spec: str) -> str:
 def _module(spec: str) -> tuple[_AsrModule, str]:
     name, _, argument = spec.partition(":")
     if name not in _ASR_MODULES:
-        raise unknown_name("speech recogniser", spec, (*_ASR_MODULES, GIVEN))
+        raise unknown_name("speech recogniser", spec, (*_ASR_MODULES, GIVEN, NONE))
     return cast("_AsrModule", importlib.import_module(_ASR_MODULES[name])), argument

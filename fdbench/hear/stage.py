@@ -31,6 +31,7 @@ from fdbench.errors import DataError
 from fdbench.hear.cache import AnnotationCache
 from fdbench.hear.engines import (
     GIVEN,
+    NONE,
     SILERO,
     AsrEngine,
     asr_signature,
@@ -48,7 +49,7 @@ class Engines:
     """Who hears.
 
     Attributes:
-        asr: ``sphinx``, ``whisper[:MODEL]`` or ``given``.
+        asr: ``sphinx``, ``whisper[:MODEL]``, ``given`` or ``none``.
         vad: ``silero`` or ``given``; the user's speech, and where a recogniser listens, are always Silero's.
     """
 
@@ -92,6 +93,13 @@ class TakeAudio(Protocol):
 
     def load(self, channel: Channel) -> Track:
         """Raises DataError."""
+
+
+def annotate(
+    take: TakeAudio, requests: Sequence[Request], engines: Engines, cache: AnnotationCache | None = None
+) -> Annotations:
+    """Answer the requests for one take. For many takes use ``annotate_many``, which loads engines once."""
+    return Annotator(engines, cache).annotate(take, requests)
 
 
 class Annotator:
@@ -177,6 +185,9 @@ class _Hearing:
     def words(self, request: WordsRequest) -> Transcript:
         if self._annotator.engines.asr == GIVEN:
             return self._given_words(request)
+        if self._annotator.engines.asr == NONE:
+            self._digest(request.channel)
+            return Transcript((), NONE)
         digest, facts, cache = self._digest(request.channel), self._annotator.words_facts, self._annotator.cache
         answer = cache.find(digest, request, facts) if cache else None
         if answer is None:

@@ -34,6 +34,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from fdbench.stats.bootstrap import draw_counts, percentile_interval, resampled_values
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 N_RESAMPLES: Final = 2000
-CONFIDENCE_LEVEL: Final = 0.95
 MIN_SHARE_DEFINED: Final = 0.95
 N_WORST: Final = 5
 LIFTED_BY: Final = 2
@@ -171,20 +172,6 @@ def measure_agreement(items: Sequence[RatedItem], seed: int = 0) -> Agreement:
     )
 
 
-def weighted_kappa(labels: Sequence[float], ratings: Sequence[float]) -> float | None:
-    """Cohen's kappa with quadratic weights, at most 1; None without items or where everything is one number.
-
-    Raises:
-        ValueError: Not as many ratings as labels.
-    """
-    import numpy as np
-
-    if len(labels) != len(ratings):
-        raise ValueError(f"{len(labels)} labels and {len(ratings)} ratings")
-    x, y = np.asarray(labels, np.float64), np.asarray(ratings, np.float64)
-    return _known(weighted_kappas(x, y, np.ones((1, len(x))))[0])
-
-
 Statistic = Callable[["Floats", "Floats", "Floats"], "Floats"]
 """From labels ``(n,)``, ratings ``(n,)`` and weights of items ``(b, n)`` to one value per row; NaN where undefined."""
 
@@ -225,17 +212,14 @@ def _estimate(items: Sequence[RatedItem], statistic: Statistic, seed: int) -> Es
     value = _known(statistic(x, y, np.ones((1, len(items))))[0])
     if value is None:
         return Estimate(None, reason="constant")
-    names = {name: index for index, name in enumerate(dict.fromkeys(item.group for item in items))}
-    if len(names) < 2:
+    groups = [item.group for item in items]
+    if len(set(groups)) < 2:
         return Estimate(value)
-    times_drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), N_RESAMPLES)
-    values = statistic(x, y, times_drawn[:, [names[item.group] for item in items]].astype(np.float64))
+    values = resampled_values(lambda weights: statistic(x, y, weights), groups, N_RESAMPLES, seed, draw_counts)
     defined = values[~np.isnan(values)]
     if len(defined) < MIN_SHARE_DEFINED * N_RESAMPLES:
         return Estimate(value)
-    tail = (1 - CONFIDENCE_LEVEL) / 2 * 100
-    low, high = np.percentile(defined, [tail, 100 - tail], method="nearest")
-    return Estimate(value, float(low), float(high))
+    return Estimate(value, *percentile_interval(defined))
 
 
 def _category(items: Sequence[RatedItem]) -> CategoryAgreement:

@@ -37,10 +37,10 @@ from fdbench.core.annotation import RelevanceQuestion
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of
 from fdbench.judge.agreement import RatedItem
+from fdbench.judge.rating_text import RATINGS
 
 SCHEMA: Final = 1
 VERSION: Final = 1
-RATINGS: Final = (0, 1, 2, 3, 4, 5)
 CATEGORIES: Final = (
     "on_topic",
     "paraphrased",

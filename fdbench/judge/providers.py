@@ -21,17 +21,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fdbench.errors import UsageError, unknown_name
-from fdbench.io.files import sha256_of
+from fdbench.io.http import LOCAL, published_name
 from fdbench.io.secret import NO_SECRET, Secret, is_local, looks_like_a_key, read_secret
+from fdbench.judge.prompt import PROMPT_KINDS, PromptKind
+from fdbench.judge.prompts import prompt_identity
 
-PromptKind = Literal["own", "upstream"]
-PROMPT_KINDS: Final[tuple[PromptKind, ...]] = ("own", "upstream")
 KEY_OF_ALL: Final = "FDBENCH_JUDGE_API_KEY"
-LOCAL: Final = "local"
 MAX_MODEL_CHARS: Final = 200
 
 
@@ -88,7 +87,7 @@ class JudgeSettings:
         prompts: ``own``, or ``upstream`` = the published script's wording, read from the user's copy of it.
         upstream_script: That copy; needed with ``upstream`` only, when a question is asked.
         concurrency: How many questions are under way at once.
-        timeout_s: Of one HTTP request: until its answer begins, and as long again until it ends.
+        timeout_s: The longest silence of the server during one HTTP request.
         max_attempts: Requests for one question that may fail on the way (429, 5xx, timeouts, cut connections).
         max_readings: Answers to one question that may be unreadable.
         price: USD per million tokens (in, out); None = unknown.
@@ -115,12 +114,7 @@ class JudgeSettings:
         if self.prompts not in PROMPT_KINDS:
             raise unknown_name("kind of judge prompts", self.prompts, PROMPT_KINDS)
         _check_number("the judge's temperature", self.temperature, 0.0)
-        for name, count in (
-            ("concurrency", self.concurrency),
-            ("attempts", self.max_attempts),
-            ("readings", self.max_readings),
-        ):
-            _check_number(f"the judge's {name}", count, 1)
+        _check_number("the judge's concurrency", self.concurrency, 1)
         if not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
             raise UsageError(f"the judge's timeout: {self.timeout_s} s", "give more than 0 seconds")
         for price in self.price or ():
@@ -140,10 +134,8 @@ class JudgeSettings:
     @property
     def server(self) -> str:
         """Which server, as it may be published: one on this machine by its kind, a path of a gateway by its hash."""
-        where = f"{LOCAL}-{self.provider}" if self.host == LOCAL else self.host
-        path = urlsplit(self.base_url).path.rstrip("/")
-        usual = {urlsplit(PROVIDERS[self.provider].base_url).path, "/v1"}
-        return where if path in usual else f"{where}~{sha256_of(path.encode())[:8]}"
+        usual_paths = (urlsplit(PROVIDERS[self.provider].base_url).path, "/v1")
+        return published_name(self.base_url, usual_paths=usual_paths, local=f"{LOCAL}-{self.provider}")
 
     @property
     def asked(self) -> Asked:
@@ -152,22 +144,15 @@ class JudgeSettings:
     @property
     def signature(self) -> str:
         """What an answer depends on, and nothing else."""
-        from fdbench.judge.prompt import prompt_identity
-
         return self.asked.signature_with(prompt_identity(self.prompts))
 
 
-def settings_of(
-    text: str,
-    *,
-    url: str | None = None,
-    prompts: str = "own",
-    upstream_script: Path | None = None,
-    concurrency: int = 4,
-    timeout_s: float = 60.0,
-    price: tuple[float, float] | None = None,
-) -> JudgeSettings:
+def settings_of(text: str, *, url: str | None = None, **options: Any) -> JudgeSettings:
     """The settings behind ``--judge PROVIDER:MODEL`` and its neighbours.
+
+    Args:
+        url: Instead of the provider's own endpoint.
+        options: Further fields of ``JudgeSettings``.
 
     Raises:
         UsageError: Not of that form, no such provider, or a URL that may not be written down; names the option.
@@ -179,21 +164,7 @@ def settings_of(
         raise UsageError(f"--judge {text}: expected PROVIDER:MODEL", "for example openai:gpt-4o-2024-08-06, or none, or given")
     if provider not in PROVIDERS:
         raise unknown_name("judge provider", provider, PROVIDERS)
-    kind: PromptKind = "own"
-    if prompts != "own":
-        if prompts != "upstream":
-            raise unknown_name("kind of judge prompts", prompts, PROMPT_KINDS)
-        kind = "upstream"
-    return JudgeSettings(
-        provider,
-        model,
-        PROVIDERS[provider].base_url if url is None else url,
-        prompts=kind,
-        upstream_script=upstream_script,
-        concurrency=concurrency,
-        timeout_s=timeout_s,
-        price=price,
-    )
+    return JudgeSettings(provider, model, PROVIDERS[provider].base_url if url is None else url, **options)
 
 
 def secret_of(settings: JudgeSettings, environment: Mapping[str, str] | None = None) -> Secret:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, sha256_of
@@ -72,7 +73,7 @@ class OwnPrompt:
         filled = {"{token}": token, "{record}": record}
         return Messages(self.system, "".join(filled.get(part, part) for part in parts), notes)
 
-    def read(self, text: str, question: RelevanceQuestion) -> Reading:
+    def read(self, text: str, question: RelevanceQuestion) -> Reading | Absence:
         return read_rating(text, question.reply)
 
 

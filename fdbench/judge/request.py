@@ -15,72 +15,53 @@ With upstream's prompt only the seed is sent, the same for each reading, as the 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final
 
 MAX_ANSWER_TOKENS: Final = 4096
 """Room for a model that thinks before it answers; ends one that would write for ever."""
 
-Format = Literal["json_schema", "json_object", "none"]
-_MEANS_FORMAT: Final = r"response_format|json_schema|json_object|json mode|structured output|guided"
+Parameters = Mapping[str, Any]
+"""Keyword arguments of a chat completion."""
+
+_NAMES_IN_COMPLAINTS: Final = {
+    "response_format": r"response_format|json_schema|json_object|json mode|structured output|guided",
+    "max_completion_tokens": r"\bmax_completion_tokens\b",
+    "max_tokens": r"\bmax_tokens\b",
+    "seed": r"\bseed\b",
+    "temperature": r"\btemperature\b",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """How an answer is asked for: what this server is known to take."""
-
-    response_format: Format = "json_schema"
-    has_seed: bool = True
-    has_temperature: bool = True
-    token_limit: Literal["max_completion_tokens", "max_tokens", ""] = "max_completion_tokens"
-
-    def parameters(self, schema: dict[str, Any], temperature: float | None, seed: int) -> dict[str, Any]:
-        """Keyword arguments of the chat completion."""
-        out: dict[str, Any] = {}
-        if self.response_format == "json_schema":
-            out["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "rating", "strict": True, "schema": schema},
-            }
-        elif self.response_format == "json_object":
-            out["response_format"] = {"type": "json_object"}
-        if self.has_temperature and temperature is not None:
-            out["temperature"] = temperature
-        if self.has_seed:
-            out["seed"] = seed
-        if self.token_limit:
-            out[self.token_limit] = MAX_ANSWER_TOKENS
-        return out
-
-    def without(self, parameter: str) -> Form:
-        """The next form to try where the server refuses this parameter."""
-        if parameter == "response_format":
-            return replace(self, response_format="json_object" if self.response_format == "json_schema" else "none")
-        if parameter == "seed":
-            return replace(self, has_seed=False)
-        if parameter == "temperature":
-            return replace(self, has_temperature=False)
-        return replace(self, token_limit="max_tokens" if self.token_limit == "max_completion_tokens" else "")
-
-    def refused(self, parameter: str, message: str) -> str:
-        """Which parameter of this form an error speaks of; empty for none.
-
-        Args:
-            parameter: What the server names as the culprit, if it does.
-            message: Its message, without the question's own texts.
-        """
-        sent = {
-            "response_format": _MEANS_FORMAT if self.response_format != "none" else "",
-            self.token_limit: rf"\b{self.token_limit}\b" if self.token_limit else "",
-            "seed": r"\bseed\b" if self.has_seed else "",
-            "temperature": r"\btemperature\b" if self.has_temperature else "",
-        }
-        for text in (parameter, message):
-            for name, pattern in sent.items():
-                if pattern and re.search(pattern, text, re.IGNORECASE):
-                    return name
-        return ""
+def structured_parameters(schema: Mapping[str, Any], temperature: float | None, seed: int) -> Parameters:
+    """What is asked for first under our own prompt: an answer of this schema."""
+    response_format = {"type": "json_schema", "json_schema": {"name": "rating", "strict": True, "schema": schema}}
+    sampling = {"seed": seed} if temperature is None else {"temperature": temperature, "seed": seed}
+    return {"response_format": response_format, **sampling, "max_completion_tokens": MAX_ANSWER_TOKENS}
 
 
-OWN_FORM: Final = Form()
-UPSTREAM_FORM: Final = Form(response_format="none", has_temperature=False, token_limit="")
+def without(parameters: Parameters, refused: str) -> Parameters:
+    """What to try next where the server refuses one of these parameters."""
+    out: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if name != refused:
+            out[name] = value
+        elif name == "response_format" and value["type"] == "json_schema":
+            out[name] = {"type": "json_object"}
+        elif name == "max_completion_tokens":
+            out["max_tokens"] = value
+    return out
+
+
+def refused_parameter(parameters: Parameters, named: str, complaint: str) -> str:
+    """Which of the parameters sent an error speaks of; empty for none.
+
+    Args:
+        named: What the server names as the culprit, if it does.
+        complaint: Its message, without the question's own texts.
+    """
+    for text in (named, complaint):
+        for name, pattern in _NAMES_IN_COMPLAINTS.items():
+            if name in parameters and re.search(pattern, text, re.IGNORECASE):
+                return name
+    return ""

@@ -7,12 +7,13 @@ answers with a text and is done                      answered
 answers without one: no choice, refusal, content     malformed: asked again, a bounded number of times
 filter, cut at the length limit, tool calls, no JSON
 refuses a parameter (400, 404, 415, 422, 500, 501)   refused: asked again without it
-408, 409, 425, 429, 5xx, timeout, broken connection  failed on the way: asked again later
-401, 402, 403, 404, a bad key, no quota left         closed: nobody asks any further
+408, 409, 425, 429, 5xx, timeout, broken connection  later: failed on the way, asked again later
+401, 402, 403, 404, 407, a bad key, no quota left    closed: nobody asks any further
 any other status                                     rejected: this question gets no answer
 ===================================================  ==========================================================
 
-The SDK's own retries are off: one 429 must slow down everybody, and each request is counted and logged.
+The SDK's own retries are off. They would ask on where no quota is left, each thread would find out about a rate limit for
+itself, and no request but the last would be counted and logged.
 Everything that the server wrote is redacted before it goes anywhere.
 """
 
@@ -20,30 +21,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from fdbench.errors import MissingExtraError, UsageError
+from fdbench.io.http import LOCAL, NO_QUOTA_CODES, error_facts, meaning_of, retry_after
 from fdbench.io.secret import Secret
-from fdbench.judge.pacing import wait_named_by
 from fdbench.judge.prompt import Messages
-from fdbench.judge.providers import LOCAL, JudgeSettings
-from fdbench.judge.request import Form
+from fdbench.judge.providers import JudgeSettings
+from fdbench.judge.request import Parameters, refused_parameter
 
 if TYPE_CHECKING:
     import openai
 
-Meaning = Literal["refused", "retry", "closed", "rejected"]
 UNUSED_KEY: Final = "unused"
 """The SDK wants some text; a server without keys ignores it."""
 
 _OPENAI_HOST: Final = "api.openai.com"
-_RETRIED: Final = frozenset({408, 409, 425, 429})
-_CLOSED: Final = frozenset({401, 402, 403, 404, 407})
 _MAY_REFUSE: Final = frozenset({400, 404, 415, 422, 500, 501})
-_NO_QUOTA: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _DONE: Final = frozenset({"", "stop", "eos", "eos_token", "stop_sequence", "end_turn"})
 _MAX_TOKENS: Final = 10**9
 """A server that counts more has miscounted."""
@@ -69,10 +65,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RequestFailure:
     """A request without an answer.
 
     Attributes:
+        meaning: As in the table above.
         kind: In one word, for the log: ``rate_limit``, ``timeout``, ``connection``, ``server``, ...
         message: For a person; redacted and short.
         status: HTTP; None where there was no response.
@@ -80,7 +77,7 @@ class Failure:
         wait_s: How long the server wants to be left alone, where it says so.
     """
 
-    meaning: Meaning
+    meaning: Literal["refused", "later", "closed", "rejected"]
     kind: str
     message: str
     status: int | None = None
@@ -99,8 +96,6 @@ class Transport:
     def __init__(self, settings: JudgeSettings, secret: Secret) -> None:
         try:
             import openai
-
-            from fdbench.judge.patience import InvalidURLError, PatientClient
         except ImportError:
             raise MissingExtraError("openai", "judge", f"asking the judge {settings.provider}:{settings.model}") from None
         self._settings, self._secret = settings, secret
@@ -113,10 +108,9 @@ class Transport:
                 timeout=settings.timeout_s,
                 max_retries=0,
                 # A redirect could carry the key and the texts elsewhere; what is local is not reached through a proxy.
-                http_client=PatientClient(settings.timeout_s, follow_redirects=False, trust_env=not is_plain_local),
+                http_client=openai.DefaultHttpxClient(follow_redirects=False, trust_env=not is_plain_local),
             )
-        except (ValueError, ImportError, OSError, InvalidURLError) as error:
-            # Its text may repeat a proxy's password.
+        except Exception as error:  # noqa: BLE001 - of the HTTP library below the SDK, whose text may repeat a proxy's password
             raise UsageError(
                 f"no client can be made for the judge at {settings.host} ({type(error).__name__})",
                 "look at --judge-url and, in the environment, at *_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
@@ -124,7 +118,7 @@ class Transport:
         if settings.host != _OPENAI_HOST:  # the SDK takes these from the environment for whatever server it talks to
             self._client.organization = self._client.project = None
 
-    def ask(self, messages: Messages, form: Form, parameters: Mapping[str, Any]) -> Answer | Failure:
+    def ask(self, messages: Messages, parameters: Parameters) -> Answer | RequestFailure:
         """Send one request and say what came of it."""
         openai = self._sdk
         try:
@@ -134,15 +128,13 @@ class Transport:
                 **parameters,
             )
         except openai.APITimeoutError:
-            return Failure("retry", "timeout", f"no answer within {self._settings.timeout_s:g} s")
+            return RequestFailure("later", "timeout", f"no answer within {self._settings.timeout_s:g} s")
         except openai.APIStatusError as error:
-            return self._of_status(error, messages, form)
+            return self._of_status(error, messages, parameters)
         except openai.APIConnectionError as error:
-            return Failure("retry", "connection", self._secret.excerpt(_cause(error)))
-        except OSError as error:
-            return Failure("retry", "connection", self._secret.excerpt(_cause(error)))
+            return RequestFailure("later", "connection", self._secret.excerpt(_cause(error)))
         except (openai.OpenAIError, ValueError) as error:  # e.g. OPENAI_ORG_ID holds what no header can
-            return Failure("rejected", "sdk", self._secret.excerpt(f"{type(error).__name__}: {error}"))
+            return RequestFailure("rejected", "sdk", self._secret.excerpt(f"{type(error).__name__}: {error}"))
         return self._of_body(response.http_response.content)
 
     def close(self) -> None:
@@ -152,56 +144,50 @@ class Transport:
         try:
             value = json.loads(body)
         except (ValueError, RecursionError):
-            shown = self._secret.excerpt(body[:2000].decode("utf-8", "replace"))
-            return Answer("", f"the response is not JSON: {shown or 'empty'}")
+            value = None
         if not isinstance(value, dict):
-            return Answer("", "the response is not a JSON object")
-        usage = value.get("usage")
-        facts: dict[str, Any] = {
-            "model": self._name(value.get("model")),
-            "fingerprint": self._name(value.get("system_fingerprint")),
-            "tokens_in": _count(usage, "prompt_tokens"),
-            "tokens_out": _count(usage, "completion_tokens"),
-        }
-        choices = value.get("choices")
+            shown = self._secret.excerpt(body[:2000].decode("utf-8", "replace"))
+            return Answer("", f"the response is not a JSON object: {shown or 'empty'}")
+        usage, choices = value.get("usage"), value.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         message = choice.get("message") if isinstance(choice, dict) else None
-        if not isinstance(choice, dict) or not isinstance(message, dict):
-            told = _error_facts(value)[0] if "error" in value else ""
-            return Answer("", self._secret.excerpt(f"the response holds no choice {told}"), **facts)
-        text = _content(message.get("content"))
-        finish = str(choice.get("finish_reason") or "").lower()
-        if message.get("refusal"):
-            return Answer(text, self._secret.excerpt(f"the judge refused: {message['refusal']}"), **facts)
-        if message.get("tool_calls") or message.get("function_call"):
-            return Answer(text, "the judge called a tool", **facts)
-        if finish not in _DONE:
-            return Answer(text, self._secret.excerpt(f"the answer ended with '{finish}'"), **facts)
-        if not text.strip():
-            return Answer("", "the answer is empty", **facts)
-        return Answer(text, **facts)
+        if isinstance(choice, dict) and isinstance(message, dict):
+            text = _content(message.get("content"))
+            problem = _problem_in(text, message.get("refusal"), choice.get("finish_reason"))
+        else:
+            complaint = error_facts(body).message if "error" in value else ""
+            text, problem = "", f"the response holds no choice {complaint}"
+        return Answer(
+            text,
+            self._secret.excerpt(problem),
+            self._name(value.get("model")),
+            self._name(value.get("system_fingerprint")),
+            _count(usage, "prompt_tokens"),
+            _count(usage, "completion_tokens"),
+        )
 
     def _name(self, value: object) -> str:
         return self._secret.excerpt(value) if isinstance(value, str) else ""
 
-    def _of_status(self, error: openai.APIStatusError, messages: Messages, form: Form) -> Failure:
-        status = error.status_code
-        message, code, parameter = _error_facts(_json_or_text(error.response.content))
-        shown = self._secret.excerpt(f"HTTP {status}: {message}")
+    def _of_status(self, error: openai.APIStatusError, messages: Messages, parameters: Parameters) -> RequestFailure:
+        status, host = error.status_code, self._settings.host
+        facts = error_facts(error.response.content)
+        shown = self._secret.excerpt(f"HTTP {status}: {facts.message}")
         # A server may repeat the question in its complaint; a question about temperature refuses no temperature.
-        complaint = message.replace(messages.user, "").replace(messages.system, "")[:500]
+        complaint = facts.message.replace(messages.user, "").replace(messages.system, "")[:500]
         if status in _MAY_REFUSE and (status != 500 or re.search(r"not (?:implemented|supported)|unsupported", complaint)):
-            refused = form.refused(parameter, complaint)
+            refused = refused_parameter(parameters, facts.parameter, complaint)
             if refused:
-                return Failure("refused", "refused", shown, status, refused)
-        if status == 429 and code in _NO_QUOTA:
-            return Failure("closed", "no_quota", f"no quota is left at {self._settings.host}: {shown}", status)
-        if status in _CLOSED or (status == 400 and re.search(r"\bapi[ _-]?key\b", complaint, re.IGNORECASE)):
-            return Failure("closed", "refused_access", f"{self._settings.host} does not let us ask: {shown}", status)
-        if status in _RETRIED or status >= 500:
-            kind = "rate_limit" if status == 429 else "server"
-            return Failure("retry", kind, shown, status, wait_s=wait_named_by(error.response.headers))
-        return Failure("rejected", "rejected", shown, status)
+                return RequestFailure("refused", "refused", shown, status, refused)
+        meaning = meaning_of(status)
+        if meaning == "rate_limited" and facts.code in NO_QUOTA_CODES:
+            return RequestFailure("closed", "no_quota", f"no quota is left at {host}: {shown}", status)
+        if meaning == "closed" or (status == 400 and re.search(r"\bapi[ _-]?key\b", complaint, re.IGNORECASE)):
+            return RequestFailure("closed", "refused_access", f"{host} does not let us ask: {shown}", status)
+        if meaning == "rejected":
+            return RequestFailure("rejected", "rejected", shown, status)
+        kind = "rate_limit" if meaning == "rate_limited" else "server"
+        return RequestFailure("later", kind, shown, status, wait_s=retry_after(error.response.headers))
 
 
 def _cause(error: BaseException) -> str:
@@ -218,26 +204,15 @@ def _content(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _problem_in(text: str, refusal: object, finish: object) -> str:
+    """Why a message is no answer; empty where it is one."""
+    if refusal:
+        return f"the judge refused: {refusal}"
+    if str(finish or "").lower() not in _DONE:
+        return f"the answer ended with '{finish}'"
+    return "" if text.strip() else "the answer is empty"
+
+
 def _count(usage: object, name: str) -> int | None:
     value = usage.get(name) if isinstance(usage, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_TOKENS else None
-
-
-def _json_or_text(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return re.sub(r"<[^>]{0,500}>", " ", body[:4000].decode("utf-8", "replace"))
-
-
-def _error_facts(value: object) -> tuple[str, str, str]:
-    """Message, code and parameter of an error, in any of the shapes that servers give it."""
-    if isinstance(value, list) and value:
-        value = value[0]
-    if isinstance(value, dict):
-        inner = next((value[name] for name in ("error", "detail", "message") if value.get(name)), "")
-        if isinstance(inner, dict):
-            code = inner.get("code") if isinstance(inner.get("code"), str) else inner.get("type")
-            return str(inner.get("message") or inner), str(code or ""), str(inner.get("param") or "")
-        return str(inner or value), str(value.get("code") or value.get("type") or ""), str(value.get("param") or "")
-    return str(value), "", ""

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of
 from fdbench.judge.prompt import Messages
-from fdbench.judge.rating_text import Reading, read_upstream_rating
+from fdbench.judge.rating_text import RATING_UNREADABLE, Reading, read_upstream_rating
 
 UPSTREAM_NAME: Final = "upstream"
 UPSTREAM_SHA256: Final = "e701c14579c1477577b262265cfff75b28ac2e057beee5ba82572afa2a35963a"
@@ -58,10 +59,10 @@ class UpstreamPrompt:
         pieces = (getattr(question, piece) if is_field else piece for piece, is_field in self.user)
         return Messages(self.system, re.sub("[\ud800-\udfff]", "\ufffd", "".join(pieces)))  # no lone surrogate can be sent
 
-    def read(self, text: str, question: RelevanceQuestion) -> Reading:
+    def read(self, text: str, question: RelevanceQuestion) -> Reading | Absence:
         found = read_upstream_rating(text)
         if found is None:
-            return Reading(None, problem="the answer is not of the form that the published script reads")
+            return Absence(RATING_UNREADABLE, "the answer is not of the form that the published script reads")
         return Reading(found["rating"], found["analysis"])
 
 

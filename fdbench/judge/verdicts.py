@@ -18,7 +18,7 @@ from typing import Any, Final
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json, write_json_atomically
-from fdbench.judge.prompt import Messages, Prompt
+from fdbench.judge.prompt import JudgePrompt, Messages
 from fdbench.judge.providers import Asked
 
 SCHEMA: Final = 1
@@ -46,7 +46,7 @@ class StoredVerdict:
     notes: tuple[str, ...] = ()
 
 
-def key_of(asked: Asked, prompt: Prompt, messages: Messages) -> str:
+def key_of(asked: Asked, prompt: JudgePrompt, messages: Messages) -> str:
     """The hash of everything that an answer depends on."""
     return digest_of(
         {
@@ -67,16 +67,20 @@ class VerdictCache:
         return self._root / key[:2] / f"{key}.json"
 
     def find(self, key: str) -> StoredVerdict | None:
-        """What is known for this key; None where nothing is, or nothing that can be read."""
+        """The verdict for this key with the judge's text; None where there is none, or none that can be read."""
         try:
             facts = read_json(self.path_of(key))
-        except DataError:
+            known = facts["schema"], facts["key"]
+            rating, texts = facts["rating"], (facts["analysis"], facts["answered"]["model"], facts["text"])
+        except (DataError, KeyError, TypeError):
             return None
-        if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or facts.get("key") != key:
+        is_number = isinstance(rating, int | float) and not isinstance(rating, bool) and math.isfinite(rating)
+        if known != (SCHEMA, key) or not is_number or not all(isinstance(text, str) for text in texts):
             return None
-        return _stored(facts)
+        analysis, judge, text = texts
+        return StoredVerdict(Verdict(rating, analysis, judge), text)
 
-    def store(self, key: str, asked: Asked, prompt: Prompt, question: RelevanceQuestion, stored: StoredVerdict) -> None:
+    def store(self, key: str, asked: Asked, prompt: JudgePrompt, question: RelevanceQuestion, stored: StoredVerdict) -> None:
         """Write one verdict.
 
         Raises:
@@ -97,19 +101,6 @@ class VerdictCache:
             "notes": list(stored.notes),
         }
         write_json_atomically(self.path_of(key), facts)
-
-
-def _stored(facts: dict[str, Any]) -> StoredVerdict | None:
-    rating, analysis, text, answered = (facts.get(name) for name in ("rating", "analysis", "text", "answered"))
-    if isinstance(rating, bool) or not isinstance(rating, int | float) or not math.isfinite(rating):
-        return None
-    if not isinstance(analysis, str) or not isinstance(text, str) or not isinstance(answered, dict):
-        return None
-    judge, fingerprint = answered.get("model"), answered.get("fingerprint")
-    if not isinstance(judge, str) or not isinstance(fingerprint, str):
-        return None
-    sent = facts.get("sent")
-    return StoredVerdict(Verdict(rating, analysis, judge), text, fingerprint, sent=sent if isinstance(sent, dict) else {})
 
 
 def encodable(text: str) -> str:

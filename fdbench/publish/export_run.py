@@ -13,11 +13,11 @@ import numpy as np
 from fdbench.core.conversation import Sample
 from fdbench.core.sound import Audio
 from fdbench.core.take_id import MAIN, TakeId
+from fdbench.data.dataset_folder import write_card, write_config, writing
+from fdbench.data.export import Exported, Prompt, licence_of, read_prompt, sample_rows, terms_of
 from fdbench.errors import DataError
 from fdbench.hear.cache import without_users_words
 from fdbench.io.files import to_json
-from fdbench.publish.dataset_folder import write_card, write_config, writing
-from fdbench.publish.export import LICENCES, TERMS, Exported, read_prompt, sample_rows
 from fdbench.stages.derive import cases_of
 from fdbench.store.archive import Kind, copy_file, files_of
 from fdbench.store.manifest import RunManifest, Scored
@@ -72,10 +72,10 @@ def export_run(source: Path, data: Data | None, target: Path, *, prompts: bool =
             read = _read_any_prompt if prompts else _read_no_prompt
             rows = sample_rows(samples, task.version, task.behaviour, digests, left_out, read)
             counts[config_of(name)] = write_config(folder, config_of(name), SAMPLE, rows if prompts else map(_silent, rows))
-        score_rows = (row for each in scored for row in _score_rows(to, manifest, each))
+        score_rows = [row for each in scored for row in _score_rows(to, manifest, each)]
         counts[SCORES] = write_config(folder, SCORES, SCORE, score_rows)
         families = sorted({task.family for task in manifest.tasks.values()})
-        write_card(folder, counts, [LICENCES[family] for family in families], _card(manifest, families, prompts))
+        write_card(folder, counts, map(licence_of, families), _card(manifest, families, prompts))
     unheard = "the run has no stored annotations, without which it cannot be scored without prompts: fdbench annotate RUN"
     return Exported(target, counts, tuple(left_out), () if prompts or run.files_in("annotations") else (unheard,))
 
@@ -121,7 +121,7 @@ def _scrubbed(run: Path, data: Path | None, text: str) -> str:
     return text
 
 
-def _read_any_prompt(sample: Sample) -> tuple[tuple[bytes, str], Audio]:
+def _read_any_prompt(sample: Sample) -> Prompt:
     """Also one that is no audio: the calls with it failed, and go on to be failed ones."""
     try:
         return read_prompt(sample)
@@ -129,7 +129,7 @@ def _read_any_prompt(sample: Sample) -> tuple[tuple[bytes, str], Audio]:
         return prompt_file(sample.stimuli[MAIN], sample.id), _NOTHING
 
 
-def _read_no_prompt(sample: Sample) -> tuple[tuple[bytes, str], Audio]:
+def _read_no_prompt(sample: Sample) -> Prompt:
     return (b"", ""), _NOTHING
 
 
@@ -186,7 +186,7 @@ Two numbers compare only where theirs agree.
 
 {left_out}Where prompts and annotations come from:
 
-{chr(10).join(TERMS[family] for family in families)}
+{chr(10).join(f"- {terms_of(family)}" for family in families)}
 
 The model's replies are under the terms of whoever made the recordings.
 """

@@ -9,11 +9,11 @@ from pathlib import Path
 from fdbench.core.conversation import Sample
 from fdbench.core.sound import Audio
 from fdbench.core.take_id import MAIN
+from fdbench.data.dataset_folder import is_export
 from fdbench.errors import DataError
-from fdbench.publish.dataset_folder import is_export
 from fdbench.store.run import Run
 from fdbench.task.data import Data
-from fdbench.task.hf import files_of, read_files
+from fdbench.task.hf import read_rows
 from fdbench.task.hub import DatasetFolder
 from fdbench.task.loaded import LoadedTask
 from fdbench.task.rows import NEEDED, SAMPLE, check_id, config_of, read_annotation
@@ -34,9 +34,8 @@ class _SilentSamples(DatasetFolder):
     def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
         """All samples of a task, with the digests that they had when they could be heard."""
         where = f"{self.folder}: {config_of(spec.name)}"
-        files = [Path(name) for name in files_of(str(self.folder), config_of(spec.name))]
         samples, digests = [], {}
-        for row, _ in read_files(files, SAMPLE, NEEDED, where):
+        for row in read_rows(str(self.folder), config_of(spec.name), SAMPLE, NEEDED, where):
             name = check_id(row["id"], where)
             events, transcript, human_timing = read_annotation(row, f"{where}: {name}")
             prompts = {MAIN: _LeftOut(f"{where}: {name}", row["digest"])}

@@ -16,18 +16,18 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.family import FAMILIES
+from fdbench.core.metric import METRICS
 from fdbench.errors import DataError
 from fdbench.io.files import write_bytes_atomically
 from fdbench.report.legend import INTRODUCTION, PUBLISHED_INTRODUCTION
 from fdbench.report.markdown import NOTHING, arguments_text, cell, code, escape, heading, link, table
 from fdbench.report.ranking import (
-    BEHAVIOUR_ORDER,
-    FAMILY_ORDER,
-    JUDGED,
-    METRIC_ORDER,
     TableKey,
     best_of,
     direction,
+    is_judged,
     metric_names,
     place,
     tables,
@@ -36,7 +36,6 @@ from fdbench.report.ranking import (
 from fdbench.report.rows import PublishedRow, Row, read_published, read_results
 
 FAMILIES_NOT_SHOWN = ("v3",)  # published numbers are kept, but no task here measures the same
-BEHAVIOUR_NAMES = {"turn_taking": "Smooth turn-taking"}
 DAGGER = "†"
 MAX_DIFF_LINES = 12
 
@@ -50,7 +49,7 @@ def render_leaderboard(rows: Sequence[Row], published: Sequence[PublishedRow], r
         results_link: Where the results folder lies, as seen from the leaderboard.
     """
     shown = [row for row in published if row.family not in FAMILIES_NOT_SHOWN]
-    families = sorted({row.family for row in rows} | {row.family for row in shown}, key=lambda name: place(name, FAMILY_ORDER))
+    families = sorted({row.family for row in rows} | {row.family for row in shown}, key=lambda name: place(name, FAMILIES))
     lines = ["# Leaderboard", "", "Sections: " + " · ".join(f"[{escape(name)}](#{_anchor(name)})" for name in families), ""]
     lines += [*INTRODUCTION, ""]
     for family in families:
@@ -109,9 +108,10 @@ def _family_lines(rows: Sequence[Row], published: Sequence[PublishedRow], result
     behaviours = {key.task: key.behaviour for key, _ in measured}
     behaviours.update({row.task: behaviours.get(row.task, row.behaviour) for row in published})
     lines = []
-    for task in sorted(behaviours, key=lambda task: (place(behaviours[task], BEHAVIOUR_ORDER), task)):
+    for task in sorted(behaviours, key=lambda task: (place(behaviours[task], tuple(BEHAVIOURS)), task)):
         behaviour = behaviours[task]
-        name = BEHAVIOUR_NAMES.get(behaviour, behaviour.replace("_", " ").capitalize())
+        known = BEHAVIOURS.get(behaviour)
+        name = known.title if known else behaviour.replace("_", " ").capitalize()
         lines += [f"### {escape(name)}: {code(task)}", ""]
         mine = [(key, group) for key, group in measured if key.task == task]
         is_placement_told = tells_placement([row for _, group in mine for row in group])
@@ -155,7 +155,7 @@ def _measured_lines(key: TableKey, rows: Sequence[Row], results_link: str, is_pl
 
 
 def _judge(row: Row) -> str:
-    return code(row.judge) if any(metric in JUDGED for metric in row.metrics) else ""
+    return code(row.judge) if any(map(is_judged, row.metrics)) else ""
 
 
 def _lead_in(row: Row) -> str:
@@ -175,7 +175,7 @@ _FACTS_OF_ROWS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 
 def _published_lines(rows: Sequence[PublishedRow]) -> list[str]:
     units = {row.metric: (row.unit, row.higher_is_better) for row in rows}
-    metrics = sorted(units, key=lambda name: place(name, METRIC_ORDER))
+    metrics = sorted(units, key=lambda name: place(name, tuple(METRICS)))
     grouped: dict[tuple[str, ...], dict[str, PublishedRow]] = {}
     for row in rows:
         grouped.setdefault((row.model, row.source, row.url, row.protocol, row.evidence), {})[row.metric] = row

@@ -15,36 +15,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.family import FAMILIES
+from fdbench.core.metric import CORRECTED, METRICS, PUBLISHED
 from fdbench.core.placement import CAUSAL
 from fdbench.core.score import MetricSummary
 from fdbench.core.signature import parse_signature
 from fdbench.report.rows import Row
 
 MIN_RANKED_N = 10
-FAMILY_ORDER = ("mini", "v1", "v1.5", "v2")
-BEHAVIOUR_ORDER = ("pause_handling", "turn_taking", "user_interruption", "backchannel")
-PROTOCOL_ORDER = ("fdbench", "fdb-2026-05", "fdb-2026-02")
-METRIC_ORDER = (
-    "takeover_rate",
-    "response_latency_s",
-    "early_start_rate",
-    "no_response_rate",
-    "stop_latency_s",
-    "talked_through_rate",
-    "not_exercised_rate",
-    "response_latency_not_exercised_s",
-    "relevance",
-    "backchannel_frequency_hz",
-    "backchannel_f1",
-    "backchannel_f1_above_chance",
-    "backchannel_js_divergence",
-    "backchannel_js_distance",
-    "decided_latency_s",
-    "arrived_latency_s",
-    "yield_latency_s",
-    "own_text_wer",
-)
-JUDGED = ("relevance",)
+PROTOCOL_ORDER = (*CORRECTED, *PUBLISHED)
 # Facts of a signature in which two runs of one comparison may differ; the clock and the judge count where they matter.
 FACTS_OF_THE_RUN = frozenset(
     {"metric", "n", "clock", "judge", "lead_in", "seed", "slots", "repeats", "with", "weights", "fdbench"}
@@ -70,8 +50,8 @@ class TableKey:
     @property
     def order(self) -> tuple[object, ...]:
         return (
-            place(self.family, FAMILY_ORDER),
-            place(self.behaviour, BEHAVIOUR_ORDER),
+            place(self.family, FAMILIES),
+            place(self.behaviour, tuple(BEHAVIOURS)),
             self.task,
             place(self.protocol, PROTOCOL_ORDER),
             -self.task_version,
@@ -121,7 +101,11 @@ def tells_placement(rows: Sequence[Row]) -> bool:
 
 def metric_names(rows: Sequence[Row]) -> list[str]:
     """Every metric of the rows, in the order of columns."""
-    return sorted({name for row in rows for name in row.metrics}, key=lambda name: place(name, METRIC_ORDER))
+    return sorted({name for row in rows for name in row.metrics}, key=lambda name: place(name, tuple(METRICS)))
+
+
+def is_judged(metric: str) -> bool:
+    return metric in METRICS and METRICS[metric].is_judged
 
 
 def direction(metric: str, rows: Sequence[Row]) -> bool | None:
@@ -189,7 +173,7 @@ def _scope(row: Row, summary: MetricSummary) -> tuple[object, ...]:
     facts = {key: value for key, value in parse_signature(summary.signature).items() if key not in FACTS_OF_THE_RUN}
     return (
         row.collection.clock if is_latency(summary) else "",
-        row.judge if summary.metric in JUDGED else "",
+        row.judge if is_judged(summary.metric) else "",
         tuple(sorted(facts.items())),
     )
 

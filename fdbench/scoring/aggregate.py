@@ -1,20 +1,19 @@
 """From scores of samples to the number in the table: how it is averaged, how sure it is, what stands behind it.
 
-===============================================  ==============================================
-metric                                           value over a task
-===============================================  ==============================================
-latencies under ``fdbench``                      median with censoring (``survival``)
-scores with a numerator and a denominator        sum of numerators / sum of denominators
-everything else                                  mean over the samples that have a value
-===============================================  ==============================================
+===================  ==========================================================================================
+aggregation          value over a task (``Metric.aggregation`` says which, by metric and protocol)
+===================  ==========================================================================================
+mean                 mean over the samples that have a value
+ratio                sum of numerators / sum of denominators
+censored median      median of latencies, those of replies that never came only known to be longer (``survival``)
+===================  ==========================================================================================
 
 Interval: 1,000 resamples of the samples (all repeats of a sample together) with replacement, seeded; 2.5th and 97.5th
 percentile. A bound that lies beyond the longest recording is None, and so is the interval of fewer than two samples.
 
-Details, by name. Latencies: ``mean`` (over replies, so too low where any is censored), ``p90``, ``share_early``,
-``share_no_response``. Takeovers: totals of ``bursts``, ``wordless``, ``untimed_words``, ``dropped_words``. F1: ``precision``,
-``recall``. Divergence: mean ``chance`` and ``difference``. Own text: ``median`` over the clips, totals of ``substitutions``,
-``deletions``, ``insertions`` and ``hits``.
+Details, by name (``Metric.details``), each where its components are known: ``mean`` of latencies (over replies, so too low
+where any is censored), their ``p90``, ``share_early``, ``share_no_response``; totals of counts; ``precision``, ``recall``; mean
+``chance`` and ``difference``; ``median`` over the clips.
 
 Empty cases: no sample with a value: None (the published scripts divide by zero); with censored latencies only: None.
 
@@ -27,7 +26,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -36,23 +36,12 @@ import numpy.typing as npt
 from fdbench.core.metric import CORRECTED, METRICS, PROTOCOLS, direction
 from fdbench.core.score import MetricSummary, Score
 from fdbench.errors import unknown_name
+from fdbench.stats.bootstrap import percentile_interval, resampled_values
 from fdbench.stats.survival import waiting_quantile
 
 VERSION: Final = 1
 """Goes up whenever a value or an interval of the same scores may change."""
 N_RESAMPLES: Final = 1000
-CONFIDENCE_LEVEL: Final = 0.95
-
-_LATENCIES: Final = (
-    "response_latency_s", "response_latency_not_exercised_s", "stop_latency_s",
-    "decided_latency_s", "arrived_latency_s", "yield_latency_s",
-)  # fmt: skip
-_TOTALLED: Final = (
-    "bursts", "wordless", "untimed_words", "dropped_words", "substitutions", "deletions", "insertions", "hits",
-)  # fmt: skip
-_AVERAGED: Final = ("difference", "chance")
-_CHUNK: Final = 50
-"""Resamples drawn at a time: bounds memory."""
 
 Floats = npt.NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
@@ -92,10 +81,11 @@ def summarise(
     if groups is not None and len(groups) != len(scores):
         raise ValueError(f"summary of {metric}: {len(scores)} scores and {len(groups)} groups")
 
-    is_latency = metric in _LATENCIES and protocol in CORRECTED
-    used = [i for i, s in enumerate(scores) if s.value is not None or (is_latency and s.status == "censored")]
+    aggregation = METRICS[metric].aggregation(protocol)
+    counts_censored = aggregation == "censored median"
+    used = [i for i, s in enumerate(scores) if s.value is not None or (counts_censored and s.status == "censored")]
     chosen = [scores[i] for i in used]
-    statistic = _median(chosen) if is_latency else _mean(chosen)
+    statistic = _STATISTICS[aggregation](chosen)
     value = _finite(float(statistic(np.ones((1, len(chosen))))[0])) if any(s.value is not None for s in chosen) else None
     ci_low = ci_high = None
     if value is not None:
@@ -113,22 +103,24 @@ def summarise(
         signature=signature,
         ci_low=ci_low,
         ci_high=ci_high,
-        details=_latency_details(scores, chosen) if is_latency else _details(chosen),
+        details=_details(metric, protocol, scores),
     )
 
 
 def _mean(scores: Sequence[Score]) -> Statistic:
-    """Ratio of sums where every score has its parts, else the mean (the same with denominators of 1)."""
-    if scores and all("numerator" in s.components and "denominator" in s.components for s in scores):
-        numerators = np.array([s.components["numerator"] for s in scores], np.float64)
-        denominators = np.array([s.components["denominator"] for s in scores], np.float64)
-    else:
-        numerators = np.array([s.value for s in scores], np.float64)
-        denominators = np.ones(len(scores))
+    return _ratio_of(_values(scores), [1.0] * len(scores))
+
+
+def _ratio(scores: Sequence[Score]) -> Statistic:
+    return _ratio_of([s.components["numerator"] for s in scores], [s.components["denominator"] for s in scores])
+
+
+def _ratio_of(numerators: Sequence[float], denominators: Sequence[float]) -> Statistic:
+    above, below = np.array(numerators, np.float64), np.array(denominators, np.float64)
 
     def ratio(weights: Floats) -> Floats:
-        totals = weights @ denominators
-        return np.where(totals > 0, weights @ numerators / np.where(totals > 0, totals, 1.0), np.inf)
+        totals = weights @ below
+        return np.where(totals > 0, weights @ above / np.where(totals > 0, totals, 1.0), np.inf)
 
     return ratio
 
@@ -138,58 +130,94 @@ def _median(scores: Sequence[Score]) -> Statistic:
     return lambda weights: waiting_quantile(times_s, is_reply, 0.5, weights)
 
 
+_STATISTICS: Final[Mapping[str, Callable[[Sequence[Score]], Statistic]]] = {
+    "mean": _mean,
+    "ratio": _ratio,
+    "censored median": _median,
+}
+
+
 def _waiting(scores: Sequence[Score]) -> tuple[Floats, npt.NDArray[np.bool_]]:
     times_s = [s.value if s.value is not None else s.components.get("censored_at_s", math.inf) for s in scores]
     return np.array(times_s, np.float64), np.array([s.value is not None for s in scores], np.bool_)
 
 
 def _interval(statistic: Statistic, groups: Sequence[str], seed: int) -> tuple[float | None, float | None]:
-    names = {name: index for index, name in enumerate(dict.fromkeys(groups))}
-    if len(names) < 2:
+    if len(set(groups)) < 2:
         return None, None
-    member = np.array([names[group] for group in groups])
-    random = np.random.Generator(np.random.PCG64(seed))
-    values = np.empty(N_RESAMPLES)
-    for at in range(0, N_RESAMPLES, _CHUNK):
-        drawn = random.integers(len(names), size=(_CHUNK, len(names))) + np.arange(_CHUNK)[:, None] * len(names)
-        times_drawn = np.bincount(drawn.ravel(), minlength=_CHUNK * len(names)).reshape(_CHUNK, len(names))
-        values[at : at + _CHUNK] = statistic(times_drawn[:, member].astype(np.float64))
-    tail = (1 - CONFIDENCE_LEVEL) / 2 * 100
-    low, high = np.percentile(values, [tail, 100 - tail], method="nearest")
-    return _finite(float(low)), _finite(float(high))
+    low, high = percentile_interval(resampled_values(statistic, groups, N_RESAMPLES, seed))
+    return _finite(low), _finite(high)
 
 
-def _latency_details(scores: Sequence[Score], waiting: Sequence[Score]) -> dict[str, float]:
-    details: dict[str, float] = {}
-    values = [s.value for s in scores if s.value is not None]
-    if values:
-        details["mean"] = math.fsum(values) / len(values)
-        times_s, is_reply = _waiting(waiting)
-        p90 = _finite(float(waiting_quantile(times_s, is_reply, 0.9, np.ones((1, len(waiting))))[0]))
-        if p90 is not None:
-            details["p90"] = p90
-    judged = [s for s in scores if "early_start" in s.components]
-    if judged:
-        details["share_early"] = sum(s.components["early_start"] for s in judged) / len(judged)
-    if waiting:
-        details["share_no_response"] = sum(s.value is None for s in waiting) / len(waiting)
-    return details
+def _details(metric: str, protocol: str, scores: Sequence[Score]) -> dict[str, float]:
+    names = METRICS[metric].details if protocol in CORRECTED else ()
+    found = {name: _DETAILS[name](scores) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _details(scores: Sequence[Score]) -> dict[str, float]:
-    details = {name: math.fsum(s.components[name] for s in scores) for name in _TOTALLED if _all_have(scores, name)}
-    if _all_have(scores, "matched"):
-        matched = sum(s.components["matched"] for s in scores)
-        events, peaks = (sum(s.components[name] for s in scores) for name in ("backchannels", "peaks"))
-        details |= {"recall": matched / peaks} | ({"precision": matched / events} if events else {})
-    elif scores and scores[0].metric == "backchannel_js_divergence":
-        for name in _AVERAGED:
-            known = [s.components[name] for s in scores if name in s.components]
-            if known:
-                details[name] = math.fsum(known) / len(known)
-    elif scores and scores[0].metric == "own_text_wer":
-        details["median"] = float(np.median([s.value for s in scores if s.value is not None]))
-    return details
+Detail = Callable[[Sequence[Score]], "float | None"]
+"""From all scores of a task to a statistic beside the value; None where its components are not known."""
+
+
+def _total(component: str, scores: Sequence[Score]) -> float | None:
+    with_value = [s for s in scores if s.value is not None]
+    return math.fsum(s.components[component] for s in with_value) if _all_have(with_value, component) else None
+
+
+def _average(component: str, scores: Sequence[Score]) -> float | None:
+    known = [s.components[component] for s in scores if component in s.components]
+    return math.fsum(known) / len(known) if known else None
+
+
+def _share_matched(of: str, scores: Sequence[Score]) -> float | None:
+    matched, total = _total("matched", scores), _total(of, scores)
+    return matched / total if matched is not None and total else None
+
+
+def _mean_value(scores: Sequence[Score]) -> float | None:
+    values = _values(scores)
+    return math.fsum(values) / len(values) if values else None
+
+
+def _median_value(scores: Sequence[Score]) -> float | None:
+    values = _values(scores)
+    return float(np.median(values)) if values else None
+
+
+def _p90(scores: Sequence[Score]) -> float | None:
+    waited = _waited(scores)
+    if not _values(scores):
+        return None
+    times_s, is_reply = _waiting(waited)
+    return _finite(float(waiting_quantile(times_s, is_reply, 0.9, np.ones((1, len(waited))))[0]))
+
+
+def _share_no_response(scores: Sequence[Score]) -> float | None:
+    waited = _waited(scores)
+    return sum(s.value is None for s in waited) / len(waited) if waited else None
+
+
+def _values(scores: Sequence[Score]) -> list[float]:
+    return [s.value for s in scores if s.value is not None]
+
+
+def _waited(scores: Sequence[Score]) -> list[Score]:
+    return [s for s in scores if s.value is not None or s.status == "censored"]
+
+
+_COUNTS: Final = ("bursts", "wordless", "untimed_words", "dropped_words", "substitutions", "deletions", "insertions", "hits")
+_DETAILS: Final[Mapping[str, Detail]] = {
+    **{name: partial(_total, name) for name in _COUNTS},
+    "recall": partial(_share_matched, "peaks"),
+    "precision": partial(_share_matched, "backchannels"),
+    "difference": partial(_average, "difference"),
+    "chance": partial(_average, "chance"),
+    "median": _median_value,
+    "mean": _mean_value,
+    "p90": _p90,
+    "share_early": partial(_average, "early_start"),
+    "share_no_response": _share_no_response,
+}
 
 
 def _all_have(scores: Sequence[Score], component: str) -> bool:

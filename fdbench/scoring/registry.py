@@ -6,8 +6,9 @@ import importlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
+from fdbench.core.behaviour import BACKCHANNEL, BEHAVIOURS, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
 from fdbench.core.event import DECIDED, TEXT, YIELDED
-from fdbench.core.metric import BACKCHANNEL, BEHAVIOURS, PAUSE_HANDLING, PROTOCOLS, TURN_TAKING, USER_INTERRUPTION
+from fdbench.core.metric import PROTOCOLS
 from fdbench.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
 
 _DIAGNOSTICS: Final[Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] = {
     "fdbench": (
-        (TEXT, "fdbench.scoring.corrected.own_text:OwnText", BEHAVIOURS),
+        (TEXT, "fdbench.scoring.corrected.own_text:OwnText", tuple(BEHAVIOURS)),
         (DECIDED, "fdbench.scoring.corrected.clocks:ReplyClocks", (TURN_TAKING, USER_INTERRUPTION)),
         (YIELDED, "fdbench.scoring.corrected.clocks:YieldClock", (USER_INTERRUPTION,)),
     )

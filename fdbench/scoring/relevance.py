@@ -23,7 +23,6 @@ References: Full-Duplex-Bench v1.0, ``eval_user_interruption`` at d7336bd.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from typing import Final
 
 from fdbench.core.absence import Absence
@@ -31,9 +30,7 @@ from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import CONTEXT, INTERRUPTION
 from fdbench.core.score import Score, none_score
-from fdbench.core.speech import Word
 from fdbench.scoring.base import scored
-from fdbench.scoring.corrected.utterance import Utterance
 
 RELEVANCE: Final = "relevance"
 MAX_RATING: Final = 5.0
@@ -43,16 +40,6 @@ def ask_about(sample: Sample, reply: str) -> RelevanceQuestion:
     """The question to the judge: what the user said before and when interrupting, as the data has it, and the reply."""
     context, interruption = ("".join(event.text for event in sample.of_kind(kind)[:1]) for kind in (CONTEXT, INTERRUPTION))
     return RelevanceQuestion(context, interruption, reply)
-
-
-def text_in(utterances: Sequence[Utterance], words: Iterable[Word]) -> str:
-    """What is said in the utterances: the words whose middle lies in one of them, in the recogniser's order."""
-    return " ".join(
-        word.text
-        for word in words
-        if word.span is not None
-        and any(each.span.start_s <= (word.span.start_s + word.span.end_s) / 2 < each.span.end_s for each in utterances)
-    )
 
 
 def rate_reply(has_takeover: bool, verdict: Verdict | Absence, is_bounded: bool = True) -> Score:

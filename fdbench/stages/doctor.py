@@ -12,9 +12,10 @@ from fdbench.adapter.base import Agent, AgentParty, Port, VirtualParty
 from fdbench.adapter.contract import CHECK_S, Check, check_party, converse, noise
 from fdbench.adapter.live import LiveParty
 from fdbench.adapter.load import Adapter
+from fdbench.call.live_call import Timeouts
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
-from fdbench.call.realtime import Patience, Realtime
+from fdbench.call.realtime import WallClock
 from fdbench.call.session_log import spent_in
 from fdbench.core.conversation import Brief, Recording, Sample, Take
 from fdbench.core.event import PAUSE, TURN_END, Event
@@ -70,7 +71,7 @@ def _one_live_call(adapter: Adapter) -> tuple[Check, ...]:
     silence = Audio.silence(CHECK_S, party.hears.sample_rate)
     brief = Brief(seed=1, instructions="You are a helpful assistant.")
     invitation = Invitation(Take(Sample("doctor", "doctor", {})), Brief(stimulus=silence), brief)
-    ((_, outcome),) = Realtime(party, Ending(0.5, 2.0), Patience(tries=1)).run([invitation])
+    ((_, outcome),) = WallClock(party, Ending(0.5, 2.0), Timeouts(tries=1)).run([invitation])
     name = f"one call of {CHECK_S:g} s"
     if not isinstance(outcome, Recording):
         return (Check(name, False, f"{outcome.reason}: {outcome.message}"),)

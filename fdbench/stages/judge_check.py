@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from fdbench.core.annotation import RelevanceQuestion
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.judge.agreement import Agreement, measure_agreement
-from fdbench.judge.calibration import RATINGS, LabelledItem, LabelledSet
-from fdbench.judge.opinion import Opinion
+from fdbench.judge.calibration import LabelledItem, LabelledSet
+from fdbench.judge.rating_text import RATINGS
 from fdbench.stages.progress import Progress
 from fdbench.store import judge_checks
 from fdbench.store.judge_checks import CheckedItem, JudgeCheck, LabelledFacts
@@ -28,8 +29,12 @@ _BANDS: Final = ((0.0, "slight"), (0.2, "fair"), (0.4, "moderate"), (0.6, "subst
 class Rater(Protocol):
     """What the check needs of a judge."""
 
-    def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Opinion]]:
-        """An opinion on each question, in whatever order they come."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth telling although nothing went wrong."""
+
+    def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Verdict | Absence]]:
+        """A verdict on each question, or why there is none, in whatever order they come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class JudgeFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedJudge:
     """A check that was made.
 
     Attributes:
@@ -64,20 +69,20 @@ class Checked:
 
 def check_judge(
     judge: Rater, facts: JudgeFacts, labelled: LabelledSet, out: Path, progress: Progress, seed: int = 0
-) -> Checked:
+) -> CheckedJudge:
     """Ask about every item, compare, store.
 
     Args:
         out: Root of the results.
         seed: Of the intervals.
     """
-    opinions: dict[str, Opinion] = {}
+    opinions: dict[str, Verdict | Absence] = {}
     n_failed = 0
     for item_id, opinion in judge.rate(labelled.questions):
         opinions[item_id] = opinion
-        n_failed += opinion.verdict is None
+        n_failed += isinstance(opinion, Absence)
         progress("judge check", len(opinions), len(labelled.items), n_failed)
-    items = [_checked(item, opinions.get(item.id, Opinion(reason="rating_missing"))) for item in labelled.items]
+    items = [_checked(item, opinions.get(item.id, Absence("rating_missing"))) for item in labelled.items]
     rated = [labelled_item.rated(item.rating) for labelled_item, item in zip(labelled.items, items, strict=True)
              if item.rating is not None and not item.reason]  # fmt: skip
     agreement = measure_agreement(rated, seed)
@@ -100,8 +105,7 @@ def check_judge(
         notes.append(
             f"the labels follow {labelled.scale}, this judge goes by '{facts.prompt['name']}': part of the error is that"
         )
-    notes += [note for opinion in opinions.values() for note in opinion.notes]
-    return Checked(check, agreement, files, tuple(dict.fromkeys(notes)))
+    return CheckedJudge(check, agreement, files, tuple(dict.fromkeys((*notes, *judge.notes))))
 
 
 def find_check(out_root: Path, judge_signature: str) -> Path | None:
@@ -146,15 +150,14 @@ def _on_attacks(agreement: Agreement) -> Iterator[str]:
         yield f"{found}: a model's words can raise its own rating."
 
 
-def _checked(item: LabelledItem, opinion: Opinion) -> CheckedItem:
-    verdict = opinion.verdict
-    reason, message = opinion.reason, opinion.message
-    if verdict is None:
-        reason = reason or "rating_missing"
-    elif verdict.rating not in RATINGS:
-        reason, message = "rating_out_of_range", f"rated {verdict.rating:g}, expected a whole number from 0 to 5"
+def _checked(item: LabelledItem, found: Verdict | Absence) -> CheckedItem:
+    verdict, reason, message = None, "", ""
+    if isinstance(found, Absence):
+        reason, message = found.reason, found.message
     else:
-        reason = message = ""
+        verdict = found
+        if verdict.rating not in RATINGS:
+            reason, message = "rating_out_of_range", f"rated {verdict.rating:g}, expected a whole number from 0 to 5"
     return CheckedItem(
         id=item.id,
         category=item.category,

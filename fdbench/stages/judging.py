@@ -16,21 +16,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError
-from fdbench.judge.opinion import Opinion
 from fdbench.stages.progress import Progress
 
 if TYPE_CHECKING:
     from fdbench.judge.providers import JudgeSettings
-    from fdbench.judge.usage import Usage
+    from fdbench.judge.usage import JudgeUsage
 
 NONE: Final = "none"
 GIVEN: Final = "given"
 
 ReplyId = tuple[TakeId, str]
 """The take in which the reply was given, and the protocol by which it is one."""
+Opinion = Verdict | Absence
+"""What comes of asking for a verdict."""
 Log = Callable[[Mapping[str, Any]], None]
 
 
@@ -52,11 +54,11 @@ class Opinions:
     """What came of asking.
 
     Attributes:
-        of: An opinion on every reply, whatever went wrong.
+        of: An opinion on every reply, whatever went wrong; None where there is no reply to rate.
         notes: What is worth telling: another model than the one asked, tokens, cost.
     """
 
-    of: Mapping[ReplyId, Opinion]
+    of: Mapping[ReplyId, Opinion | None]
     notes: tuple[str, ...] = ()
 
 
@@ -78,7 +80,7 @@ class Nobody:
     signature: str = NONE
 
     def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
-        return Opinions(dict.fromkeys(replies, Opinion(reason="no_judge")))
+        return Opinions(dict.fromkeys(replies, Absence("no_judge")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,8 @@ class GivenRatings:
         try:
             verdict = reply.given() if reply.given else None
         except DataError as error:
-            return Opinion(reason="rating_unreadable", message=error.what)
-        return Opinion(verdict) if verdict else Opinion(reason="rating_missing")
+            return Absence("rating_unreadable", error.what)
+        return verdict or Absence("rating_missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +134,9 @@ class AskedModel:
             progress("judging", 0, len(questions), errors)
             for key, opinion in judge.rate(questions):
                 found[key] = opinion
-                errors += opinion.verdict is None
-                notes += opinion.notes
+                errors += isinstance(opinion, Absence)
                 progress("judging", len(found), len(questions), errors)
-            notes.append(_bill(judge.usage))
+            notes += (*judge.notes, _bill(judge.usage))
         return found
 
     def _logged(self, facts: Mapping[str, Any]) -> None:
@@ -149,7 +150,7 @@ class AskedModel:
         self.log({"event": "judge", **facts})
 
 
-def _bill(usage: Usage) -> str:
+def _bill(usage: JudgeUsage) -> str:
     tokens = f"{usage.tokens_in} + {usage.tokens_out} tokens" if usage.attempts else "no tokens"
     cost = f", {usage.cost_usd:.4f} USD" if usage.cost_usd is not None and usage.attempts else ""
     return f"judge: {usage.asked} asked ({usage.attempts} requests), {usage.cached} known from before; {tokens}{cost}"
@@ -158,15 +159,15 @@ def _bill(usage: Usage) -> str:
 def by_question(
     replies: Mapping[ReplyId, Reply],
     ask: Callable[[Mapping[ReplyId, RelevanceQuestion]], Mapping[ReplyId, Opinion]],
-) -> dict[ReplyId, Opinion]:
+) -> dict[ReplyId, Opinion | None]:
     """Opinions on replies by those on their questions; a reply without one needs none, and one without text has none."""
-    opinions: dict[ReplyId, Opinion] = {}
+    opinions: dict[ReplyId, Opinion | None] = {}
     questions: dict[ReplyId, RelevanceQuestion] = {}
     for key, reply in replies.items():
         if reply.question is None:
-            opinions[key] = Opinion()
+            opinions[key] = None
         elif not reply.question.interruption.strip():
-            opinions[key] = Opinion(reason="interruption_text_missing")
+            opinions[key] = Absence("interruption_text_missing")
         else:
             questions[key] = reply.question
     return {**opinions, **(ask(questions) if questions else {})}

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fdbench.core.metric import PUBLISHED
 from fdbench.core.placement import CAUSAL
 from fdbench.errors import UsageError
+from fdbench.hear.engines import NONE as NONE_HEARD
 from fdbench.hear.stage import Engines
 from fdbench.stages.judging import GIVEN, NONE, AskedModel, GivenRatings, Judging, Log, Nobody
 
@@ -45,6 +47,11 @@ class ScoringOptions:
         """
         if "given" in (self.engines.asr, self.engines.vad):
             raise UsageError("a run's recordings have no given transcripts or segments", "name an engine for --asr and --vad")
+        by_words = [protocol for protocol in self.protocols if protocol in PUBLISHED]
+        if self.engines.asr == NONE_HEARD and by_words:
+            raise UsageError(
+                f"--asr none: {' and '.join(by_words)} decide by words", "add --protocol fdbench, or name an engine"
+            )
         self.engines.signature_facts()
         self.check_judge()
 

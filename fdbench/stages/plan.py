@@ -8,7 +8,7 @@ from itertools import islice
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import FailedCall, Take
 from fdbench.core.take_id import TakeId
-from fdbench.stages.model import RecordingSource, find_model
+from fdbench.stages.model import Model, RecordingSource, find_model
 from fdbench.stages.request import RunRequest
 from fdbench.store.manifest import CollectedSample, CollectedTask, Collection
 from fdbench.store.run import Run
@@ -70,13 +70,16 @@ class Plan:
         }
 
 
-def make_plan(request: RunRequest) -> Plan:
+def make_plan(request: RunRequest, model: Model | None = None) -> Plan:
     """Find the model and the tasks and settle every setting.
+
+    Args:
+        model: Where it has been found already; else the request names it.
 
     Raises:
         FdbenchError: An unknown name or argument, missing data, a missing package.
     """
-    model = find_model(request.model, request.arguments)
+    model = model or find_model(request.model, request.arguments)
     collection = model.collection(request)
     selected = select_tasks(request.tasks, request.data)
     loader = TaskLoader(request.data)

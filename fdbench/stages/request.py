@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fdbench.call.live_call import MOST_LATE_S
 from fdbench.call.lockstep import Ending
-from fdbench.call.realtime import MOST_LATE_S
 from fdbench.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,19 +10,18 @@ from typing import Any, TypeAlias
 
 from fdbench import __version__
 from fdbench.core.absence import REASONS, Absence
-from fdbench.core.annotation import Annotations, Request
+from fdbench.core.annotation import Annotations, Request, Verdict
 from fdbench.core.score import MetricSummary, Score, none_score
 from fdbench.core.signature import signature
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.hear.pool import annotate_many
 from fdbench.hear.stage import Engines
-from fdbench.judge.opinion import Opinion
 from fdbench.scoring.aggregate import VERSION as AGGREGATION_VERSION
 from fdbench.scoring.aggregate import summarise
 from fdbench.scoring.base import NO_JUDGE, AskingScorer, Scorer, Takes
 from fdbench.scoring.registry import scorers_for
 from fdbench.stages.cases import Case, TaskFacts
-from fdbench.stages.judging import Judging, Reply, ReplyId
+from fdbench.stages.judging import Judging, Opinion, Reply, ReplyId
 from fdbench.stages.progress import Progress
 
 HeardTakes: TypeAlias = Mapping[str, Annotations]
@@ -153,11 +152,11 @@ def score_heard(
             if isinstance(scorers[0], AskingScorer) and each.takes:
                 waiting[case.id, protocol] = each, scorers[0]
             else:
-                samples[protocol].append(each.scored(scorers, Opinion()))
+                samples[protocol].append(each.scored(scorers, NO_JUDGE))
     judged = judging.opinions({key: each.reply(scorer) for key, (each, scorer) in waiting.items()}, progress)
     for (id, protocol), (each, _) in waiting.items():
         scorers = _scorers(tasks[id.task], protocol)
-        samples[protocol].append(each.scored(scorers, judged.of[id, protocol]))
+        samples[protocol].append(each.scored(scorers, judged.of[id, protocol] or NO_JUDGE))
     facts = {**engines, "judge": judging.signature}
     return tuple(
         replace(
@@ -198,21 +197,20 @@ class _HeardCase:
     def reply(self, scorer: AskingScorer) -> Reply:
         return Reply(scorer.question(self.case.sample, self.takes), self.case.rating)
 
-    def scored(self, scorers: Sequence[Scorer], opinion: Opinion) -> ScoredSample:
+    def scored(self, scorers: Sequence[Scorer], verdict: Verdict | Absence) -> ScoredSample:
         messages, main = self.messages, self.case.takes[MAIN]
         if isinstance(main, Absence):
             scores = [none_score(metric, main.score_reason) for scorer in scorers for metric in scorer.metrics]
         else:
-            verdict = opinion.verdict or (Absence(opinion.reason) if opinion.reason else NO_JUDGE)
-            messages = (*messages, opinion.message) if opinion.message else messages
+            messages = (*messages, verdict.message) if isinstance(verdict, Absence) and verdict.message else messages
             scores = [score for scorer in scorers for score in scorer.score(self.case.sample, self.takes, verdict)]
         if not messages:  # every error has a line for a person, also one that only the scorer could see
             messages = tuple(dict.fromkeys(REASONS[score.reason].sentence for score in scores if score.status == "error"))
         return ScoredSample(self.case.id, tuple(scores), messages)
 
 
-def _count_judges(opinions: Iterable[Opinion]) -> dict[str, int]:
-    return dict(sorted(Counter(opinion.verdict.judge for opinion in opinions if opinion.verdict).items()))
+def _count_judges(opinions: Iterable[Opinion | None]) -> dict[str, int]:
+    return dict(sorted(Counter(opinion.judge for opinion in opinions if isinstance(opinion, Verdict)).items()))
 
 
 def _summarised(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
-from fdbench.store.manifest import MANIFEST, RunManifest
+from fdbench.store.manifest import RunManifest
 from fdbench.store.run import Run
 
-PARTS: Final = (MANIFEST, "takes", "audio", "logs", "ratings", "annotations", "verdicts", "scores")
-"""Where in a run's folder they lie."""
 Kind = Literal["record", "user", "model", "log", "rating", "annotation", "verdict", "scores", "summary"]
 """What a file is; ``user`` and ``model`` are the audio of the two channels."""
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json, write_json_atomically
-from fdbench.store.stored import Stored
+from fdbench.store.stored import SCHEMA, Stored
 
-SCHEMA: Final = 1
 FOLDER = "judges"
 COPY = "judge_check.json"
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,9 +18,8 @@ from fdbench.core.placement import PUBLISHED
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError, UsageError
 from fdbench.io.files import digest_of
-from fdbench.store.stored import Stored
+from fdbench.store.stored import SCHEMA, Stored
 
-SCHEMA: Final = 1
 MANIFEST = "manifest.json"
 
 

@@ -12,7 +12,7 @@ from fdbench.core.conversation import FailedCall
 from fdbench.core.event import Event
 from fdbench.core.span import Span
 from fdbench.core.take_id import CLEAN, TakeId
-from fdbench.store.stored import Stored
+from fdbench.store.stored import SCHEMA, Stored
 
 
 class StoredTrack(Stored):
@@ -69,7 +69,7 @@ class TakeRecord(Stored):
     """What a call gave, or why it gave nothing."""
 
     later: ClassVar[tuple[str, ...]] = ("log", "condition")
-    schema_: Literal[1] = Field(default=1, alias="schema")
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     task: str
     sample: str
     stimulus: str

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 from typing_extensions import Self
 
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
+
+SCHEMA: Final = 1
+"""Of every file of a run."""
 
 
 class Stored(BaseModel):
@@ -36,8 +39,14 @@ class Stored(BaseModel):
         Raises:
             DataError: Missing or not of this form; names file and field, and advises ``remedy``.
         """
+        value = read_json(path)
+        written = value.get("schema") if isinstance(value, dict) else None
+        if isinstance(written, int) and written > SCHEMA:
+            raise DataError(
+                f"{path}: a newer fdbench wrote it (schema {written}, this one reads {SCHEMA})", "install that version"
+            )
         try:
-            return cls.model_validate(read_json(path))
+            return cls.model_validate(value)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -1,89 +1,39 @@
-"""Prompts inside a dataset: small references to bytes that are read when a call begins."""
+"""Prompts that came in a dataset: laid down in the user's cache under their hash, read when a call begins."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from fdbench.core.conversation import Stimulus
 from fdbench.core.sound import Audio
 from fdbench.errors import DataError
-from fdbench.io.files import sha256_of, write_bytes_atomically
+from fdbench.io.files import sha256_of, user_cache, write_bytes_atomically
 from fdbench.io.wav import decode_audio, encode_flac
 from fdbench.task.stimulus import FileStimulus
 
-_BATCH_ROWS = 8
-"""Rows decoded at a time on the way to the one that is wanted: bounds memory where a row group holds many."""
-
-
-class Cell(Protocol):
-    """Where bytes are. Implementations are small, frozen and picklable."""
-
-    def read(self) -> bytes:
-        """Raises DataError if they are not there any more."""
-
 
 @dataclass(frozen=True, slots=True)
-class ParquetCell:
-    """The ``bytes`` of an audio column in one row of a parquet file.
-
-    Attributes:
-        row: Counted from the beginning of the file.
-    """
-
-    file: Path
-    row: int
-    column: str
-
-    def read(self) -> bytes:
-        import pyarrow
-        from pyarrow import parquet
-
-        try:
-            with parquet.ParquetFile(self.file, memory_map=True) as file:
-                data = self._find(file)
-        except (OSError, pyarrow.ArrowException) as error:
-            raise DataError(f"{self.file}: row {self.row} cannot be read ({error})", "fetch the dataset again") from None
-        if not isinstance(data, bytes):
-            raise DataError(f"{self.file}: row {self.row} holds no bytes in '{self.column}'", "the dataset was changed")
-        return data
-
-    def _find(self, file: Any) -> object:
-        at = self.row
-        for group in range(file.num_row_groups):
-            n_rows = file.metadata.row_group(group).num_rows
-            if at < n_rows:
-                break
-            at -= n_rows
-        else:
-            return None
-        for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=[f"{self.column}.bytes"]):
-            if at < batch.num_rows:
-                value = batch.column(0)[at].as_py()
-                return value["bytes"] if value else None
-            at -= batch.num_rows
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class SpooledCell:
-    """Bytes that were streamed from the hub and laid down in the user's cache under their hash."""
+class Cell:
+    """The bytes of an audio column in one row."""
 
     path: Path
 
     @classmethod
-    def of(cls, root: Path, data: bytes, sha256: str) -> SpooledCell:
-        path = root / sha256[:2] / sha256
+    def of(cls, data: bytes) -> Cell:
+        """Lay the bytes down, if they are not there yet."""
+        sha256 = sha256_of(data)
+        path = user_cache() / "audio" / sha256[:2] / sha256
         if not (path.is_file() and path.stat().st_size == len(data)):
             write_bytes_atomically(path, data)
         return cls(path)
 
     def read(self) -> bytes:
+        """Raises DataError if they are not there any more."""
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be read ({error.strerror})", "start again: it is streamed anew") from None
+            raise DataError(f"{self.path}: cannot be read ({error.strerror})", "start again: it is read anew") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +60,8 @@ class CellStimulus:
         data = self.cell.read()
         found = sha256_of(data)
         if found != self.digest:
-            raise DataError(f"{self.where}: the audio changed, expected SHA-256 {self.digest}, found {found}", "start again")
+            remedy = f"remove {self.cell.path} and start again"
+            raise DataError(f"{self.where}: the audio changed, expected SHA-256 {self.digest}, found {found}", remedy)
         return data
 
     def load(self) -> Audio:

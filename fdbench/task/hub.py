@@ -1,18 +1,15 @@
 """Samples from a Hugging Face dataset in the schema of ``rows``: a local folder, or one on the hub.
 
-Which files belong to a task, and how they are streamed, is ``datasets``' business; the audio stays encoded until a call
-begins. A folder's parquet files are read where they lie: ``datasets``' own cache tells local folders apart by name alone
-and would go on showing what a folder held before.
-
-From the hub, a whole task is downloaded once, into Hugging Face's cache. Where fewer samples are needed than the task has
-clips (``--limit``, or a run of so many), rows are streamed in the dataset's order until all that is needed has come; their
-audio is laid down in the user's cache, so that memory does not grow. A branch or tag is resolved to its commit once, and
-everything is read at that commit. Private datasets: log in with Hugging Face's own tools (``hf auth login``, ``HF_TOKEN``).
+Rows are read one after the other, and their audio is laid down in the user's cache, so that memory does not grow. From the
+hub, a whole task is downloaded once, into Hugging Face's cache. Where fewer samples are needed than the task has clips
+(``--limit``, or a run of so many), its rows are streamed until all that is needed has come. A branch or tag is resolved to its
+commit once, and everything is read at that commit. Private datasets: log in with Hugging Face's own tools (``hf auth login``,
+``HF_TOKEN``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,23 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fdbench.core.conversation import Sample
 from fdbench.errors import DataError
-from fdbench.io.files import sha256_of, user_cache
+from fdbench.io.files import sha256_of
 from fdbench.io.upstream_json import describe
-from fdbench.task.cells import Cell, CellStimulus, SpooledCell
+from fdbench.task.cells import Cell, CellStimulus
 from fdbench.task.fdb_layout import AUDIO_MISSING, BAD_ANNOTATION, BrokenSample
-from fdbench.task.hf import (
-    EXPORT_AGAIN,
-    Cells,
-    Row,
-    audio_in,
-    configs_in,
-    encoded_rows,
-    files_of,
-    import_datasets,
-    open_stream,
-    read_files,
-    telling,
-)
+from fdbench.task.hf import EXPORT_AGAIN, Row, audio_in, configs_in, import_datasets, read_rows, telling
 from fdbench.task.loaded import LoadedTask, digest_of_sample, loaded_task
 from fdbench.task.rows import NEEDED, SAMPLE, check_events, check_id, config_of, read_annotation
 
@@ -72,11 +57,10 @@ class DatasetFolder:
         return config_of(spec.name) in self._configs
 
     def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
-        """All samples of a task; nothing is copied."""
+        """All samples of a task."""
         config = config_of(spec.name)
         where = f"{self.folder}: {config}"
-        files = [Path(name) for name in files_of(str(self.folder), config)]
-        return read_task(spec, read_files(files, SAMPLE, NEEDED, where), where)
+        return read_task(spec, read_rows(str(self.folder), config, SAMPLE, NEEDED, where), where)
 
 
 @dataclass(frozen=True)
@@ -130,25 +114,13 @@ class HubDataset:
         config = config_of(spec.name)
         where = f"{self.origin}: {config}"
         if _n_needed(spec.source.n, limit, ids) < spec.source.n:
-            return read_task(spec, self._stream(config, where), where, limit, ids)
-        return read_task(spec, read_files(self._download(config), SAMPLE, NEEDED, where), where)
+            return read_task(spec, read_rows(self.name, config, SAMPLE, NEEDED, where, self.commit), where, limit, ids)
+        from huggingface_hub import snapshot_download
 
-    def _stream(self, config: str, where: str) -> Iterator[tuple[Row, Cells]]:
-        with telling(where, "stream it"):
-            stream = open_stream(self.name, config, revision=self.commit)
-        return spooled(encoded_rows(stream, SAMPLE, NEEDED, where), user_cache() / _AUDIO)
-
-    def _download(self, config: str) -> list[Path]:
-        from huggingface_hub import hf_hub_download
-
-        files = []
-        for url in files_of(self.name, config, self.commit):
-            inside = url.partition(f"@{self.commit}/")[2]
-            if not inside:
-                raise DataError(f"{self.origin}: {config}: expected files of the dataset itself, found {url}", EXPORT_AGAIN)
-            with telling(self.origin, f"download {inside}"):
-                files.append(Path(hf_hub_download(self.name, inside, repo_type="dataset", revision=self.commit)))
-        return files
+        with telling(where, "download it"):
+            only = ["README.md", f"*{config}*"]
+            folder = snapshot_download(self.name, repo_type="dataset", revision=self.commit, allow_patterns=only)
+        return read_task(spec, read_rows(folder, config, SAMPLE, NEEDED, where), where)
 
 
 def _n_needed(n_clips: int, limit: int | None, ids: Collection[str] | None) -> int:
@@ -161,15 +133,9 @@ def _suffices(known: LoadedTask, n_clips: int, limit: int | None, ids: Collectio
     return ids is not None or len(known.digests) >= _n_needed(n_clips, limit, ids)
 
 
-def spooled(rows: Iterable[Row], root: Path) -> Iterator[tuple[Row, Cells]]:
-    """Rows of a stream, their audio laid down in a folder under its hash."""
-    for row in rows:
-        yield row, {name: SpooledCell.of(root, data, sha256_of(data)) for name, data in audio_in(row, SAMPLE).items()}
-
-
 def read_task(
     spec: TaskSpec,
-    rows: Iterable[tuple[Row, Cells]],
+    rows: Iterable[Row],
     where: str,
     limit: int | None = None,
     ids: Collection[str] | None = None,
@@ -177,7 +143,7 @@ def read_task(
     """Samples from rows; what is wrong with one row breaks its sample and no other.
 
     Args:
-        rows: Rows, each with where its audio is.
+        rows: As ``read_rows`` gives them.
         where: Dataset and config, for errors.
         limit: Stop after so many.
         ids: Stop when all of these have come.
@@ -189,7 +155,7 @@ def read_task(
     broken: list[BrokenSample] = []
     seen: set[str] = set()
     waiting = set(ids or ())
-    for index, (row, cells) in enumerate(rows):
+    for index, row in enumerate(rows):
         sample_id = check_id(row["id"], f"{where}: row {index}")
         name = f"{where}: {sample_id}"
         if sample_id in seen:
@@ -197,9 +163,10 @@ def read_task(
         seen.add(sample_id)
         _check_task(row, spec, name)
         try:
-            samples.append(_sample(row, cells.get(_AUDIO), sample_id, spec, name))
+            samples.append(_sample(row, sample_id, spec, name))
         except DataError as error:
-            broken.append(BrokenSample(sample_id, BAD_ANNOTATION if _AUDIO in cells else AUDIO_MISSING, error.what))
+            reason = BAD_ANNOTATION if audio_in(row, SAMPLE) else AUDIO_MISSING
+            broken.append(BrokenSample(sample_id, reason, error.what))
         waiting.discard(sample_id)
         if len(seen) == limit or (ids and not waiting):
             break
@@ -214,13 +181,14 @@ def _check_task(row: Mapping[str, Any], spec: TaskSpec, where: str) -> None:
             raise DataError(f"{where}: {column}: expected {expected}, found {describe(row[column])}", _OTHER_VERSION)
 
 
-def _sample(row: Mapping[str, Any], cell: Cell | None, sample_id: str, spec: TaskSpec, where: str) -> Sample:
-    if cell is None:
+def _sample(row: Row, sample_id: str, spec: TaskSpec, where: str) -> Sample:
+    audio = audio_in(row, SAMPLE).get(_AUDIO)
+    if audio is None:
         raise DataError(f"{where}: audio: expected the bytes of a file, found none")
     events, transcript, human_timing = read_annotation(row, where)
     check_events(events, spec.behaviour, where)
-    audio = row[_AUDIO]
-    stimulus = CellStimulus(cell, sha256_of(audio["bytes"]), audio.get("path") or f"{sample_id}.wav", where)
+    file_name = row[_AUDIO].get("path") or f"{sample_id}.wav"
+    stimulus = CellStimulus(Cell.of(audio), sha256_of(audio), file_name, where)
     sample = Sample(
         id=sample_id,
         task=spec.name,

@@ -7,9 +7,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fdbench.core.family import FAMILIES
 from fdbench.errors import DataError, UsageError, unknown_name
 from fdbench.task.loaded import LoadedTask, loaded_task
-from fdbench.task.tree import ROOTS, find_set, folder_above
+from fdbench.task.tree import find_set, folder_above, roots_of
 
 if TYPE_CHECKING:
     from fdbench.task.data import Data
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["LoadedTask", "find_set", "load_samples", "select_tasks", "task_specs"]
 
 ALL, AVAILABLE = "all", "available"
-FAMILIES = ("mini", "v1")
 _TASK_PACKAGES = ("fdbench.tasks", "fdbench.tasks.mini")
 
 
@@ -57,20 +57,21 @@ def select_tasks(expression: str, data: Data | None) -> list[TaskSpec]:
             to get it. ``available`` never raises it.
     """
     specs = task_specs()
+    families = list(dict.fromkeys(spec.family for spec in specs.values()))
     words = [word.strip() for word in expression.split(",") if word.strip()]
     if not words:
-        raise UsageError("--tasks names no task", f"known: {', '.join([ALL, AVAILABLE, *FAMILIES, *specs])}")
+        raise UsageError("--tasks names no task", f"known: {', '.join([ALL, AVAILABLE, *families, *specs])}")
     wanted: set[str] = set()
     required: set[str] = set()
     for word in words:
         if word == AVAILABLE:
             wanted |= {name for name, spec in specs.items() if _has_data(spec, data)}
-        elif word == ALL or word in FAMILIES:
+        elif word == ALL or word in families:
             required |= {name for name, spec in specs.items() if word in (ALL, spec.family)}
         elif word in specs:
             required.add(word)
         else:
-            raise unknown_name("task", word, [ALL, AVAILABLE, *FAMILIES, *specs])
+            raise unknown_name("task", word, [ALL, AVAILABLE, *families, *specs])
     missing = [spec for name, spec in specs.items() if name in required and not _has_data(spec, data)]
     if missing:
         raise _missing(missing, data)
@@ -155,7 +156,7 @@ def _missing_data(specs: Sequence[TaskSpec], data: Path | None) -> DataError:
         if spec.source.kind == "scripts":
             continue
         folder = spec.source.folder
-        places = " or ".join(f"{root}/{place}/{folder}".replace("/./", "/") for place in ROOTS)
+        places = " or ".join(f"{root}/{place}/{folder}".replace("/./", "/") for place in roots_of(spec.source.root))
         lines.append(f"{spec.name} ({spec.source.n} clips): " + (f"no folder {places}" if data else "no --data given"))
         names.append(spec.name)
     what = f"the data of {len(lines)} task(s) is missing:" + "".join(f"\n  {line}" for line in lines)

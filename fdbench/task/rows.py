@@ -41,6 +41,8 @@ SPLIT: Final = "test"
 GIVEN: Final = "given"
 
 STRING, INTEGER, NUMBER, AUDIO, FLAG = "string", "int64", "float64", "audio", "bool"
+AUDIO_CELL: Final = {"bytes": "binary", "path": STRING}
+"""What a cell of an audio column holds."""
 EVENTS: Final = [{"kind": STRING, "start_s": NUMBER, "end_s": NUMBER, "text": STRING}]
 WORDS: Final = [{"text": STRING, "start_s": NUMBER, "end_s": NUMBER}]
 

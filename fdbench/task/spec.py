@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fdbench.core.take_id import MAIN
+from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.family import FAMILIES
 from fdbench.errors import DataError
 from fdbench.io.strict_yaml import KeyPath, parse_yaml
 
-Behaviour = Literal["pause_handling", "turn_taking", "backchannel", "user_interruption"]
+ROOT: Final = "v1.0"
+"""Folder of Full-Duplex-Bench v1 below the data's root."""
+LICENCE: Final = "CC BY-NC 4.0"
+"""Of upstream's whole repository, data and texts: fetched by the user, never shipped."""
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -50,6 +55,9 @@ class FdbSource(_Stored):
         n: Number of clips in the published set.
         sample_rate: Of the published prompts, Hz; files of any rate are read.
         drive_id: Google Drive file id of the archive.
+        archive_sha256: Of the archive, where a hash is published.
+        root: The folder, below the data's, in which the set's folder is put.
+        licence: Of the clips and their annotations.
         human_timing: File with the human backchannel distributions; in the folder, beside it, or in the data's root.
         sha256: Of files whose published hash is known.
     """
@@ -59,6 +67,9 @@ class FdbSource(_Stored):
     n: int = Field(ge=1)
     sample_rate: int = Field(ge=1)
     drive_id: str
+    archive_sha256: Sha256 | None = None
+    root: str = ROOT
+    licence: str = LICENCE
     human_timing: str | None = None
     sha256: dict[str, Sha256] = {}
 
@@ -75,19 +86,36 @@ class TaskSpec(_Stored):
         description: What is in it and what to know before reading its numbers.
         instructions: What a model that takes a text prompt is told.
         human_timing_note: Where the human backchannel timing comes from.
-        stimuli: With which stimuli of each sample a call is made.
     """
 
     name: str = Field(pattern=r"^[a-z0-9.]+/[a-z0-9_]+(\.[a-z0-9_]+)?$")
     version: int = Field(ge=1)
-    family: Literal["mini", "v1"]
-    behaviour: Behaviour
+    family: str
+    behaviour: str
     summary: str = Field(min_length=1)
     description: str = ""
     instructions: str = ""
     human_timing_note: str = ""
-    stimuli: tuple[str, ...] = (MAIN,)
     source: Annotated[ScriptSource | FdbSource, Field(discriminator="kind")]
+
+    @property
+    def stimuli(self) -> tuple[str, ...]:
+        """With which stimuli of each sample a call is made."""
+        return BEHAVIOURS[self.behaviour].stimuli
+
+    @field_validator("family")
+    @classmethod
+    def _is_a_family(cls, name: str) -> str:
+        if name not in FAMILIES:
+            raise ValueError(f"expected {', '.join(FAMILIES)}")
+        return name
+
+    @field_validator("behaviour")
+    @classmethod
+    def _is_a_behaviour(cls, name: str) -> str:
+        if name not in BEHAVIOURS:
+            raise ValueError(f"expected {', '.join(BEHAVIOURS)}")
+        return name
 
     @model_validator(mode="after")
     def _is_named_after_its_family_and_behaviour(self) -> TaskSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from fdbench.task.loaded import LoadedTask, loaded_task
 if TYPE_CHECKING:
     from fdbench.task.spec import FdbSource, TaskSpec
 
-ROOTS: Final = ("v1.0", "v1_0", ".")
+_ROOT_NAME: Final = re.compile(r"v\d+[._]\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,11 @@ class UpstreamTree:
         return "upstream layout"
 
     def has(self, spec: TaskSpec) -> bool:
-        return spec.source.kind == "fdb" and find_set(self.root, spec.source.folder) is not None
+        return spec.source.kind == "fdb" and find_set(self.root, spec.source.folder, spec.source.root) is not None
 
     def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
         """Everything in the set's folder; ``limit`` and ``ids`` save nothing here. A sample without its prompt is broken."""
-        found = find_set(self.root, spec.source.folder) if spec.source.kind == "fdb" else None
+        found = find_set(self.root, spec.source.folder, spec.source.root) if spec.source.kind == "fdb" else None
         if found is None or spec.source.kind != "fdb":
             raise DataError(f"{self.root}: the set of {spec.name} is not there")
         read = read_fdb_folder(found, spec.name, spec.behaviour, self._human_timing(spec.source, found))
@@ -52,12 +53,17 @@ class UpstreamTree:
         return next((place / source.human_timing for place in places if (place / source.human_timing).exists()), None)
 
 
-def find_set(data: Path | None, folder: str) -> Path | None:
-    """Where a set lies below a folder: in ``v1.0``, ``v1_0`` or directly, possibly one more level of its own name."""
+def roots_of(root: str) -> tuple[str, ...]:
+    """Where sets are looked for below the data's folder: in ``v1.0``, ``v1_0`` or directly."""
+    return root, root.replace(".", "_"), "."
+
+
+def find_set(data: Path | None, folder: str, root: str) -> Path | None:
+    """Where a set lies below a folder: in one of ``roots_of``, possibly one more level of its own name."""
     if data is None:
         return None
-    for root in ROOTS:
-        place = data / root / folder
+    for name in roots_of(root):
+        place = data / name / folder
         for candidate in (place / folder, place):
             if candidate.is_dir():
                 return candidate
@@ -73,5 +79,5 @@ def folder_above(folder: Path, sets: Collection[str]) -> Path | None:
     place = folder.resolve()
     for each in (place, *place.parents):
         if each.name in sets and any(each.glob("*/input.wav")):
-            return each.parent.parent if each.parent.name in ROOTS else each.parent
+            return each.parent.parent if _ROOT_NAME.fullmatch(each.parent.name) else each.parent
     return None

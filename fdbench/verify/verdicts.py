@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import DataError, FdbenchError
 from fdbench.io.files import read_json
-from fdbench.stages.judging import GIVEN, NONE, Case, CaseKey, GivenRatings, Judging, Nobody, Opinions, by_question
+from fdbench.stages.judging import GIVEN, NONE, GivenRatings, Judging, Nobody, Opinion, Opinions, Reply, ReplyId, by_question
 from fdbench.stages.progress import Progress
 from fdbench.store.run import Run
 from fdbench.verify.differences import Group
 
 if TYPE_CHECKING:
-    from fdbench.judge.opinion import Opinion
-    from fdbench.judge.prompt import Prompt
+    from fdbench.judge.prompt import JudgePrompt
     from fdbench.judge.providers import Asked
     from fdbench.task.data import Data
 
@@ -40,7 +40,7 @@ class VerdictsOnRecord:
 
     intact: dict[tuple[str, RelevanceQuestion], Verdict] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
-    asked: dict[str, tuple[Asked, Prompt]] = field(default_factory=dict)
+    asked: dict[str, tuple[Asked, JudgePrompt]] = field(default_factory=dict)
 
     def judging_of(self, signature: str) -> Judging:
         if signature == NONE:
@@ -59,26 +59,25 @@ class Recollection:
 
     signature: str
     verdicts: VerdictsOnRecord
-    missing: set[CaseKey] = field(default_factory=set)
-    doubtful: set[CaseKey] = field(default_factory=set)
+    missing: set[ReplyId] = field(default_factory=set)
+    doubtful: set[ReplyId] = field(default_factory=set)
 
-    def opinions(self, cases: Mapping[CaseKey, Case], progress: Progress) -> Opinions:
-        return Opinions(by_question(cases, self._recall))
+    def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
+        return Opinions(by_question(replies, self._recall))
 
-    def _recall(self, questions: Mapping[CaseKey, RelevanceQuestion]) -> dict[CaseKey, Opinion]:
+    def _recall(self, questions: Mapping[ReplyId, RelevanceQuestion]) -> dict[ReplyId, Opinion]:
         return {key: self._opinion(key, question) for key, question in questions.items()}
 
-    def _opinion(self, key: CaseKey, question: RelevanceQuestion) -> Opinion:
-        from fdbench.judge.opinion import Opinion
+    def _opinion(self, key: ReplyId, question: RelevanceQuestion) -> Opinion:
         from fdbench.judge.verdicts import key_of
 
         verdict = self.verdicts.intact.get((self.signature, question))
         if verdict is not None:
-            return Opinion(verdict)
+            return verdict
         asked, prompt = self.verdicts.asked.get(self.signature, (None, None))
         is_doubtful = bool(asked and prompt and key_of(asked, prompt, prompt.messages(question)) in self.verdicts.doubtful)
         (self.doubtful if is_doubtful else self.missing).add(key)
-        return Opinion(reason=NO_VERDICT)
+        return Absence(NO_VERDICT)
 
 
 def check_verdicts(run: Run, data: Data | None) -> tuple[Group, VerdictsOnRecord]:
@@ -127,8 +126,8 @@ def _check_verdict(group: Group, verdicts: VerdictsOnRecord, prompts: _Prompts, 
             group.differ(file, "its name is not the hash of what it says was asked", path.stem, key)
             return
     reading = prompts.reader(name).read(stored.text, question)
-    if reading.rating != stored.verdict.rating:
-        found = reading.problem if reading.rating is None else reading.rating
+    found = reading.message if isinstance(reading, Absence) else reading.rating
+    if found != stored.verdict.rating:
         group.differ(file, "rating: not what the judge's text says", stored.verdict.rating, found)
         return
     verdicts.intact[signature, question] = stored.verdict
@@ -139,22 +138,22 @@ class _Prompts:
 
     def __init__(self, data: Path | None) -> None:
         self._data = data
-        self._found: dict[tuple[str, str], Prompt | str] = {}
+        self._found: dict[tuple[str, str], JudgePrompt | str] = {}
 
-    def find(self, name: str, sha256: str) -> Prompt | str:
+    def find(self, name: str, sha256: str) -> JudgePrompt | str:
         """The prompt with this hash, or why it cannot be had."""
         if (name, sha256) not in self._found:
             self._found[name, sha256] = self._look_up(name, sha256)
         return self._found[name, sha256]
 
-    def _look_up(self, name: str, sha256: str) -> Prompt | str:
+    def _look_up(self, name: str, sha256: str) -> JudgePrompt | str:
         try:
             prompt = self._read(name)
         except (FdbenchError, ValueError) as error:
             return str(error).splitlines()[0]
         return prompt if prompt.sha256 == sha256 else f"prompt {name} is {sha256[:8]} on record and {prompt.sha256[:8]} here"
 
-    def _read(self, name: str) -> Prompt:
+    def _read(self, name: str) -> JudgePrompt:
         from fdbench.judge.relevance import own_prompt
         from fdbench.judge.upstream_prompt import UPSTREAM_NAME, find_upstream_script, read_upstream_prompt
 
@@ -164,7 +163,7 @@ class _Prompts:
             raise DataError("upstream's prompt is in the downloaded data, and there is no --data")
         return read_upstream_prompt(find_upstream_script(self._data))
 
-    def reader(self, name: str) -> Prompt:
+    def reader(self, name: str) -> JudgePrompt:
         """What reads answers to this prompt; the wording is not needed for it."""
         from fdbench.judge.relevance import own_prompt
         from fdbench.judge.upstream_prompt import UPSTREAM_NAME, UpstreamPrompt

@@ -1,14 +1,26 @@
-"""A server on the wall clock without a network: it answers a fixed time after it hears silence, and gives way or does not."""
+"""A server on the wall clock without a network: it answers a fixed time after it hears silence, and gives way or does not.
+
+With ``FDBENCH_TEST_TIME=virtual`` in the environment, time is virtual in the process that loads it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from pathlib import Path
 
 import numpy as np
 
 from fdbench.adapter.base import Port
 from fdbench.adapter.clips import load_clips
 from fdbench.adapter.live import CallError, Decided, Delta, Done, Flush, Text, Usage
+
+if os.environ.get("FDBENCH_TEST_TIME") == "virtual":
+    sys.path.append(str(Path(__file__).parents[2]))
+    from tests.virtual_time import VirtualTimeLoop
+
+    asyncio.new_event_loop = VirtualTimeLoop
 
 LOUD = 0.01
 

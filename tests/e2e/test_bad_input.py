@@ -253,8 +253,9 @@ class Flaky(Agent):
         return np.zeros_like(heard)
 """
     from fdbench.call.clock import seed_for
+    from fdbench.core.take_id import TakeId
 
-    seeds = {index: seed_for(0, f"{TASK}/{index}@main.r0") % 1009 for index in range(8)}
+    seeds = {index: seed_for(0, TakeId(TASK, str(index))) % 1009 for index in range(8)}
     agent = agent.replace("% 8 == SEED", f"% 1009 == {seeds[3]}")
     assert list(seeds.values()).count(seeds[3]) == 1
     (tmp_path / "flaky.py").write_text(agent)

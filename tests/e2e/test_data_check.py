@@ -73,7 +73,7 @@ def linked(source, target):
 def test_sets_have_the_published_counts_rates_and_files(tree):
     n = 0
     for spec in V1.values():
-        folder = find_set(tree, spec.source.folder)
+        folder = find_set(tree, spec.source.folder, spec.source.root)
         clips = sorted(folder.iterdir())
         assert len(clips) == spec.source.n, spec.name
         assert {frozenset(path.name for path in clip.iterdir()) for clip in clips} == {frozenset(FILES[spec.behaviour])}

@@ -33,12 +33,12 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
 
 
 def pack(served: Path, seed: int = 0, name: str = SET) -> bytes:
-    """A few hundred kB of noise, which cannot be packed, as three clips."""
+    """Some 3 MB of noise, which cannot be packed, as three clips: gdown keeps whole pieces of half a megabyte."""
     tree = served.parent / f"tree{seed}{name}" / name
     rng = np.random.default_rng(seed)
     for clip in ("1", "2", "3"):
         (tree / clip).mkdir(parents=True, exist_ok=True)
-        soundfile.write(tree / clip / "input.wav", rng.integers(-9999, 9999, 32000, np.int16), 16000, subtype="PCM_16")
+        soundfile.write(tree / clip / "input.wav", rng.integers(-9999, 9999, 600_000, np.int16), 16000, subtype="PCM_16")
         (tree / clip / "turn_taking.json").write_text('[{"timestamp": [1.5, 1.8]}]')
         (tree / clip / "transcription.json").write_text('{"text": "so", "chunks": [{"text": "so", "timestamp": [0.5, 0.9]}]}')
     served.mkdir(exist_ok=True)
@@ -95,7 +95,7 @@ def test_a_set_comes_and_is_recorded_and_not_fetched_again(server: FileServer, t
     assert {row["name"]: row["state"] for row in listed}[SET] == "incomplete"
 
 
-@pytest.mark.parametrize("fault", [Fault(break_after=150_000), Fault(stall_after=150_000)], ids=["breaks-off", "stalls"])
+@pytest.mark.parametrize("fault", [Fault(break_after=1_500_000), Fault(stall_after=1_500_000)], ids=["breaks-off", "stalls"])
 def test_it_goes_on_in_the_middle(fault: Fault, server: FileServer, tmp_path: Path) -> None:
     server.misbehave(ARCHIVE, fault)
     finished = download(server, tmp_path / "data", "--timeout", 2)
@@ -103,15 +103,15 @@ def test_it_goes_on_in_the_middle(fault: Fault, server: FileServer, tmp_path: Pa
     assert clips_of(tmp_path / "data") == ALL_CLIPS
     resumed = server.ranges(ARCHIVE)[-1]
     assert resumed is not None
-    assert 100_000 < resumed <= 150_000
+    assert 1_000_000 < resumed <= 1_500_000
 
 
 def kill_in_the_middle(server: FileServer, data: Path) -> None:
-    server.misbehave(ARCHIVE, Fault(stall_after=150_000))
+    server.misbehave(ARCHIVE, Fault(stall_after=1_500_000))
     command = [sys.executable, "-m", "fdbench.cli", "data", "download", SET, "--data", str(data), "--mirror", server.url]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not any(path.stat().st_size > 100_000 for path in data.rglob("*.part")):
+    while time.monotonic() < deadline and not any(path.stat().st_size > 1_000_000 for path in data.rglob("*.part")):
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -138,7 +138,7 @@ def test_a_file_that_changed_between_two_commands_is_fetched_from_its_beginning(
 
 def test_a_server_that_cannot_go_on_in_the_middle_is_asked_for_the_whole(server: FileServer, tmp_path: Path) -> None:
     server.has_ranges = False
-    server.misbehave(ARCHIVE, Fault(break_after=150_000))
+    server.misbehave(ARCHIVE, Fault(break_after=1_500_000))
     finished = download(server, tmp_path / "data")
     assert finished.status == 0, finished.err
     assert clips_of(tmp_path / "data") == ALL_CLIPS
@@ -165,7 +165,7 @@ def test_a_page_instead_of_an_archive_is_told_with_three_ways_around(server: Fil
 
 def test_an_archive_the_server_damaged_is_told_and_thrown_away(server: FileServer, tmp_path: Path) -> None:
     data = (server.folder / ARCHIVE).read_bytes()
-    (server.folder / ARCHIVE).write_bytes(data[:100_000] + bytes(50_000) + data[150_000:])
+    (server.folder / ARCHIVE).write_bytes(data[:1_000_000] + bytes(500_000) + data[1_500_000:])
     finished = download(server, tmp_path / "data")
     assert finished.status == 3
     assert "a damaged archive" in finished.err
@@ -220,7 +220,7 @@ def download(*arguments, **options):
 
 def test_a_full_disk_is_told_and_what_came_is_kept(server: FileServer, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    limited = ["bash", "-c", 'ulimit -f 128; exec "$@"', "bash", sys.executable, "-m", "fdbench.cli"]  # 128 KiB a file
+    limited = ["bash", "-c", 'ulimit -f 1280; exec "$@"', "bash", sys.executable, "-m", "fdbench.cli"]  # 1.25 MiB a file
     finished = subprocess.run(
         [*limited, "data", "download", SET, "--data", data, "--mirror", server.url], capture_output=True, text=True, check=False
     )
@@ -228,9 +228,9 @@ def test_a_full_disk_is_told_and_what_came_is_kept(server: FileServer, tmp_path:
     assert "the disk is full" in finished.stderr
     assert "what has come is kept" in finished.stderr
     (kept,) = data.rglob("archive*.part")
-    assert kept.stat().st_size > 100_000
+    assert kept.stat().st_size > 1_000_000
     assert download(server, data).status == 0
-    assert server.ranges(ARCHIVE)[-1] == 128 * 1024
+    assert server.ranges(ARCHIVE)[-1] == 1280 * 1024
 
 
 def test_two_downloads_at_once_end_with_both_sets_in_the_lock(server: FileServer, tmp_path: Path) -> None:

@@ -74,6 +74,14 @@ def is_user(heard):
     return heard["key"]["request"]["channel"] == "user"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """Where the audio of datasets is laid down."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FDBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """Two samples of each embedded task, one reply of them rated."""

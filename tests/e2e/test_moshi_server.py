@@ -25,8 +25,9 @@ import pytest
 from fdbench.adapters.moshi_server import MoshiServer
 
 from fdbench.adapter.live import Delta, Note
+from fdbench.call.live_call import Timeouts
 from fdbench.call.lockstep import Ending, Invitation
-from fdbench.call.realtime import Patience, Realtime
+from fdbench.call.realtime import WallClock
 from fdbench.call.session_log import SessionLog, from_stored
 from fdbench.core.conversation import Brief, FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
@@ -122,13 +123,13 @@ def hold(party: MoshiServer, n: int = N_CLIPS, meanwhile: threading.Thread | Non
         Invitation(Take(Sample(f"clip{i}", "e2e", {})), Brief(stimulus=Audio(prompt, 24000)), Brief("You are a teacher."))
         for i, prompt in enumerate(prompts)
     ]
-    patience = Patience(open_s=120.0, pause_s=0.2)
+    timeouts = Timeouts(open_s=120.0, pause_s=0.2)
     if meanwhile:
         meanwhile.start()
     # Random weights never fall silent, so a call ends at its limit.
     held = {
         take.sample.id: Held(outcome, from_stored(outcome.log) if outcome.log else None)
-        for take, outcome in Realtime(party, Ending(0.5, 0.8), patience).run(invitations)
+        for take, outcome in WallClock(party, Ending(0.5, 0.8), timeouts).run(invitations)
     }
     if meanwhile:
         meanwhile.join()

@@ -19,8 +19,8 @@ import pytest
 from fdbench.adapters.personaplex import FRAME_80_MS, PersonaPlex
 
 from fdbench.adapter.base import Batch, Brief
-from fdbench.adapter.environment import find_environment
 from fdbench.io.wav import read_audio
+from fdbench.worker.environment import find_environment
 from tests import personaplex_tiny
 
 SOURCE = os.environ.get("FDBENCH_PERSONAPLEX_SRC")

@@ -438,21 +438,20 @@ class Judge:
 
     def opinions(self, cases, progress):
         from fdbench.core.annotation import Verdict
-        from fdbench.judge.opinion import Opinion
-        from fdbench.judge.prompt import prompt_of
+        from fdbench.judge.prompts import find_prompt
         from fdbench.judge.verdicts import StoredVerdict, VerdictCache, key_of
 
-        prompt, found = prompt_of(SETTINGS), {}
+        prompt, found = find_prompt(SETTINGS.prompts), {}
         for key, case in cases.items():
             if case.question is None:
-                found[key] = Opinion()
+                found[key] = None
                 continue
             stored = StoredVerdict(Verdict(4.0, "fits", "some-model-7b"), '{"analysis": "fits", "rating": 4}')
             cache = VerdictCache(self.run.verdicts)
             cache.store(
                 key_of(SETTINGS.asked, prompt, prompt.messages(case.question)), SETTINGS.asked, prompt, case.question, stored
             )
-            found[key] = Opinion(stored.verdict)
+            found[key] = stored.verdict
         return Opinions(found)
 
 
@@ -517,13 +516,15 @@ def checked(judged: Path) -> Path:
     from fdbench.stages.judge_check import JudgeFacts, check_judge
 
     class Rater:
+        notes = ()
+
         def rate(self, questions):
+            from fdbench.core.absence import Absence
             from fdbench.core.annotation import Verdict
-            from fdbench.judge.opinion import Opinion
 
             for number, key in enumerate(questions):
                 verdict = Verdict(float(number % 6), "", "some-model-7b")
-                yield key, Opinion(verdict) if number > 1 else Opinion(reason="judge_failed", message="busy")
+                yield key, verdict if number > 1 else Absence("judge_failed", "busy")
 
     facts = JudgeFacts(SETTINGS.signature, SETTINGS.model, {"name": "relevance-1", "sha256": "0" * 64})
     check_judge(Rater(), facts, labelled_set(), judged.parent, lambda *_: None)

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import fdbench, sample_scores, summaries
 
 ANSWERER = f"{Path(__file__).parent / 'live_stand_ins.py'}:Answerer"
-# Other tests may keep this machine busy; what they cost in time is not what is tested here.
+# The one run on a real clock may be late: other tests keep this machine busy.
 PATIENT = (
     "--tasks",
     "mini/turn_taking",
@@ -33,12 +33,17 @@ FOUR = (*PATIENT, "--limit", "4", "--slots", "4")
 TWO = (*PATIENT, "--limit", "2", "--slots", "1")
 
 
+def live(*arguments):
+    """A command whose calls take no time."""
+    return fdbench(*arguments, FDBENCH_TEST_TIME="virtual")
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """Four calls at once with a server that answers 300 ms after it hears silence, and breaks off the first."""
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
     out = tmp_path_factory.mktemp("live")
-    finished = fdbench("run", "--model", ANSWERER, "--arg", "breaks=1", *FOUR, "--out", out)
+    finished = live("run", "--model", ANSWERER, "--arg", "breaks=1", *FOUR, "--out", out)
     assert finished.status == 0, finished.err
     return finished
 
@@ -58,7 +63,7 @@ def test_a_reply_is_scored_where_it_was_played(run):
     """The server counts 15 silent frames of 20 ms after the last loud one; speech ends inside that one and fades before."""
     scores = sample_scores(run.run, "fdbench")
     latencies = [each["response_latency_s"]["value"] for each in scores.values()]
-    assert len(latencies) == 4 and all(0.1 < latency < 0.6 for latency in latencies), latencies
+    assert len(latencies) == 4 and all(0.1 < latency < 0.4 for latency in latencies), latencies
     for record in records(run.run):
         events = {event["kind"]: event for event in record["events"]}
         assert events["decided"]["start_s"] <= events["arrived"]["start_s"] <= events["played"]["start_s"]
@@ -130,13 +135,13 @@ def test_virtual_time_has_no_logs_to_replay(tmp_path):
 def test_a_budget_ends_a_run_between_calls_and_a_larger_one_goes_on(tmp_path):
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
     command = ("run", "--model", ANSWERER, *TWO, "--out", tmp_path)
-    first = fdbench(*command, "--max-cost", "0.6")
+    first = live(*command, "--max-cost", "0.6")
     assert first.status == 3, first.err
     assert "the budget is spent: 1 calls are left" in first.err
     assert len(records(first.run)) == 1
-    none = fdbench(*command, "--max-minutes", "0.1")
+    none = live(*command, "--max-minutes", "0.1")
     assert none.status == 3 and "1 calls are left" in none.err, "a call that might take longer is not begun"
-    again = fdbench(*command)
+    again = live(*command)
     assert again.status == 0, again.err
     assert again.run == first.run and len(records(first.run)) == 2
 
@@ -154,7 +159,7 @@ def test_a_replay_by_other_engines_says_that_it_compared_no_score(run):
 
 
 def test_a_key_that_is_not_accepted_is_two_lines_and_nothing_is_spent(tmp_path):
-    done = fdbench("run", "--model", ANSWERER, "--arg", "refuses=true", *FOUR, "--out", tmp_path)
+    done = live("run", "--model", ANSWERER, "--arg", "refuses=true", *FOUR, "--out", tmp_path)
     assert done.status == 2
     lines = [line for line in done.err.strip().splitlines() if "calls on the wall clock" not in line]
     assert lines[0] == "fdbench: the key in ANSWERER_KEY is not accepted" and len(lines) == 2
@@ -162,7 +167,7 @@ def test_a_key_that_is_not_accepted_is_two_lines_and_nothing_is_spent(tmp_path):
 
 
 def test_ctrl_c_ends_a_run_cleanly_and_it_goes_on(tmp_path):
-    """Interrupted while calls are going on: at once, with what is finished kept."""
+    """Interrupted while calls are going on, on a real clock: at once, with what is finished kept."""
     command = [sys.executable, "-m", "fdbench.cli", "run", "--model", ANSWERER, *TWO, "--out", str(tmp_path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
     while not list(tmp_path.rglob("takes/**/*.json")) and process.poll() is None:
@@ -173,7 +178,7 @@ def test_ctrl_c_ends_a_run_cleanly_and_it_goes_on(tmp_path):
     assert "the same command goes on from here" in err
     kept = {path.name: path.read_bytes() for path in tmp_path.rglob("takes/**/*.json")}
     assert len(kept) == 1
-    finished = fdbench(*command[3:])
+    finished = live(*command[3:])
     assert finished.status == 0, finished.err
     after = {path.name: path.read_bytes() for path in tmp_path.rglob("takes/**/*.json")}
     assert len(after) == 2 and kept.items() <= after.items()

@@ -11,8 +11,8 @@ import pytest
 
 from fdbench.adapter.base import Batch, Brief, Port
 from fdbench.adapter.contract import check_party
-from fdbench.adapter.pipes import Program
-from fdbench.adapter.worker import WorkerParty
+from fdbench.worker.pool import WorkerParty
+from fdbench.worker.protocol import Program
 from tests.tiny_moshi import make_tiny_moshi, sounds
 
 pytest.importorskip("moshi", reason="needs pip install 'fdbench[moshi]'")

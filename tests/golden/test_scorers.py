@@ -28,6 +28,7 @@ from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.aggregate import summarise
+from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.registry import scorer_for
 
 DATA = Path(__file__).parent / "data"
@@ -51,7 +52,7 @@ def sample(id: str, *events: Event, human_timing: tuple[float, ...] = ()) -> Sam
 
 def score(behaviour: str, protocol: str, clip: Sample, words: Transcript, verdict: Verdict | None = None) -> dict[str, Score]:
     scorer = scorer_for(behaviour, protocol)
-    requests = scorer.needs(clip, PROMPT_S)
+    requests = scorer.needs(clip, {"main": PROMPT_S})["main"]
     answers = {request: words for request in requests if isinstance(request, WordsRequest)}
     scores = scorer.score(clip, {"main": Annotations(PROMPT_S, PROMPT_S, words=answers)}, verdict)
     assert tuple(s.metric for s in scores) == scorer.metrics
@@ -93,8 +94,8 @@ def score_backchannel(item: dict[str, Any], protocol: str) -> dict[str, Score]:
         words={WordsRequest("model", window): transcript(item["transcript"])},
     )
     scorer = scorer_for("backchannel", protocol)
-    assert set(scorer.needs(clip, PROMPT_S)) == {*take.speech, *take.words}
-    return {s.metric: s for s in scorer.score(clip, {"main": take}, None)}
+    assert set(scorer.needs(clip, {"main": PROMPT_S})["main"]) == {*take.speech, *take.words}
+    return {s.metric: s for s in scorer.score(clip, {"main": take}, NO_JUDGE)}
 
 
 @pytest.mark.parametrize("protocol", PUBLISHED)

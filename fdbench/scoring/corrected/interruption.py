@@ -67,8 +67,8 @@ from fdbench.core.speech import Transcript
 from fdbench.core.take_id import MAIN
 from fdbench.scoring.base import Needs, Prompts, Takes, failed, main_take, scored, speech_for, words_for
 from fdbench.scoring.corrected.latency import Reply, no_reply, recording_end_s, score_latency
-from fdbench.scoring.corrected.utterance import diagnose, find_bursts, find_utterances
-from fdbench.scoring.relevance import ask_about, rate_reply, text_in
+from fdbench.scoring.corrected.utterance import diagnose, find_bursts, find_utterances, text_in
+from fdbench.scoring.relevance import ask_about, rate_reply
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
 
 ONSET_TOLERANCE_S: Final = 0.1

@@ -83,6 +83,16 @@ def find_utterances(bursts: Iterable[Span], words: Iterable[Word]) -> tuple[Utte
     )
 
 
+def text_in(utterances: Sequence[Utterance], words: Iterable[Word]) -> str:
+    """What is said in the utterances: the words whose middle lies in one of them, in the recogniser's order."""
+    return " ".join(
+        word.text
+        for word in words
+        if word.span is not None
+        and any(each.span.start_s <= (word.span.start_s + word.span.end_s) / 2 < each.span.end_s for each in utterances)
+    )
+
+
 def timed(words: Iterable[Word]) -> list[tuple[float, float]]:
     """Start and end of the words that have both in order, in order of time."""
     return sorted(

@@ -101,7 +101,7 @@ ANSWERS = {
 def test_an_answer_of_the_wrong_kind_is_a_breach_of_contract(answer):
     party = type("B", (Party,), {"step": lambda self, heard: ANSWERS[answer](heard)})()
     found = outcomes(party)
-    assert [each.kind for each in found] == ["contract"] * 3
+    assert [each.reason for each in found] == ["contract"] * 3
     assert all(each.message.startswith("step() returned") for each in found)
 
 

@@ -191,7 +191,7 @@ def test_a_call_longer_than_memory_is_kept_for_fails_alone(tiny_moshi):
     outcomes = PromptCalls(party, SEED, 0.0, Ending(0.4, 0.4)).collect(takes()[:3])
     told = {take.sample.id: outcome for take, outcome in outcomes}
     assert isinstance(told["clip0"], Recording)  # 0.9 s and the tail
-    assert told["clip1"].kind == "adapter" and "longest_call_s" in told["clip1"].message
+    assert told["clip1"].reason == "adapter" and "longest_call_s" in told["clip1"].message
 
 
 def test_memory_for_exactly_as_long_as_a_call_changes_no_reply(tiny_moshi):

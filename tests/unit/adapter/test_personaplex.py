@@ -6,7 +6,7 @@ import io
 import tarfile
 
 import pytest
-from fdbench.adapters import personaplex
+from fdbench.adapters import personaplex_places
 from fdbench.adapters.personaplex import PersonaPlex, find_voice
 
 from fdbench.errors import AdapterError, UsageError
@@ -64,41 +64,41 @@ def seen(places):
 
 def test_workers_go_round_the_gpus_as_long_as_there_is_memory(gpus, weights):
     gpus(75, 23, 50)  # a worker needs 1.1 x 16 + 4 GiB: three, one and two of them
-    places = personaplex._places("auto", weights, 16, None)
+    places = personaplex_places.places_for("auto", weights, 16, None)
     assert seen(places) == ["GPU-00", "GPU-11", "GPU-22", "GPU-00", "GPU-22", "GPU-00"]
     assert {device for device, _ in places} == {"cuda"}
-    assert seen(personaplex._places("auto", weights, 2, None)) == ["GPU-00", "GPU-11"]
-    assert seen(personaplex._places("cuda:2", weights, 16, None)) == ["GPU-22"] * 2
-    assert seen(personaplex._places("cuda", weights, 16, 4)) == ["GPU-00"] * 4
+    assert seen(personaplex_places.places_for("auto", weights, 2, None)) == ["GPU-00", "GPU-11"]
+    assert seen(personaplex_places.places_for("cuda:2", weights, 16, None)) == ["GPU-22"] * 2
+    assert seen(personaplex_places.places_for("cuda", weights, 16, 4)) == ["GPU-00"] * 4
 
 
 def test_gpus_that_are_hidden_are_not_used(gpus, weights, monkeypatch):
     gpus(75, 23, 50)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-11")
-    assert seen(personaplex._places("auto", weights, 16, None)) == ["GPU-22", "GPU-11", "GPU-22"]
+    assert seen(personaplex_places.places_for("auto", weights, 16, None)) == ["GPU-22", "GPU-11", "GPU-22"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-7")
-    assert seen(personaplex._places("auto", weights, 16, None)) == ["MIG-7"]
+    assert seen(personaplex_places.places_for("auto", weights, 16, None)) == ["MIG-7"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert personaplex._places("auto", weights, 1, None) == [("cpu", {})]
+    assert personaplex_places.places_for("auto", weights, 1, None) == [("cpu", {})]
 
 
 def test_a_gpu_that_does_not_tell_its_memory_gets_one_worker(gpus, weights):
     gpus(None)
-    assert seen(personaplex._places("auto", weights, 16, None)) == ["GPU-00"]
+    assert seen(personaplex_places.places_for("auto", weights, 16, None)) == ["GPU-00"]
 
 
 def test_a_gpu_that_is_not_there_is_named(gpus, weights):
     gpus(75)
     with pytest.raises(UsageError, match=r"device=cuda:1: this machine has 1 GPU"):
-        personaplex._places("cuda:1", weights, 16, None)
+        personaplex_places.places_for("cuda:1", weights, 16, None)
 
 
 def test_on_a_cpu_workers_are_as_many_as_asked_for(weights, monkeypatch):
-    monkeypatch.setattr(personaplex, "_free_bytes", lambda: 40 * GIB)
-    monkeypatch.setattr(personaplex.os, "cpu_count", lambda: 64)
-    assert personaplex._places("cpu", weights, 16, 3) == [("cpu", {})] * 3
-    assert personaplex._places("cpu", weights, 2, 3) == [("cpu", {})] * 2
-    assert personaplex._places("cpu", weights, 16, None) == [("cpu", {})] * 2  # 17.6 + 1 GiB each
+    monkeypatch.setattr(personaplex_places, "_free_bytes", lambda: 40 * GIB)
+    monkeypatch.setattr(personaplex_places.os, "cpu_count", lambda: 64)
+    assert personaplex_places.places_for("cpu", weights, 16, 3) == [("cpu", {})] * 3
+    assert personaplex_places.places_for("cpu", weights, 2, 3) == [("cpu", {})] * 2
+    assert personaplex_places.places_for("cpu", weights, 16, None) == [("cpu", {})] * 2  # 17.6 + 1 GiB each
 
 
 def archive(folder, **members):
@@ -114,7 +114,7 @@ def archive(folder, **members):
                 tar.addfile(member, io.BytesIO(content))
 
 
-def test_voices_are_unpacked_once_and_nothing_else_is(checkpoint, cache, tmp_path):
+def test_voices_are_unpacked_once_and_nothing_else_is(checkpoint, cache):
     for path in (checkpoint / "voices").iterdir():
         path.unlink()
     (checkpoint / "voices").rmdir()
@@ -122,9 +122,7 @@ def test_voices_are_unpacked_once_and_nothing_else_is(checkpoint, cache, tmp_pat
         checkpoint,
         **{
             "voices/NATF0.pt": b"embeddings",
-            "../../voices/escape.pt": b"elsewhere",
-            "/voices/rooted.wav": b"rooted",
-            "voices/link.pt": "/etc/passwd",
+            "deeper/voices/VARM1.wav": b"speech",
             "voices/notes.txt": b"not a voice",
             "other/X.pt": b"not in voices",
         },
@@ -132,9 +130,24 @@ def test_voices_are_unpacked_once_and_nothing_else_is(checkpoint, cache, tmp_pat
     voice = find_voice("NATF0", str(checkpoint), None)
     assert voice.read_bytes() == b"embeddings"
     assert find_voice("NATF0.pt", str(checkpoint), None) == voice
-    assert sorted(path.name for path in voice.parent.iterdir()) == ["NATF0.pt", "escape.pt", "rooted.wav"]
-    assert sorted(path.name for path in tmp_path.rglob("escape.pt")) == ["escape.pt"]
+    assert sorted(path.name for path in voice.parent.iterdir()) == ["NATF0.pt", "VARM1.wav"]
+    assert sorted(path.name for path in cache.rglob("*") if path.is_file()) == ["NATF0.pt", "VARM1.wav"]
     assert cache in voice.parents
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("../../voices/escape.pt", b"elsewhere"), ("/voices/rooted.wav", b"rooted"), ("voices/link.pt", "/etc/passwd")],
+)
+def test_an_archive_that_leads_elsewhere_is_refused_and_leaves_nothing(name, content, checkpoint, cache, tmp_path):
+    for path in (checkpoint / "voices").iterdir():
+        path.unlink()
+    (checkpoint / "voices").rmdir()
+    archive(checkpoint, **{"voices/NATF0.pt": b"embeddings", name: content})
+    with pytest.raises(AdapterError, match=r"voices\.tgz: cannot be unpacked .*is refused"):
+        find_voice("NATF0", str(checkpoint), None)
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+    assert not [path for path in tmp_path.rglob("*") if path.name in ("escape.pt", "rooted.wav", "link.pt")]
 
 
 def test_an_archive_that_breaks_off_is_named_and_leaves_nothing(checkpoint, cache):

@@ -12,10 +12,15 @@ torch = pytest.importorskip("torch", reason="the worker draws with torch")
 
 
 @pytest.fixture
-def worker(monkeypatch):
+def program(monkeypatch):
     """The worker's program, as its own interpreter sees it: beside ``frames``, away from fdbench."""
     monkeypatch.syspath_prepend(str(resources.files("fdbench.adapters") / "workers"))
     return importlib.import_module("personaplex")
+
+
+@pytest.fixture
+def rewind(program):
+    return importlib.import_module("personaplex_rewind")
 
 
 class Ring:
@@ -54,18 +59,18 @@ def some_state(capacity=10):
 
 
 @pytest.mark.parametrize("n_written", [0, 4, 10, 13])
-def test_a_state_is_put_back_in_the_same_tensors(worker, n_written):
+def test_a_state_is_put_back_in_the_same_tensors(rewind, n_written):
     state = some_state()
     state.ring.write(n_written)
     state.offset = n_written
-    kept = worker.kept_state({"": state, "inner": some_state()})
+    kept = rewind.kept_state({"": state, "inner": some_state()})
     before = state.ring.cache.clone()
     where = (state.ring.cache.data_ptr(), state.tokens.data_ptr(), state.ring.end_offset.data_ptr())
 
     state.ring.write(5)
     state.tokens += 1
     state.offset, state.last = 99, torch.ones(3)
-    worker.put_state_back({"": state, "inner": some_state()}, kept)
+    rewind.put_state_back({"": state, "inner": some_state()}, kept)
     n = min(n_written, 10)
     assert torch.equal(state.ring.cache[:, :, :, :n], before[:, :, :, :n])
     assert int(state.ring.end_offset) == n_written
@@ -74,10 +79,10 @@ def test_a_state_is_put_back_in_the_same_tensors(worker, n_written):
     assert where == (state.ring.cache.data_ptr(), state.tokens.data_ptr(), state.ring.end_offset.data_ptr())
 
 
-def test_of_a_long_cache_only_what_is_written_is_kept(worker):
+def test_of_a_long_cache_only_what_is_written_is_kept(rewind):
     state = some_state(capacity=3000)
     state.ring.write(7)
-    assert worker.kept_state({"": state})[""]["ring"]["cache"].shape == (2, 1, 3, 7, 4)
+    assert rewind.kept_state({"": state})[""]["ring"]["cache"].shape == (2, 1, 3, 7, 4)
 
 
 def load(model_size=40):
@@ -91,9 +96,9 @@ def sample(n):
         torch.empty(25).exponential_(1)
 
 
-def test_the_generator_is_put_where_a_fresh_process_would_have_it(worker):
+def test_the_generator_is_put_where_a_fresh_process_would_have_it(rewind):
     with torch.random.fork_rng():
-        draws = worker._CpuDraws(torch)
+        draws = rewind.CpuDraws(torch)
         with draws.counted():
             load()
             sample(3)
@@ -115,14 +120,14 @@ def test_the_generator_is_put_where_a_fresh_process_would_have_it(worker):
                 assert torch.equal(found, torch.get_rng_state())
 
 
-def test_a_draw_that_nobody_has_seen_is_found_out(worker):
+def test_a_draw_that_nobody_has_seen_is_found_out(rewind):
     with torch.random.fork_rng():
-        draws = worker._CpuDraws(torch)
+        draws = rewind.CpuDraws(torch)
         torch.rand(3)
         with pytest.raises(RuntimeError, match="cannot be repeated"):
             draws.mark()
 
 
 @pytest.mark.parametrize("given", ["Be kind.", "  Be kind. ", "<system> Be kind. <system>"])
-def test_a_prompt_is_wrapped_once(worker, given):
-    assert worker.in_system_tags(given) == "<system> Be kind. <system>"
+def test_a_prompt_is_wrapped_once(program, given):
+    assert program.in_system_tags(given) == "<system> Be kind. <system>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import pickle
@@ -10,14 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 from fdbench.adapters.live_api import Live, LiveReader
-from fdbench.adapters.realtime import Realtime, Settings
-from fdbench.adapters.realtime_connection import Pause, fault_of_error, fault_of_status, parsed
-from fdbench.adapters.realtime_events import Price, RealtimeReader, check_model, counts_of, not_taken
-from fdbench.adapters.realtime_key import Secret, http_url, query_of, read_key, server_name
+from fdbench.adapters.realtime import Realtime
+from fdbench.adapters.realtime_connection import Backoff, fault_of_error, fault_of_status, parsed
+from fdbench.adapters.realtime_events import RealtimeReader
+from fdbench.adapters.realtime_key import Secret, http_url, query_of, read_key
+from fdbench.adapters.realtime_session import SessionSettings, check_model, not_taken
+from fdbench.adapters.realtime_usage import Price, counts_of
 
 from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
 from fdbench.adapter.load import ModelSpec, resolve
 from fdbench.errors import UsageError
+from fdbench.io.http import published_name
+from tests.virtual_time import virtual_time
 
 KEY = "sk-proj-0123456789abcdefghij"
 LOCAL = "ws://127.0.0.1:9/v1"
@@ -285,27 +290,28 @@ class TestErrors:
             fault = fault_of_error({"code": code}, Secret(KEY), "x")
             assert fault is not None and fault.kind == kind
 
-    async def _over(self, pause: Pause) -> None:
-        await pause.over(0.01)
-
     def test_one_conversation_that_is_told_to_wait_holds_up_the_others(self) -> None:
-        import asyncio
+        async def wait(backoff: Backoff) -> float:
+            began_s = asyncio.get_running_loop().time()
+            await backoff.over(0.01)
+            backoff.ask(5.0)
+            with pytest.raises(CallError) as caught:
+                await backoff.over(0.01)
+            assert (caught.value.kind, caught.value.may_retry, caught.value.retry_after_s) == ("rate_limited", True, 5.0)
+            await backoff.over(10.0)
+            return asyncio.get_running_loop().time() - began_s
 
-        pause = Pause()
-        asyncio.run(self._over(pause))
-        pause.ask(5.0)
-        with pytest.raises(CallError) as caught:
-            asyncio.run(self._over(pause))
-        assert caught.value.kind == "rate_limited" and caught.value.may_retry and (caught.value.retry_after_s or 0) > 4
+        with virtual_time() as loop:
+            assert loop.run_until_complete(wait(Backoff())) == 5.0
 
 
-def settings(**given: Any) -> Settings:
+def settings(**given: Any) -> SessionSettings:
     usual = {
         "vad": "server_vad", "threshold": 0.5, "silence_ms": 500, "prefix_ms": 300, "eagerness": "auto", "interrupt": True,
         "transcription": False, "noise_reduction": None, "voice": "marin", "input_hz": 24000, "output_hz": 24000,
         "dialect": "ga", "overlay": {},
     }  # fmt: skip
-    return Settings(**{**usual, **given})
+    return SessionSettings(**{**usual, **given})
 
 
 class TestASession:
@@ -468,7 +474,7 @@ class TestAddresses:
             query_of(query)
 
     def test_a_private_server_is_local(self) -> None:
-        assert server_name("http://192.168.1.7:8000/v1") == "local" and server_name("https://api.x.ai/v1") == "api.x.ai"
+        assert published_name("http://192.168.1.7:8000/v1") == "local" and published_name("https://api.x.ai/v1") == "api.x.ai"
 
     def test_a_key_with_a_line_break_is_refused_by_its_variables_name(self) -> None:
         with pytest.raises(UsageError, match="MY_KEY") as caught:

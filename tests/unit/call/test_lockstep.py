@@ -71,7 +71,7 @@ def takes(n=10):
 
 def collected(agent, slots, some_takes, **settings):
     calls = PromptCalls(AgentParty(agent, slots), seed=7, lead_in_s=settings.pop("lead_in_s", 0.0), ending=Ending(0.5, 2.0))
-    return {item.name: outcome for item, outcome in calls.collect(some_takes)}
+    return {str(item.id): outcome for item, outcome in calls.collect(some_takes)}
 
 
 @pytest.mark.parametrize("frame", [16, 160, 320, 512, 1920])
@@ -155,7 +155,7 @@ def test_a_fault_in_slot_3_of_8_is_that_calls_status_and_nobody_elses(fault):
     victim_seed = None
     from fdbench.call.clock import seed_for
 
-    victim_seed = seed_for(7, all_takes[3].name)
+    victim_seed = seed_for(7, all_takes[3].id)
 
     class Faulty(Babbler):
         def reset(self, brief):
@@ -170,7 +170,7 @@ def test_a_fault_in_slot_3_of_8_is_that_calls_status_and_nobody_elses(fault):
     faulty = collected(Faulty, 8, all_takes)
     assert faulty.keys() == sound.keys()
     for name, outcome in faulty.items():
-        if name == all_takes[3].name:
+        if name == str(all_takes[3].id):
             assert isinstance(outcome, FailedCall)
             assert told in outcome.message
         else:
@@ -188,7 +188,7 @@ def test_a_party_that_raises_as_a_whole_fails_its_calls_and_the_rest_go_on():
             return super().step(heard)
 
     calls = PromptCalls(Party(Babbler, 2), seed=7, lead_in_s=0.0, ending=Ending(0.5, 2.0))
-    outcomes = {item.name: outcome for item, outcome in calls.collect(takes(5))}
+    outcomes = {str(item.id): outcome for item, outcome in calls.collect(takes(5))}
     failures = [outcome for outcome in outcomes.values() if isinstance(outcome, FailedCall)]
     assert len(outcomes) == 5
     assert [failure.message for failure in failures] == ["step() raised RuntimeError: the GPU fell off"] * 2

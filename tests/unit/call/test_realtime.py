@@ -1,6 +1,7 @@
 """The driver of calls on the wall clock: what a server is sent, what becomes of what it sends, and what ends a call.
 
-Times are kept short, and nothing is asserted about how punctual a busy machine is: that is what ``benchmarks/`` are for.
+Time is virtual: nothing waits, and how busy this machine is changes nothing. How punctual the driver is on a real clock is what
+``benchmarks/`` are for.
 """
 
 from __future__ import annotations
@@ -8,24 +9,36 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 
 import numpy as np
 import pytest
 
 from fdbench.adapter.base import Brief, Port
 from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, Flush, Note, Speech, Text, Usage
+from fdbench.call.live_call import Timeouts
 from fdbench.call.lockstep import Ending, Invitation
-from fdbench.call.realtime import Patience, Realtime
+from fdbench.call.realtime import WallClock
 from fdbench.call.session_log import from_stored, recording_of, spent_in
 from fdbench.core.conversation import CallLog, FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 from fdbench.errors import AdapterError
+from tests.virtual_time import virtual_time
 
 PORT = Port(8000, 80)  # 10 ms
 PROMPT = Audio(np.linspace(-0.5, 0.5, 2000, dtype=np.float32), 8000)  # a quarter of a second, every sample another
-PATIENCE = Patience(open_s=1.0, send_s=0.5, close_s=0.5, tries=2, pause_s=0.01, most_late_s=5.0)
+TIMEOUTS = Timeouts(open_s=1.0, send_s=0.5, close_s=0.5, tries=2, pause_s=0.01, most_late_s=5.0)
 TONE = np.full(800, 0.25, np.float32)  # a tenth of a second
+
+
+@pytest.fixture(autouse=True)
+def time_is_virtual():
+    with virtual_time():
+        yield
+
+
+def loop():
+    """The one with virtual time."""
+    return asyncio.get_event_loop()
 
 
 class Server:
@@ -83,12 +96,13 @@ class Conversation:
             await asyncio.sleep(100)
 
 
-def calls(server, n=1, lead_in_s=0.0, ending=None, patience=PATIENCE):
+def calls(server, n=1, lead_in_s=0.0, ending=None, timeouts=TIMEOUTS):
     invitations = (
         Invitation(Take(Sample(str(i), "t", {})), Brief(stimulus=PROMPT, lead_in_s=lead_in_s), Brief(seed=i)) for i in range(n)
     )
     return {
-        take.sample.id: outcome for take, outcome in Realtime(server, ending or Ending(0.1, 0.4), patience).run(invitations)
+        take.sample.id: outcome
+        for take, outcome in WallClock(server, ending or Ending(0.1, 0.4), timeouts, loop()).run(invitations)
     }
 
 
@@ -164,7 +178,7 @@ def test_what_goes_wrong_is_a_named_status_after_a_bounded_number_of_tries(case)
     server, kind, n_tries = BROKEN[case]
     outcome = one(server)
     assert isinstance(outcome, FailedCall), outcome
-    assert (outcome.kind, server.n_open) == (kind, n_tries)
+    assert (outcome.reason, server.n_open) == (kind, n_tries)
     assert ("(2 tries)" in outcome.message) == (n_tries == 2)
 
 
@@ -214,7 +228,7 @@ def test_what_ended_well_before_a_key_was_refused_is_kept():
     invitations = (Invitation(Take(Sample(str(i), "t", {})), Brief(stimulus=PROMPT), Brief(seed=i)) for i in range(9))
     kept = []
     with pytest.raises(AdapterError, match="no quota"):
-        for take, outcome in Realtime(server, Ending(0.1, 0.4), PATIENCE).run(invitations):
+        for take, outcome in WallClock(server, Ending(0.1, 0.4), TIMEOUTS, loop()).run(invitations):
             kept.append((take.sample.id, type(outcome)))
     assert kept == [("0", Recording)]
 
@@ -242,9 +256,9 @@ def test_text_is_told_as_far_as_it_was_heard(at, share):
 
 
 def test_a_server_that_never_lets_go_is_left():
-    started = time.monotonic()
+    started_s = loop().time()
     assert isinstance(one(Server(never_closes=True)), Recording)
-    assert time.monotonic() - started < 10
+    assert loop().time() - started_s < 10
 
 
 def test_a_key_that_is_not_accepted_ends_everything():
@@ -257,7 +271,7 @@ def test_a_key_that_is_not_accepted_ends_everything():
 def test_whoever_stops_asking_ends_the_calls_that_are_going_on():
     server = Server(slots=3)
     invitations = (Invitation(Take(Sample(str(i), "t", {})), Brief(stimulus=PROMPT), Brief(seed=i)) for i in range(100))
-    outcomes = Realtime(server, Ending(0.1, 0.4), PATIENCE).run(invitations)
+    outcomes = WallClock(server, Ending(0.1, 0.4), TIMEOUTS, loop()).run(invitations)
     next(outcomes)
     outcomes.close()
     assert server.n_closed == len(server.heard), "every conversation that was begun has been closed"

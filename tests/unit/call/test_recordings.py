@@ -140,7 +140,7 @@ def test_what_is_wrong_with_a_recording_is_a_status_that_names_the_file_and_no_p
     spoil, told = FAULTS[fault]
     spoil(tmp_path)
     result = failure(tmp_path)
-    assert result.kind == ("recording_missing" if fault == "nothing" else "recording")
+    assert result.reason == ("recording_missing" if fault == "nothing" else "recording")
     assert result.message.startswith(told)
     assert str(tmp_path) not in result.message
 

@@ -10,13 +10,20 @@ import pytest
 import soundfile
 from annotate_takes import AUDIO, FileTake, SoundTake
 
-from fdbench.core.annotation import PRECISE_VAD, PUBLISHED_VAD, PUBLISHED_VAD_BEFORE_FIX, SpeechRequest, WordsRequest
+from fdbench.core.annotation import (
+    PRECISE_VAD,
+    PUBLISHED_VAD,
+    PUBLISHED_VAD_BEFORE_FIX,
+    Annotations,
+    SpeechRequest,
+    WordsRequest,
+)
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.hear import stage
 from fdbench.hear.cache import AnnotationCache
-from fdbench.hear.stage import Annotator, Answers, Engines, annotate
+from fdbench.hear.stage import Annotator, Engines, annotate
 
 pytestmark = pytest.mark.skipif(
     not (importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("silero_vad")), reason="needs the vad extra"
@@ -48,7 +55,11 @@ def parrot(monkeypatch: pytest.MonkeyPatch) -> Parrot:
     return bird
 
 
-def words_in(answers: Answers, request: WordsRequest = WORDS) -> Transcript:
+def reasons(answers: Annotations) -> dict[object, str]:
+    return {request: why.reason for request, why in answers.missing.items()}
+
+
+def words_in(answers: Annotations, request: WordsRequest = WORDS) -> Transcript:
     assert request in answers.words, answers
     return answers.words[request]
 
@@ -57,7 +68,7 @@ class TestTimeline:
     def test_without_a_lead_in_times_are_those_of_the_file(self, parrot: Parrot) -> None:
         answers = annotate(FileTake(AUDIO / "0.wav"), [SPEECH], Engines("parrot"))
         assert [round(span.start_s, 3) for span in answers.speech[SPEECH].segments] == [1.088, 2.88, 4.672, 6.784, 10.08]
-        assert answers.missing == {}
+        assert reasons(answers) == {}
 
     def test_a_lead_in_is_not_heard_and_does_not_shift_anything_after_it(self, parrot: Parrot) -> None:
         take = FileTake(AUDIO / "0.wav", start_s=-2.0)  # the first word lies in the lead-in, the second at 0.88 s
@@ -135,7 +146,7 @@ class TestEconomy:
 
     def test_what_is_wrong_is_not_cached(self, parrot: Parrot, tmp_path: Path) -> None:
         cache, path = AnnotationCache(tmp_path / "cache"), tmp_path / "late.wav"
-        assert annotate(FileTake(path), [WORDS], Engines("parrot"), cache).missing == {WORDS: "audio_missing"}
+        assert reasons(annotate(FileTake(path), [WORDS], Engines("parrot"), cache)) == {WORDS: "audio_missing"}
         path.write_bytes((AUDIO / "0.wav").read_bytes())
         assert len(words_in(annotate(FileTake(path), [WORDS], Engines("parrot"), cache)).words) == 5
 
@@ -155,12 +166,12 @@ class TestEconomy:
 class TestBadAudio:
     def test_no_recording(self, parrot: Parrot, tmp_path: Path) -> None:
         answers = annotate(FileTake(None, folder=tmp_path / "17"), [SPEECH, WORDS], Engines("parrot"))
-        assert answers.missing == {SPEECH: "audio_missing", WORDS: "audio_missing"}
+        assert reasons(answers) == {SPEECH: "audio_missing", WORDS: "audio_missing"}
         assert answers.messages == (f"{tmp_path / '17'}: there is no recording of the model",)
 
     def test_no_prompt_is_nothing_wrong(self, parrot: Parrot) -> None:
         answers = annotate(FileTake(AUDIO / "0.wav"), [SpeechRequest("user"), SPEECH], Engines("parrot"))
-        assert answers.missing == {SpeechRequest("user"): "audio_missing"}
+        assert reasons(answers) == {SpeechRequest("user"): "audio_missing"}
         assert answers.messages == ()
         assert SPEECH in answers.speech
 
@@ -174,7 +185,7 @@ class TestBadAudio:
             whole = (AUDIO / "0.wav").read_bytes()
             path.write_bytes({"garbage": b"RIFFgarbage", "empty": b"", "truncated": whole[:9999]}[kind])
         answers = annotate(FileTake(path), [SPEECH, WORDS, SpeechRequest("user")], Engines("parrot"))
-        assert (answers.missing[SPEECH], answers.missing[WORDS]) == ("audio_unreadable", "audio_unreadable")
+        assert (answers.missing[SPEECH].reason, answers.missing[WORDS].reason) == ("audio_unreadable", "audio_unreadable")
         assert len(answers.messages) == 1
         assert str(path) in answers.messages[0]
 
@@ -240,16 +251,16 @@ class TestGiven:
         if text is not None:
             (folder / file).write_text(text)
         answers = annotate(FileTake(AUDIO / "0.wav", folder=folder), [request_], GIVEN)
-        assert answers.missing == {request_: reason}
+        assert reasons(answers) == {request_: reason}
         assert file in answers.messages[0]
 
     def test_an_interruption_without_its_whole_transcript(self, folder: Path) -> None:
         take = FileTake(AUDIO / "0.wav", folder=folder, behaviour="user_interruption")
         after = WordsRequest("model", Span(3.5, 9))
         answers = annotate(take, [WORDS, after], GIVEN)
-        assert answers.missing == {WORDS: "transcript_incomplete"}
+        assert reasons(answers) == {WORDS: "transcript_incomplete"}
         assert after in answers.words
 
     def test_no_folder_at_all(self) -> None:
         answers = annotate(FileTake(AUDIO / "0.wav"), [SPEECH, WORDS], GIVEN)
-        assert answers.missing == {SPEECH: "segments_missing", WORDS: "transcript_missing"}
+        assert reasons(answers) == {SPEECH: "segments_missing", WORDS: "transcript_missing"}

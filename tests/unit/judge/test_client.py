@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -14,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from fdbench.core.annotation import RelevanceQuestion
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import MissingExtraError, UsageError
 from fdbench.io.files import sha256_of
 from fdbench.io.secret import Secret
 from fdbench.judge import upstream_prompt
 from fdbench.judge.client import MAX_FAILED_IN_A_ROW, Judge
-from fdbench.judge.opinion import Opinion
 from fdbench.judge.providers import JudgeSettings, settings_of
 from fdbench.judge.verdicts import VerdictCache
 from tests.judge_server import (
@@ -80,12 +79,16 @@ class Bench:
             secret=Secret(key),
             sleep=self.time.sleep,
             clock=self.time.clock,
-            random_source=random.Random(0),
         )
 
-    def ask(self, *questions: RelevanceQuestion) -> list[Opinion]:
+    def ask(self, *questions: RelevanceQuestion) -> list[Verdict | Absence]:
         found = dict(self.judge.rate(dict(enumerate(questions))))
         return [found[number] for number in range(len(questions))]
+
+
+def ratings(found: list[Verdict | Absence]) -> list[float | str]:
+    """Each rating, or the reason why there is none."""
+    return [each.reason if isinstance(each, Absence) else each.rating for each in found]
 
 
 def numbered(count: int) -> list[RelevanceQuestion]:
@@ -112,9 +115,7 @@ def test_the_servers_honest_rating_is_the_share_of_words_taken_up() -> None:
 @pytest.mark.parametrize("behaviour", ANSWERING)
 def test_a_readable_answer_is_a_verdict(serve: Any, behaviour: str) -> None:
     bench = Bench(serve(behaviour))
-    (opinion,) = bench.ask(GOOD)
-    assert opinion.verdict is not None
-    assert (opinion.verdict.rating, opinion.reason, opinion.message) == (4.0, "", "")
+    assert ratings(bench.ask(GOOD)) == [4.0]
     assert len(bench.server.requests) == 1
 
 
@@ -131,8 +132,7 @@ def test_the_first_request_asks_for_our_schema_deterministically(serve: Any) -> 
 
 def test_a_hostile_reply_changes_neither_the_messages_nor_its_rating(serve: Any) -> None:
     bench = Bench(serve("hostile_quote", "normal"))
-    opinions = bench.ask(HOSTILE, BAD)
-    assert [opinion.verdict and opinion.verdict.rating for opinion in opinions] == [0.0, 0.0]
+    assert ratings(bench.ask(HOSTILE, BAD)) == [0.0, 0.0]
     hostile, plain = bench.server.bodies
     assert hostile["messages"][0] == plain["messages"][0]
     assert [len(body["messages"]) for body in (hostile, plain)] == [2, 2]
@@ -142,26 +142,32 @@ def test_a_hostile_reply_changes_neither_the_messages_nor_its_rating(serve: Any)
 
 
 def test_a_judge_that_only_echoes_a_hostile_reply_gives_no_rating(serve: Any) -> None:
-    (opinion,) = Bench(serve(*["hostile_echo"] * 3)).ask(HOSTILE)
-    assert (opinion.verdict, opinion.reason) == (None, "rating_unreadable")
+    assert ratings(Bench(serve(*["hostile_echo"] * 3)).ask(HOSTILE)) == ["rating_unreadable"]
 
 
-@pytest.mark.parametrize("behaviour", ON_THE_WAY)
+@pytest.mark.parametrize("behaviour", [each for each in ON_THE_WAY if each != "stall"])
 def test_what_fails_on_the_way_is_asked_again(serve: Any, behaviour: str) -> None:
-    bench = Bench(serve(behaviour, "normal"), timeout_s=1.0 if behaviour in ("stall", "drip") else 10.0)
-    (opinion,) = bench.ask(GOOD)
-    assert opinion.verdict is not None
+    bench = Bench(serve(behaviour, "normal"))
+    assert ratings(bench.ask(GOOD)) == [4.0]
     assert bench.server.behaviours == [behaviour, "normal"]
     assert bench.judge.usage.retries == 1
     assert [attempt["outcome"] for attempt in bench.attempts][1:] == ["answered"]
+
+
+def test_an_answer_that_does_not_come_in_time_is_asked_for_again(serve: Any) -> None:
+    bench = Bench(serve("stall"), timeout_s=0.05, max_attempts=50)
+    assert ratings(bench.ask(GOOD)) == [4.0]
+    outcomes = [attempt["outcome"] for attempt in bench.attempts]
+    assert (outcomes[0], outcomes[-1]) == ("timeout", "answered")
 
 
 @pytest.mark.parametrize("behaviour", UNREADABLE)
 def test_an_unreadable_answer_is_asked_for_again_and_then_given_up(serve: Any, behaviour: str) -> None:
     bench = Bench(serve(behaviour, "normal", *[behaviour] * 9))
     again, given_up = bench.ask(GOOD, BAD)
-    assert again.verdict is not None
-    assert (given_up.verdict, given_up.reason) == (None, "rating_unreadable")
+    assert isinstance(again, Verdict)
+    assert isinstance(given_up, Absence)
+    assert given_up.reason == "rating_unreadable"
     assert "asked 3 times" in given_up.message
     assert len(bench.server.requests) == 2 + 3
 
@@ -169,6 +175,7 @@ def test_an_unreadable_answer_is_asked_for_again_and_then_given_up(serve: Any, b
 def test_the_excerpt_of_an_unreadable_answer_is_short_and_harmless(serve: Any) -> None:
     question = RelevanceQuestion("a", "b", "\x1b[2J" + "long " * 900)
     (opinion,) = Bench(serve(*["hostile_echo"] * 3)).ask(question)
+    assert isinstance(opinion, Absence)
     assert len(opinion.message) < 400
     assert opinion.message.isprintable()
 
@@ -181,22 +188,22 @@ def test_each_reading_has_the_next_seed_since_a_server_may_keep_to_it(serve: Any
 
 def test_requests_for_one_question_are_bounded_whatever_mixture_of_troubles_comes(serve: Any) -> None:
     bench = Bench(serve(*["500"] * 99))
-    (opinion,) = bench.ask(GOOD)
-    assert (opinion.verdict, opinion.reason) == (None, "judge_failed")
-    assert "HTTP 500" in opinion.message
+    (found,) = bench.ask(GOOD)
+    assert isinstance(found, Absence)
+    assert found.reason == "judge_failed"
+    assert "HTTP 500" in found.message
     assert len(bench.server.requests) == 6
 
     bench = Bench(serve(*["500", "malformed"] * 99))
-    (opinion,) = bench.ask(GOOD)
-    assert opinion.reason == "rating_unreadable"
+    assert ratings(bench.ask(GOOD)) == ["rating_unreadable"]
     assert len(bench.server.requests) == 6  # three of each kind
 
 
 def test_the_wait_that_the_server_names_is_kept(serve: Any) -> None:
-    for behaviour in ("429_retry_after", "429_retry_after_ms", "429_ratelimit_headers"):
+    for behaviour in ("429_retry_after", "429_retry_after_ms"):
         bench = Bench(serve(behaviour, wait="7"))
         bench.ask(GOOD)
-        assert 7.0 <= sum(bench.time.slept_s) < 7.5
+        assert sum(bench.time.slept_s) == pytest.approx(7.0)
 
 
 def test_without_a_named_wait_the_backoff_doubles(serve: Any) -> None:
@@ -208,7 +215,8 @@ def test_without_a_named_wait_the_backoff_doubles(serve: Any) -> None:
 def test_a_rate_limit_cools_down_the_next_question_too(serve: Any) -> None:
     bench = Bench(serve(*["429_retry_after"] * 6, wait="9"))
     first, second = bench.ask(*numbered(2))
-    assert (first.verdict, second.verdict is not None) == (None, True)
+    assert isinstance(first, Absence)
+    assert isinstance(second, Verdict)
     assert len(bench.time.slept_s) == 6  # the sixth before the second question's first request
 
 
@@ -217,8 +225,8 @@ def test_a_closed_door_is_knocked_at_once(serve: Any, behaviour: str) -> None:
     bench = Bench(serve(*[behaviour] * 99))
     opinions = bench.ask(*numbered(8))
     assert len(bench.server.requests) == 1
-    assert {(opinion.verdict, opinion.reason) for opinion in opinions} == {(None, "judge_failed")}
-    assert sum(bool(opinion.message) for opinion in opinions) == 1
+    assert set(ratings(opinions)) == {"judge_failed"}
+    assert sum(isinstance(opinion, Absence) and bool(opinion.message) for opinion in opinions) == 1
     assert bench.judge.closed
     bench.ask(*numbered(3))
     assert len(bench.server.requests) == 1
@@ -229,46 +237,39 @@ def test_with_several_at_once_no_more_than_those_under_way_knock(serve: Any) -> 
     opinions = bench.ask(*numbered(30))
     assert len(bench.server.requests) <= 3
     assert len(opinions) == 30
-    assert sum(bool(opinion.message) for opinion in opinions) == 1
+    assert sum(isinstance(opinion, Absence) and bool(opinion.message) for opinion in opinions) == 1
 
 
 def test_a_server_that_never_answers_is_given_up_after_some_questions(serve: Any) -> None:
     bench = Bench(serve(*["500"] * 999), max_attempts=2)
     opinions = bench.ask(*numbered(40))
     assert len(bench.server.requests) == 2 * MAX_FAILED_IN_A_ROW
-    assert all(opinion.reason == "judge_failed" for opinion in opinions)
+    assert set(ratings(opinions)) == {"judge_failed"}
 
 
 def test_a_server_that_is_not_there_says_so() -> None:
     with JudgeServer() as server:
         pass
     (opinion,) = Bench(server, max_attempts=2).ask(GOOD)
+    assert isinstance(opinion, Absence)
     assert opinion.reason == "judge_failed"
     assert "refused" in opinion.message.lower()
 
 
 def test_a_rejected_question_is_not_asked_again_and_the_next_one_is_asked(serve: Any) -> None:
-    rejected, answered = Bench(serve("400_other", "normal")).ask(BAD, GOOD)
-    assert (rejected.verdict, rejected.reason) == (None, "judge_failed")
-    assert answered.verdict is not None
+    assert ratings(Bench(serve("400_other", "normal")).ask(BAD, GOOD)) == ["judge_failed", 4.0]
 
 
 def test_a_judge_that_rates_may_turn_down_a_whole_row_of_questions(serve: Any) -> None:
     bench = Bench(serve("normal", *["400_other"] * (MAX_FAILED_IN_A_ROW + 1), "normal"))
     opinions = bench.ask(*numbered(MAX_FAILED_IN_A_ROW + 3))
-    assert [opinion.verdict is not None for opinion in opinions] == [True, *[False] * (MAX_FAILED_IN_A_ROW + 1), True]
+    assert [isinstance(opinion, Verdict) for opinion in opinions] == [True, *[False] * (MAX_FAILED_IN_A_ROW + 1), True]
 
 
 def test_a_server_that_turns_down_everything_is_given_up_after_some_questions(serve: Any) -> None:
     bench = Bench(serve(behave=lambda *_: "400_other"))
-    assert all(opinion.reason == "judge_failed" for opinion in bench.ask(*numbered(40)))
+    assert set(ratings(bench.ask(*numbered(40)))) == {"judge_failed"}
     assert len(bench.server.requests) == MAX_FAILED_IN_A_ROW
-
-
-@pytest.mark.parametrize(("behaviour", "told"), [("drip", "did not end within"), ("flood", "longer than")])
-def test_a_response_that_never_ends_is_left(serve: Any, behaviour: str, told: str) -> None:
-    (opinion,) = Bench(serve(behave=lambda *_: behaviour), timeout_s=0.2, max_attempts=1).ask(GOOD)
-    assert told in opinion.message
 
 
 def test_a_count_of_tokens_that_no_answer_has_is_no_count(serve: Any) -> None:
@@ -280,9 +281,9 @@ def test_a_count_of_tokens_that_no_answer_has_is_no_count(serve: Any) -> None:
 def test_a_verdict_is_the_same_fresh_and_from_disk_whatever_is_in_its_text(serve: Any, tmp_path: Path) -> None:
     (fresh,) = Bench(serve("half_character"), tmp_path).ask(GOOD)
     (found,) = Bench(serve(), tmp_path).ask(GOOD)
-    assert fresh.verdict is not None
-    assert fresh.verdict == found.verdict
-    assert fresh.verdict.analysis.encode()
+    assert isinstance(fresh, Verdict)
+    assert fresh == found
+    assert fresh.analysis.encode()
 
 
 @pytest.mark.parametrize(
@@ -307,14 +308,14 @@ def test_an_environment_that_allows_no_client_is_told_before_anything_is_asked(
 def test_what_no_header_can_hold_is_a_question_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "\u00fc")
     (opinion,) = dict(Judge(settings_of("openai:m"), secret=Secret(KEY)).rate({1: GOOD})).values()
+    assert isinstance(opinion, Absence)
     assert opinion.reason == "judge_failed"
     assert "UnicodeEncodeError" in opinion.message
 
 
 def test_a_name_that_no_server_can_have_is_a_judge_that_is_not_there() -> None:
     settings = JudgeSettings("vllm", "m", "http://a..b/v1", max_attempts=1)
-    (opinion,) = dict(Judge(settings, secret=Secret(KEY)).rate({1: GOOD})).values()
-    assert opinion.reason == "judge_failed"
+    assert ratings(list(dict(Judge(settings, secret=Secret(KEY)).rate({1: GOOD})).values())) == ["judge_failed"]
 
 
 def test_a_complaint_that_repeats_the_question_refuses_no_parameter(serve: Any) -> None:
@@ -339,8 +340,7 @@ def test_what_a_server_refuses_is_left_out_for_good_and_recorded(
     serve: Any, tmp_path: Path, refuses: tuple[str, ...], sent_in_the_end: dict[str, Any]
 ) -> None:
     bench = Bench(serve(refuses=refuses), tmp_path)
-    first, second = bench.ask(GOOD, BAD)
-    assert (first.verdict is not None, second.verdict is not None) == (True, True)
+    assert ratings(bench.ask(GOOD, BAD)) == [4.0, 0.0]
     assert len(bench.server.requests) == len(refuses) + 2  # found out once
     stored = [json.loads(path.read_text(encoding="utf-8"))["sent"] for path in tmp_path.rglob("*.json")]
     assert stored == [sent_in_the_end] * 2
@@ -351,19 +351,17 @@ def test_nothing_is_asked_twice_not_even_of_a_server_that_refuses_things(serve: 
     before = Bench(server, tmp_path).ask(GOOD, BAD, HOSTILE)
     n_requests = len(server.requests)
     bench = Bench(server, tmp_path)
-    assert [opinion.verdict for opinion in bench.ask(GOOD, BAD, HOSTILE)] == [opinion.verdict for opinion in before]
+    assert bench.ask(GOOD, BAD, HOSTILE) == before
     assert len(server.requests) == n_requests
     assert (bench.judge.usage.asked, bench.judge.usage.cached, bench.judge.usage.attempts) == (0, 3, 0)
 
 
 def test_identical_questions_are_asked_once(serve: Any) -> None:
     bench = Bench(serve(), concurrency=4)
-    told: list[tuple[int, int]] = []
-    found = dict(bench.judge.rate(dict.fromkeys("abcdef", GOOD), lambda done, total: told.append((done, total))))
+    found = dict(bench.judge.rate(dict.fromkeys("abcdef", GOOD)))
     assert set(found) == set("abcdef")
     assert len(bench.server.requests) == 1
     assert bench.judge.usage.questions == 6
-    assert told == [(6, 6)]
 
 
 def test_only_readable_verdicts_are_stored(serve: Any, tmp_path: Path) -> None:
@@ -372,7 +370,7 @@ def test_only_readable_verdicts_are_stored(serve: Any, tmp_path: Path) -> None:
 
 
 def test_a_verdict_is_on_disk_before_anybody_hears_of_it_and_leaving_early_asks_no_further(serve: Any, tmp_path: Path) -> None:
-    bench = Bench(serve(behave=lambda *_: "slow"), tmp_path)
+    bench = Bench(serve(behave=lambda *_: "slow", delay_s=0.02), tmp_path)
     opinions = bench.judge.rate(dict(enumerate(numbered(12))))
     next(opinions)
     assert len(list(tmp_path.rglob("*.json"))) >= 1
@@ -386,7 +384,8 @@ def test_a_verdict_is_on_disk_before_anybody_hears_of_it_and_leaving_early_asks_
 PROGRAM = """
 import sys
 from pathlib import Path
-from fdbench.core.annotation import RelevanceQuestion
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.judge.client import Judge
 from fdbench.judge.providers import JudgeSettings
 from fdbench.io.secret import Secret
@@ -426,7 +425,8 @@ def test_ctrl_c_waits_for_no_server(serve: Any, tmp_path: Path) -> None:
 
 
 def test_killed_and_resumed_no_stored_verdict_is_asked_for_again(serve: Any, tmp_path: Path) -> None:
-    process = judging(serve(behave=lambda *_: "slow", delay_s=0.3), tmp_path)
+    server = serve(behave=lambda *_: "normal" if len(server.requests) < 10 else "stall", stall_s=300.0)
+    process = judging(server, tmp_path)
     assert process.stdout is not None
     for _ in range(5):
         process.stdout.readline()
@@ -435,42 +435,43 @@ def test_killed_and_resumed_no_stored_verdict_is_asked_for_again(serve: Any, tmp
     known = [json.loads(path.read_text(encoding="utf-8"))["question"] for path in tmp_path.rglob("*.json")]
     assert 5 <= len(known) < 30
     bench = Bench(serve(), tmp_path)
-    assert all(opinion.verdict for opinion in bench.ask(*numbered(30)))
+    assert all(isinstance(opinion, Verdict) for opinion in bench.ask(*numbered(30)))
     asked = [facts_in(body["messages"][1]["content"]) for body in bench.server.bodies]
     assert len(asked) == 30 - len(known)
     assert not [facts for facts in asked if facts in known]
 
 
 def test_no_more_requests_are_under_way_than_allowed(serve: Any) -> None:
-    bench = Bench(serve(behave=lambda *_: "slow"), concurrency=3)
-    assert all(opinion.verdict for opinion in bench.ask(*numbered(12)))
+    bench = Bench(serve(behave=lambda *_: "slow", delay_s=0.03), concurrency=3)
+    assert all(isinstance(opinion, Verdict) for opinion in bench.ask(*numbered(12)))
     assert bench.server.peak == 3
 
 
 def test_in_a_mixture_of_troubles_every_question_is_answered_honestly(serve: Any) -> None:
-    bench = Bench(serve(behave=mixed(seed=1)), concurrency=4, timeout_s=1.0)
+    bench = Bench(serve(behave=mixed(seed=1)), concurrency=4, timeout_s=0.05, max_attempts=50)
     questions = [*numbered(40), GOOD, BAD, HOSTILE]
-    opinions = bench.ask(*questions)
-    rated = [opinion.verdict.rating if opinion.verdict else None for opinion in opinions]
-    assert rated == [honest_rating({"interruption": q.interruption, "reply": q.reply}) for q in questions]
+    assert ratings(bench.ask(*questions)) == [
+        honest_rating({"interruption": q.interruption, "reply": q.reply}) for q in questions
+    ]
     met = set(bench.server.behaviours)
     assert {"429_retry_after", "500", "stall", "cut", "malformed", "hostile_echo"} <= met
 
 
 def test_another_model_than_asked_is_recorded_and_noted_once(serve: Any, tmp_path: Path) -> None:
     bench = Bench(serve(*["other_model"] * 2), tmp_path)
-    first, second = bench.ask(GOOD, BAD)
-    assert first.verdict is not None
-    assert first.verdict.judge == MODEL_IN_DISGUISE
-    assert (first.notes, second.notes) == ((f"asked for m, {MODEL_IN_DISGUISE} answered",), ())
-    cached = Bench(bench.server, tmp_path).ask(GOOD)
-    assert cached[0].notes == first.notes
+    first, _ = bench.ask(GOOD, BAD)
+    assert isinstance(first, Verdict)
+    assert first.judge == MODEL_IN_DISGUISE
+    assert bench.judge.notes == (f"asked for m, {MODEL_IN_DISGUISE} answered",)
+    again = Bench(bench.server, tmp_path)
+    again.ask(GOOD)
+    assert again.judge.notes == bench.judge.notes
 
 
 @pytest.mark.parametrize("key", [KEY, "pass/word+1", "hunter22"])
 def test_the_key_is_in_no_file_message_log_or_repr(serve: Any, tmp_path: Path, key: str) -> None:
     log = tmp_path / "server.jsonl"
-    server = serve("normal", "prose", *["malformed"] * 3, "401_echo_key", log=log)
+    server = serve("normal", "fenced", *["malformed"] * 3, "401_echo_key", log=log)
     bench = Bench(server, tmp_path / "cache", key=key)
     opinions = bench.ask(GOOD, BAD, *numbered(3))
     assert server.authorizations == {key}
@@ -522,9 +523,9 @@ def test_upstreams_prompt_sends_its_own_words_and_a_seed_and_nothing_else(
     script.write_text(f'system_msg = "judge"\nuser_msg = {user}\n', encoding="utf-8")
     monkeypatch.setattr(upstream_prompt.read_upstream_prompt, "__defaults__", (sha256_of(script.read_bytes()),))
     bench = Bench(serve("malformed", "normal"), prompts="upstream", upstream_script=script)
-    (opinion,) = bench.ask(GOOD)
-    assert opinion.verdict is not None
-    assert opinion.verdict.analysis == "by the book."
+    (found,) = bench.ask(GOOD)
+    assert isinstance(found, Verdict)
+    assert found.analysis == "by the book."
     for body in bench.server.bodies:
         assert body == {
             "model": "m",

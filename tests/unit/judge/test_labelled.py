@@ -6,11 +6,13 @@ import json
 import re
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from fdbench.errors import DataError
-from fdbench.judge.agreement import HOSTILE, measure_agreement, weighted_kappa
-from fdbench.judge.calibration import CATEGORIES, RATINGS, LabelledItem, labelled_set, parse_labelled
+from fdbench.judge.agreement import HOSTILE, measure_agreement, weighted_kappas
+from fdbench.judge.calibration import CATEGORIES, LabelledItem, labelled_set, parse_labelled
+from fdbench.judge.rating_text import RATINGS
 from fdbench.judge.relevance import own_prompt
 from fdbench.stages.judge_check import MIN_KAPPA_TO_RANK
 
@@ -93,7 +95,10 @@ def test_a_judge_that_counts_shared_words_or_the_length_does_not_pass():
     judges = [[min(5, n * k // 2) for n in shared] for k in range(1, 11)]
     judges += [[min(5, round(k * n / (1 + length))) for n, length in zip(shared, lengths, strict=True)] for k in range(1, 60)]
     judges += [[min(5, length // k) for length in lengths] for k in range(1, 30)]
-    assert max(weighted_kappa(labels, ratings) or 0.0 for ratings in judges) < MIN_KAPPA_TO_RANK
+    alike = np.ones((1, len(labels)))
+    kappas = [weighted_kappas(np.array(labels, float), np.array(ratings, float), alike)[0] for ratings in judges]
+    assert np.isfinite(kappas).all()
+    assert max(kappas) < MIN_KAPPA_TO_RANK
 
 
 def test_a_judge_that_obeys_the_replies_is_found_out():

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of
+from fdbench.judge.rating_text import Reading
 from fdbench.judge.upstream_prompt import PLACES, UpstreamPrompt, find_upstream_script, read_upstream_prompt
 
 SCRIPT = '''
@@ -45,9 +47,8 @@ def test_the_texts_are_read_without_running_the_script_and_filled_in_once(tmp_pa
 
 def test_answers_are_read_by_the_published_rule_and_any_whole_number_is_passed_on(tmp_path: Path) -> None:
     prompt = prompt_in(tmp_path, SCRIPT)
-    assert prompt.read("Analysis: ok.\nI would rate the AI's response as 9.", QUESTION).rating == 9
-    assert prompt.read("Analysis: ok.\nI would rate the AI's response as 9.", QUESTION).analysis == "ok."
-    assert prompt.read("Rating: 4", QUESTION).problem
+    assert prompt.read("Analysis: ok.\nI would rate the AI's response as 9.", QUESTION) == Reading(9, "ok.")
+    assert isinstance(prompt.read("Rating: 4", QUESTION), Absence)
 
 
 def test_another_version_of_the_script_is_an_error_with_both_hashes_and_the_remedy(tmp_path: Path) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations, Request, Speech, SpeechRequest, Verdict, WordsRequest
 from fdbench.core.conversation import Sample
 from fdbench.core.event import Event
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.scoring.base import Scorer
+from fdbench.core.take_id import MAIN
+from fdbench.scoring.base import NO_JUDGE, Scorer
 
 STEP_S = 0.1
 
@@ -58,28 +60,28 @@ def hear(
     """
     speech: dict[SpeechRequest, Speech] = {}
     said: dict[WordsRequest, Transcript] = {}
-    lacking: dict[Request, str] = {}
+    lacking: dict[Request, Absence] = {}
     missing = missing or {}
-    for request in scorer.needs(clip, prompt_s):
+    for request in scorer.needs(clip, {MAIN: prompt_s}).get(MAIN, ()):
         if isinstance(request, WordsRequest):
             if "words" in missing:
-                lacking[request] = missing["words"]
+                lacking[request] = Absence(missing["words"])
             else:
                 said[request] = Transcript(tuple(words) if words is not None else words_under(model), "given")
         elif request.channel == "model":
             if "speech" in missing:
-                lacking[request] = missing["speech"]
+                lacking[request] = Absence(missing["speech"])
             else:
                 speech[request] = Speech(tuple(model), recorded_s, "given")
         elif user is None:
-            lacking[request] = "audio_missing"
+            lacking[request] = Absence("audio_missing")
         else:
             speech[request] = Speech(tuple(user), prompt_s or recorded_s or 0.0, "given")
     return Annotations(prompt_s, recorded_s, speech=speech, words=said, missing=lacking)
 
 
-def by_metric(scorer: Scorer, clip: Sample, take: Annotations, verdict: Verdict | None = None) -> dict[str, Score]:
-    scores = scorer.score(clip, {"main": take}, verdict)
+def by_metric(scorer: Scorer, clip: Sample, take: Annotations, verdict: Verdict | Absence = NO_JUDGE) -> dict[str, Score]:
+    scores = scorer.score(clip, {MAIN: take}, verdict)
     assert tuple(score.metric for score in scores) == scorer.metrics
     return {score.metric: score for score in scores}
 

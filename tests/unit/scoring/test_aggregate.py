@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fdbench.core.absence import Absence
 from fdbench.core.score import MetricSummary, Score, none_score
 from fdbench.errors import UsageError
-from fdbench.scoring.aggregate import failed, summarise
+from fdbench.scoring.aggregate import summarise
+from fdbench.scoring.base import failed
 from fdbench.stats.survival import waiting_quantile
 
 LATENCY = "response_latency_s"
@@ -35,7 +37,7 @@ def fdbench_latency(scores: list[Score]) -> MetricSummary:
 
 
 def test_a_rate_is_the_mean_over_scored_samples_and_the_others_are_counted() -> None:
-    scores = [*rates(1, 0, 1), *failed(["takeover_rate"], "null_time"), none_score("takeover_rate", "not_exercised")]
+    scores = [*rates(1, 0, 1), *failed(["takeover_rate"], Absence("null_time")), none_score("takeover_rate", "not_exercised")]
     summary = summarise("takeover_rate", scores, "fdb-2026-05", "sig", behaviour="pause_handling")
     assert summary.value == pytest.approx(2 / 3)
     assert (summary.n_scored, summary.n_error, summary.n_not_applicable, summary.n_censored) == (3, 1, 1, 0)
@@ -77,7 +79,7 @@ def test_a_recording_that_ended_early_says_nothing_about_later() -> None:
 
 
 def test_nothing_scored_is_no_value() -> None:
-    for scores in ([], [never(2.0)], failed([LATENCY], "call_failed")):
+    for scores in ([], [never(2.0)], failed([LATENCY], Absence("call_failed"))):
         summary = fdbench_latency(scores)
         assert (summary.value, summary.ci_low, summary.ci_high) == (None, None, None)
     assert summarise("takeover_rate", [], "fdb-2026-05", "").value is None

@@ -17,7 +17,8 @@ from fdbench.core.conversation import Sample
 from fdbench.core.event import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.scoring.corrected.clocks import Reply, Yield
+from fdbench.scoring.base import NO_JUDGE
+from fdbench.scoring.corrected.clocks import ReplyClocks, YieldClock
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
 
 TURN = Sample("s", "mini/turn_taking", {}, (Event(TURN_END, Span(3.0, 3.0)),))
@@ -45,28 +46,28 @@ def take(speech, told, prompt_s=4.0):
         recorded_s=12.0,
         speech={MODEL_SPEECH: Speech(tuple(speech), 12.0), user_speech(prompt_s): Speech((USER,), prompt_s)},
         words={MODEL_WORDS: Transcript(words, "by hand")},
-        told=told,
+        model_events=told,
     )
 
 
 def values(scorer, sample, annotations):
     return [
         round(score.value, 6) if score.value is not None else score.reason
-        for score in scorer.score(sample, {"main": annotations} if annotations else {}, None)
+        for score in scorer.score(sample, {"main": annotations} if annotations else {}, NO_JUDGE)
     ]
 
 
 def test_the_reply_that_was_measured_is_timed_by_the_other_two_clocks():
-    assert values(Reply(), TURN, take([Span(3.6, 6.4)], FIRST)) == [0.2, 0.5]
+    assert values(ReplyClocks(), TURN, take([Span(3.6, 6.4)], FIRST)) == [0.2, 0.5]
 
 
 def test_a_reply_decided_on_before_the_turn_was_over_has_a_negative_latency():
-    assert values(Reply(), TURN, take([Span(3.1, 6.4)], reply("r1", 2.9, 3.0, 3.0, 6.5))) == [-0.1, 0.0]
+    assert values(ReplyClocks(), TURN, take([Span(3.1, 6.4)], reply("r1", 2.9, 3.0, 3.0, 6.5))) == [-0.1, 0.0]
 
 
 def test_of_several_replies_it_is_the_one_that_is_playing():
     later = reply("r2", 6.6, 6.7, 6.7, 9.0)
-    assert values(Reply(), TURN, take([Span(6.8, 8.9)], (*later, *reply("r0", 1.0, 1.1, 1.1, 1.2)))) == [3.6, 3.7]
+    assert values(ReplyClocks(), TURN, take([Span(6.8, 8.9)], (*later, *reply("r0", 1.0, 1.1, 1.1, 1.2)))) == [3.6, 3.7]
 
 
 @pytest.mark.parametrize(
@@ -79,25 +80,25 @@ def test_of_several_replies_it_is_the_one_that_is_playing():
     ids=["nothing is told", "decisions are not", "another reply plays"],
 )
 def test_what_is_not_told_is_not_applicable(told, expected):
-    assert values(Reply(), TURN, take([Span(3.6, 6.4)], told)) == expected
+    assert values(ReplyClocks(), TURN, take([Span(3.6, 6.4)], told)) == expected
 
 
 def test_where_no_reply_was_measured_the_reason_is_the_same_and_its_censoring_time_with_it():
-    scores = Reply().score(TURN, {"main": take([], FIRST)}, None)
+    scores = ReplyClocks().score(TURN, {"main": take([], FIRST)}, NO_JUDGE)
     assert {(score.status, score.reason) for score in scores} == {("censored", "no_reply")}
     assert all(score.components for score in scores)
-    assert values(Reply(), TURN, None) == ["audio_missing", "audio_missing"]
+    assert values(ReplyClocks(), TURN, None) == ["audio_missing", "audio_missing"]
 
 
 def test_a_reply_to_an_interruption_that_never_came_is_censored_also_where_nothing_was_interrupted():
-    scores = Reply().score(BARGE_IN, {"main": take([], (), prompt_s=8.0)}, None)
+    scores = ReplyClocks().score(BARGE_IN, {"main": take([], (), prompt_s=8.0)}, NO_JUDGE)
     assert {(score.status, score.reason) for score in scores} == {("censored", "no_reply")}
 
 
 def test_giving_way_is_decided_before_it_is_heard():
     """Three seconds were queued: the decision comes after 0.2 s, whatever is done with them."""
     told = (Event(YIELDED, Span(4.0, 4.0)), Event(YIELDED, Span(5.2, 5.2)), Event(YIELDED, Span(7.0, 7.0)))
-    assert values(Yield(), BARGE_IN, take([Span(3.0, 8.2)], told)) == [0.2]
-    assert values(Yield(), BARGE_IN, take([Span(3.0, 8.2)], told[:1])) == ["not_yielded"]
-    assert values(Yield(), TURN, take([], told)) == ["no_interruption"]
-    assert values(Yield(), BARGE_IN, None) == ["audio_missing"]
+    assert values(YieldClock(), BARGE_IN, take([Span(3.0, 8.2)], told)) == [0.2]
+    assert values(YieldClock(), BARGE_IN, take([Span(3.0, 8.2)], told[:1])) == ["not_yielded"]
+    assert values(YieldClock(), TURN, take([], told)) == ["no_interruption"]
+    assert values(YieldClock(), BARGE_IN, None) == ["audio_missing"]

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from fdbench.core.metric import BEHAVIOURS, PROTOCOLS
+from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.metric import PROTOCOLS
 from fdbench.scoring.registry import scorers_for
 
 KINDS = ("text", "decided", "yielded")
@@ -31,6 +32,8 @@ WITHOUT_ARITHMETIC = {
     "fdbench.scoring.base",
     "fdbench.core.annotation",
     "fdbench.core.absence",
+    "fdbench.core.behaviour",
+    "fdbench.core.take_id",
     "fdbench.core.conversation",
     "fdbench.core.event",
     "fdbench.core.metric",
@@ -89,7 +92,7 @@ def scorers() -> dict[str, tuple[int, str]]:
     found = {}
     for behaviour in BEHAVIOURS:
         for protocol in PROTOCOLS:
-            for scorer in scorers_for(behaviour, protocol, tells=KINDS):
+            for scorer in scorers_for(behaviour, protocol, event_kinds=KINDS):
                 kind = type(scorer)
                 found[f"{kind.__module__}:{kind.__name__}"] = (scorer.version, kind.__module__)
     found["fdbench.scoring.aggregate:summarise"] = (AGGREGATE_VERSION, "fdbench.scoring.aggregate")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from scoring_timeline import mark_s, sample, spans
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import Speech
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.scoring.base import Missing
 from fdbench.scoring.corrected.latency import find_reply, last_utterance_start_s, score_latency, user_bursts
 from fdbench.scoring.corrected.utterance import Utterance, count_wordless, diagnose, find_bursts, find_utterances
 
@@ -85,9 +85,9 @@ def test_a_silent_detector_gives_way_to_the_users_transcript() -> None:
     written = sample(transcript=Transcript((Word("a", 3.0, 3.4), Word("b", 3.5, 4.0), Word("c", None, None)), "given"))
     assert user_bursts(written, heard) == (Span(1.0, 2.0),)
     assert user_bursts(written, silent) == (Span(3.0, 4.0),)
-    assert user_bursts(written, Missing("audio_missing")) == (Span(3.0, 4.0),)
-    assert user_bursts(sample(), silent) == Missing("user_speech_unknown")
-    assert user_bursts(sample(transcript=Transcript((), "given")), silent) == Missing("user_speech_unknown")
+    assert user_bursts(written, Absence("audio_missing")) == (Span(3.0, 4.0),)
+    assert user_bursts(sample(), silent) == Absence("user_speech_unknown")
+    assert user_bursts(sample(transcript=Transcript((), "given")), silent) == Absence("user_speech_unknown")
 
 
 SEARCH_S, TURN_S, END_S = 3.0, 5.0, 12.0

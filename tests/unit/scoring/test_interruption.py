@@ -9,7 +9,8 @@ from fdbench.core.annotation import Verdict
 from fdbench.core.event import INTERRUPTION, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
-from fdbench.scoring.corrected.interruption import Interruption, judge_yielding
+from fdbench.scoring.base import NO_JUDGE
+from fdbench.scoring.corrected.interruption import Interruption, interruption_outcome
 
 #           0         1         2         3         4         5         6
 USER_____ = "####................############........................"
@@ -90,9 +91,9 @@ def test_a_model_that_never_stops_gets_no_credit() -> None:
 
 def test_speech_that_reaches_the_recordings_end_was_cut_off_and_silence_that_does_is_a_stop() -> None:
     bursts = [Span(0.5, 3.6)]
-    assert judge_yielding(bursts, BARGE_IN, recorded_s=3.6).outcome == "talked_through"
-    assert judge_yielding(bursts, BARGE_IN, recorded_s=3.68).outcome == "talked_through"
-    assert judge_yielding(bursts, BARGE_IN, recorded_s=3.75).outcome == "stopped"
+    assert interruption_outcome(bursts, BARGE_IN, recorded_s=3.6).gate == "talked_through"
+    assert interruption_outcome(bursts, BARGE_IN, recorded_s=3.68).gate == "talked_through"
+    assert interruption_outcome(bursts, BARGE_IN, recorded_s=3.75).gate == "stopped"
 
 
 def test_a_reply_that_never_came_is_censored_in_its_own_column() -> None:
@@ -105,7 +106,7 @@ def test_a_reply_that_never_came_is_censored_in_its_own_column() -> None:
 
 
 def test_segments_without_a_recording_end_by_themselves_and_a_missing_reply_has_no_time() -> None:
-    assert judge_yielding([Span(0.5, 3.6)], BARGE_IN, None).outcome == "stopped"
+    assert interruption_outcome([Span(0.5, 3.6)], BARGE_IN, None).gate == "stopped"
     scorer = Interruption()
     for model, column in (([Span(1.0, 2.4)], "response_latency_s"), ([], "response_latency_not_exercised_s")):
         scores = by_metric(scorer, CLIP, hear(scorer, CLIP, model, (), recorded_s=None))
@@ -134,4 +135,4 @@ def test_no_segments_or_no_annotation_is_an_error_of_every_metric() -> None:
     lacking = hear(scorer, CLIP, [], (), missing={"speech": "audio_missing"})
     assert {(s.status, s.reason) for s in by_metric(scorer, CLIP, lacking).values()} == {("error", "audio_missing")}
     assert {s.reason for s in by_metric(scorer, unmarked, hear(scorer, unmarked, [], ())).values()} == {"no_interruption"}
-    assert {s.reason for s in scorer.score(CLIP, {}, None)} == {"audio_missing"}
+    assert {s.reason for s in scorer.score(CLIP, {}, NO_JUDGE)} == {"audio_missing"}

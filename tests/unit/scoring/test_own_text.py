@@ -11,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scoring_timeline import outcome, sample
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations
+from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.event import TEXT, Event
-from fdbench.core.metric import BEHAVIOURS, PROTOCOLS
+from fdbench.core.metric import PROTOCOLS
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.aggregate import summarise
+from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.corrected.own_text import OwnText, normalised, words_written
 from fdbench.scoring.registry import scorer_for, scorers_for
 from fdbench.scoring.requests import MODEL_WORDS
@@ -35,9 +38,9 @@ def score(written: tuple[Event, ...], heard: str | None) -> Score:
     """``heard`` None: the recogniser crashed."""
     words = tuple(Word(text, 0.0, 0.1) for text in (heard or "").split())
     known = {MODEL_WORDS: Transcript(words, "given")} if heard is not None else {}
-    missing = {MODEL_WORDS: "annotator_crashed"} if heard is None else {}
-    take = Annotations(recorded_s=10.0, words=known, missing=missing, told=written)
-    (found,) = OwnText().score(sample(), {"main": take}, None)
+    missing = {MODEL_WORDS: Absence("annotator_crashed")} if heard is None else {}
+    take = Annotations(recorded_s=10.0, words=known, missing=missing, model_events=written)
+    (found,) = OwnText().score(sample(), {"main": take}, NO_JUDGE)
     return found
 
 
@@ -60,7 +63,7 @@ def test_the_decision_table(written: tuple[str, ...], heard: str | None, expecte
 
 
 def test_a_missing_take_is_an_error() -> None:
-    (found,) = OwnText().score(sample(), {}, None)
+    (found,) = OwnText().score(sample(), {}, NO_JUDGE)
     assert (found.status, found.reason) == ("error", "audio_missing")
 
 
@@ -141,11 +144,12 @@ def test_a_corpus_has_all_errors_over_all_words_and_the_median_of_its_clips() ->
 def test_it_stands_beside_every_behaviour_of_ours_where_there_is_a_text_and_asks_for_nothing_new(
     behaviour: str, protocol: str
 ) -> None:
-    own, with_text = scorer_for(behaviour, protocol), scorers_for(behaviour, protocol, tells=("text",))
-    assert [type(each) for each in scorers_for(behaviour, protocol, tells=())] == [type(own)]
+    own, with_text = scorer_for(behaviour, protocol), scorers_for(behaviour, protocol, event_kinds=("text",))
+    assert [type(each) for each in scorers_for(behaviour, protocol, event_kinds=())] == [type(own)]
     assert [type(each) for each in with_text] == [type(own), *([OwnText] if protocol == "fdbench" else [])]
-    asked = {request for each in with_text for request in each.needs(sample(), 5.0)}
-    assert asked == set(own.needs(sample(), 5.0))
+    prompts = {"main": 5.0}
+    asked = {request for each in with_text for request in each.needs(sample(), prompts).get("main", ())}
+    assert asked == set(own.needs(sample(), prompts).get("main", ()))
 
 
 def test_jiwer_is_imported_when_there_is_something_to_compare() -> None:

@@ -8,6 +8,7 @@ from scoring_timeline import by_metric, hear, mark_s, outcome, sample, spans
 from fdbench.core.event import PAUSE, TURN_END, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
+from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.corrected.pause import Pause, last_word_end_s
 from fdbench.scoring.corrected.turn import Turn
 
@@ -181,4 +182,4 @@ def test_what_could_not_be_had_is_the_reason_of_every_metric(scorer: Pause | Tur
     clip = sample(PAUSED______, *TURN.events)
     take = hear(scorer, clip, [], spans(PAUSE_USER__), missing={what: "audio_unreadable"})
     assert {(s.status, s.reason) for s in by_metric(scorer, clip, take).values()} == {("error", "audio_unreadable")}
-    assert {s.reason for s in scorer.score(clip, {}, None)} == {"audio_missing"}
+    assert {s.reason for s in scorer.score(clip, {}, NO_JUDGE)} == {"audio_missing"}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scoring_timeline import by_metric, hear, outcome, sample
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import (
     PUBLISHED_VAD,
     PUBLISHED_VAD_BEFORE_FIX,
@@ -18,9 +19,7 @@ from fdbench.core.annotation import (
 from fdbench.core.event import INTERRUPTION, TURN_END, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.scoring.base import Scorer
-from fdbench.scoring.corrected.pause import PublishedPause
-from fdbench.scoring.corrected.turn import PublishedTurn
+from fdbench.scoring.base import NO_JUDGE, Scorer
 from fdbench.scoring.published.backchannel import (
     PublishedBackchannel,
     PublishedBackchannelBeforeFix,
@@ -30,7 +29,9 @@ from fdbench.scoring.published.backchannel import (
     touches,
 )
 from fdbench.scoring.published.interruption import PublishedInterruption
+from fdbench.scoring.published.pause import PublishedPause
 from fdbench.scoring.published.takeover import is_takeover
+from fdbench.scoring.published.turn import PublishedTurn
 
 
 def words(*times: tuple[float | None, float | None]) -> tuple[Word, ...]:
@@ -110,9 +111,9 @@ def test_a_turn_without_annotation_has_a_takeover_and_no_latency() -> None:
 
 @pytest.mark.parametrize(
     ("verdict", "expected"),
-    [(None, "no_judge"), (Verdict(4), 4.0), (Verdict(9), 9.0), (Verdict(float("nan")), "rating_out_of_range")],
+    [(NO_JUDGE, "no_judge"), (Verdict(4), 4.0), (Verdict(9), 9.0), (Verdict(float("nan")), "rating_out_of_range")],
 )
-def test_relevance_is_the_rating_of_a_takeover(verdict: Verdict | None, expected: float | str) -> None:
+def test_relevance_is_the_rating_of_a_takeover(verdict: Verdict | Absence, expected: float | str) -> None:
     scorer = PublishedInterruption()
     take = hear(scorer, BARGE_IN, (), words=words((7.5, 9.0)))
     assert outcome(by_metric(scorer, BARGE_IN, take, verdict)["relevance"]) == expected
@@ -122,12 +123,13 @@ def test_relevance_is_the_rating_of_a_takeover(verdict: Verdict | None, expected
 
 @pytest.mark.parametrize(("prompt_s", "end_s"), [(30.0, 30.0), (7.0, 7.0), (6.0, 7.0), (0.0, 7.0), (None, 3607.0)])
 def test_the_recogniser_hears_from_the_interruptions_end_to_the_prompts(prompt_s: float | None, end_s: float) -> None:
-    assert PublishedInterruption().needs(BARGE_IN, prompt_s) == (WordsRequest("model", Span(7.0, end_s)),)
-    assert PublishedInterruption().needs(sample(), prompt_s) == ()
+    asked = (WordsRequest("model", Span(7.0, end_s)),)
+    assert PublishedInterruption().needs(BARGE_IN, {"main": prompt_s}) == {"main": asked}
+    assert PublishedInterruption().needs(sample(), {"main": prompt_s}) == {}
 
 
 def test_an_interruption_without_annotation_is_an_error() -> None:
-    scores = PublishedInterruption().score(sample(), {"main": Annotations(30.0)}, None)
+    scores = PublishedInterruption().score(sample(), {"main": Annotations(30.0)}, NO_JUDGE)
     assert {(s.status, s.reason) for s in scores} == {("error", "no_interruption")}
 
 
@@ -224,8 +226,9 @@ def backchannel_take(
 def test_the_two_protocols_differ_in_the_detectors_rate_alone(scorer: PublishedBackchannel, vad: object) -> None:
     window = Span(0.0, 30.0)
     assert scorer.vad == vad
-    assert scorer.needs(sample(), 30.0) == (SpeechRequest("model", window, scorer.vad), WordsRequest("model", window))
-    assert scorer.needs(sample(), None) == (SpeechRequest("model", None, scorer.vad), WordsRequest("model", None))
+    for prompt_s, heard in ((30.0, window), (None, None)):
+        asked = (SpeechRequest("model", heard, scorer.vad), WordsRequest("model", heard))
+        assert scorer.needs(sample(), {"main": prompt_s}) == {"main": asked}
 
 
 def test_frequency_is_backchannels_per_second_of_the_searched_audio() -> None:
@@ -272,7 +275,9 @@ def test_an_empty_recording_and_a_missing_transcript_are_errors() -> None:
     empty = by_metric(scorer, sample(), backchannel_take(scorer, duration_s=0.0, segments=()))
     assert {s.reason for s in empty.values()} == {"audio_empty"}
     take = backchannel_take(scorer)
-    wordless = Annotations(30.0, speech=take.speech, missing={WordsRequest("model", Span(0.0, 30.0)): "transcript_unreadable"})
+    wordless = Annotations(
+        30.0, speech=take.speech, missing={WordsRequest("model", Span(0.0, 30.0)): Absence("transcript_unreadable")}
+    )
     scores = by_metric(scorer, sample(human=(1.0, 2.0)), wordless)
     assert outcome(scores["takeover_rate"]) == "transcript_unreadable"
     assert outcome(scores["backchannel_frequency_hz"]) == 0.1

@@ -6,8 +6,9 @@ import pytest
 from scoring_timeline import hear, sample, spans
 
 from fdbench.core.annotation import RelevanceQuestion
+from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.event import CONTEXT, INTERRUPTION, Event
-from fdbench.core.metric import BEHAVIOURS, PROTOCOLS
+from fdbench.core.metric import PROTOCOLS
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.scoring.base import AskingScorer, Scorer

@@ -14,12 +14,14 @@ from scoring_timeline import by_metric, hear, outcome, sample
 
 from fdbench.core.absence import REASONS
 from fdbench.core.annotation import Annotations, Speech, SpeechRequest, Verdict, WordsRequest
+from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.conversation import Sample
 from fdbench.core.event import INTERRUPTION, PAUSE, TURN_END, Event
-from fdbench.core.metric import BEHAVIOURS, METRICS, PROTOCOLS
+from fdbench.core.metric import METRICS, PROTOCOLS
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
+from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.corrected.interruption import Interruption
 from fdbench.scoring.corrected.pause import Pause
 from fdbench.scoring.corrected.turn import Turn
@@ -48,9 +50,12 @@ clips = st.builds(
 )
 
 
+behaviours = st.sampled_from(list(BEHAVIOURS))
+
+
 @quickly
 @given(
-    behaviour=st.sampled_from(BEHAVIOURS),
+    behaviour=behaviours,
     protocol=st.sampled_from(PROTOCOLS),
     clip=clips,
     model=st.one_of(speech, odd_speech),
@@ -89,7 +94,7 @@ def test_a_take_about_which_nothing_is_known_has_reasons_only(behaviour: str, pr
     scorer = scorer_for(behaviour, protocol)
     clip = sample(Event(PAUSE, Span(1, 2)), Event(TURN_END, Span(5, 6)), Event(INTERRUPTION, Span(3, 5)), human=(1.0, 2.0))
     for takes in ({}, {"main": Annotations()}, {"clean": Annotations()}):
-        assert {score.status for score in scorer.score(clip, takes, None)} == {"error"}
+        assert {score.status for score in scorer.score(clip, takes, NO_JUDGE)} == {"error"}
 
 
 def moved(clip: Sample, by_s: float) -> Sample:
@@ -138,7 +143,14 @@ def test_moving_a_conversation_in_time_changes_nothing(
 
 
 @quickly
-@given(behaviour=st.sampled_from(BEHAVIOURS), model=speech, user=speech, words=timed_words, human=distributions, data=st.data())
+@given(
+    behaviour=behaviours,
+    model=speech,
+    user=speech,
+    words=timed_words,
+    human=distributions,
+    data=st.data(),
+)
 def test_the_order_of_segments_and_words_does_not_matter(
     behaviour: str, model: list[Span], user: list[Span], words: list[Word], human: tuple[float, ...], data: st.DataObject
 ) -> None:

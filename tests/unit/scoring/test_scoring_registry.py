@@ -11,7 +11,8 @@ import pytest
 
 import fdbench.scoring
 from fdbench.core.absence import REASONS, STATUSES
-from fdbench.core.metric import BEHAVIOURS, METRICS, PROTOCOLS, direction
+from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.metric import METRICS, PROTOCOLS, direction
 from fdbench.core.score import none_score
 from fdbench.errors import UsageError
 from fdbench.scoring.registry import scorer_for, scorers_for
@@ -54,7 +55,7 @@ NAMES_OF_THE_SPECIFICATION = {
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_scorers_of_a_protocol_give_exactly_its_metrics(protocol: str) -> None:
-    scorers = [each for behaviour in BEHAVIOURS for each in scorers_for(behaviour, protocol, tells=KINDS)]
+    scorers = [each for behaviour in BEHAVIOURS for each in scorers_for(behaviour, protocol, event_kinds=KINDS)]
     given = {metric for scorer in scorers for metric in scorer.metrics}
     registered = {metric.name for metric in METRICS.values() if protocol in metric.protocols}
     assert given == registered
@@ -84,7 +85,7 @@ def test_units_follow_names_and_each_entry_has_a_sentence() -> None:
 
 
 def test_takeovers_are_good_or_bad_by_behaviour() -> None:
-    assert [direction("takeover_rate", behaviour) for behaviour in BEHAVIOURS] == [False, True, False, True]
+    assert [direction("takeover_rate", behaviour) for behaviour in BEHAVIOURS] == [False, True, True, False]
     assert direction("takeover_rate") is None
     assert direction("relevance", "user_interruption") is True
 
@@ -112,7 +113,7 @@ def test_an_unknown_name_gets_the_closest_match(call: object, message: str) -> N
 def test_every_reason_that_a_scorer_gives_is_registered_and_every_registered_one_is_known_here() -> None:
     literals = {
         node.value
-        for path in SCORING.glob("*.py")
+        for path in SCORING.rglob("*.py")
         if path.name != "registry.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -135,7 +136,7 @@ def test_every_reason_that_a_scorer_gives_is_registered_and_every_registered_one
 def test_importing_every_scorer_imports_nothing_heavy() -> None:
     code = (
         "import sys, pkgutil, importlib, fdbench.scoring as s\n"
-        "for m in pkgutil.iter_modules(s.__path__): importlib.import_module('fdbench.scoring.' + m.name)\n"
+        "for m in pkgutil.walk_packages(s.__path__, 'fdbench.scoring.'): importlib.import_module(m.name)\n"
         "print([m for m in ('scipy', 'torch', 'pydantic', 'onnxruntime', 'soundfile', 'jiwer') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.judge.agreement import measure_agreement
 from fdbench.judge.calibration import LabelledItem, labelled_set
-from fdbench.judge.opinion import Opinion
-from fdbench.stages.judge_check import Checked, JudgeFacts, check_judge, conclusions, find_check
+from fdbench.stages.judge_check import CheckedJudge, JudgeFacts, check_judge, conclusions, find_check
 
 SET = labelled_set()
 FACTS = JudgeFacts("gpt-x@api.example.com/relevance-1-0123abcd/t0/s0", "org/GPT-X", {"name": "relevance-1", "sha256": "ab"})
@@ -20,24 +20,26 @@ ITEMS = {item.id: item for item in SET.items}
 class Scripted:
     """A judge that answers as it is told to, last question first."""
 
-    def __init__(self, answer: Callable[[LabelledItem], Opinion]) -> None:
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, answer: Callable[[LabelledItem], Verdict | Absence]) -> None:
         self.answer = answer
 
-    def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Opinion]]:
+    def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Verdict | Absence]]:
         for key in reversed(questions):
             assert questions[key] == ITEMS[key].question
             yield key, self.answer(ITEMS[key])
 
 
-def says(rating: float) -> Opinion:
-    return Opinion(Verdict(rating, "because", "gpt-x-2026"))
+def says(rating: float) -> Verdict | Absence:
+    return Verdict(rating, "because", "gpt-x-2026")
 
 
-def fair(item: LabelledItem) -> Opinion:
+def fair(item: LabelledItem) -> Verdict | Absence:
     return says(item.rating)
 
 
-def check(out: Path, answer: Callable[[LabelledItem], Opinion] = fair, facts: JudgeFacts = FACTS) -> Checked:
+def check(out: Path, answer: Callable[[LabelledItem], Verdict | Absence] = fair, facts: JudgeFacts = FACTS) -> CheckedJudge:
     return check_judge(Scripted(answer), facts, SET, out, lambda *_: None)
 
 
@@ -68,8 +70,8 @@ def test_the_same_verdicts_give_the_same_bytes(tmp_path):
 
 
 def test_what_has_no_rating_is_counted_apart_with_its_reason_and_told(tmp_path):
-    def answer(item: LabelledItem) -> Opinion:
-        answers = {"uh": Opinion(reason="rating_unreadable", message="said 'dunno'"), "okay": says(9), "moon-full": says(4.5)}
+    def answer(item: LabelledItem) -> Verdict | Absence:
+        answers = {"uh": Absence("rating_unreadable", "said 'dunno'"), "okay": says(9), "moon-full": says(4.5)}
         return answers.get(item.id, fair(item))
 
     done = check(tmp_path, answer)
@@ -89,7 +91,7 @@ def test_what_has_no_rating_is_counted_apart_with_its_reason_and_told(tmp_path):
 
 def test_a_question_without_any_opinion_is_a_failure_too(tmp_path):
     class Forgetful(Scripted):
-        def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Opinion]]:
+        def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Verdict | Absence]]:
             return ((key, opinion) for key, opinion in super().rate(questions) if key != "uh")
 
     done = check_judge(Forgetful(fair), FACTS, SET, tmp_path, lambda *_: None)
@@ -98,7 +100,7 @@ def test_a_question_without_any_opinion_is_a_failure_too(tmp_path):
 
 def test_where_nothing_was_rated_nothing_is_stored_and_an_earlier_check_stays(tmp_path):
     before = check(tmp_path).files[0].read_bytes()
-    done = check(tmp_path, lambda item: Opinion(reason="judge_failed", message="401"))
+    done = check(tmp_path, lambda item: Absence("judge_failed", "401"))
     assert done.files == ()
     assert done.check.n_failed == len(SET.items)
     found = find_check(tmp_path, FACTS.signature)
@@ -108,13 +110,15 @@ def test_where_nothing_was_rated_nothing_is_stored_and_an_earlier_check_stays(tm
 
 def test_notes_are_told_once(tmp_path):
     note = "asked for gpt-x, gpt-x-2026 answered"
-    done = check(tmp_path, lambda item: Opinion(Verdict(item.rating), notes=(note,)))
+    judge = Scripted(lambda item: Verdict(item.rating))
+    judge.notes = (note,)
+    done = check_judge(judge, FACTS, SET, tmp_path, lambda *_: None)
     assert done.notes == (note,)
 
 
 def test_why_nobody_could_be_asked_is_told_once_and_counted_for_all(tmp_path):
     messages = iter(["the key is not valid"])
-    done = check(tmp_path, lambda item: Opinion(reason="judge_failed", message=next(messages, "")))
+    done = check(tmp_path, lambda item: Absence("judge_failed", next(messages, "")))
     assert done.notes == (f"{SET.items[-1].id}: the key is not valid",)
     assert done.check.failed == {"judge_failed": len(SET.items)}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.core.sound import Audio
-from fdbench.judge.prompt import prompt_of
+from fdbench.judge.prompts import find_prompt
 from fdbench.judge.providers import JudgeSettings
 from fdbench.judge.verdicts import StoredVerdict, VerdictCache, key_of
 from fdbench.store.attempts import append_attempt, read_attempts, start_event
@@ -120,7 +120,7 @@ QUESTION = RelevanceQuestion("how do I boil an egg", "wait, and a potato?", "twe
 )
 def test_an_intact_verdict_is_found_by_the_judge_s_own_signature(tmp_path, url, temperature, seed):
     settings = JudgeSettings("vllm", "judge-1", url, temperature=temperature, seed=seed)
-    run, prompt = Run(tmp_path), prompt_of(settings)
+    run, prompt = Run(tmp_path), find_prompt(settings.prompts)
     stored = StoredVerdict(Verdict(2.0, "hm", "judge-1b"), '{"analysis": "hm", "rating": 2}')
     VerdictCache(run.verdicts).store(
         key_of(settings.asked, prompt, prompt.messages(QUESTION)), settings.asked, prompt, QUESTION, stored
@@ -147,7 +147,7 @@ def test_an_intact_verdict_is_found_by_the_judge_s_own_signature(tmp_path, url, 
 )
 def test_a_verdict_that_differs_is_named_and_not_used(tmp_path, change):
     settings = JudgeSettings("vllm", "judge-1", "http://localhost:8000/v1")
-    run, prompt = Run(tmp_path), prompt_of(settings)
+    run, prompt = Run(tmp_path), find_prompt(settings.prompts)
     key = key_of(settings.asked, prompt, prompt.messages(QUESTION))
     cache = VerdictCache(run.verdicts)
     cache.store(
@@ -164,7 +164,7 @@ def test_a_verdict_that_differs_is_named_and_not_used(tmp_path, change):
 
 def test_a_prompt_of_another_wording_cannot_be_put_together_again(tmp_path):
     settings = JudgeSettings("vllm", "judge-1", "http://localhost:8000/v1")
-    run, prompt = Run(tmp_path), prompt_of(settings)
+    run, prompt = Run(tmp_path), find_prompt(settings.prompts)
     key = key_of(settings.asked, prompt, prompt.messages(QUESTION))
     cache = VerdictCache(run.verdicts)
     cache.store(

@@ -50,19 +50,19 @@ def digests(manifest):
 
 def test_a_take_is_done_when_its_record_and_both_files_are_there(tmp_path):
     run = Run(tmp_path)
-    assert not run.is_done(TAKE.name)
-    record = run.write_take(TAKE, recording())
-    assert run.is_done(TAKE.name)
-    assert record == run.record(TAKE.name)
+    assert not run.is_done(TAKE.id)
+    record = run.write(TAKE, recording())
+    assert run.is_done(TAKE.id)
+    assert record == run.record(TAKE.id)
     file = tmp_path / record.model.file
     file.write_bytes(file.read_bytes()[:-1])
-    assert not run.is_done(TAKE.name), "damaged"
+    assert not run.is_done(TAKE.id), "damaged"
     file.unlink()
-    assert not run.is_done(TAKE.name), "gone"
+    assert not run.is_done(TAKE.id), "gone"
 
 
 def test_the_stored_audio_has_the_digest_in_its_record(tmp_path):
-    record = Run(tmp_path).write_take(TAKE, recording())
+    record = Run(tmp_path).write(TAKE, recording())
     assert digest_of_audio(read_audio(tmp_path / record.model.file)) == record.model.digest
     assert record.model.start_s == -0.25
     assert record.right_censored
@@ -71,25 +71,25 @@ def test_the_stored_audio_has_the_digest_in_its_record(tmp_path):
 @pytest.mark.parametrize("name", ["x" * 250, "\u00fc" * 120, "a b@c*[1]", "..x", "-n"])
 def test_any_name_of_a_folder_can_be_stored(tmp_path, name):
     run, take = Run(tmp_path), Take(Sample(name, "mini/turn_taking", {}))
-    run.write_take(take, recording())
-    assert run.is_done(take.name)
+    run.write(take, recording())
+    assert run.is_done(take.id)
     assert run.is_recorded("mini/turn_taking", name)
     assert not run.is_recorded("mini/turn_taking", name[:-1])
 
 
 def test_a_failed_take_is_recorded_and_not_done(tmp_path):
     run = Run(tmp_path)
-    run.write_take(TAKE, FailedCall("adapter", "it broke"))
-    assert not run.is_done(TAKE.name)
-    assert run.record(TAKE.name).as_failure == FailedCall("adapter", "it broke")
+    run.write(TAKE, FailedCall("adapter", "it broke"))
+    assert not run.is_done(TAKE.id)
+    assert run.record(TAKE.id).absence == FailedCall("adapter", "it broke")
     assert not (tmp_path / "audio").exists()
 
 
 def test_an_unreadable_record_is_as_good_as_none(tmp_path):
     run = Run(tmp_path)
-    run.write_take(TAKE, recording())
-    run.take_path(TAKE.name).write_text('{"schema": 1')
-    assert run.record(TAKE.name) is None
+    run.write(TAKE, recording())
+    run.record_file(TAKE.id).write_text('{"schema": 1')
+    assert run.record(TAKE.id) is None
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_run_id_is_a_slug_and_a_hash_and_does_not_move_with_the_version_of_f
 
 def test_a_manifest_survives_the_disk_and_joins_what_is_collected_later(tmp_path):
     manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task({"b": "1"})})
-    manifest.write(tmp_path)
+    Run(tmp_path).write_manifest(manifest)
     more = RunManifest.read(tmp_path).with_tasks({"t": task({"a": "2"}, repeats=2), "s": task({"c": "3"})})
     assert list(more.tasks) == ["s", "t"]
     assert digests(more) == {"a": "2", "b": "1"}
@@ -148,19 +148,19 @@ def test_a_changed_sample_that_was_never_recorded_may_join():
 def test_a_scoring_of_fewer_samples_is_stale_and_goes(tmp_path):
     run = Run(tmp_path)
     manifest = RunManifest(run_id="x", collection=COLLECTION).with_tasks({"t": task({"a": "1"})})
-    manifest.write(tmp_path)
+    Run(tmp_path).write_manifest(manifest)
     for folder in ("one", "two"):
         run.write_scores(Scored(folder=folder, protocol="p", engines={}, tasks=manifest.tasks_digest), [], {})
     assert sorted(path.name for path in tmp_path.glob("scores/*")) == ["one", "two"]
     grown = run.manifest().with_tasks({"t": task({"b": "2"})})
-    grown.write(tmp_path)
+    Run(tmp_path).write_manifest(grown)
     run.write_scores(Scored(folder="one", protocol="p", engines={}, tasks=grown.tasks_digest), [], {})
     assert [path.name for path in tmp_path.glob("scores/*")] == ["one"]
     assert [scored.folder for scored in run.manifest().scored] == ["one"]
 
 
 def test_unknown_keys_in_a_manifest_are_errors_naming_file_and_key(tmp_path):
-    RunManifest(run_id="x", collection=COLLECTION).write(tmp_path)
+    Run(tmp_path).write_manifest(RunManifest(run_id="x", collection=COLLECTION))
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "colour": 1}))
     with pytest.raises(DataError, match=r"manifest\.json: colour"):
@@ -168,10 +168,10 @@ def test_unknown_keys_in_a_manifest_are_errors_naming_file_and_key(tmp_path):
 
 
 def test_a_later_form_of_a_file_is_not_read_as_this_one(tmp_path):
-    RunManifest(run_id="x", collection=COLLECTION).write(tmp_path)
+    Run(tmp_path).write_manifest(RunManifest(run_id="x", collection=COLLECTION))
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
-    with pytest.raises(DataError, match=r"manifest\.json: schema"):
+    with pytest.raises(DataError, match=r"manifest\.json: a newer fdbench wrote it"):
         RunManifest.read(tmp_path)
     record = {"schema": 2, "task": "t", "sample": "1", "stimulus": "main", "repeat": 0, "status": "failed"}
     (tmp_path / "take.json").write_text(json.dumps(record))
@@ -180,7 +180,7 @@ def test_a_later_form_of_a_file_is_not_read_as_this_one(tmp_path):
 
 
 def test_two_processes_cannot_work_in_one_folder_and_leftovers_are_swept(tmp_path):
-    RunManifest(run_id="x", collection=COLLECTION).write(tmp_path)
+    Run(tmp_path).write_manifest(RunManifest(run_id="x", collection=COLLECTION))
     leftover = tmp_path / "takes" / "t" / ".x.json.abc.part"
     leftover.parent.mkdir(parents=True)
     leftover.write_text("half")
@@ -222,16 +222,16 @@ def test_scorings_of_two_placements_stand_side_by_side_in_a_manifest():
 @pytest.mark.parametrize("span", [(1.0, 0.5), (0.0, float("nan")), (float("-inf"), 0.0)])
 def test_a_record_whose_text_lies_nowhere_cannot_be_read(tmp_path, span):
     run = Run(tmp_path)
-    run.write_take(TAKE, recording())
-    path = run.take_path(TAKE.name)
+    run.write(TAKE, recording())
+    path = run.record_file(TAKE.id)
     record = json.loads(path.read_text())
     record["events"][0].update(start_s=span[0], end_s=span[1])
     path.write_text(json.dumps(record))
-    assert run.record(TAKE.name) is None
+    assert run.record(TAKE.id) is None
     with pytest.raises(DataError, match=r"events\.0: .*not a span"):
         TakeRecord.read(path)
 
 
 def test_what_a_model_told_comes_back_as_it_was(tmp_path):
-    record = Run(tmp_path).write_take(TAKE, recording())
-    assert record.told == recording().events
+    record = Run(tmp_path).write(TAKE, recording())
+    assert record.model_events == recording().events

@@ -146,7 +146,7 @@ def test_no_task_at_all_is_an_error(expression: str) -> None:
 def test_a_set_is_found_in_every_layout_seen_in_the_wild(tmp_path: Path, root: str, nested: bool) -> None:
     place = tmp_path / root / "candor_turn_taking" if nested else tmp_path / root
     add_turn(place, "5")
-    found = find_set(tmp_path, "candor_turn_taking")
+    found = find_set(tmp_path, "candor_turn_taking", "v1.0")
     assert found is not None
     assert found.samefile(place)
     (sample,) = load_samples(task_specs()[TURN], UpstreamTree(tmp_path)).samples
@@ -154,8 +154,8 @@ def test_a_set_is_found_in_every_layout_seen_in_the_wild(tmp_path: Path, root: s
 
 
 def test_a_set_that_is_not_there_is_none(tmp_path: Path) -> None:
-    assert find_set(tmp_path, "candor_turn_taking") is None
-    assert find_set(None, "candor_turn_taking") is None
+    assert find_set(tmp_path, "candor_turn_taking", "v1.0") is None
+    assert find_set(None, "candor_turn_taking", "v1.0") is None
     with pytest.raises(DataError, match="missing"):
         load_samples(task_specs()[TURN], UpstreamTree(tmp_path))
 

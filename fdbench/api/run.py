@@ -1,0 +1,143 @@
+"""``fdbench.run``: the whole of `fdbench run`, for a model that need not be in any file."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from fdbench.adapter.base import Agent, AgentParty, VirtualParty
+from fdbench.adapter.load import JSON_TYPES, Adapter, ModelSpec
+from fdbench.api.results import RunResults
+from fdbench.core.metric import CORRECTED, PROTOCOLS
+from fdbench.errors import UsageError, unknown_name
+from fdbench.hear.engines import NONE
+from fdbench.hear.stage import Engines
+from fdbench.io.files import sha256_of
+from fdbench.stages.model import Model, PartyModel, find_model
+from fdbench.stages.options import ScoringOptions
+from fdbench.stages.plan import make_plan
+from fdbench.stages.progress import ProgressBars
+from fdbench.stages.request import SLOTS, RunRequest
+from fdbench.stages.run import run_plan
+from fdbench.task.data import open_data
+
+PARTY: Final = ("hears", "says", "slots", "open", "step", "close")
+
+
+def run(
+    model: str | type[Agent] | Agent | VirtualParty,
+    tasks: str | Sequence[str] = "mini",
+    *,
+    out: str | Path = "results",
+    name: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    data: str | None = None,
+    asr: str = "sphinx",
+    protocols: str | Sequence[str] | None = None,
+    seed: int = 0,
+    repeats: int = 1,
+    slots: int = SLOTS,
+    limit: int | None = None,
+    workers: int = 1,
+) -> RunResults:
+    """Play tasks to a model, hear its replies, score them; goes on where an earlier start stopped.
+
+    Args:
+        model: A name as for ``--model``; an ``Agent`` class, made once per slot; or an object: an ``Agent``, which holds one
+            conversation at a time, or a ``VirtualParty`` with slots of its own.
+        tasks: As for ``--tasks``.
+        out: Root of the results; the run is a folder in it.
+        name: What the model is called in tables; by default as its class.
+        arguments: Of the model, as ``--arg``; of a class, keyword arguments that JSON can hold.
+        data: As for ``--data``.
+        asr: As for ``--asr``; ``none`` hears no words, which only ``protocols="fdbench"`` can do without.
+        protocols: One or several names; by default all, with ``asr="none"`` the corrected one.
+        workers: Processes for hearing. More than 1 needs a main module that can be imported, which a notebook's cannot.
+
+    Returns:
+        The run's numbers. A class is known by the source of its module, so the same class resumes its run; an object cannot be
+        looked into, so each call with one is a run of its own.
+
+    Raises:
+        FdbenchError: As `fdbench run`.
+
+    Example:
+        >>> import fdbench
+        >>> fdbench.run("silence", "mini/turn_taking", limit=1, asr="none", out=".").metrics()[0]["value"]
+        0.0
+    """
+    found, wanted_slots = _model_of(model, name, dict(arguments or {}), slots)
+    request = RunRequest(
+        model=name or str(model),
+        tasks=tasks if isinstance(tasks, str) else ",".join(tasks),
+        out=Path(out),
+        data=open_data(data) if data else None,
+        seed=seed,
+        repeats=repeats,
+        slots=wanted_slots,
+        limit=limit,
+    )
+    options = ScoringOptions(Engines(asr), _protocols_of(protocols, asr), workers=workers)
+    with ProgressBars() as progress:
+        return RunResults(run_plan(make_plan(request, found), options, progress).folder)
+
+
+def _protocols_of(protocols: str | Sequence[str] | None, asr: str) -> tuple[str, ...]:
+    if protocols is None:
+        return CORRECTED if asr == NONE else PROTOCOLS
+    names = (protocols,) if isinstance(protocols, str) else tuple(protocols)
+    for each in names:
+        if each not in PROTOCOLS:
+            raise unknown_name("protocol", each, PROTOCOLS)
+    return names
+
+
+def _model_of(model: object, name: str | None, arguments: dict[str, Any], slots: int) -> tuple[Model, int]:
+    """The model, and how many conversations it is to hold at once."""
+    if isinstance(model, str):
+        if name:
+            raise UsageError(f"name='{name}': {model} has a name", "name= is for classes and objects")
+        return find_model(model, {key: str(value) for key, value in arguments.items()}), slots
+    if isinstance(model, type) and issubclass(model, Agent):
+        unrecordable = [key for key, value in arguments.items() if not isinstance(value, JSON_TYPES)]
+        if unrecordable:
+            raise UsageError(
+                f"arguments: no manifest can record {', '.join(unrecordable)}", "use text, numbers, booleans or None"
+            )
+        make = partial(_agents, partial(model, **arguments))
+        return _party_model(name or model.__name__, f"{model.__qualname__}@{_source_hash(model)}", arguments, make), slots
+    if arguments:
+        raise UsageError("arguments: the model is made already", "give its class, or leave them out")
+    identity = f"{type(model).__qualname__}@{uuid4().hex[:12]}"
+    if isinstance(model, Agent):
+        return _party_model(name or type(model).__name__, identity, {}, partial(_agents, lambda: model)), 1
+    missing = [each for each in PARTY if not hasattr(model, each)]
+    if missing:
+        raise UsageError(
+            f"a {type(model).__name__} is no model: it lacks {', '.join(missing)}",
+            "give a name, an Agent or its class, or a VirtualParty (fdbench/adapter/base.py)",
+        )
+    own_slots: int = model.slots  # type: ignore[attr-defined]
+    return _party_model(name or type(model).__name__, identity, {}, lambda slots: model), own_slots
+
+
+def _party_model(name: str, identity: str, arguments: Mapping[str, Any], make: Callable[..., Any]) -> PartyModel:
+    return PartyModel(Adapter(ModelSpec(name, identity, "object"), identity, arguments, make))
+
+
+def _agents(make: Callable[[], Agent], slots: int, **arguments: Any) -> AgentParty:
+    return AgentParty(make, slots)
+
+
+def _source_hash(model: type[Agent]) -> str:
+    """Of its module's file, else of the class as it was typed; where nothing keeps its text, a token that no other call has."""
+    for written in (inspect.getmodule(model), model):
+        try:
+            return sha256_of(inspect.getsource(written).encode())[:12]  # type: ignore[arg-type]
+        except (OSError, TypeError):
+            continue
+    return uuid4().hex[:12]

@@ -1,0 +1,117 @@
+"""``fdbench.run`` of what is only in memory, and ``fdbench.load_run``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fdbench
+from fdbench.adapter.base import Agent, AgentParty, Port
+
+TASK = "mini/turn_taking"
+
+
+class Hum(Agent):
+    """Says its gain all the time."""
+
+    hears = says = Port(16000, 1280)
+
+    def __init__(self, gain: float = 0.0) -> None:
+        self.gain = gain
+
+    def reset(self, brief):
+        self.n = 0
+
+    def step(self, heard):
+        return np.full(1280, self.gain, np.float32)
+
+
+def run(model, tmp_path, **more):
+    return fdbench.run(model, TASK, out=tmp_path, limit=2, asr="none", **more)
+
+
+def value(results, metric):
+    (found,) = (row["value"] for row in results.metrics() if row["metric"] == metric)
+    return found
+
+
+def test_a_class_is_made_once_per_slot_and_resumes_its_run(tmp_path):
+    first = run(Hum, tmp_path, arguments={"gain": 0.0})
+    assert value(first, "takeover_rate") == 0.0 and value(first, "no_response_rate") == 1.0
+    records = {path: path.stat().st_mtime_ns for path in first.path.glob("takes/**/*.json")}
+    again = run(Hum, tmp_path, arguments={"gain": 0.0})
+    assert again.path == first.path
+    assert {path: path.stat().st_mtime_ns for path in again.path.glob("takes/**/*.json")} == records
+    assert run(Hum, tmp_path, arguments={"gain": 0.5}).path != first.path
+
+
+def test_an_object_holds_one_conversation_and_each_call_is_a_run_of_its_own(tmp_path):
+    hum = Hum()
+    first, second = run(hum, tmp_path, name="my-hum"), run(hum, tmp_path, name="my-hum")
+    assert first.path != second.path and first.path.name.startswith("my-hum-")
+    assert json.loads((first.path / "manifest.json").read_text())["collection"]["slots"] == 1
+
+
+def test_a_party_keeps_its_slots(tmp_path):
+    results = run(AgentParty(Hum, 3), tmp_path, name="party")
+    assert json.loads((results.path / "manifest.json").read_text())["collection"]["slots"] == 3
+
+
+def test_a_name_is_the_same_run_as_on_the_command_line(tmp_path):
+    assert run("silence", tmp_path).path.name == "silence-08df830466"
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "what"),
+    [
+        (object(), {}, "a object is no model: it lacks hears, says, slots, open, step, close"),
+        ("silense", {}, "unknown model 'silense'"),
+        ("silence", {"name": "x"}, "silence has a name"),
+        (Hum, {"arguments": {"gain": np.float32(1)}}, "no manifest can record gain"),
+        (Hum(), {"arguments": {"gain": 1.0}}, "the model is made already"),
+        (Hum, {"protocols": "fdb"}, "unknown protocol 'fdb'"),
+        (Hum, {"protocols": "fdb-2026-05"}, "--asr none: fdb-2026-05 decide by words"),
+    ],
+)
+def test_misuse_is_two_lines(model, more, what, tmp_path):
+    with pytest.raises(fdbench.FdbenchError) as caught:
+        run(model, tmp_path, **more)
+    assert what in caught.value.what and caught.value.remedy
+
+
+def test_a_run_is_read_as_rows(tmp_path):
+    results = fdbench.load_run(run("silence", tmp_path).path)
+    metrics, samples = results.metrics(), results.samples()
+    assert {row["metric"] for row in metrics} == {"takeover_rate", "response_latency_s", "early_start_rate", "no_response_rate"}
+    assert {(row["id"], row["metric"]) for row in samples} >= {("tt-01", "takeover_rate"), ("tt-02", "no_response_rate")}
+    late = next(row for row in samples if row["metric"] == "response_latency_s")
+    assert (late["value"], late["status"], late["reason"]) == (None, "censored", "no_reply")
+    pandas = pytest.importorskip("pandas", reason="needs pip install 'fdbench[notebook]'")
+    assert len(results.metrics_df()) == len(metrics) and isinstance(results.samples_df(), pandas.DataFrame)
+
+
+def test_what_is_no_run_and_what_is_newer_is_refused_in_two_lines(tmp_path):
+    with pytest.raises(fdbench.FdbenchError, match="not a run"):
+        fdbench.load_run(tmp_path)
+    folder = run("silence", tmp_path).path
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "schema": 2}))
+    with pytest.raises(fdbench.FdbenchError, match="a newer fdbench wrote it \\(schema 2, this one reads 1\\)") as caught:
+        fdbench.load_run(folder)
+    assert caught.value.remedy
+
+
+def test_importing_fdbench_loads_nothing_heavy_and_offers_what_it_names():
+    code = (
+        "import sys, fdbench\n"
+        "print([m for m in ('numpy', 'scipy', 'pydantic', 'yaml') if m in sys.modules])\n"
+        "print([name for name in fdbench.__all__ if getattr(fdbench, name) is None])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "[]"]
+    with pytest.raises(AttributeError, match="no attribute 'skore'"):
+        _ = fdbench.skore
