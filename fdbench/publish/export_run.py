@@ -40,6 +40,7 @@ SCORE: Final[Columns] = {
 }
 _QUOTE_USERS: Final = ("user", "log", "verdict")
 """Files in which users are heard, or may be quoted."""
+SCORE_AGAIN: Final = "score the run again: fdbench score RUN"
 _NOTHING: Final = Audio(np.zeros(0, np.float32), 1)
 
 
@@ -81,14 +82,17 @@ def export_run(source: Path, data: Data | None, target: Path, *, prompts: bool =
 
 
 def _copy(run: Run, manifest: RunManifest, to: Run, prompts: bool, scrubbed: Callable[[str], str]) -> Iterator[str]:
-    """Copy the run's files; yields a line for each that cannot be."""
+    """Copy the run's files; yields a line for each that cannot be. Raises DataError where these are scores."""
     for kind, path in files_of(run, manifest):
         if not prompts and kind in _QUOTE_USERS:
             continue
         try:
             copy_file(run, path, to, partial(_published, kind, prompts, scrubbed))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            yield f"{path}: left out: cannot be read ({getattr(error, 'strerror', None) or repr(error)})"
+            what = f"cannot be read ({getattr(error, 'strerror', None) or repr(error)})"
+            if kind in ("scores", "summary"):
+                raise DataError(f"{path}: {what}", SCORE_AGAIN) from None
+            yield f"{path}: left out: {what}"
 
 
 def _published(kind: Kind, prompts: bool, scrubbed: Callable[[str], str], content: bytes) -> bytes:
@@ -153,8 +157,8 @@ def _score_rows(run: Run, manifest: RunManifest, scored: Scored) -> Iterator[dic
             for metric, score in line["scores"].items():
                 components = json.dumps(score.get("components", {}))
                 yield {**scoring, **facts, "metric": metric, **score, "components": components, "messages": messages}
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{run.relative(path)}: cannot be read ({error!r})", "score the run again: fdbench score RUN") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{run.relative(path)}: not the scores of samples ({error!r})", SCORE_AGAIN) from None
 
 
 def _card(manifest: RunManifest, families: list[str], prompts: bool) -> str:

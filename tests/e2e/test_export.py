@@ -230,6 +230,23 @@ def test_an_altered_recording_is_an_error_of_its_sample(exported, tmp_path):
     assert sum(task["n_errors"] for task in summaries(copy)["fdbench"].values()) == 1
 
 
+def test_damaged_scores_are_not_exported_and_damaged_audio_is_left_out_and_told(run, tmp_path):
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    audio = next(copy.glob("audio/mini/turn_taking/*.model.flac"))
+    audio.unlink()
+    finished = fdbench("export", copy, "--to", tmp_path / "dataset")
+    assert finished.status == 3
+    assert finished.err == f"fdbench: {audio}: left out: cannot be read (No such file or directory)\n"
+    lines = next(copy.glob("scores/*/samples.jsonl"))
+    lines.write_text(lines.read_text() + "{torn")
+    before = files(tmp_path / "dataset")
+    finished = fdbench("export", copy, "--to", tmp_path / "dataset")
+    assert finished.status == 2
+    assert len(finished.err.strip().splitlines()) == 2
+    assert str(lines) in finished.err
+    assert files(tmp_path / "dataset") == before
+
+
 def test_an_export_replaces_an_export_and_never_a_run(run, tmp_path):
     target = tmp_path / "dataset"
     assert fdbench("export", run, "--to", target, "--no-prompts").status == 0
