@@ -64,12 +64,18 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def data_of(arguments: argparse.Namespace) -> Data | None:
-    """The source of samples that ``--data`` or the environment names."""
+def data_of(arguments: argparse.Namespace, run: Path | None = None) -> Data | None:
+    """The samples that ``--data`` names; else those that were exported with ``run``; else those that the environment names."""
     from fdbench.task.data import open_data
 
     if arguments.data:
         return open_data(str(arguments.data))
+    if run is not None:
+        from fdbench.publish.own_samples import samples_in
+
+        own = samples_in(run)
+        if own is not None:
+            return own
     from_environment = os.environ.get(DATA_VARIABLE)
     if not from_environment:
         return None

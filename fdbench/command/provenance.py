@@ -64,7 +64,7 @@ def verify_command(arguments: argparse.Namespace) -> int:
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
-    request = VerifyRequest(data_of(arguments), arguments.annotations, arguments.asr, arguments.workers)
+    request = VerifyRequest(data_of(arguments, arguments.run), arguments.annotations, arguments.asr, arguments.workers)
     with ProgressBars() as progress:
         found = verify_run(arguments.run, request, progress)
     if arguments.json:

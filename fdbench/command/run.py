@@ -26,7 +26,6 @@ from fdbench.command.base import (
     scoring_options_of,
     write_result,
 )
-from fdbench.command.export import score_export_command
 from fdbench.core.placement import CAUSAL
 from fdbench.errors import UsageError
 from fdbench.stages.progress import ProgressBars
@@ -120,7 +119,7 @@ def annotate_command(arguments: argparse.Namespace) -> int:
 
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     with ProgressBars() as progress:
-        troubles = annotate_run(arguments.run, options, data_of(arguments), progress)
+        troubles = annotate_run(arguments.run, options, data_of(arguments, arguments.run), progress)
     report_notes(troubles)
     return EXIT_WITH_ERRORS if troubles else EXIT_OK
 
@@ -132,9 +131,6 @@ def score_command(arguments: argparse.Namespace) -> int:
     if not arguments.folder.is_dir():
         is_what = "not a folder" if arguments.folder.exists() else "no such folder"
         raise UsageError(f"{arguments.folder}: {is_what}", "give a run's folder, or a folder of recordings with --task")
-    if arguments.task is None and (arguments.folder / "fdbench" / "export.json").is_file():
-        arguments.asr = arguments.asr or DEFAULT_ASR
-        return score_export_command(arguments)
     if arguments.task is not None or not Run(arguments.folder).is_run:
         return _score_folder(arguments)
     if arguments.human_timing:
@@ -142,7 +138,7 @@ def score_command(arguments: argparse.Namespace) -> int:
     arguments.asr = arguments.asr or DEFAULT_ASR
     options = scoring_options_of(arguments, protocols_of(arguments.protocol or "all"))
     with ProgressBars() as progress:
-        finished = score_run(arguments.folder, options, data_of(arguments), progress)
+        finished = score_run(arguments.folder, options, data_of(arguments, arguments.folder), progress)
     return conclude(arguments, finished)
 
 
@@ -151,7 +147,8 @@ def replay_command(arguments: argparse.Namespace) -> int:
 
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     with tempfile.TemporaryDirectory(prefix="fdbench-replay-") as scratch, ProgressBars() as progress:
-        replayed = replay_run(arguments.run, arguments.out or Path(scratch), options, data_of(arguments), progress)
+        data = data_of(arguments, arguments.run)
+        replayed = replay_run(arguments.run, arguments.out or Path(scratch), options, data, progress)
         status = conclude(arguments, replayed.finished)
     for line in replayed.differences:
         print(f"fdbench: {line}", file=sys.stderr)

@@ -104,6 +104,14 @@ class AnnotationCache:
         return self.root / digest_of(key["engines"])[:16] / f"{digest_of(key)[:32]}.json"
 
 
+def without_users_words(stored: Any) -> Any:
+    """A file of the cache as it may be shown where the user may not be quoted: times stay, texts go."""
+    if stored["key"]["request"]["channel"] != "user" or "words" not in stored["answer"]:
+        return stored
+    words = [["", start_s, end_s] for _, start_s, end_s in stored["answer"]["words"]]
+    return {**stored, "answer": {**stored["answer"], "words": words}}
+
+
 def _key(audio: str, request: Request, engines: Mapping[str, str]) -> dict[str, Any]:
     kind = "speech" if isinstance(request, SpeechRequest) else "words"
     return {

@@ -41,9 +41,10 @@ def show_run(folder: Path) -> dict[str, Any]:
     attempts = _attempts(run, damaged)
     records = {name: _records(run, manifest.takes(name), damaged) for name in manifest.tasks}
     recorded = [record for of_task in records.values() for record in of_task.values() if record]
-    gone = [track.file for track in _tracks(recorded) if not (run.folder / track.file).is_file()]
+    expected = [track.file for track in _tracks(recorded, prompts=manifest.has_prompts)]
+    gone = [file for file in expected if not (run.folder / file).is_file()]
     if gone:
-        damaged.append(f"audio: {len(gone)} of {sum(1 for _ in _tracks(recorded))} files are missing, the first is {gone[0]}")
+        damaged.append(f"audio: {len(gone)} of {len(expected)} files are missing, the first is {gone[0]}")
     if manifest.run_id != manifest.collection.run_id:
         damaged.append(f"manifest.json: run_id is {manifest.run_id}, its settings give {manifest.collection.run_id}")
     return {
@@ -190,8 +191,9 @@ def _judge_check(run: Run, path: Path, damaged: list[str]) -> dict[str, Any] | N
     return None
 
 
-def _tracks(records: Sequence[TakeRecord]) -> Iterator[StoredTrack]:
-    return (track for record in records for track in (record.user, record.model) if track)
+def _tracks(records: Sequence[TakeRecord], *, prompts: bool) -> Iterator[StoredTrack]:
+    """What lies in the run's folder, which may hold no prompts."""
+    return (track for record in records for track in (record.user if prompts else None, record.model) if track)
 
 
 def _audio(records: Sequence[TakeRecord]) -> dict[str, Any]:

@@ -149,13 +149,19 @@ class Scored(Stored):
 
 
 class RunManifest(Stored):
-    """The whole file."""
+    """The whole file.
 
+    Attributes:
+        has_prompts: Whether what users said is in the folder; False of a run that was exported without it.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("has_prompts",)
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     run_id: str
     collection: Collection
     tasks: dict[str, CollectedTask] = Field(default_factory=dict)
     scored: list[Scored] = Field(default_factory=list)
+    has_prompts: bool = True
 
     def with_tasks(
         self, tasks: Mapping[str, CollectedTask], is_recorded: Callable[[str, str], bool] = lambda task, sample_id: True

@@ -19,6 +19,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -127,6 +128,10 @@ class Run:
         """Every call that was asked for."""
         return tuple(self.manifest().takes())
 
+    @cached_property
+    def has_prompts(self) -> bool:
+        return not self.is_run or self.manifest().has_prompts
+
     def takes_digest(self, manifest: RunManifest) -> str:
         """Hash of the records of all calls that the manifest lists; one that was not made counts as such."""
         paths = {str(take): self.record_file(take) for take in manifest.takes()}
@@ -158,7 +163,8 @@ class Run:
         record = self.record(take)
         if record is None or record.status != "recorded" or record.model is None or record.user is None:
             return False
-        return all(_is_whole(self.folder / track.file, track.n_bytes) for track in (record.user, record.model))
+        tracks = (record.user, record.model) if self.has_prompts else (record.model,)
+        return all(_is_whole(self.folder / track.file, track.n_bytes) for track in tracks)
 
     def is_recorded(self, task: str, sample_id: str) -> bool:
         """Whether any call with this sample succeeded."""
@@ -169,8 +175,20 @@ class Run:
         return self.folder / "audio" / f"{_as_path(take)}.{channel}.flac"
 
     def load(self, track: StoredTrack) -> Track:
-        """One channel of a recording at its place on the timeline. Raises DataError where it cannot be read."""
-        return Track(read_audio(self.folder / track.file), track.start_s)
+        """One channel of a recording at its place on the timeline.
+
+        Raises:
+            DataError: It cannot be read, or is not what was recorded.
+            UsageError: The run was exported without it.
+        """
+        path = self.folder / track.file
+        if not path.is_file() and not self.has_prompts:
+            what = f"{path}: the run was exported without its prompts, and no annotation by these engines is stored"
+            raise UsageError(what, "name the engines of one of its scorings, which `fdbench show` lists")
+        audio = read_audio(path)
+        if digest_of_audio(audio) != track.digest:
+            raise DataError(f"{path}: is not what was recorded")
+        return Track(audio, track.start_s)
 
     def measured(self, track: StoredTrack) -> StoredTrack:
         """What the record would say of a channel's file as it is now. Raises DataError where it cannot be read."""

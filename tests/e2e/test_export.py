@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from fdbench.core.annotation import WordsRequest
-from fdbench.core.speech import Word
-from fdbench.hear.cache import AnnotationCache
-from fdbench.stages.cases import placed
+from fdbench.task.rows import config_of
 from tests.conftest import fdbench, summaries
 from tests.hub_server import COMMIT, serving
 from tests.judge_server import JudgeServer
@@ -33,16 +31,47 @@ def read(folder, config, cache):
     return list(rows)
 
 
-def scored_again(folder, target, *options):
-    finished = fdbench("score", folder, *ASR, "--json", target, *options)
+def scored_again(folder, scratch, *options):
+    """A copy of an export, scored without data; scoring writes into it as into any run."""
+    copy = Path(shutil.copytree(folder, scratch / "copy"))
+    for path in copy.glob("scores/*"):
+        shutil.rmtree(path)
+    finished = fdbench("score", copy, *ASR, *options)
     assert "Traceback" not in finished.err
-    result = json.loads(target.read_text())
-    return finished, {summary["protocol"]: summary for summary in result["summaries"]}
+    return finished, copy
 
 
-def stored(run, judge="none"):
-    found = [json.loads(path.read_text()) for path in run.glob("scores/*/summary.json")]
-    return {summary["protocol"]: summary for summary in found if summary["engines"]["judge"] == judge}
+def scores(run, judge="none"):
+    """The scorings that were made with a judge (None: with any), by folder; messages are for people, and name folders."""
+    found = {}
+    for path in run.glob("scores/*/summary.json"):
+        summary = json.loads(path.read_text())
+        if judge in (None, summary["engines"]["judge"]):
+            lines = [json.loads(line) for line in (path.parent / "samples.jsonl").read_text().splitlines()]
+            found[path.parent.name] = summary, [{**line, "messages": bool(line.get("messages"))} for line in lines]
+    return found
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_silent(folder, scratch):
+    """Nothing in an export is, or quotes, what the user says."""
+    assert not list(folder.rglob("*.user.flac"))
+    assert not (folder / "logs").exists()
+    for config in datasets.get_dataset_config_names(str(folder)):
+        for row in read(folder, config, scratch / "cache") if config != "scores" else ():
+            assert row["audio"] is None
+            assert not any(each["text"] for each in [*row["events"], *(row["words"] or ())])
+    heard = [json.loads(path.read_text()) for path in folder.glob("annotations/*/*.json")]
+    of_users = [each["answer"]["words"] for each in heard if each["key"]["kind"] == "words" and is_user(each)]
+    assert all(not text for words in of_users for text, _, _ in words)
+    assert all(json.loads(path.read_text()).keys() == {"rating"} for path in folder.rglob("ratings/*.json"))
+
+
+def is_user(heard):
+    return heard["key"]["request"]["channel"] == "user"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,86 +105,77 @@ def exported(run, tmp_path_factory):
     return target
 
 
+def test_an_export_is_the_run_with_a_card_and_without_its_logs_of_attempts(run, exported):
+    added = {path for path in files(exported) if path.split("/")[0] in ("README.md", "data", "fdbench")}
+    assert files(exported) - added == {path for path in files(run) if path not in (".lock", "attempts.jsonl")}
+    for path in files(exported) - added:
+        assert (exported / path).read_bytes() == (run / path).read_bytes(), path
+    card = (exported / "README.md").read_text()
+    assert "license:\n- mit\n" in card
+    assert json.loads((run / "manifest.json").read_text())["run_id"] in card
+
+
 def test_every_config_opens(exported, tmp_path):
     configs = datasets.get_dataset_config_names(str(exported))
-    assert configs == ["recordings", "speech", "transcripts", "scores", "summaries"]
+    behaviours = ("backchannel", "pause_handling", "turn_taking", "user_interruption")
+    assert configs == [*(f"mini--{behaviour}" for behaviour in behaviours), "scores"]
     for config in configs:
         assert read(exported, config, tmp_path)
 
 
-def test_recordings_are_the_run_s_byte_by_byte(run, exported, tmp_path):
-    rows = {row["take"]: row for row in read(exported, "recordings", tmp_path)}
-    records = [json.loads(path.read_text()) for path in (run / "takes").rglob("*.json")]
-    assert len(rows) == len(records) == 8
-    for record in records:
-        row = rows[f"{record['task']}/{record['sample']}@main.r0"]
-        for channel in ("user", "model"):
-            path = run / record[channel]["file"]
-            assert row[f"{channel}_audio"] == {"bytes": path.read_bytes(), "path": path.name}
-            for name in ("start_s", "sample_rate", "n_samples", "digest"):
-                assert row[f"{channel}_{name}"] == record[channel][name]
-        for name in ("task", "stimulus", "repeat", "status", "clock", "prompt_s", "right_censored"):
-            assert row[name] == record[name]
-        assert row["model_events"] == record["events"]
-    manifest = (run / "manifest.json").read_bytes()
-    assert (exported / "fdbench" / "manifest.json").read_bytes() == manifest
-    for name, task in json.loads(manifest)["tasks"].items():
-        for sample_id, sample in task["samples"].items():
-            assert rows[f"{name}/{sample_id}@main.r0"]["digest"] == sample["digest"]
+def test_samples_are_the_run_s_with_their_prompts(run, exported, tmp_path):
+    for name, task in json.loads((run / "manifest.json").read_text())["tasks"].items():
+        rows = read(exported, config_of(name), tmp_path)
+        assert {row["id"]: row["digest"] for row in rows} == {id: each["digest"] for id, each in task["samples"].items()}
+        assert all(row["audio"]["bytes"] and row["words"] is not None for row in rows)
 
 
-def test_scores_and_summaries_are_the_run_s(run, exported, tmp_path):
+def test_scores_are_the_run_s(run, exported, tmp_path):
     expected, found = {}, {}
     for path in run.glob("scores/*/samples.jsonl"):
         for line in map(json.loads, path.read_text().splitlines()):
             for metric, score in line["scores"].items():
-                expected[path.parent.name, line["task"], line["id"], metric] = {"components": {}, **score}
+                expected[path.parent.name, f"{line['task']}/{line['id']}@main.r0", metric] = {"components": {}, **score}
     for row in read(exported, "scores", tmp_path):
         score = {name: row[name] for name in ("value", "status", "reason")}
-        key = (row["scoring"], row["task"], row["id"], row["metric"])
-        found[key] = {**score, "components": json.loads(row["components"])}
+        found[row["scoring"], row["take"], row["metric"]] = {**score, "components": json.loads(row["components"])}
+        assert row["take"] == f"{row['task']}/{row['id']}@main.r{row['repeat']}"
+        assert row["placement"] == "causal"
     assert found == expected
-
-    expected, found = {}, {}
-    for path in run.glob("scores/*/summary.json"):
-        for task, facts in json.loads(path.read_text())["tasks"].items():
-            for metric, summary in facts["metrics"].items():
-                expected[path.parent.name, task, metric] = summary
-    for row in read(exported, "summaries", tmp_path):
-        summary = {**row, "details": json.loads(row["details"])}
-        key = (row["scoring"], row["task"], row["metric"])
-        found[key] = {name: summary[name] for name in expected[key]}
-    assert found == expected
-
-
-def test_transcripts_are_what_was_heard(run, exported, tmp_path):
-    rows = read(exported, "transcripts", tmp_path)
-    recordings = {row["take"]: row for row in read(exported, "recordings", tmp_path)}
-    whole = [row for row in rows if row["channel"] == "model" and row["span_start_s"] is None]
-    assert len(whole) == 8
-    assert any(row["words"] for row in whole)
-    for row in whole:
-        recording = recordings[row["take"]]
-        digest = placed(recording["model_digest"], recording["model_start_s"])
-        heard = AnnotationCache(run / "annotations").find(digest, WordsRequest("model"), json.loads(row["engines"]))
-        assert [Word(**word) for word in row["words"]] == list(heard.words)
-        assert (row["engine"], row["dropped"]) == (heard.engine, heard.dropped)
 
 
 def test_scoring_an_export_gives_the_run_s_numbers(run, exported, tmp_path):
-    finished, again = scored_again(exported, tmp_path / "scores.json")
-    assert finished.status == 0
-    expected = stored(run)
-    assert again.keys() == expected.keys() == {"fdbench", "fdb-2026-02", "fdb-2026-05"}
-    for protocol, summary in expected.items():
-        assert again[protocol] == summary
+    finished, copy = scored_again(exported, tmp_path)
+    assert finished.status == 0, finished.err
+    assert scores(copy) == scores(run)
+    assert {summary["protocol"] for summary, _ in scores(run).values()} == {"fdbench", "fdb-2026-02", "fdb-2026-05"}
+    for path in (path for path in files(copy) if path.startswith("scores/")):
+        assert (copy / path).read_bytes() == (run / path).read_bytes()
+
+
+def test_the_recordings_of_an_export_are_heard_anew_where_nothing_is_stored(run, exported, tmp_path):
+    bare = Path(shutil.copytree(exported, tmp_path / "bare", ignore=shutil.ignore_patterns("annotations")))
+    finished, copy = scored_again(bare, tmp_path, "--protocol", "fdbench")
+    assert finished.status == 0, finished.err
+    assert scores(copy).items() <= scores(run).items()
+
+
+def test_an_export_is_shown_as_the_run_is(run, exported):
+    found = {}
+    for folder in (run, exported):
+        finished = fdbench("show", folder, "--json")
+        assert finished.status == 0, finished.err
+        found[folder] = json.loads(finished.out)
+    for name in ("run_id", "collection", "tasks", "damaged"):
+        assert found[exported][name] == found[run][name]
+    assert found[exported]["environments"] == []
 
 
 def test_ratings_travel_with_an_export(run, exported, tmp_path):
-    _, again = scored_again(exported, tmp_path / "scores.json", "--judge", "given", "--protocol", "fdbench")
-    assert again == stored(run, "given")
-    relevance = again["fdbench"]["tasks"]["mini/user_interruption"]["metrics"]["relevance"]
-    assert relevance["value"] == RATING["rating"]
+    _, copy = scored_again(exported, tmp_path, "--judge", "given", "--protocol", "fdbench")
+    assert scores(copy, "given") == scores(run, "given")
+    ((summary, _),) = scores(copy, "given").values()
+    assert summary["tasks"]["mini/user_interruption"]["metrics"]["relevance"]["value"] == RATING["rating"]
 
 
 def test_a_judge_s_verdicts_travel_with_an_export_and_nobody_is_asked_again(tmp_path):
@@ -167,56 +187,82 @@ def test_a_judge_s_verdicts_travel_with_an_export_and_nobody_is_asked_again(tmp_
     assert judged.status == 0, judged.err
     assert len(server.requests) == 2
     assert fdbench("export", judged.run, "--to", tmp_path / "dataset").status == 0
-    cache = {"FDBENCH_CACHE": str(tmp_path / "cache")}
     with JudgeServer() as server:
-        options = ("--protocol", "fdbench", "--json", tmp_path / "scores.json", *judge, server.base_url)
-        again = fdbench("score", tmp_path / "dataset", *ASR, *options, **cache)
+        again, copy = scored_again(tmp_path / "dataset", tmp_path, "--protocol", "fdbench", *judge, server.base_url)
     assert again.status == 0, again.err
     assert server.requests == []
-    (summary,) = json.loads((tmp_path / "scores.json").read_text())["summaries"]
-    (expected,) = (json.loads(path.read_text()) for path in judged.run.glob("scores/*/summary.json"))
-    assert summary == expected
-    assert expected["tasks"]["mini/user_interruption"]["metrics"]["relevance"]["n_scored"] == 2
+    assert scores(copy, None) == scores(judged.run, None)
+    ((summary, _),) = scores(copy, None).values()
+    assert summary["tasks"]["mini/user_interruption"]["metrics"]["relevance"]["n_scored"] == 2
 
     assert fdbench("export", judged.run, "--to", tmp_path / "dataset", "--no-prompts").status == 0
-    assert not (tmp_path / "dataset" / "fdbench" / "verdicts").exists()
+    assert not (tmp_path / "dataset" / "verdicts").exists()
 
 
 def test_without_prompts_no_word_of_the_user_is_left_and_the_numbers_are_the_same(run, tmp_path):
     finished = fdbench("export", run, "--to", tmp_path / "dataset", "--no-prompts")
     assert finished.status == 0, finished.err
-    for row in read(tmp_path / "dataset", "recordings", tmp_path / "cache"):
-        assert row["user_audio"] is None
-        assert row["model_audio"]["bytes"]
-        assert not any(each["text"] for each in [*row["events"], *row["words"]])
-    for row in read(tmp_path / "dataset", "transcripts", tmp_path / "cache"):
-        assert row["channel"] == "model" or not any(word["text"] for word in row["words"])
-    _, again = scored_again(tmp_path / "dataset", tmp_path / "scores.json", "--protocol", "fdbench")
-    assert again["fdbench"] == stored(run)["fdbench"]
+    assert_silent(tmp_path / "dataset", tmp_path)
+    finished, copy = scored_again(tmp_path / "dataset", tmp_path)
+    assert finished.status == 0, finished.err
+    assert scores(copy) == scores(run)
+    shown = fdbench("show", tmp_path / "dataset")
+    assert shown.status == 0, shown.out
+
+
+def test_without_prompts_other_engines_are_refused_in_two_lines(run, tmp_path):
+    assert fdbench("export", run, "--to", tmp_path / "dataset", "--no-prompts").status == 0
+    shutil.rmtree(tmp_path / "dataset" / "annotations")
+    finished = fdbench("score", tmp_path / "dataset", *ASR, "--protocol", "fdbench")
+    assert finished.status == 2
+    assert len(finished.err.strip().splitlines()) == 2
+    assert "exported without its prompts" in finished.err
 
 
 def test_an_altered_recording_is_an_error_of_its_sample(exported, tmp_path):
-    import pyarrow
-    from pyarrow import parquet
-
-    copy = tmp_path / "dataset"
-    shutil.copytree(exported, copy)
-    (path,) = (copy / "data" / "recordings").iterdir()
-    table = parquet.read_table(path)
-    rows = table.to_pylist()
-    rows[0]["model_audio"] = rows[1]["model_audio"]
-    parquet.write_table(pyarrow.Table.from_pylist(rows, schema=table.schema), path)
-    finished, again = scored_again(copy, tmp_path / "scores.json", "--protocol", "fdbench")
+    copy = Path(shutil.copytree(exported, tmp_path / "dataset"))
+    shutil.rmtree(copy / "annotations")
+    one, other = sorted(copy.glob("audio/mini/turn_taking/*.model.flac"))
+    one.write_bytes(other.read_bytes())
+    finished = fdbench("score", copy, *ASR, "--protocol", "fdbench")
     assert finished.status == 3
-    assert f"{rows[0]['take']}: the model channel is not what was recorded" in finished.err
-    assert sum(task["n_errors"] for task in again["fdbench"]["tasks"].values()) == 1
+    assert f"{one}: is not what was recorded" in finished.err
+    assert sum(task["n_errors"] for task in summaries(copy)["fdbench"].values()) == 1
 
-    rows.pop()
-    parquet.write_table(pyarrow.Table.from_pylist(rows, schema=table.schema), path)
-    finished = fdbench("score", copy, *ASR)
+
+def test_damaged_scores_are_not_exported_and_damaged_audio_is_left_out_and_told(run, tmp_path):
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    audio = next(copy.glob("audio/mini/turn_taking/*.model.flac"))
+    audio.unlink()
+    finished = fdbench("export", copy, "--to", tmp_path / "dataset")
+    assert finished.status == 3
+    assert finished.err == f"fdbench: {audio}: left out: cannot be read (No such file or directory)\n"
+    lines = next(copy.glob("scores/*/samples.jsonl"))
+    lines.write_text(lines.read_text() + "{torn")
+    before = files(tmp_path / "dataset")
+    finished = fdbench("export", copy, "--to", tmp_path / "dataset")
     assert finished.status == 2
-    assert "expected one row for each of 8 takes of the manifest, found 7" in finished.err
     assert len(finished.err.strip().splitlines()) == 2
+    assert str(lines) in finished.err
+    assert files(tmp_path / "dataset") == before
+
+
+def test_an_export_replaces_an_export_and_never_a_run(run, tmp_path):
+    target = tmp_path / "dataset"
+    assert fdbench("export", run, "--to", target, "--no-prompts").status == 0
+    (target / ".git").mkdir()
+    (target / ".git" / "config").write_text("kept")
+    assert fdbench("export", run, "--to", target).status == 0
+    assert files(target) >= {".git/config", *(path for path in files(run) if path.endswith(".flac"))}
+    assert fdbench("data", "export", "--tasks", "mini/turn_taking", "--to", target).status == 0
+    assert {path.split("/")[0] for path in files(target)} == {".git", "README.md", "data", "fdbench"}
+
+    before = files(run)
+    for to in (run, Path(shutil.copytree(run, tmp_path / "another"))):
+        finished = fdbench("export", run, "--to", to, "--no-prompts", "--force")
+        assert finished.status == 2
+        assert "belongs to a run" in finished.err
+        assert files(to) == before
 
 
 # --- samples ----------------------------------------------------------------------------------------------------------
@@ -260,21 +306,40 @@ def test_a_run_may_change_between_the_folder_and_its_export(tree, tmp_path):
     assert summaries(run) == before
 
 
-def test_takes_with_odd_names_and_failed_ones_survive(tree, tmp_path):
-    copy = tmp_path / "tree"
-    shutil.copytree(tree, copy)
+@pytest.fixture(scope="module")
+def odd(tree, tmp_path_factory):
+    """A run with odd names, one prompt that is no audio and one broken annotation."""
+    folder = tmp_path_factory.mktemp("odd")
+    copy = Path(shutil.copytree(tree, folder / "tree"))
     (copy / "v1.0" / SETS[TURN][0] / "2" / "input.wav").write_bytes(b"RIFF")
     (copy / "v1.0" / SETS[TURN][0] / "10" / "turn_taking.json").write_text("[]")
-    run = take(copy, tmp_path / "out", copy)
-    assert fdbench("export", run, "--data", copy, "--to", tmp_path / "dataset").status == 0
-    rows = {row["id"]: row for row in read(tmp_path / "dataset", "recordings", tmp_path / "cache")}
-    assert set(rows) == set(IDS)
-    assert [rows[name]["status"] for name in ("1", "2", "10")] == ["recorded", "failed", "failed"]
-    assert [rows[name]["fault_reason"] for name in ("1", "2", "10")] == [None, "call_failed", "bad_annotation"]
-    assert str(tmp_path) not in "".join(str(value) for row in rows.values() for value in row.values() if isinstance(value, str))
-    finished, again = scored_again(tmp_path / "dataset", tmp_path / "scores.json", "--protocol", "fdbench")
-    assert finished.status == 3
-    assert again == stored(run)
+    run = take(copy, folder / "out", copy)
+    assert str(folder) in "".join(path.read_text() for path in run.rglob("*.json*"))
+    return run, copy
+
+
+@pytest.mark.parametrize("options", [(), ("--no-prompts",)])
+def test_takes_with_odd_names_and_failed_ones_survive_without_the_data(odd, tmp_path, options):
+    run, data = odd
+    finished = fdbench("export", run, "--data", data, "--to", tmp_path / "dataset", *options)
+    assert finished.status == 0, finished.err
+    exported = tmp_path / "dataset"
+    rows = {row["id"]: row for row in read(exported, config_of(TURN), tmp_path / "cache")}
+    assert set(rows) == {name for name, sample in digests(run).items() if sample["digest"]} == set(IDS) - {"10"}
+    records = {
+        record["sample"]: record for record in (json.loads(path.read_text()) for path in exported.glob("takes/*/*/*.json"))
+    }
+    assert [records[name]["status"] for name in ("1", "2", "10")] == ["recorded", "failed", "failed"]
+    assert str(data.parent).encode() not in b"".join((exported / path).read_bytes() for path in files(exported))
+    finished, copy = scored_again(exported, tmp_path, "--protocol", "fdbench")
+    assert finished.status == 3, finished.err
+    assert scores(copy) == scores(run)
+    shown = json.loads(fdbench("show", exported, "--json").out)
+    assert [scoring["is_stale"] for scoring in shown["scorings"]] == [False]
+    if options:
+        assert_silent(copy, tmp_path)
+        assert fdbench("export", copy, "--to", tmp_path / "again").status == 0  # what is not there cannot be given on
+        assert_silent(tmp_path / "again", tmp_path / "again.cache")
 
 
 # --- the hub ----------------------------------------------------------------------------------------------------------
@@ -296,7 +361,7 @@ def test_a_dataset_on_the_hub_gives_the_samples_of_the_folder(tree, tmp_path):
         streamed = take(tree, tmp_path / "hub", "hf:org/name@v1", "--limit", "2", **environment(hub, tmp_path))
     assert digests(streamed) == digests(run)
     assert list(digests(run)) == ["1", "2"]
-    assert stored(streamed) == stored(run)
+    assert scores(streamed) == scores(run)
     starts = [json.loads(line) for line in (streamed / "attempts.jsonl").read_text().splitlines()]
     assert f"hf:org/name@{COMMIT}" in [line.get("data_origin") for line in starts]
     assert len([path for path in (tmp_path / "cache" / "audio").rglob("*") if path.is_file()]) == 2

@@ -273,20 +273,18 @@ def test_an_edited_shift_is_named(run, change, told):
 
 
 def test_an_export_of_both_gives_the_numbers_of_either(both, tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pip install 'fdbench[data]'")
+    datasets = pytest.importorskip("datasets", reason="needs pip install 'fdbench[data]'")
     run, dataset = both[0], tmp_path / "dataset"
     assert fdbench("export", run, "--to", dataset, "--no-prompts").status == 0
-    rows = parquet.read_table(dataset / "data" / "speech").to_pylist()
-    places = {(row["take"], row["channel"], row["placement"]): row["segments"] for row in rows if row["span_start_s"] is None}
-    causal, published = (places[f"{TASK}/tt-01@main.r0", "model", name] for name in ("causal", "published"))
-    assert published[0]["start_s"] < causal[0]["start_s"]
+    rows = datasets.load_dataset(str(dataset), "scores", split="test", cache_dir=str(tmp_path / "cache"))
+    latency_s = {row["placement"]: row["value"] for row in rows if row["metric"] == "response_latency_s"}
+    assert latency_s["published"] < latency_s["causal"]
     for placement in ("causal", "published"):
-        target = tmp_path / f"{placement}.json"
-        finished = fdbench("score", dataset, *ASR, "--protocol", "fdbench", "--placement", placement, "--json", target)
+        shutil.rmtree(dataset / "scores")
+        finished = fdbench("score", dataset, *ASR, "--protocol", "fdbench", "--placement", placement)
         assert finished.status == 0, finished.err
-        (found,) = json.loads(target.read_text())["summaries"]
-        assert found == summary(run, placement)
-        assert found["tasks"][TASK]["metrics"]["own_text_wer"]["n_scored"] == 1
+        assert summary(dataset, placement) == summary(run, placement)
+        assert summary(dataset, placement)["tasks"][TASK]["metrics"]["own_text_wer"]["n_scored"] == 1
 
 
 # What is refused.

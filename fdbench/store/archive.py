@@ -1,0 +1,54 @@
+"""What a reader needs of a run: the files that its manifest and its records name, and no log of when and where it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from fdbench.store.manifest import RunManifest
+from fdbench.store.run import Run
+
+Kind = Literal["record", "user", "model", "log", "rating", "annotation", "verdict", "scores", "summary"]
+"""What a file is; ``user`` and ``model`` are the audio of the two channels."""
+
+
+def files_of(run: Run, manifest: RunManifest) -> Iterator[tuple[Kind, Path]]:
+    """Every file but the manifest, also one that is gone although a record or the manifest names it."""
+    for take in manifest.takes():
+        if run.record_file(take).is_file():
+            yield "record", run.record_file(take)
+        if run.rating_file(take).is_file():
+            yield "rating", run.rating_file(take)
+        record = run.record(take)
+        if record is not None and record.user is not None:
+            yield "user", run.folder / record.user.file
+        if record is not None and record.model is not None:
+            yield "model", run.folder / record.model.file
+        if record is not None and record.log is not None:
+            yield "log", run.folder / record.log.lines
+            yield "log", run.folder / record.log.sound
+    for name in run.files_in("annotations"):
+        yield "annotation", run.folder / name
+    for name in run.files_in("verdicts"):
+        yield "verdict", run.folder / name
+    for scored in manifest.scored:
+        yield "scores", run.samples_file(scored.folder)
+        yield "summary", run.summary_file(scored.folder)
+        if run.judge_check_file(scored.folder).is_file():
+            yield "summary", run.judge_check_file(scored.folder)
+
+
+def copy_file(run: Run, path: Path, to: Run, change: Callable[[bytes], bytes]) -> None:
+    """Put a file of one run into another, at the same place.
+
+    Args:
+        change: Makes of its content what is written.
+
+    Raises:
+        OSError: It cannot be read, or not be written.
+    """
+    place = to.folder / run.relative(path)
+    content = change(path.read_bytes())
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
