@@ -9,19 +9,8 @@ import pytest
 from fdbench.task import stimulus
 from tests.conftest import fdbench
 
-COMMAND = (
-    "run",
-    "--model",
-    "silence",
-    "--tasks",
-    "mini/turn_taking",
-    "--asr",
-    "none",
-    "--protocol",
-    "fdbench",
-    "--workers",
-    "1",
-)
+HEAR = ("--asr", "none", "--protocol", "fdbench", "--workers", "1")
+COMMAND = ("run", "--model", "silence", "--tasks", "mini/turn_taking", *HEAR)
 
 
 @pytest.fixture
