@@ -57,7 +57,7 @@ def test_weights_from_a_file_are_named_by_their_content(tmp_path: Path, versions
         ("wisper", r"unknown speech recogniser 'wisper'\n.*did you mean 'whisper'"),
         ("whisper:smal.en", r"unknown whisper model 'smal.en'\n.*did you mean 'small.en'"),
         ("sphinx:large", r"sphinx has one model only"),
-        ("", r"unknown speech recogniser ''\n.*given, sphinx, whisper"),
+        ("", r"unknown speech recogniser ''\n.*given, none, sphinx, whisper"),
     ],
 )
 def test_unknown_names(spec: str, message: str, versions: dict[str, str]) -> None:
