@@ -10,12 +10,16 @@ LIGHT := $(VENV)/.light
 TORCH ?= torch
 FULL := $(VENV)/.full
 
-.PHONY: demo test lint leaderboard bench mini clean
+.PHONY: demo test test-all lint leaderboard bench mini clean
 demo: $(LIGHT)
 	$(BIN)/fdbench demo
 
 test: $(FULL) lint
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup -m "not slow"
+
+# Before a release: what costs more than a change needs each time, too.
+test-all: $(FULL) lint
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 lint: $(FULL)
 	$(BIN)/ruff check .

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +17,8 @@ from unittest import mock
 
 import pytest
 
-OPTIONS = {"always-talking": ("--tail-limit", "3")}  # nothing is learnt from hearing it for longer
+OPTIONS = {"always-talking": ("--tail-limit", "3", "--limit", "3")}
+"""Every clip of an endless talker gives the same; the whole row is measured at release (``make leaderboard``)."""
 AGENTS = ("silence", "always-talking", "echo", "vad-endpointer", "random-backchannel", "oracle")
 
 
@@ -116,13 +120,41 @@ def tiny_moshi(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def mini_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every trivial agent on the whole of mini, heard by the real VAD and the real recogniser."""
+def record_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes runs that several tests look at, each once however many processes test: ``record_once("silence", "--limit", "2")``.
+
+    Whoever changes a run copies it first.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def record(model: str, *options: str) -> Path:
+        name = hashlib.sha256("\0".join((model, *options)).encode()).hexdigest()[:16]
+        out = shared / "recorded" / name
+        out.mkdir(parents=True, exist_ok=True)
+        with (out / ".testing").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = out / ".done"
+            if not done.exists():
+                finished = fdbench("run", "--model", model, "--out", out, *options)
+                assert finished.status == 0, finished.err
+                done.write_text(finished.run.name)
+        return out / done.read_text()
+
+    return record
+
+
+@pytest.fixture(scope="session")
+def mini_run(record_once: Callable[..., Path]) -> Callable[[str], Path]:
+    """A trivial agent on the whole of mini, heard by the real VAD and the real recogniser."""
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
-    out = tmp_path_factory.mktemp("mini")
-    runs = {}
-    for agent in AGENTS:
-        finished = fdbench("run", "--model", agent, "--tasks", "mini", "--asr", "sphinx", "--out", out, *OPTIONS.get(agent, ()))
-        assert finished.status == 0, finished.err
-        runs[agent] = finished.run
-    return runs
+    return lambda agent: record_once(agent, "--tasks", "mini", "--asr", "sphinx", *OPTIONS.get(agent, ()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file share its fixtures, so one process runs them all; those of an agent are a group of their own."""
+    for item in items:
+        agent = getattr(item, "callspec", None) and item.callspec.params.get("agent")  # type: ignore[attr-defined]
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(agent) if agent in AGENTS else item.nodeid.partition("::")[0]))

@@ -83,17 +83,15 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(record_once, tmp_path_factory):
     """Two samples of each embedded task, one reply of them rated."""
-    finished = fdbench(
-        "run", "--model", "vad-endpointer", "--tasks", "mini", "--limit", "2", *ASR, "--out", tmp_path_factory.mktemp("run")
-    )
-    assert finished.status == 0, finished.err
-    take = next((finished.run / "takes" / "mini" / "user_interruption").iterdir()).relative_to(finished.run / "takes")
-    (finished.run / "ratings" / take).parent.mkdir(parents=True)
-    (finished.run / "ratings" / take).write_text(json.dumps(RATING))
-    fdbench("score", finished.run, *ASR, "--judge", "given", "--protocol", "fdbench")
-    return finished.run
+    recorded = record_once("vad-endpointer", "--tasks", "mini", "--limit", "2", *ASR)
+    copy = Path(shutil.copytree(recorded, tmp_path_factory.mktemp("run") / recorded.name))
+    take = next((copy / "takes" / "mini" / "user_interruption").iterdir()).relative_to(copy / "takes")
+    (copy / "ratings" / take).parent.mkdir(parents=True)
+    (copy / "ratings" / take).write_text(json.dumps(RATING))
+    fdbench("score", copy, *ASR, "--judge", "given", "--protocol", "fdbench")
+    return copy
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,9 @@ OURS = "fdbench-*"
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(record_once: Callable[..., Path]) -> Path:
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
-    out = tmp_path_factory.mktemp("original")
-    finished = fdbench("run", "--model", "vad-endpointer", "--tasks", "mini", "--limit", "1", "--asr", "sphinx", "--out", out)
-    assert finished.status == 0, finished.err
-    return finished.run
+    return record_once("vad-endpointer", "--tasks", "mini", "--limit", "1", "--asr", "sphinx")
 
 
 @pytest.fixture

@@ -27,15 +27,10 @@ def run(folder, out, *options, tasks=TASK):
 
 
 @pytest.fixture(scope="module")
-def called(tmp_path_factory):
+def called(record_once):
     """The endpointer, called: two samples of each task of mini."""
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
-    finished = fdbench(
-        "run", "--model", "vad-endpointer", "--tasks", "mini", "--limit", "2", "--asr", "sphinx",
-        "--out", tmp_path_factory.mktemp("called"),
-    )  # fmt: skip
-    assert finished.status == 0, finished.err
-    return finished.run
+    return record_once("vad-endpointer", "--tasks", "mini", "--limit", "2", "--asr", "sphinx")
 
 
 def said(called, task=TASK):

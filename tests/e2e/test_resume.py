@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import fdbench
 
-ROUNDS, KILLS_PER_ROUND = 4, 5
+KILLS_PER_ROUND = 5
 VOLATILE = {"attempts.jsonl", ".lock"}
 COMMAND = ("run", "--model", "random-backchannel", "--tasks", "mini", "--limit", "1", "--asr", "sphinx", "--workers", "2")
 
@@ -52,15 +52,16 @@ def start_and_kill(out: Path, run: Path, n_files: int, command: Sequence[str] = 
     return was_running
 
 
-def test_a_run_killed_at_twenty_random_moments_equals_one_that_was_not(tmp_path):
-    """Four runs, each killed five times: when a random number of its files are there, half-written ones included."""
+@pytest.mark.parametrize("rounds", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_moments_equals_one_that_was_not(rounds, tmp_path):
+    """Runs, each killed five times: when a random number of its files are there, half-written ones included."""
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
     whole = fdbench(*COMMAND, "--out", tmp_path / "whole")
     assert whole.status == 0, whole.err
     uninterrupted = files(whole.run)
 
     moments, n_killed, left_behind = random.Random(20261121), 0, set()
-    for number in range(ROUNDS):
+    for number in range(rounds):
         out = tmp_path / f"killed-{number}"
         run = out / whole.run.name
         n_all = len(uninterrupted)  # the last six are scores
@@ -75,7 +76,7 @@ def test_a_run_killed_at_twenty_random_moments_equals_one_that_was_not(tmp_path)
         killed = files(run)
         assert killed.keys() == uninterrupted.keys()
         assert [name for name in killed if killed[name] != uninterrupted[name]] == []
-    assert n_killed >= 15, "the kills must hit a run at work"
+    assert n_killed >= 0.75 * rounds * KILLS_PER_ROUND, "the kills must hit a run at work"
     assert {"takes", "audio", "annotations", "scores"} <= left_behind, "in every stage of it"
 
 

@@ -10,8 +10,8 @@ from tests.e2e.agents_by_hand import BY_HAND
 
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("protocol", BY_HAND)
-def test_agent_gets_what_the_table_by_hand_says(mini_runs, agent, protocol):
-    tasks = summaries(mini_runs[agent])[protocol]
+def test_agent_gets_what_the_table_by_hand_says(mini_run, agent, protocol):
+    tasks = summaries(mini_run(agent))[protocol]
     wrong = []
     for behaviour, metrics in BY_HAND[protocol][agent].items():
         for metric, expected in metrics.items():

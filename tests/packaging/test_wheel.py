@@ -53,6 +53,7 @@ def run(installed, cwd, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_the_demo_runs_from_an_empty_folder(installed, tmp_path):
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
     where = run(installed, tmp_path, "-c", "import fdbench; print(fdbench.__file__)").stdout
@@ -62,6 +63,15 @@ def test_the_demo_runs_from_an_empty_folder(installed, tmp_path):
     for agent in ("silence", "always-talking", "vad-endpointer", "random-backchannel", "oracle"):
         assert agent in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_agent_runs_from_an_empty_folder(installed, tmp_path):
+    where = run(installed, tmp_path, "-c", "import fdbench; print(fdbench.__file__)").stdout
+    assert where.startswith(str(installed)), "this test must run the wheel, not the checkout"
+    hear = ("--asr", "none", "--protocol", "fdbench", "--workers", "1")
+    done = run(installed, tmp_path, "-m", "fdbench.cli", "run", "--model", "echo", "--limit", "1", "--out", "out", *hear)
+    assert done.returncode == 0, done.stderr
+    assert "echo" in done.stdout
 
 
 def test_the_wheel_lists_every_task_and_published_numbers(installed, tmp_path):

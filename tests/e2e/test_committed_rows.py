@@ -1,0 +1,55 @@
+"""The leaderboard's rows are what this checkout measures: a part of each is measured again and compared byte for byte.
+
+Of ``silence`` everything, of two agents that speak one task. All of every row is measured at release: ``make leaderboard``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fdbench.core.metric import PROTOCOLS
+
+RESULTS = Path(__file__).parents[2] / "results"
+TASKS = ("mini/backchannel", "mini/pause_handling", "mini/turn_taking", "mini/user_interruption")
+MEASURED_AGAIN = [("silence", task) for task in TASKS] + [
+    ("oracle", "mini/turn_taking"),
+    ("vad-endpointer", "mini/turn_taking"),
+]
+
+
+def committed(run: Path) -> Path:
+    """The committed folder of the same run; its id is made from every setting."""
+    assert (RESULTS / run.name).is_dir(), f"{run.name} is not committed: a setting moved, run `make leaderboard`"
+    return RESULTS / run.name
+
+
+@pytest.mark.parametrize(("agent", "task"), MEASURED_AGAIN)
+def test_a_call_gives_the_record_that_is_committed(mini_run, agent, task):
+    run = mini_run(agent)
+    records = sorted((run / "takes" / task).iterdir())
+    assert records
+    for record in records:
+        assert record.read_bytes() == (committed(run) / "takes" / task / record.name).read_bytes(), record.name
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(("agent", "task"), MEASURED_AGAIN)
+def test_its_scores_and_their_summary_are_those_that_are_committed(mini_run, agent, task, protocol):
+    run = mini_run(agent)
+    (made,), (stored,) = (folder.glob(f"scores/{protocol}-*") for folder in (run, committed(run)))
+    assert made.name == stored.name
+    lines = [
+        [line for line in (folder / "samples.jsonl").read_text().splitlines() if json.loads(line)["task"] == task]
+        for folder in (made, stored)
+    ]
+    assert lines[0] == lines[1]
+    summaries = [json.loads((folder / "summary.json").read_text())["tasks"][task] for folder in (made, stored)]
+    assert summaries[0] == summaries[1]
+
+
+def test_every_committed_row_is_of_an_agent_that_the_leaderboard_is_made_of():
+    rows = {path.parent.name.rpartition("-")[0] for path in RESULTS.glob("*/manifest.json")}
+    assert rows == {"silence", "always-talking", "echo", "vad-endpointer", "random-backchannel", "oracle"}
