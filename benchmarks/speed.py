@@ -113,7 +113,7 @@ def vad() -> None:
 
 
 def scoring() -> None:
-    from fdbench.core.annotation import Annotations, Speech, SpeechRequest
+    from fdbench.core.annotation import Annotations, DetectedSpeech, SpeechRequest
     from fdbench.core.conversation import Sample
     from fdbench.core.event import TURN_END, Event
     from fdbench.core.span import Span
@@ -128,8 +128,8 @@ def scoring() -> None:
             end_s = float(random.uniform(2, 8))
             sample = Sample(str(index), "v1/turn_taking.candor", {}, (Event(TURN_END, Span(end_s, end_s)),))
             words = tuple(Word("word", end_s + 0.3 * i, end_s + 0.3 * i + 0.2) for i in range(1, 9))
-            speech = Speech((Span(end_s + 0.3, end_s + 3.0),), 12.0)
-            user = Speech((Span(0.1, end_s),), 12.0)
+            speech = DetectedSpeech((Span(end_s + 0.3, end_s + 3.0),), 12.0)
+            user = DetectedSpeech((Span(0.1, end_s),), 12.0)
             requests = scorer.needs(sample, 12.0)
             answers = Annotations(
                 12.0,

@@ -23,7 +23,7 @@ import numpy as np
 
 from fdbench.audio.segments import VAD_RATE, WINDOW_SAMPLES, Probabilities, speech_segments
 from fdbench.audio.sinc import resampled_by_sinc
-from fdbench.core.annotation import Speech, VadSettings
+from fdbench.core.annotation import DetectedSpeech, VadSettings
 from fdbench.core.sound import Audio, Samples
 from fdbench.errors import DataError, MissingExtraError
 from fdbench.io.files import sha256_of
@@ -169,7 +169,7 @@ def speech_probabilities(samples: Samples, model: VadModel) -> Probabilities:
     return np.concatenate(parts)
 
 
-def detect_speech(audio: Audio, settings: VadSettings, model: VadModel) -> Speech:
+def detect_speech(audio: Audio, settings: VadSettings, model: VadModel) -> DetectedSpeech:
     """Where in ``audio`` somebody speaks; t = 0 is its first sample.
 
     With ``settings.rate == "16k"`` the audio is resampled to 16 kHz and ``duration_s`` is the resampled length / 16000.
@@ -180,4 +180,4 @@ def detect_speech(audio: Audio, settings: VadSettings, model: VadModel) -> Speec
     heard = audio.samples if mistaken else resampled_by_sinc(audio, VAD_RATE).samples
     segments = speech_segments(speech_probabilities(heard, model), len(heard), settings)
     duration_s = audio.duration_s if mistaken else len(heard) / VAD_RATE
-    return Speech(segments, duration_s, model.signature)
+    return DetectedSpeech(segments, duration_s, model.signature)

@@ -66,7 +66,7 @@ Request = SpeechRequest | WordsRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class DetectedSpeech:
     """Stretches of speech in order of time, and the length of the audio that was searched.
 
     Attributes:
@@ -98,7 +98,7 @@ class Annotations:
 
     prompt_s: float | None = None
     recorded_s: float | None = None
-    speech: Mapping[SpeechRequest, Speech] = field(default_factory=dict)
+    speech: Mapping[SpeechRequest, DetectedSpeech] = field(default_factory=dict)
     words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)
     missing: Mapping[Request, Absence] = field(default_factory=dict)
     model_events: tuple[Event, ...] = ()

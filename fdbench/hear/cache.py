@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, overload
 
-from fdbench.core.annotation import Request, Speech, SpeechRequest, WordsRequest
+from fdbench.core.annotation import DetectedSpeech, Request, SpeechRequest, WordsRequest
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
@@ -44,10 +44,10 @@ class AnnotationCache:
     root: Path
 
     @overload
-    def find(self, audio: str, request: SpeechRequest, engines: Mapping[str, str]) -> Speech | None: ...
+    def find(self, audio: str, request: SpeechRequest, engines: Mapping[str, str]) -> DetectedSpeech | None: ...
     @overload
     def find(self, audio: str, request: WordsRequest, engines: Mapping[str, str]) -> Transcript | None: ...
-    def find(self, audio: str, request: Request, engines: Mapping[str, str]) -> Speech | Transcript | None:
+    def find(self, audio: str, request: Request, engines: Mapping[str, str]) -> DetectedSpeech | Transcript | None:
         """The stored answer, or None.
 
         Args:
@@ -64,9 +64,9 @@ class AnnotationCache:
         except (DataError, KeyError, TypeError, ValueError, OverflowError):
             return None
 
-    def store(self, audio: str, request: Request, engines: Mapping[str, str], answer: Speech | Transcript) -> None:
+    def store(self, audio: str, request: Request, engines: Mapping[str, str], answer: DetectedSpeech | Transcript) -> None:
         key = _key(audio, request, engines)
-        if isinstance(answer, Speech):
+        if isinstance(answer, DetectedSpeech):
             stored: dict[str, Any] = {
                 "segments": [[span.start_s, span.end_s] for span in answer.segments],
                 "duration_s": answer.duration_s,
@@ -124,9 +124,9 @@ def _key(audio: str, request: Request, engines: Mapping[str, str]) -> dict[str, 
     }
 
 
-def _speech_of(value: Any) -> Speech:
+def _speech_of(value: Any) -> DetectedSpeech:
     segments = tuple(Span(float(start_s), float(end_s)) for start_s, end_s in value["segments"])
-    return Speech(segments, float(value["duration_s"]), str(value["engine"]))
+    return DetectedSpeech(segments, float(value["duration_s"]), str(value["engine"]))
 
 
 def _transcript_of(value: Any) -> Transcript:

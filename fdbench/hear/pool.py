@@ -67,8 +67,8 @@ def _until_a_crash(
     waiting: Iterator[Job[Key]], engines: Engines, cache_root: Path | None, workers: int, suspects: list[Job[Key]]
 ) -> Iterator[tuple[Key, Annotations]]:
     """Run a pool until the jobs are done or it breaks; jobs that were with a broken pool are left in ``suspects``."""
-    told_to_end, lifeline = multiprocessing.Pipe(duplex=False)
-    pool = _pool(workers, told_to_end)
+    end_signal, lifeline = multiprocessing.Pipe(duplex=False)
+    pool = _pool(workers, end_signal)
     running: dict[Future[Annotations], Job[Key]] = {}
     try:
         while not suspects:
@@ -97,7 +97,7 @@ def _until_a_crash(
             lifeline.close()
         pool.shutdown(wait=True, cancel_futures=True)
         lifeline.close()
-        told_to_end.close()
+        end_signal.close()
 
 
 def _alone(job: Job[Key], engines: Engines, cache_root: Path | None) -> Annotations:
@@ -109,23 +109,23 @@ def _alone(job: Job[Key], engines: Engines, cache_root: Path | None) -> Annotati
             return Annotations(missing=dict.fromkeys(requests, CRASHED), messages=(CRASHED.message,))
 
 
-def _pool(workers: int, told_to_end: Connection | None = None) -> ProcessPoolExecutor:
+def _pool(workers: int, end_signal: Connection | None = None) -> ProcessPoolExecutor:
     # spawn: neither onnxruntime nor torch survives a fork once it has threads.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(told_to_end,))
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(end_signal,))
 
 
-def _begin_worker(told_to_end: Connection | None) -> None:
+def _begin_worker(end_signal: Connection | None) -> None:
     """Leave interrupts to the parent, and end with it, even if it is killed without a chance to say so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, args=(told_to_end,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(end_signal,), daemon=True).start()
 
 
-def _exit_with_parent(told_to_end: Connection | None) -> None:
+def _exit_with_parent(end_signal: Connection | None) -> None:
     """In the middle of whatever is being heard: answers are written whole or not at all."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel, *([told_to_end] if told_to_end else [])])
+        multiprocessing.connection.wait([parent.sentinel, *([end_signal] if end_signal else [])])
         os._exit(1)
 
 

@@ -23,7 +23,7 @@ from fdbench.audio.levels import has_energy_under, speech_level_dbfs
 from fdbench.audio.segments import VAD_RATE
 from fdbench.audio.vad import VadModel, detect_speech, load_vad_model
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import PRECISE_VAD, Annotations, Channel, Request, Speech, SpeechRequest, WordsRequest
+from fdbench.core.annotation import PRECISE_VAD, Annotations, Channel, DetectedSpeech, Request, SpeechRequest, WordsRequest
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
@@ -132,7 +132,7 @@ class Annotator:
     def annotate(self, take: TakeAudio, requests: Sequence[Request]) -> Annotations:
         """Answer the requests for one take; what cannot be answered is missing, with a reason."""
         hearing = _Hearing(self, take)
-        speech: dict[SpeechRequest, Speech] = {}
+        speech: dict[SpeechRequest, DetectedSpeech] = {}
         words: dict[WordsRequest, Transcript] = {}
         missing: dict[Request, Absence] = {}
         for request in dict.fromkeys(requests):
@@ -163,7 +163,7 @@ def recall(
     Args:
         signatures: Of the recogniser (``asr``) and of the detector (``vad``).
     """
-    speech: dict[SpeechRequest, Speech] = {}
+    speech: dict[SpeechRequest, DetectedSpeech] = {}
     words: dict[WordsRequest, Transcript] = {}
     detector = {"vad": signatures.get("vad", "")}
     for request in requests:
@@ -196,14 +196,14 @@ class _Hearing:
         self._tracks: dict[Channel, Track] = {}
         self._digests: dict[Channel, str] = {}
         self._unreadable: dict[Channel, _UnansweredError] = {}
-        self._found: dict[SpeechRequest, Speech] = {}
+        self._found: dict[SpeechRequest, DetectedSpeech] = {}
         self.messages: list[str] = []
 
     def report(self, message: str) -> None:
         if message and message not in self.messages:
             self.messages.append(message)
 
-    def speech(self, request: SpeechRequest) -> Speech:
+    def speech(self, request: SpeechRequest) -> DetectedSpeech:
         if self._annotator.engines.vad == GIVEN and request.channel == "model":
             return self._given_speech(request)
         return self._detected(request)
@@ -222,7 +222,7 @@ class _Hearing:
                 cache.store(digest, request, facts, answer)
         return answer
 
-    def _detected(self, request: SpeechRequest) -> Speech:
+    def _detected(self, request: SpeechRequest) -> DetectedSpeech:
         if request not in self._found:
             digest, facts, cache = self._digest(request.channel), self._annotator.silero_facts, self._annotator.cache
             answer = cache.find(digest, request, facts) if cache else None
@@ -258,7 +258,7 @@ class _Hearing:
         except DataError as error:
             raise _UnansweredError("transcript_unreadable", error.what) from None
 
-    def _given_speech(self, request: SpeechRequest) -> Speech:
+    def _given_speech(self, request: SpeechRequest) -> DetectedSpeech:
         folder = self._take.folder
         path = segments_path(folder) if folder else None
         if path is None or not path.exists():
@@ -271,13 +271,13 @@ class _Hearing:
         try:
             audio = self._cut(request.channel, request.span).audio
         except _UnansweredError as unanswered:
-            # Segments say when, not for how long was listened. No audio is how some folders come; damaged audio is told.
+            # Segments say when, not for how long was listened. No audio is how some folders come; damaged audio is reported.
             if unanswered.why.reason != "audio_missing":
                 self.report(unanswered.why.message)
-            return Speech(segments, None, GIVEN)
+            return DetectedSpeech(segments, None, GIVEN)
         mistaken = request.vad.rate == "mistaken"
         duration_s = audio.duration_s if mistaken else -(-len(audio.samples) * VAD_RATE // audio.sample_rate) / VAD_RATE
-        return Speech(segments, duration_s, GIVEN)
+        return DetectedSpeech(segments, duration_s, GIVEN)
 
     def _digest(self, channel: Channel) -> str:
         if channel not in self._digests:

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import Annotations, RelevanceQuestion, Request, Speech, SpeechRequest, Verdict, WordsRequest
+from fdbench.core.annotation import (
+    Annotations,
+    DetectedSpeech,
+    RelevanceQuestion,
+    Request,
+    SpeechRequest,
+    Verdict,
+    WordsRequest,
+)
 from fdbench.core.conversation import Sample
 from fdbench.core.score import Score, none_score
 from fdbench.core.speech import Transcript
@@ -57,7 +65,7 @@ def main_take(takes: Takes) -> Annotations | Absence:
     return takes.get(MAIN) or Absence("audio_missing")
 
 
-def speech_for(take: Annotations, request: SpeechRequest) -> Speech | Absence:
+def speech_for(take: Annotations, request: SpeechRequest) -> DetectedSpeech | Absence:
     answer = take.speech.get(request)
     return answer if answer is not None else take.missing.get(request, Absence("segments_missing"))
 

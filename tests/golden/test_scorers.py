@@ -16,7 +16,7 @@ from fdbench.core.annotation import (
     PUBLISHED_VAD,
     PUBLISHED_VAD_BEFORE_FIX,
     Annotations,
-    Speech,
+    DetectedSpeech,
     SpeechRequest,
     Verdict,
     WordsRequest,
@@ -90,7 +90,7 @@ def score_backchannel(item: dict[str, Any], protocol: str) -> dict[str, Score]:
     take = Annotations(
         PROMPT_S,
         PROMPT_S,
-        speech={SpeechRequest("model", window, vad): Speech(segments, item["duration_s"])},
+        speech={SpeechRequest("model", window, vad): DetectedSpeech(segments, item["duration_s"])},
         words={WordsRequest("model", window): transcript(item["transcript"])},
     )
     scorer = scorer_for("backchannel", protocol)

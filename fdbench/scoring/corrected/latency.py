@@ -43,7 +43,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import Annotations, Speech
+from fdbench.core.annotation import Annotations, DetectedSpeech
 from fdbench.core.conversation import Sample
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span, merged
@@ -101,7 +101,7 @@ def score_latency(metric: str, reply: Reply, **components: float) -> Score:
     return none_score(metric, reply.reason, **components)
 
 
-def user_bursts(sample: Sample, detected: Speech | Absence) -> tuple[Span, ...] | Absence:
+def user_bursts(sample: Sample, detected: DetectedSpeech | Absence) -> tuple[Span, ...] | Absence:
     """When the user speaks: what the detector found, else the words of the user's transcript."""
     segments: Sequence[Span] = () if isinstance(detected, Absence) else detected.segments
     if not segments and sample.transcript is not None:
@@ -127,6 +127,6 @@ def last_utterance_start_s(bursts: Iterable[Span], turn_end_s: float, pauses: It
     return utterances[-1].start_s if utterances else None
 
 
-def recording_end_s(take: Annotations, searched: Speech) -> float | None:
+def recording_end_s(take: Annotations, searched: DetectedSpeech) -> float | None:
     """Where the model's recording ends on the timeline; None where only segments were given."""
     return take.recorded_s if take.recorded_s is not None else searched.duration_s

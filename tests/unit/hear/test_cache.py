@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fdbench.core.annotation import PUBLISHED_VAD, Speech, SpeechRequest, WordsRequest
+from fdbench.core.annotation import PUBLISHED_VAD, DetectedSpeech, SpeechRequest, WordsRequest
 from fdbench.core.sound import Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
@@ -17,7 +17,7 @@ from fdbench.hear.stage import recall
 
 SPEECH_REQUEST = SpeechRequest("model", Span(0, 0.1 + 0.2), PUBLISHED_VAD)
 WORDS_REQUEST = WordsRequest("model")
-SPEECH = Speech((Span(0.1, 0.1 + 0.2),), 1 / 3, "silero-6.2.3")
+SPEECH = DetectedSpeech((Span(0.1, 0.1 + 0.2),), 1 / 3, "silero-6.2.3")
 WORDS = Transcript((Word("naïve", 1e-9, 0.30000000000000004), Word("b", 2.0, None)), "e@1", 3)
 VAD, BOTH = {"vad": "silero-6.2.3"}, {"asr": "e@1", "vad": "silero-6.2.3"}
 

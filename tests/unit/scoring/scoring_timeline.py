@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import Annotations, Request, Speech, SpeechRequest, Verdict, WordsRequest
+from fdbench.core.annotation import Annotations, DetectedSpeech, Request, SpeechRequest, Verdict, WordsRequest
 from fdbench.core.conversation import Sample
 from fdbench.core.event import Event
 from fdbench.core.score import Score
@@ -58,7 +58,7 @@ def hear(
 
     ``recorded_s`` None: the model's segments were given without a recording.
     """
-    speech: dict[SpeechRequest, Speech] = {}
+    speech: dict[SpeechRequest, DetectedSpeech] = {}
     said: dict[WordsRequest, Transcript] = {}
     lacking: dict[Request, Absence] = {}
     missing = missing or {}
@@ -72,11 +72,11 @@ def hear(
             if "speech" in missing:
                 lacking[request] = Absence(missing["speech"])
             else:
-                speech[request] = Speech(tuple(model), recorded_s, "given")
+                speech[request] = DetectedSpeech(tuple(model), recorded_s, "given")
         elif user is None:
             lacking[request] = Absence("audio_missing")
         else:
-            speech[request] = Speech(tuple(user), prompt_s or recorded_s or 0.0, "given")
+            speech[request] = DetectedSpeech(tuple(user), prompt_s or recorded_s or 0.0, "given")
     return Annotations(prompt_s, recorded_s, speech=speech, words=said, missing=lacking)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import pytest
 
-from fdbench.core.annotation import Annotations, Speech
+from fdbench.core.annotation import Annotations, DetectedSpeech
 from fdbench.core.conversation import Sample
 from fdbench.core.event import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event
 from fdbench.core.span import Span
@@ -44,7 +44,7 @@ def take(speech, told, prompt_s=4.0):
     return Annotations(
         prompt_s=prompt_s,
         recorded_s=12.0,
-        speech={MODEL_SPEECH: Speech(tuple(speech), 12.0), user_speech(prompt_s): Speech((USER,), prompt_s)},
+        speech={MODEL_SPEECH: DetectedSpeech(tuple(speech), 12.0), user_speech(prompt_s): DetectedSpeech((USER,), prompt_s)},
         words={MODEL_WORDS: Transcript(words, "by hand")},
         model_events=told,
     )

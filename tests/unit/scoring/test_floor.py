@@ -6,7 +6,7 @@ import pytest
 from scoring_timeline import mark_s, sample, spans
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import Speech
+from fdbench.core.annotation import DetectedSpeech
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.corrected.latency import find_reply, last_utterance_start_s, score_latency, user_bursts
@@ -80,8 +80,8 @@ def test_an_annotated_pause_begins_a_new_utterance_however_short_it_is() -> None
 
 
 def test_a_silent_detector_gives_way_to_the_users_transcript() -> None:
-    heard = Speech((Span(1.0, 2.0),), 10.0)
-    silent = Speech((), 10.0)
+    heard = DetectedSpeech((Span(1.0, 2.0),), 10.0)
+    silent = DetectedSpeech((), 10.0)
     written = sample(transcript=Transcript((Word("a", 3.0, 3.4), Word("b", 3.5, 4.0), Word("c", None, None)), "given"))
     assert user_bursts(written, heard) == (Span(1.0, 2.0),)
     assert user_bursts(written, silent) == (Span(3.0, 4.0),)

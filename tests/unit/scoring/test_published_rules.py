@@ -11,7 +11,7 @@ from fdbench.core.annotation import (
     PUBLISHED_VAD,
     PUBLISHED_VAD_BEFORE_FIX,
     Annotations,
-    Speech,
+    DetectedSpeech,
     SpeechRequest,
     Verdict,
     WordsRequest,
@@ -215,7 +215,7 @@ def backchannel_take(
     window = Span(0.0, 30.0)
     return Annotations(
         30.0,
-        speech={SpeechRequest("model", window, scorer.vad): Speech(segments, duration_s)},
+        speech={SpeechRequest("model", window, scorer.vad): DetectedSpeech(segments, duration_s)},
         words={WordsRequest("model", window): Transcript((), "given")},
     )
 

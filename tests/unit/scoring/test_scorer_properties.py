@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scoring_timeline import by_metric, hear, outcome, sample
 
 from fdbench.core.absence import REASONS
-from fdbench.core.annotation import Annotations, Speech, SpeechRequest, Verdict, WordsRequest
+from fdbench.core.annotation import Annotations, DetectedSpeech, SpeechRequest, Verdict, WordsRequest
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.conversation import Sample
 from fdbench.core.event import INTERRUPTION, PAUSE, TURN_END, Event
@@ -116,7 +116,7 @@ def moved_take(take: Annotations, by_s: float) -> Annotations:
         take.prompt_s + by_s,
         take.recorded_s + by_s,
         speech={
-            request(asked): Speech(tuple(s.shifted(by_s) for s in said.segments), said.duration_s + by_s)
+            request(asked): DetectedSpeech(tuple(s.shifted(by_s) for s in said.segments), said.duration_s + by_s)
             for asked, said in take.speech.items()
         },
         words={
