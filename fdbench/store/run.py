@@ -14,8 +14,6 @@ RUN/manifest.json            what was collected and scored
 from __future__ import annotations
 
 import fcntl
-import itertools
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,25 +21,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.core.absence import Absence
-from fdbench.core.annotation import Channel
-from fdbench.core.conversation import CallLog, FailedCall, Recording, Take
-from fdbench.core.sound import Track
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, UsageError
 from fdbench.io.files import digest_of, read_json, sha256_of, write_bytes_atomically, write_json_atomically
-from fdbench.io.wav import digest_of_audio, read_audio, write_flac
 from fdbench.store.attempts import HEARING, Attempts, Command, append_attempt, read_attempts, start_event
 from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.manifest import MANIFEST, Collection, RunManifest, Scored
-from fdbench.store.record import StoredEvent, StoredFailure, StoredLog, StoredTrack, TakeRecord
+from fdbench.store.take_files import TakeFiles, json_lines
 
 _PARTS: Final = ("takes", "audio", "logs", "annotations", "verdicts", "scores")
 """Folders in which a killed process may have left half a file."""
-_LONGEST_STEM_BYTES: Final = 200
 
 
-class Run:
+class Run(TakeFiles):
     """Reads and writes one run's folder; the only code that knows where anything in it lies.
 
     Args:
@@ -50,7 +42,7 @@ class Run:
     """
 
     def __init__(self, folder: Path, shard: str = "") -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.shard = shard
 
     @classmethod
@@ -137,143 +129,6 @@ class Run:
         paths = {str(take): self.record_file(take) for take in manifest.takes()}
         return digest_of({name: sha256_of(path.read_bytes()) if path.is_file() else None for name, path in paths.items()})
 
-    # Takes
-
-    def record_file(self, take: TakeId) -> Path:
-        return self.folder / "takes" / f"{_as_path(take)}.json"
-
-    def read_record(self, take: TakeId) -> TakeRecord | None:
-        """The record of a finished call; None where it was never made.
-
-        Raises:
-            DataError: It cannot be read; names file and field.
-        """
-        path = self.record_file(take)
-        return TakeRecord.read(path) if path.is_file() else None
-
-    def record(self, take: TakeId) -> TakeRecord | None:
-        """The record of a finished call; None where it was never made, or cannot be read and the call is made again."""
-        try:
-            return self.read_record(take)
-        except DataError:
-            return None
-
-    def is_done(self, take: TakeId) -> bool:
-        """Whether the call was made, succeeded, and its audio is still there."""
-        record = self.record(take)
-        if record is None or record.status != "recorded" or record.model is None or record.user is None:
-            return False
-        tracks = (record.user, record.model) if self.has_prompts else (record.model,)
-        return all(_is_whole(self.folder / track.file, track.n_bytes) for track in tracks)
-
-    def is_recorded(self, task: str, sample_id: str) -> bool:
-        """Whether any call with this sample succeeded."""
-        takes = (TakeId(task, sample_id, repeat=repeat) for repeat in itertools.count())
-        return any(self.is_done(take) for take in itertools.takewhile(lambda take: self.record_file(take).exists(), takes))
-
-    def audio_file(self, take: TakeId, channel: Channel) -> Path:
-        return self.folder / "audio" / f"{_as_path(take)}.{channel}.flac"
-
-    def load(self, track: StoredTrack) -> Track:
-        """One channel of a recording at its place on the timeline.
-
-        Raises:
-            DataError: It cannot be read, or is not what was recorded.
-            UsageError: The run was exported without it.
-        """
-        path = self.folder / track.file
-        if not path.is_file() and not self.has_prompts:
-            what = f"{path}: the run was exported without its prompts, and no annotation by these engines is stored"
-            raise UsageError(what, "name the engines of one of its scorings, which `fdbench show` lists")
-        audio = read_audio(path)
-        if digest_of_audio(audio) != track.digest:
-            raise DataError(f"{path}: is not what was recorded")
-        return Track(audio, track.start_s)
-
-    def measured(self, track: StoredTrack) -> StoredTrack:
-        """What the record would say of a channel's file as it is now. Raises DataError where it cannot be read."""
-        path = self.folder / track.file
-        if not path.is_file():
-            raise DataError(f"{path}: the file is missing")
-        audio = read_audio(path)
-        return StoredTrack(
-            file=track.file,
-            n_bytes=path.stat().st_size,
-            digest=digest_of_audio(audio),
-            sample_rate=audio.sample_rate,
-            n_samples=len(audio.samples),
-            start_s=track.start_s,
-        )
-
-    def write(self, take: Take, outcome: Recording | Absence) -> TakeRecord:
-        """Store a call: audio first, the record last."""
-        id = take.id
-        facts: dict[str, Any] = {
-            "task": id.task,
-            "sample": id.sample,
-            "stimulus": id.stimulus,
-            "repeat": id.repeat,
-            "condition": id.condition,
-        }
-        log = None if isinstance(outcome, Absence) and not isinstance(outcome, FailedCall) else outcome.log
-        if log is not None:
-            facts["log"] = self._write_log(id, log)
-        if isinstance(outcome, Absence):
-            failure = StoredFailure(kind=outcome.reason, message=outcome.message)
-            record = TakeRecord(**facts, status="failed", failure=failure)
-        else:
-            record = TakeRecord(
-                **facts,
-                status="recorded",
-                prompt_s=outcome.prompt_s,
-                clock=outcome.clock,
-                right_censored=outcome.right_censored,
-                user=self._write_track(id, "user", outcome.user),
-                model=self._write_track(id, "model", outcome.model),
-                events=[StoredEvent.of(event) for event in outcome.events],
-            )
-        write_json_atomically(self.record_file(id), record.model_dump(by_alias=True))
-        return record
-
-    def _write_log(self, take: TakeId, log: CallLog) -> StoredLog:
-        lines, sound = f"logs/{_as_path(take)}.jsonl", f"logs/{_as_path(take)}.flac"
-        text = _json_lines(log.lines)
-        write_flac(self.folder / sound, log.sound)
-        write_bytes_atomically(self.folder / lines, text)
-        return StoredLog(lines=lines, lines_sha256=sha256_of(text), sound=sound, sound_digest=digest_of_audio(log.sound))
-
-    def read_log(self, record: TakeRecord) -> CallLog:
-        """The log of a call on the wall clock.
-
-        Raises:
-            DataError: There is none, or it is not what was recorded; names the file.
-        """
-        if record.log is None:
-            raise DataError(f"{self.folder}: {record.id} has no log", "only calls on the wall clock have one")
-        path = self.folder / record.log.lines
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-        if sha256_of(data) != record.log.lines_sha256:
-            raise DataError(f"{path}: is not the log that was recorded (its SHA-256 is {sha256_of(data)[:12]}...)")
-        sound = read_audio(self.folder / record.log.sound)
-        if digest_of_audio(sound) != record.log.sound_digest:
-            raise DataError(f"{self.folder / record.log.sound}: is not the sound that was recorded")
-        return CallLog(tuple(json.loads(line) for line in data.splitlines()), sound)
-
-    def _write_track(self, take: TakeId, channel: Channel, track: Track) -> StoredTrack:
-        path = self.audio_file(take, channel)
-        data = write_flac(path, track.audio)
-        return StoredTrack(
-            file=self.relative(path),
-            n_bytes=len(data),
-            digest=digest_of_audio(track.audio),
-            sample_rate=track.audio.sample_rate,
-            n_samples=len(track.audio.samples),
-            start_s=track.start_s,
-        )
-
     # What was heard, and what judges said
 
     @property
@@ -315,7 +170,7 @@ class Run:
 
     def write_scores(self, scored: Scored, lines: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
         """Store one scoring and enter it in the manifest; scorings that it makes stale go."""
-        write_bytes_atomically(self.samples_file(scored.folder), _json_lines(lines))
+        write_bytes_atomically(self.samples_file(scored.folder), json_lines(lines))
         write_json_atomically(self.summary_file(scored.folder), summary)
         manifest = self.manifest().with_scored(scored)
         self.write_manifest(manifest)
@@ -351,23 +206,3 @@ class Run:
         """What lies in a part of the folder (``takes``, ``audio``, ...), by path relative to the run."""
         paths = sorted(path for path in (self.folder / part).rglob("*") if not path.is_dir() or path.is_symlink())
         return tuple(self.relative(path) for path in paths)
-
-    def relative(self, path: Path) -> str:
-        """A path of the run as messages name it."""
-        return path.relative_to(self.folder).as_posix()
-
-
-def _json_lines(lines: Sequence[Mapping[str, Any]]) -> bytes:
-    return "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines).encode()
-
-
-def _as_path(take: TakeId) -> str:
-    """A take's id as a path; a stem too long for a file system is cut and told apart by a hash."""
-    task, _, stem = str(take).rpartition("/")
-    if len(stem.encode()) > _LONGEST_STEM_BYTES:
-        stem = f"{stem.encode()[:100].decode(errors='ignore')}~{digest_of([stem])[:16]}"
-    return f"{task}/{stem}"
-
-
-def _is_whole(path: Path, n_bytes: int) -> bool:
-    return path.is_file() and path.stat().st_size == n_bytes
