@@ -100,9 +100,8 @@ def _required_folder(arguments: argparse.Namespace) -> Path:
 
 
 def list_command(arguments: argparse.Namespace) -> int:
-    from fdbench.data.catalog import Archive, catalogue
-    from fdbench.data.lock import read_lock
-    from fdbench.data.presence import find_part
+    from fdbench.data.catalog import catalogue
+    from fdbench.data.lock import find_part, read_lock
     from fdbench.task.load import task_specs
 
     data = _folder_of(arguments)
@@ -113,7 +112,7 @@ def list_command(arguments: argparse.Namespace) -> int:
         rows.append(
             {
                 "name": part.name,
-                "clips": part.n_clips if isinstance(part, Archive) else None,
+                "clips": part.n_clips,
                 "tasks": list(part.tasks),
                 "licence": part.licence,
                 "source": part.source,

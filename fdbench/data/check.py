@@ -29,7 +29,7 @@ from fdbench.errors import DataError, UsageError, unknown_name
 from fdbench.io.files import read_json, sha256_of, sha256_of_file
 from fdbench.task.fdb_layout import FdbFolder, natural_order, read_fdb_folder
 from fdbench.task.load import task_specs
-from fdbench.task.tree import find_set
+from fdbench.task.tree import find_human_timing, find_set
 
 if TYPE_CHECKING:
     from fdbench.task.spec import FdbSource, TaskSpec
@@ -139,8 +139,7 @@ class _SetCheck:
         name, findings = self._source.human_timing, self._findings
         if name is None:
             return None
-        places = [place / name for place in (self._found, self._found.parent, self._data)]
-        file = next((place for place in places if place.exists()), None)
+        file = find_human_timing(self._data, self._source, self._found)
         if file is None:
             findings.useless(self._found.parent / name, "no such file; expected the human backchannel distributions")
             return None

@@ -140,7 +140,7 @@ class CheckedData:
 
     def as_json(self) -> dict[str, Any]:
         fetched = {
-            name: part.model_dump(include={"source", "sha256", "n_bytes", "fetched_at", "place", "tree"})
+            name: part.model_dump(include={"source", "sha256", "n_bytes", "fetched_at", "place"})
             for name, part in self.lock.parts.items()
         }
         return {

@@ -36,7 +36,7 @@ class UpstreamTree:
         found = find_set(self.root, spec.source.folder, spec.source.root) if spec.source.kind == "fdb" else None
         if found is None or spec.source.kind != "fdb":
             raise DataError(f"{self.root}: the set of {spec.name} is not there")
-        read = read_fdb_folder(found, spec.name, spec.behaviour, self._human_timing(spec.source, found))
+        read = read_fdb_folder(found, spec.name, spec.behaviour, find_human_timing(self.root, spec.source, found))
         broken = list(read.broken)
         for sample in read.samples:
             if not sample.stimuli:  # nobody can be called with it
@@ -45,12 +45,6 @@ class UpstreamTree:
         samples = [replace(sample, instructions=spec.instructions) for sample in read.samples if sample.stimuli]
         stray = (f"{found / name}: not a sample, left out" for name in read.stray)
         return loaded_task(spec, samples, broken, (*read.notes, *stray))
-
-    def _human_timing(self, source: FdbSource, found: Path) -> Path | None:
-        if source.human_timing is None:
-            return None
-        places = (found, found.parent, self.root)
-        return next((place / source.human_timing for place in places if (place / source.human_timing).exists()), None)
 
 
 def roots_of(root: str) -> tuple[str, ...]:
@@ -68,6 +62,14 @@ def find_set(data: Path | None, folder: str, root: str) -> Path | None:
             if candidate.is_dir():
                 return candidate
     return None
+
+
+def find_human_timing(data: Path, source: FdbSource, found: Path) -> Path | None:
+    """Where the human distributions of a set lie, the set itself lying in ``found``: there, beside it, or below the data."""
+    if source.human_timing is None:
+        return None
+    places = (found, found.parent, *(data / root for root in roots_of(source.root)))
+    return next((place / source.human_timing for place in places if (place / source.human_timing).exists()), None)
 
 
 def folder_above(folder: Path, sets: Collection[str]) -> Path | None:
