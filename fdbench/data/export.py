@@ -75,7 +75,7 @@ def export_samples(tasks: str, data: Data | None, target: Path, *, force: bool =
         for spec in specs:
             loaded, config = load_samples(spec, data), config_of(spec.name)
             notes += loaded.notes
-            left_out += [f"{spec.name} {each.id}: left out: {each.message}" for each in loaded.broken]
+            left_out += [f"{spec.name} {name}: left out: {why.message}" for name, why in loaded.broken.items()]
             counts[config] = _write_config(folder / "data" / config, Path(scratch) / "cache", _rows_of(loaded, left_out))
             lines.append(f"| `{config}` | {spec.behaviour} | {counts[config]} | {spec.version} | {spec.summary} |")
         counts = {config: n_rows for config, n_rows in counts.items() if n_rows}

@@ -15,20 +15,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
 from fdbench.errors import DataError
-from fdbench.io.files import sha256_of
 from fdbench.io.upstream_json import describe
-from fdbench.task.cells import Cell, CellStimulus
-from fdbench.task.fdb_layout import AUDIO_MISSING, BAD_ANNOTATION, BrokenSample
-from fdbench.task.hf import EXPORT_AGAIN, Row, audio_in, configs_in, import_datasets, read_rows, telling
+from fdbench.task.cells import CellStimulus
+from fdbench.task.fdb_layout import AUDIO_MISSING, BAD_ANNOTATION
+from fdbench.task.hf import EXPORT_AGAIN, Row, configs_in, import_datasets, read_rows, telling
 from fdbench.task.loaded import LoadedTask, digest_of_sample, loaded_task
 from fdbench.task.rows import NEEDED, SAMPLE, check_events, check_id, config_of, read_annotation
 
 if TYPE_CHECKING:
     from fdbench.task.spec import TaskSpec
 
-_AUDIO: Final = "audio"
 _OTHER_VERSION: Final = "export the dataset again, or use the version of fdbench that wrote it"
 
 
@@ -152,7 +151,7 @@ def read_task(
         DataError: The rows are not those of this task at this version, or two have the same id.
     """
     samples: list[Sample] = []
-    broken: list[BrokenSample] = []
+    broken: dict[str, Absence] = {}
     seen: set[str] = set()
     waiting = set(ids or ())
     for index, row in enumerate(rows):
@@ -165,8 +164,7 @@ def read_task(
         try:
             samples.append(_sample(row, sample_id, spec, name))
         except DataError as error:
-            reason = BAD_ANNOTATION if audio_in(row, SAMPLE) else AUDIO_MISSING
-            broken.append(BrokenSample(sample_id, reason, error.what))
+            broken[sample_id] = Absence(BAD_ANNOTATION if _bytes_in(row) else AUDIO_MISSING, error.what)
         waiting.discard(sample_id)
         if len(seen) == limit or (ids and not waiting):
             break
@@ -181,23 +179,20 @@ def _check_task(row: Mapping[str, Any], spec: TaskSpec, where: str) -> None:
             raise DataError(f"{where}: {column}: expected {expected}, found {describe(row[column])}", _OTHER_VERSION)
 
 
+def _bytes_in(row: Row) -> bytes | None:
+    """Of the prompt; None where there are none."""
+    audio = row["audio"]
+    return audio.get("bytes") or None if isinstance(audio, dict) else None
+
+
 def _sample(row: Row, sample_id: str, spec: TaskSpec, where: str) -> Sample:
-    audio = audio_in(row, SAMPLE).get(_AUDIO)
-    if audio is None:
+    data = _bytes_in(row)
+    if data is None:
         raise DataError(f"{where}: audio: expected the bytes of a file, found none")
     events, transcript, human_timing = read_annotation(row, where)
     check_events(events, spec.behaviour, where)
-    file_name = row[_AUDIO].get("path") or f"{sample_id}.wav"
-    stimulus = CellStimulus(Cell.of(audio), sha256_of(audio), file_name, where)
-    sample = Sample(
-        id=sample_id,
-        task=spec.name,
-        stimuli={"main": stimulus},
-        events=events,
-        transcript=transcript,
-        human_timing=human_timing,
-        instructions=spec.instructions,
-    )
+    stimuli = {"main": CellStimulus.of(data, row["audio"].get("path") or f"{sample_id}.wav", where)}
+    sample = Sample(sample_id, spec.name, stimuli, events, transcript, human_timing, spec.instructions)
     expected, found = row.get("digest"), digest_of_sample(sample, spec.instructions)
     if expected not in (None, found):
         raise DataError(f"{where}: digest: the row says {describe(expected)}, its content hashes to {found}")

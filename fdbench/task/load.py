@@ -98,7 +98,7 @@ def load_samples(
         from fdbench.task.scripts import read_scripts
 
         folder = Path(str(resources.files(f"fdbench.tasks.{spec.family}")))
-        return loaded_task(spec, read_scripts(spec, spec.source, folder), ())
+        return loaded_task(spec, read_scripts(spec, spec.source, folder))
     if data is None or not data.has(spec):
         raise _missing([spec], data)
     return data.read(spec, limit, ids)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fdbench.core.absence import Absence
 from fdbench.errors import DataError
-from fdbench.task.fdb_layout import AUDIO_MISSING, BrokenSample, read_fdb_folder
+from fdbench.task.fdb_layout import AUDIO_MISSING, read_fdb_folder
 from fdbench.task.loaded import LoadedTask, loaded_task
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ class UpstreamTree:
         if found is None or spec.source.kind != "fdb":
             raise DataError(f"{self.root}: the set of {spec.name} is not there")
         read = read_fdb_folder(found, spec.name, spec.behaviour, find_human_timing(self.root, spec.source, found))
-        broken = list(read.broken)
-        for sample in read.samples:
-            if not sample.stimuli:  # nobody can be called with it
-                missing = f"{found / sample.id / 'input.wav'}: no such file"
-                broken.append(BrokenSample(sample.id, AUDIO_MISSING, missing))
+        missing = {
+            sample.id: Absence(AUDIO_MISSING, f"{found / sample.id / 'input.wav'}: no such file")
+            for sample in read.samples
+            if not sample.stimuli  # nobody can be called with it
+        }
         samples = [replace(sample, instructions=spec.instructions) for sample in read.samples if sample.stimuli]
-        stray = (f"{found / name}: not a sample, left out" for name in read.stray)
-        return loaded_task(spec, samples, broken, (*read.notes, *stray))
+        notes = [line for _, line in read.notes] + [f"{found / name}: not a sample, left out" for name in read.stray]
+        return loaded_task(spec, samples, {**read.broken, **missing}, notes)
 
 
 def roots_of(root: str) -> tuple[str, ...]:
