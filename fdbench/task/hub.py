@@ -9,11 +9,11 @@ commit once, and everything is read at that commit. Private datasets: log in wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
@@ -36,17 +36,11 @@ class DatasetFolder:
     """A dataset in a folder."""
 
     folder: Path
+    origin = "datasets folder"
+    root = None
 
     def __str__(self) -> str:
         return str(self.folder)
-
-    @property
-    def origin(self) -> str:
-        return "datasets folder"
-
-    @property
-    def root(self) -> Path | None:
-        return None
 
     @cached_property
     def _configs(self) -> Sequence[str]:
@@ -57,9 +51,7 @@ class DatasetFolder:
 
     def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
         """All samples of a task."""
-        config = config_of(spec.name)
-        where = f"{self.folder}: {config}"
-        return read_task(spec, read_rows(str(self.folder), config, SAMPLE, NEEDED, where), where)
+        return _read(spec, str(self.folder), str(self))
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ class HubDataset:
 
     name: str
     revision: str | None = None
-    _read: dict[str, LoadedTask] = field(default_factory=dict, repr=False, compare=False)
+    root = None
 
     def __str__(self) -> str:
         return self.origin
@@ -81,10 +73,6 @@ class HubDataset:
     @property
     def origin(self) -> str:
         return f"hf:{self.name}@{self.commit}"
-
-    @property
-    def root(self) -> Path | None:
-        return None
 
     @cached_property
     def commit(self) -> str:
@@ -103,41 +91,32 @@ class HubDataset:
         return config_of(spec.name) in self._configs
 
     def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
-        """A task's samples: streamed where fewer are needed than there are clips, else downloaded; read once."""
-        known = self._read.get(spec.name)
-        if known is None or not _suffices(known, spec.source.n, limit, ids):
-            known = self._read[spec.name] = self._fetch(spec, limit, ids)
-        return known
-
-    def _fetch(self, spec: TaskSpec, limit: int | None, ids: Collection[str] | None) -> LoadedTask:
-        config = config_of(spec.name)
-        where = f"{self.origin}: {config}"
-        if _n_needed(spec.source.n, limit, ids) < spec.source.n:
-            return read_task(spec, read_rows(self.name, config, SAMPLE, NEEDED, where, self.commit), where, limit, ids)
+        """A task's samples: streamed where fewer are needed than there are clips, else downloaded."""
+        if min(limit or spec.source.n, spec.source.n if ids is None else len(ids)) < spec.source.n:
+            return _read(spec, self.name, self.origin, self.commit, limit, ids)
         from huggingface_hub import snapshot_download
 
-        with telling(where, "download it"):
-            only = ["README.md", f"*{config}*"]
+        with telling(self.origin, "download it"):
+            only = ["README.md", f"*{config_of(spec.name)}*"]
             folder = snapshot_download(self.name, repo_type="dataset", revision=self.commit, allow_patterns=only)
-        return read_task(spec, read_rows(folder, config, SAMPLE, NEEDED, where), where)
+        return _read(spec, folder, self.origin)
 
 
-def _n_needed(n_clips: int, limit: int | None, ids: Collection[str] | None) -> int:
-    return min(limit or n_clips, n_clips if ids is None else len(ids))
-
-
-def _suffices(known: LoadedTask, n_clips: int, limit: int | None, ids: Collection[str] | None) -> bool:
-    if ids is not None and not set(ids) <= known.digests.keys():
-        return False
-    return ids is not None or len(known.digests) >= _n_needed(n_clips, limit, ids)
+def _read(
+    spec: TaskSpec,
+    dataset: str,
+    name: str,
+    revision: str | None = None,
+    limit: int | None = None,
+    ids: Collection[str] | None = None,
+) -> LoadedTask:
+    config = config_of(spec.name)
+    where = f"{name}: {config}"
+    return read_task(spec, read_rows(dataset, config, SAMPLE, NEEDED, where, revision), where, limit, ids)
 
 
 def read_task(
-    spec: TaskSpec,
-    rows: Iterable[Row],
-    where: str,
-    limit: int | None = None,
-    ids: Collection[str] | None = None,
+    spec: TaskSpec, rows: Iterable[Row], where: str, limit: int | None = None, ids: Collection[str] | None = None
 ) -> LoadedTask:
     """Samples from rows; what is wrong with one row breaks its sample and no other.
 
@@ -160,7 +139,9 @@ def read_task(
         if sample_id in seen:
             raise DataError(f"{where}: row {index}: the id '{sample_id}' is there twice", "give each row an id of its own")
         seen.add(sample_id)
-        _check_task(row, spec, name)
+        for column, expected in (("task", spec.name), ("task_version", spec.version)):
+            if row[column] != expected:
+                raise DataError(f"{name}: {column}: expected {expected}, found {describe(row[column])}", _OTHER_VERSION)
         try:
             samples.append(_sample(row, sample_id, spec, name))
         except DataError as error:
@@ -171,12 +152,6 @@ def read_task(
     if not seen:
         raise DataError(f"{where}: no row in it", EXPORT_AGAIN)
     return loaded_task(spec, samples, broken)
-
-
-def _check_task(row: Mapping[str, Any], spec: TaskSpec, where: str) -> None:
-    for column, expected in (("task", spec.name), ("task_version", spec.version)):
-        if row[column] != expected:
-            raise DataError(f"{where}: {column}: expected {expected}, found {describe(row[column])}", _OTHER_VERSION)
 
 
 def _bytes_in(row: Row) -> bytes | None:

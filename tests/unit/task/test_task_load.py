@@ -155,7 +155,6 @@ def test_a_set_is_found_in_every_layout_seen_in_the_wild(tmp_path: Path, root: s
 
 def test_a_set_that_is_not_there_is_none(tmp_path: Path) -> None:
     assert find_set(tmp_path, "candor_turn_taking", "v1.0") is None
-    assert find_set(None, "candor_turn_taking", "v1.0") is None
     with pytest.raises(DataError, match="missing"):
         load_samples(task_specs()[TURN], UpstreamTree(tmp_path))
 
