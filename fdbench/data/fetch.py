@@ -19,7 +19,7 @@ from typing import Final, Literal
 from fdbench.data.catalog import Part
 from fdbench.data.lock import LockedPart, find_part, held, read_lock, record_part, tree_of
 from fdbench.data.transfer import fetch_file, import_gdown, without_secrets
-from fdbench.errors import DataError, MissingExtraError
+from fdbench.errors import DataError
 from fdbench.io.files import sha256_of, sha256_of_file, write_bytes_atomically
 from fdbench.io.unpack import unpack
 
@@ -84,8 +84,6 @@ def download(parts: Sequence[Part], data: Path, options: DownloadOptions) -> Ite
         try:
             with held(data):
                 outcome = _download_part(part, data, options)
-        except MissingExtraError:
-            raise
         except DataError as error:
             outcome = Outcome(part.name, "failed", str(error))
         except OSError as error:

@@ -90,12 +90,8 @@ def read_rows(
             if kind == AUDIO and name in features:
                 stream = stream.cast_column(name, datasets.Audio(decode=False))
         rows = iter(stream)
-    while True:
-        with telling(where, "read its rows"):
-            row = next(rows, None)
-        if row is None:
-            return
-        yield row
+    with telling(where, "read its rows"):
+        yield from rows
 
 
 @contextmanager
