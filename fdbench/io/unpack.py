@@ -52,9 +52,9 @@ def unpack(archive: Path, into: Path, *, max_members: int = MAX_MEMBERS, max_byt
             if n_members > max_members or total_bytes > max_bytes:
                 raise DataError(f"{archive}: expected at most {max_members} files of {max_bytes} bytes, found more", _SUSPECT)
             if path.is_absolute() or ".." in path.parts:
-                raise DataError(f"{archive}: the member {member.name!r} leads out of the folder", _SUSPECT)
+                raise DataError(f"{archive}: the member {member.name!r} is refused: it leads out of the folder", _SUSPECT)
             if member.is_link:
-                raise DataError(f"{archive}: the member {member.name!r} is a link", _SUSPECT)
+                raise DataError(f"{archive}: the member {member.name!r} is refused: it is a link", _SUSPECT)
             if not ("__MACOSX" in path.parts or path.name == ".DS_Store" or path.name.startswith("._")):
                 member.extract()
     except _DAMAGE as error:
