@@ -240,10 +240,11 @@ def _unpacked(archive: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         try:
-            found = [Path(scratch, name) for name in unpack(archive, Path(scratch))]
+            unpack(archive, Path(scratch))
         except (DataError, OSError) as error:
             why = str(error).partition("\n")[0].removeprefix(f"{archive}: ")
             raise AdapterError(f"{archive}: cannot be unpacked ({why})", "remove it, and it is fetched again") from None
+        found = [path for path in Path(scratch).rglob("*") if path.is_file()]
         unpacked = Path(tempfile.mkdtemp(dir=scratch))
         unpacked.chmod(0o755)
         for path in found:

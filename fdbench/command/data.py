@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from fdbench.command.base import (
     add_command,
     add_data_option,
     data_of,
+    report_notes,
     write_result,
 )
 from fdbench.command.export import add_target_options, conclude_export
@@ -60,76 +60,56 @@ def register(commands: Commands) -> None:
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", help=f"the data's folder (default: ${DATA_VARIABLE})")
+    parser.add_argument("--data", metavar="DIR", help=f"the data's folder (default: ${DATA_VARIABLE})")
 
 
-def _folder_of(arguments: argparse.Namespace) -> Path | None:
-    from_environment = os.environ.get(DATA_VARIABLE)
-    given: Path | None = arguments.data or (Path(from_environment) if from_environment else None)
-    if given is not None and str(given).startswith("hf:"):
-        raise UsageError(
-            f"{_named(arguments, given)}: expected a folder", "Hugging Face datasets are fetched when they are used"
-        )
-    if given is not None and given.exists() and not given.is_dir():
-        raise UsageError(f"{_named(arguments, given)}: not a folder", "give the folder that holds v1.0/, or is to hold it")
-    return given
-
-
-def _named(arguments: argparse.Namespace, given: Path) -> str:
-    """The folder as the user wrote it, in the option or in the environment."""
-    return f"--data {given}" if arguments.data else f"{DATA_VARIABLE}={given}"
-
-
-def _required_folder(arguments: argparse.Namespace) -> Path:
-    """The data's folder itself, which is neither inside it nor a run's."""
+def _folder_of(arguments: argparse.Namespace) -> tuple[Path | None, str]:
+    """The data's folder itself, neither inside it nor a run's, and what the user wrote; None where none is named."""
     from fdbench.store.run import Run
-    from fdbench.task.load import set_folders, task_specs
     from fdbench.task.tree import folder_above
 
-    given = _folder_of(arguments)
-    if given is None:
-        raise UsageError("no folder for the data is named", f"give --data DIR, or set {DATA_VARIABLE}")
-    above = folder_above(given, set_folders(task_specs().values()))
+    from_environment = os.environ.get(DATA_VARIABLE)
+    name = f"--data {arguments.data}" if arguments.data else f"{DATA_VARIABLE}={from_environment}"
+    given = arguments.data or from_environment
+    if not given:
+        return None, name
+    if given.startswith("hf:"):
+        raise UsageError(f"{name}: expected a folder", "Hugging Face datasets are fetched when they are used")
+    folder, expected = Path(given), "give the folder that holds v1.0/, or is to hold it"
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{name}: not a folder", expected)
+    if Run(folder).is_run:
+        raise UsageError(f"{name}: holds a run, not data", expected)
+    above = folder_above(folder)
     if above is not None:
-        raise UsageError(f"{_named(arguments, given)}: lies inside a set of clips", f"give the folder above: --data {above}")
-    if Run(given).is_run:
-        raise UsageError(
-            f"{_named(arguments, given)}: holds a run, not data", "give the folder that holds v1.0/, or is to hold it"
-        )
-    return given
+        raise UsageError(f"{name}: lies inside a set of clips", f"give the folder above: --data {above}")
+    return folder, name
+
+
+def _required_folder(arguments: argparse.Namespace) -> tuple[Path, str]:
+    folder, name = _folder_of(arguments)
+    if folder is None:
+        raise UsageError("no folder for the data is named", f"give --data DIR, or set {DATA_VARIABLE}")
+    return folder, name
 
 
 def list_command(arguments: argparse.Namespace) -> int:
-    from fdbench.data.catalog import Archive, catalogue
-    from fdbench.data.lock import read_lock
-    from fdbench.data.presence import find_part
+    from fdbench.data.catalog import catalogue
+    from fdbench.data.lock import find_part, read_lock
     from fdbench.task.load import task_specs
 
-    data = _folder_of(arguments)
-    lock = read_lock(data) if data is not None else None
+    data, _ = _folder_of(arguments)
     rows: list[dict[str, Any]] = []
     for part in catalogue(task_specs()).values():
-        found = find_part(part, data, lock) if data is not None and lock is not None else None
-        rows.append(
-            {
-                "name": part.name,
-                "clips": part.n_clips if isinstance(part, Archive) else None,
-                "tasks": list(part.tasks),
-                "licence": part.licence,
-                "source": part.source,
-                "state": found.presence if found else None,
-                "detail": found.detail if found else "",
-            }
-        )
+        found = find_part(part, data, read_lock(data)) if data is not None else None
+        row = {"name": part.name, "clips": part.n_clips, "tasks": part.tasks, "licence": part.licence, "source": part.source}
+        rows.append({**row, "state": found.presence if found else None, "detail": found.detail if found else ""})
     if arguments.json:
-        print(json.dumps(rows, indent=2))
+        write_result("-", rows)
         return EXIT_OK
     columns = ("name", "clips", "licence", "state", "source")
-    cells = [["-" if row[column] is None else str(row[column]) for column in columns] for row in rows]
-    print(*text_table(cells, header=columns), sep="\n")
-    for row in rows:
-        if row["detail"]:
-            print(f"{row['name']}: {row['detail']}")
+    print(*text_table(([str(row[column] or "-") for column in columns] for row in rows), header=columns), sep="\n")
+    print(*(f"{row['name']}: {row['detail']}" for row in rows if row["detail"]), sep="\n")
     if data is None:
         print(f"(state: give --data DIR or set {DATA_VARIABLE})")
     return EXIT_OK
@@ -143,21 +123,19 @@ def download_command(arguments: argparse.Namespace) -> int:
     if not 0 < arguments.timeout < float("inf"):
         raise UsageError(f"--timeout {arguments.timeout:g}: expected seconds above 0", "leave it out to wait for a minute")
     parts = select_parts(arguments.parts or ["v1"], task_specs())
-    data = _required_folder(arguments)
-    options = DownloadOptions(mirror_of(arguments.mirror), arguments.timeout, arguments.force, progress=_show_progress)
+    data, _ = _required_folder(arguments)
+    options = DownloadOptions(mirror_of(arguments.mirror), arguments.timeout, arguments.force, _show_progress)
     failed = []
     for outcome in download(parts, data, options):
-        _end_progress()
+        if sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
         if outcome.status == "failed":
             failed.append(outcome)
-            print(f"{outcome.part}: failed", flush=True)
-        else:
-            print(f"{outcome.part}: {outcome.status}: {outcome.message}", flush=True)
+        print(f"{outcome.part}: {outcome.status}" + (f": {outcome.message}" if outcome.status != "failed" else ""), flush=True)
     if not failed:
         return EXIT_OK
-    print(f"fdbench: {len(failed)} of {len(parts)} parts failed; the same command takes them up again", file=sys.stderr)
-    for outcome in failed:
-        print(f"fdbench: {outcome.part}: {outcome.message}", file=sys.stderr)
+    report_notes([f"{len(failed)} of {len(parts)} parts failed; the same command takes them up again"])
+    report_notes([f"{outcome.part}: {outcome.message}" for outcome in failed])
     return EXIT_WITH_ERRORS
 
 
@@ -166,23 +144,18 @@ def _show_progress(part: str, n_bytes: int) -> None:
         print(f"\r{part}: {n_bytes / 1e6:.1f} MB ", end="", file=sys.stderr, flush=True)
 
 
-def _end_progress() -> None:
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
 def check_command(arguments: argparse.Namespace) -> int:
     from fdbench.data.check import check_data
 
-    data = _required_folder(arguments)
+    data, name = _required_folder(arguments)
+    fetch = "fetch the data with `fdbench data download`"
     if not data.is_dir():
-        raise UsageError(f"{_named(arguments, data)}: no such folder", "fetch the data with `fdbench data download`")
+        raise UsageError(f"{name}: no such folder", fetch)
     checked = check_data(data, arguments.tasks)
     if not checked.sets:
         found = ", ".join(sorted(path.name for path in data.iterdir())[:5]) or "nothing"
         raise UsageError(
-            f"{_named(arguments, data)}: holds no set that fdbench knows (found {found})",
-            "give the folder that holds v1.0/ or the sets themselves, or fetch them with `fdbench data download`",
+            f"{name}: holds no set that fdbench knows (found {found})", f"give the folder that holds v1.0/, or {fetch}"
         )
     if arguments.json:
         write_result(arguments.json, checked.as_json())
@@ -199,27 +172,16 @@ def export_command(arguments: argparse.Namespace) -> int:
 
 def _print_checked(checked: CheckedData) -> None:
     header = ("set", "clips", "expected", "hours", "rates", "errors", "warnings", "lock")
-    rows = [
-        (
-            each.name,
-            str(each.n_clips),
-            str(each.n_expected),
-            f"{each.duration_s / 3600:.3f}",
-            ", ".join(f"{rate} Hz" + ("" if len(each.rates) == 1 else f" ({n})") for rate, n in sorted(each.rates.items())),
-            str(each.count("error")),
-            str(each.count("warning")),
-            each.lock,
-        )
-        for each in checked.sets
-    ]
+    rows = []
+    for each in checked.sets:
+        rates = ", ".join(f"{n} at {rate} Hz" for rate, n in sorted(each.rates.items()))
+        counts = (str(each.count("error")), str(each.count("warning")))
+        hours = f"{each.duration_s / 3600:.3f}"
+        rows.append((each.name, str(each.n_clips), str(each.n_expected), hours, rates, *counts, each.lock))
     print(*text_table(rows, header=header), sep="\n")
     for finding in checked.findings:
         print(f"{finding.severity}: {finding.file}: {finding.what}")
-    print(f"{_plural(checked.n_errors, 'error')}, {_plural(checked.n_warnings, 'warning')}")
+    print(f"errors: {checked.n_errors}, warnings: {checked.n_warnings}")
     print("to pin (sha256):")
-    for name, kind, sha256 in checked.hashes:
-        print(f"  {name}  {kind}  {sha256}")
-
-
-def _plural(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+    for hashed in checked.hashes:
+        print("", *hashed, sep="  ")

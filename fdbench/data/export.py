@@ -57,7 +57,7 @@ def export_samples(tasks: str, data: Data | None, target: Path, *, force: bool =
         for spec in specs:
             loaded, config = load_samples(spec, data), config_of(spec.name)
             notes += loaded.notes
-            left_out += [f"{spec.name} {each.id}: left out: {each.message}" for each in loaded.broken]
+            left_out += [f"{spec.name} {name}: left out: {why.message}" for name, why in loaded.broken.items()]
             rows_of_task = sample_rows(loaded.samples, spec.version, spec.behaviour, loaded.digests, left_out)
             counts[config] = write_config(folder, config, SAMPLE, rows_of_task)
             lines.append(f"| `{config}` | {spec.behaviour} | {counts[config]} | {spec.version} | {spec.summary} |")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,9 +30,6 @@ class Finding:
     severity: Severity
     what: str
 
-    def as_json(self) -> dict[str, Any]:
-        return {"set": self.set, "clip": self.clip, "file": self.file, "severity": self.severity, "what": self.what}
-
 
 class Findings:
     """Collects the faults of one set; a file that cannot be used at all is told once."""
@@ -53,14 +50,9 @@ class Findings:
         self._add("error", file, what, clip)
         self._useless.add(file)
 
-    def is_useless(self, file: Path) -> bool:
-        return file in self._useless
-
     def _add(self, severity: Severity, file: Path, what: str, clip: str | None) -> None:
-        if file in self._useless:
-            return
-        name = file.relative_to(self._data).as_posix() if file.is_relative_to(self._data) else str(file)
-        self.items.append(Finding(self._set, clip, name, severity, what))
+        if file not in self._useless:
+            self.items.append(Finding(self._set, clip, file.relative_to(self._data).as_posix(), severity, what))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +71,13 @@ class CheckedSet:
     folder: str
     n_clips: int
     n_expected: int
+    findings: Sequence[Finding]
     duration_s: float = 0.0
     rates: Mapping[int, int] = field(default_factory=dict)
     tree: str = ""
     lock: str = "-"
-    findings: Sequence[Finding] = ()
 
-    def count(self, severity: str) -> int:
+    def count(self, severity: Severity) -> int:
         return sum(finding.severity == severity for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
@@ -110,19 +102,13 @@ class CheckedData:
 
     Attributes:
         sets: Those that are there, and those that were asked for and are not.
-        further: Findings that belong to no set.
+        findings: In the order of the sets, errors first within each; then what belongs to no set.
         lock: What was fetched.
     """
 
     sets: Sequence[CheckedSet]
-    further: Sequence[Finding]
+    findings: Sequence[Finding]
     lock: DataLock
-
-    @property
-    def findings(self) -> list[Finding]:
-        """In the order of the sets, errors first within each."""
-        groups = [*(each.findings for each in self.sets), self.further]
-        return [finding for group in groups for finding in sorted(group, key=lambda each: each.severity)]
 
     @property
     def n_errors(self) -> int:
@@ -139,14 +125,10 @@ class CheckedData:
         return [*trees, *((name, "file", part.sha256) for name, part in self.lock.parts.items())]
 
     def as_json(self) -> dict[str, Any]:
-        fetched = {
-            name: part.model_dump(include={"source", "sha256", "n_bytes", "fetched_at", "place", "tree"})
-            for name, part in self.lock.parts.items()
-        }
         return {
             "n_errors": self.n_errors,
             "n_warnings": self.n_warnings,
             "sets": [each.as_json() for each in self.sets],
-            "findings": [finding.as_json() for finding in self.findings],
-            "fetched": fetched,
+            "findings": [asdict(finding) for finding in self.findings],
+            "fetched": {name: part.model_dump(exclude={"files"}) for name, part in self.lock.parts.items()},
         }

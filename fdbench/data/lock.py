@@ -1,4 +1,4 @@
-"""What came from where: ``fdbench-data.lock.json`` in the data's folder, one entry per fetched part.
+"""What came from where: ``fdbench-data.lock.json`` in the data's folder, one entry per fetched part; and what of it is there.
 
 The lock is written before what it describes is moved into place. So a folder that fdbench made is always known as its own;
 an entry whose files are not there is a part that is not finished.
@@ -6,26 +6,27 @@ an entry whose files are not there is a part that is not finished.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fdbench.data.catalog import Part
 from fdbench.errors import DataError
-from fdbench.io.files import digest_of, read_json, write_json_atomically
+from fdbench.io.files import digest_of, read_json, sha256_of_file, write_json_atomically
+from fdbench.task.tree import find_set
 
 LOCK_FILE: Final = "fdbench-data.lock.json"
-WORK_FOLDER: Final = ".partial"
+JUNK: Final = re.compile(r"\.DS_Store|\._.*")
+"""Files that a Mac adds; they are no part of the data."""
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-_STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class LockedPart(BaseModel):
@@ -37,45 +38,36 @@ class LockedPart(BaseModel):
         n_bytes: Size of that file.
         fetched_at: UTC, ISO 8601.
         place: Where it lies below the data's folder.
-        n_files: Files in the place (1 for a text file).
-        tree_bytes: Their sizes, summed.
-        tree: ``tree_digest`` of ``files``.
-        files: SHA-256 of each file by its path in the place; a text file is its own only member.
+        files: SHA-256 of each file by its path in the place, with ``/``; none for a text file.
     """
 
-    model_config = _STRICT
+    model_config = ConfigDict(frozen=True, strict=True)
 
     source: str
     sha256: _Sha256
     n_bytes: int = Field(ge=0)
     fetched_at: str
     place: str
-    n_files: int = Field(ge=1)
-    tree_bytes: int = Field(ge=0)
-    tree: _Sha256
     files: dict[str, _Sha256]
-
-    @model_validator(mode="after")
-    def _agrees_with_itself(self) -> LockedPart:
-        if self.n_files != len(self.files) or self.tree != tree_digest(self.files):
-            raise ValueError("n_files and tree do not fit the files listed; it was edited by hand")
-        for path in (self.place, *self.files):
-            if path.startswith("/") or ".." in path.split("/"):
-                raise ValueError(f"{path!r} leaves the folder")
-        return self
 
 
 class DataLock(BaseModel):
     """The whole file."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(frozen=True, strict=True)
 
     schema_: Literal[1] = Field(1, alias="schema")
     parts: dict[str, LockedPart] = {}
 
 
+def tree_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file below a folder, by its path there with ``/``."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not JUNK.fullmatch(path.name))
+    return {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in files}
+
+
 def tree_digest(files: Mapping[str, str]) -> str:
-    """One hash for a folder: over each relative path (``/`` between its parts) with its SHA-256, whatever the order."""
+    """One hash for a folder: over each relative path with its SHA-256, whatever the order."""
     return digest_of(dict(files))
 
 
@@ -88,9 +80,8 @@ def read_lock(data: Path) -> DataLock:
     file = data / LOCK_FILE
     if not file.exists():
         return DataLock(schema=1)
-    value = read_json(file)
     try:
-        return DataLock.model_validate(value)
+        return DataLock.model_validate(read_json(file))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
@@ -99,44 +90,54 @@ def read_lock(data: Path) -> DataLock:
 
 
 def record_part(data: Path, name: str, part: LockedPart) -> None:
-    """Put one entry into the lock, keeping those that another process wrote meanwhile."""
-    with held(data / WORK_FOLDER / "lock-file.lock", wait=True):
-        parts = {**read_lock(data).parts, name: part}
-        ordered = DataLock(schema=1, parts=dict(sorted(parts.items())))
-        write_json_atomically(data / LOCK_FILE, ordered.model_dump(by_alias=True))
+    """Put one entry into the lock; ``data`` is held."""
+    parts = {**read_lock(data).parts, name: part}
+    write_json_atomically(data / LOCK_FILE, DataLock(schema=1, parts=dict(sorted(parts.items()))).model_dump(by_alias=True))
 
 
 @contextmanager
-def held(file: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold ``file`` as a lock for one process; it is gone afterwards.
-
-    Raises:
-        DataError: Another process holds it, and ``wait`` is False.
-    """
-    while True:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = file.open("w")
-        except FileNotFoundError:  # whoever held it last has just tidied the folder away
-            continue
-        with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES):
-                    raise
-                raise DataError(f"{file.stem}: another fdbench is fetching it", "wait for it to end") from None
-            if not _is_still(file, handle.fileno()):
-                continue  # its holder removed it while we waited
-            try:
-                yield
-            finally:
-                file.unlink(missing_ok=True)
-            return
-
-
-def _is_still(file: Path, handle: int) -> bool:
+def held(data: Path) -> Iterator[None]:
+    """Hold an existing folder for one process, waiting while another one does."""
+    folder = os.open(data, os.O_RDONLY)
     try:
-        return os.path.samestat(os.fstat(handle), file.stat())
-    except FileNotFoundError:
-        return False
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A part on disk.
+
+    Attributes:
+        place: Where it lies, or would be put.
+        detail: A few words on what is there.
+    """
+
+    presence: Literal["present", "incomplete", "missing"]
+    place: Path
+    detail: str = ""
+
+
+def find_part(part: Part, data: Path, lock: DataLock) -> Found:
+    """How much of a part is there. Of sets, names only; ``data check`` reads every byte."""
+    place, entry = data / part.place, lock.parts.get(part.name)
+    if part.n_clips is None:
+        if not place.is_file():
+            return Found("missing", place)
+        found = sha256_of_file(place)
+        if found == part.sha256:
+            return Found("present", place, "the pinned text")
+        return Found("incomplete", place, f"expected sha256 {part.sha256}, found {found}")
+    if entry is not None and (data / entry.place).is_dir():
+        place, expected = data / entry.place, len(entry.files)
+        n = sum((place / name).is_file() for name in entry.files)
+        detail = f"{n} of {expected} files, fetched {entry.fetched_at}"
+    else:
+        folder, expected = find_set(data, part.name, part.root), part.n_clips
+        if folder is None:
+            return Found("missing", place)
+        place, n = folder, sum((clip / "input.wav").is_file() for clip in folder.iterdir())
+        detail = f"{n} of {expected} clips, not fetched by fdbench"
+    return Found("present" if n >= expected else "incomplete", place, detail)

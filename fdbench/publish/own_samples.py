@@ -41,7 +41,7 @@ class _SilentSamples(DatasetFolder):
             prompts = {MAIN: _LeftOut(f"{where}: {name}", row["digest"])}
             samples.append(Sample(name, spec.name, prompts, events, transcript, human_timing, spec.instructions))
             digests[name] = row["digest"]
-        return LoadedTask(spec, tuple(samples), (), digests)
+        return LoadedTask(spec, tuple(samples), {}, digests)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,8 +141,8 @@ def _same_data(run: Run, manifest: RunManifest, name: str, loader: TaskLoader) -
 
 def sample_or_fault(task: LoadedTask, sample_id: str) -> Sample | Absence:
     """A sample from the data as it is now, or why it cannot be used."""
-    found = task.sample(sample_id)
-    return found or Absence("bad_annotation", task.fault(sample_id) or "the sample is not in the data any more")
+    gone = Absence("bad_annotation", "the sample is not in the data any more")
+    return task.sample(sample_id) or Absence("bad_annotation", task.broken.get(sample_id, gone).message)
 
 
 def facts_of(manifest: RunManifest, shift_s: float = 0.0, kinds: EventKinds | None = None) -> dict[str, TaskFacts]:

@@ -45,9 +45,9 @@ class Plan:
     def broken(self) -> dict[TakeId, Absence]:
         """Calls that cannot be made because their sample's data is broken, and why."""
         return {
-            TakeId(task.spec.name, broken.id, stimulus, repeat, self.collection.condition): FailedCall("data", broken.message)
+            TakeId(task.spec.name, sample_id, stimulus, repeat, self.collection.condition): FailedCall("data", why.message)
             for task in self.tasks
-            for broken in task.broken
+            for sample_id, why in task.broken.items()
             for repeat in range(self.request.repeats)
             for stimulus in task.spec.stimuli
         }
@@ -103,6 +103,6 @@ def _limited(task: LoadedTask, limit: int | None) -> LoadedTask:
     return replace(
         task,
         samples=tuple(sample for sample in task.samples if sample.id in digests),
-        broken=tuple(broken for broken in task.broken if broken.id in digests),
+        broken={sample_id: why for sample_id, why in task.broken.items() if sample_id in digests},
         digests=digests,
     )

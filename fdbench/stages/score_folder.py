@@ -40,18 +40,14 @@ def score_folder(
     options.check_judge()
     found = read_fdb_folder(folder, spec.name, spec.behaviour, human_timing)
     cases = [_case(folder / sample.id, sample, spec.behaviour) for sample in found.samples]
-    cases += [
-        Case(Sample(broken.id, spec.name, {}), spec.behaviour, {MAIN: Absence(broken.reason, broken.message)})
-        for broken in found.broken
-    ]
+    cases += [Case(Sample(name, spec.name, {}), spec.behaviour, {MAIN: why}) for name, why in found.broken.items()]
     facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given"})
     (scoring,) = score_cases(
         cases, {spec.name: facts}, options.protocols, options.engines,
         judging=options.judging(user_cache() / "verdicts"), workers=options.workers, progress=progress,
     )  # fmt: skip
-    return ScoredFolder(
-        scoring, (*found.notes, *scoring.notes, *(f"{folder / name}: not a sample, left out" for name in found.stray))
-    )
+    notes = [*(line for _, line in found.notes), *scoring.notes]
+    return ScoredFolder(scoring, (*notes, *(f"{folder / name}: not a sample, left out" for name in found.stray)))
 
 
 def _case(folder: Path, sample: Sample, behaviour: str) -> Case:

@@ -10,30 +10,7 @@ from fdbench.core.sound import Audio
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of, user_cache, write_bytes_atomically
 from fdbench.io.wav import decode_audio, encode_flac
-from fdbench.task.stimulus import FileStimulus
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """The bytes of an audio column in one row."""
-
-    path: Path
-
-    @classmethod
-    def of(cls, data: bytes) -> Cell:
-        """Lay the bytes down, if they are not there yet."""
-        sha256 = sha256_of(data)
-        path = user_cache() / "audio" / sha256[:2] / sha256
-        if not (path.is_file() and path.stat().st_size == len(data)):
-            write_bytes_atomically(path, data)
-        return cls(path)
-
-    def read(self) -> bytes:
-        """Raises DataError if they are not there any more."""
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be read ({error.strerror})", "start again: it is read anew") from None
+from fdbench.task.stimulus import FileStimulus, read_pinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +18,29 @@ class CellStimulus:
     """A prompt in a row of a dataset.
 
     Attributes:
+        path: Where its bytes lie in the cache.
         digest: SHA-256 of the bytes, the same as that of the file they came from.
         file_name: Of the file they came from.
         where: What errors call it: dataset, config and id.
     """
 
-    cell: Cell
+    path: Path
     digest: str
     file_name: str
     where: str
 
-    def read(self) -> bytes:
-        """The file's bytes.
+    @classmethod
+    def of(cls, data: bytes, file_name: str, where: str) -> CellStimulus:
+        """Lay the bytes down, if they are not there yet."""
+        sha256 = sha256_of(data)
+        path = user_cache() / "audio" / sha256[:2] / sha256
+        if not (path.is_file() and path.stat().st_size == len(data)):
+            write_bytes_atomically(path, data)
+        return cls(path, sha256, file_name, where)
 
-        Raises:
-            DataError: They are gone, or others than when the dataset was opened.
-        """
-        data = self.cell.read()
-        found = sha256_of(data)
-        if found != self.digest:
-            remedy = f"remove {self.cell.path} and start again"
-            raise DataError(f"{self.where}: the audio changed, expected SHA-256 {self.digest}, found {found}", remedy)
-        return data
+    def read(self) -> bytes:
+        """The file's bytes. Raises DataError if they are gone, or others than when the dataset was opened."""
+        return read_pinned(self.path, self.digest, "remove it and start again: it is read anew from the dataset")
 
     def load(self) -> Audio:
         return decode_audio(self.read(), self.where)

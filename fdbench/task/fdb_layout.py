@@ -15,11 +15,13 @@ distribution or the transcription is damaged, the sample stands without it, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
 from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Event
 from fdbench.core.span import Span
@@ -42,32 +44,19 @@ _KNOWN_FILES: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenSample:
-    """A sample that cannot be used, and why.
-
-    Attributes:
-        reason: A key of the reasons registry.
-        message: One line naming the file, what was expected and what was found.
-    """
-
-    id: str
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class FdbFolder:
     """What a folder holds, in natural order of ids (2 before 10).
 
     Attributes:
+        broken: Why a sample cannot be used, by id; the message is one line naming the file, expected and found.
         stray: Names of files and folders that are no samples.
-        notes: What was left out of samples that stand without it.
+        notes: Sample and line for each thing that was left out of a sample that stands without it.
     """
 
     samples: tuple[Sample, ...]
-    broken: tuple[BrokenSample, ...]
+    broken: Mapping[str, Absence]
     stray: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def read_fdb_folder(folder: Path, task: str, behaviour: str, human_timing: Path | None = None) -> FdbFolder:
@@ -86,16 +75,20 @@ def read_fdb_folder(folder: Path, task: str, behaviour: str, human_timing: Path 
     if behaviour not in _READ_EVENTS:
         raise unknown_name("behaviour", behaviour, _READ_EVENTS)
     found, stray = _list(folder)
-    timing = _read_human_timing(folder, human_timing) if behaviour == "backchannel" else None
+    file = human_timing or _find_human_timing(folder) if behaviour == "backchannel" else None
+    timing = None if file is None else (file, read_human_timing(file))
     samples: list[Sample] = []
-    broken: list[BrokenSample] = []
-    notes: list[str] = []
+    broken: dict[str, Absence] = {}
+    notes: list[tuple[str, str]] = []
     for path in found:
+        left_out: list[str] = []
         try:
-            samples.append(_read_sample(path, task, behaviour, timing, notes))
+            samples.append(_read_sample(path, task, behaviour, timing, left_out))
         except DataError as error:
-            broken.append(BrokenSample(path.name, BAD_ANNOTATION, error.what))
-    return FdbFolder(tuple(samples), tuple(broken), stray, tuple(notes))
+            broken[path.name] = Absence(BAD_ANNOTATION, error.what)
+        else:
+            notes += [(path.name, line) for line in left_out]
+    return FdbFolder(tuple(samples), broken, stray, tuple(notes))
 
 
 def natural_order(name: str) -> tuple[tuple[str | int, ...], str]:
@@ -130,42 +123,40 @@ def _is_clip(path: Path) -> bool:
 
 
 def _read_sample(
-    path: Path, task: str, behaviour: str, timing: tuple[Path, Mapping[str, Any]] | None, notes: list[str]
+    path: Path, task: str, behaviour: str, timing: tuple[Path, Mapping[str, Any]] | None, left_out: list[str]
 ) -> Sample:
-    prompt = path / "input.wav"
-    return Sample(
-        id=path.name,
-        task=task,
-        stimuli={"main": FileStimulus(prompt)} if prompt.exists() else {},
-        events=_READ_EVENTS[behaviour](path, notes),
-        transcript=_read_transcript(path / "transcription.json", notes),
-        human_timing=_distribution(*timing, path.name, notes) if timing else (),
-    )
+    prompt, transcription = path / "input.wav", path / "transcription.json"
+    events = _READ_EVENTS[behaviour](path, left_out)
+    transcript: Transcript | None = None
+    human_timing: tuple[float, ...] = ()
+    with _standing_without("it", left_out):
+        if transcription.exists():
+            transcript = Transcript(read_upstream_words(transcription), engine="given")
+    with _standing_without("human timing", left_out):
+        if timing is not None and path.name in timing[1]:
+            human_timing = read_distribution(timing[1][path.name], f"{timing[0]}: '{path.name}'")
+    stimuli = {"main": FileStimulus(prompt)} if prompt.exists() else {}
+    return Sample(path.name, task, stimuli, events, transcript, human_timing)
 
 
-def _read_transcript(path: Path, notes: list[str]) -> Transcript | None:
-    if not path.exists():
-        return None
+@contextmanager
+def _standing_without(what: str, left_out: list[str]) -> Iterator[None]:
+    """What cannot be read in here is left out of the sample, which stands without it."""
     try:
-        return Transcript(read_upstream_words(path), engine="given")
+        yield
     except DataError as error:
-        notes.append(f"{error.what}; the sample stands without it")
-        return None
+        left_out.append(f"{error.what}; the sample stands without {what}")
 
 
-def _read_pauses(path: Path, notes: list[str]) -> tuple[Event, ...]:
-    file = path / "pause.json"
-    if not file.exists():
-        return ()
-    try:
-        spans = [_span(item, f"{file}: [{index}]") for index, item in enumerate(_read_list(file))]
-    except DataError as error:
-        notes.append(f"{error.what}; the sample stands without pauses")
-        return ()
+def _read_pauses(path: Path, left_out: list[str]) -> tuple[Event, ...]:
+    file, spans = path / "pause.json", list[Span]()
+    with _standing_without("pauses", left_out):
+        if file.exists():
+            spans = [_span(item, f"{file}: [{index}]") for index, item in enumerate(_read_list(file))]
     return tuple(Event(PAUSE, span) for span in sorted(spans))
 
 
-def _read_turn_end(path: Path, notes: list[str]) -> tuple[Event, ...]:
+def _read_turn_end(path: Path, left_out: list[str]) -> tuple[Event, ...]:
     file = path / "turn_taking.json"
     where = f"{file}: [0]"
     times = _timestamp(_first(file), where)
@@ -181,7 +172,7 @@ def _read_turn_end(path: Path, notes: list[str]) -> tuple[Event, ...]:
     return (Event(TURN_END, Span(turn_end_s, max(turn_end_s, end_s))),)
 
 
-def _read_interruption(path: Path, notes: list[str]) -> tuple[Event, ...]:
+def _read_interruption(path: Path, left_out: list[str]) -> tuple[Event, ...]:
     file = path / "interrupt.json"
     where = f"{file}: [0]"
     item = _first(file)
@@ -195,7 +186,7 @@ _READ_EVENTS: Final[Mapping[str, Callable[[Path, list[str]], tuple[Event, ...]]]
     "pause_handling": _read_pauses,
     "turn_taking": _read_turn_end,
     "user_interruption": _read_interruption,
-    "backchannel": lambda path, notes: (),
+    "backchannel": lambda path, left_out: (),
 }
 
 
@@ -239,28 +230,21 @@ def _text(item: Any, key: str, where: str) -> str:
     return text or ""
 
 
-def _read_human_timing(folder: Path, explicit: Path | None) -> tuple[Path, Mapping[str, Any]] | None:
-    places = [explicit] if explicit is not None else [folder / HUMAN_TIMING_FILE, folder.resolve().parent / HUMAN_TIMING_FILE]
-    file = next((place for place in places if place.exists()), explicit)
-    if file is None:
-        return None
+def _find_human_timing(folder: Path) -> Path | None:
+    places = (folder / HUMAN_TIMING_FILE, folder.resolve().parent / HUMAN_TIMING_FILE)
+    return next((place for place in places if place.exists()), None)
+
+
+def read_human_timing(file: Path) -> dict[str, Any]:
+    """What stands for each clip in a file of human distributions. Raises DataError."""
     value = read_json(file)
     if not isinstance(value, dict):
         raise DataError(f"{file}: expected {{id: [number, ...]}}, found {describe(value)}")
-    return file, value
+    return value
 
 
-def _distribution(file: Path, timing: Mapping[str, Any], sample_id: str, notes: list[str]) -> tuple[float, ...]:
-    if sample_id not in timing:
-        return ()
-    try:
-        return _read_distribution(timing[sample_id], f"{file}: '{sample_id}'")
-    except DataError as error:
-        notes.append(f"{error.what}; the sample stands without human timing")
-        return ()
-
-
-def _read_distribution(values: Any, where: str) -> tuple[float, ...]:
+def read_distribution(values: Any, where: str) -> tuple[float, ...]:
+    """A human backchannel distribution. Raises DataError."""
     if not isinstance(values, list) or not values:
         raise DataError(f"{where}: expected a list of numbers, found {describe(values)}")
     numbers = tuple(finite_number(value, f"{where}[{index}]") for index, value in enumerate(values))

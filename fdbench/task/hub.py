@@ -9,26 +9,25 @@ commit once, and everything is read at that commit. Private datasets: log in wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
 from fdbench.errors import DataError
-from fdbench.io.files import sha256_of
 from fdbench.io.upstream_json import describe
-from fdbench.task.cells import Cell, CellStimulus
-from fdbench.task.fdb_layout import AUDIO_MISSING, BAD_ANNOTATION, BrokenSample
-from fdbench.task.hf import EXPORT_AGAIN, Row, audio_in, configs_in, import_datasets, read_rows, telling
+from fdbench.task.cells import CellStimulus
+from fdbench.task.fdb_layout import AUDIO_MISSING, BAD_ANNOTATION
+from fdbench.task.hf import EXPORT_AGAIN, Row, configs_in, import_datasets, read_rows, telling
 from fdbench.task.loaded import LoadedTask, digest_of_sample, loaded_task
 from fdbench.task.rows import NEEDED, SAMPLE, check_events, check_id, config_of, read_annotation
 
 if TYPE_CHECKING:
     from fdbench.task.spec import TaskSpec
 
-_AUDIO: Final = "audio"
 _OTHER_VERSION: Final = "export the dataset again, or use the version of fdbench that wrote it"
 
 
@@ -37,17 +36,11 @@ class DatasetFolder:
     """A dataset in a folder."""
 
     folder: Path
+    origin = "datasets folder"
+    root = None
 
     def __str__(self) -> str:
         return str(self.folder)
-
-    @property
-    def origin(self) -> str:
-        return "datasets folder"
-
-    @property
-    def root(self) -> Path | None:
-        return None
 
     @cached_property
     def _configs(self) -> Sequence[str]:
@@ -58,9 +51,7 @@ class DatasetFolder:
 
     def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
         """All samples of a task."""
-        config = config_of(spec.name)
-        where = f"{self.folder}: {config}"
-        return read_task(spec, read_rows(str(self.folder), config, SAMPLE, NEEDED, where), where)
+        return _read(spec, str(self.folder), str(self))
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ class HubDataset:
 
     name: str
     revision: str | None = None
-    _read: dict[str, LoadedTask] = field(default_factory=dict, repr=False, compare=False)
+    root = None
 
     def __str__(self) -> str:
         return self.origin
@@ -82,10 +73,6 @@ class HubDataset:
     @property
     def origin(self) -> str:
         return f"hf:{self.name}@{self.commit}"
-
-    @property
-    def root(self) -> Path | None:
-        return None
 
     @cached_property
     def commit(self) -> str:
@@ -104,41 +91,32 @@ class HubDataset:
         return config_of(spec.name) in self._configs
 
     def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
-        """A task's samples: streamed where fewer are needed than there are clips, else downloaded; read once."""
-        known = self._read.get(spec.name)
-        if known is None or not _suffices(known, spec.source.n, limit, ids):
-            known = self._read[spec.name] = self._fetch(spec, limit, ids)
-        return known
-
-    def _fetch(self, spec: TaskSpec, limit: int | None, ids: Collection[str] | None) -> LoadedTask:
-        config = config_of(spec.name)
-        where = f"{self.origin}: {config}"
-        if _n_needed(spec.source.n, limit, ids) < spec.source.n:
-            return read_task(spec, read_rows(self.name, config, SAMPLE, NEEDED, where, self.commit), where, limit, ids)
+        """A task's samples: streamed where fewer are needed than there are clips, else downloaded."""
+        if min(limit or spec.source.n, spec.source.n if ids is None else len(ids)) < spec.source.n:
+            return _read(spec, self.name, self.origin, self.commit, limit, ids)
         from huggingface_hub import snapshot_download
 
-        with telling(where, "download it"):
-            only = ["README.md", f"*{config}*"]
+        with telling(self.origin, "download it"):
+            only = ["README.md", f"*{config_of(spec.name)}*"]
             folder = snapshot_download(self.name, repo_type="dataset", revision=self.commit, allow_patterns=only)
-        return read_task(spec, read_rows(folder, config, SAMPLE, NEEDED, where), where)
+        return _read(spec, folder, self.origin)
 
 
-def _n_needed(n_clips: int, limit: int | None, ids: Collection[str] | None) -> int:
-    return min(limit or n_clips, n_clips if ids is None else len(ids))
-
-
-def _suffices(known: LoadedTask, n_clips: int, limit: int | None, ids: Collection[str] | None) -> bool:
-    if ids is not None and not set(ids) <= known.digests.keys():
-        return False
-    return ids is not None or len(known.digests) >= _n_needed(n_clips, limit, ids)
+def _read(
+    spec: TaskSpec,
+    dataset: str,
+    name: str,
+    revision: str | None = None,
+    limit: int | None = None,
+    ids: Collection[str] | None = None,
+) -> LoadedTask:
+    config = config_of(spec.name)
+    where = f"{name}: {config}"
+    return read_task(spec, read_rows(dataset, config, SAMPLE, NEEDED, where, revision), where, limit, ids)
 
 
 def read_task(
-    spec: TaskSpec,
-    rows: Iterable[Row],
-    where: str,
-    limit: int | None = None,
-    ids: Collection[str] | None = None,
+    spec: TaskSpec, rows: Iterable[Row], where: str, limit: int | None = None, ids: Collection[str] | None = None
 ) -> LoadedTask:
     """Samples from rows; what is wrong with one row breaks its sample and no other.
 
@@ -152,7 +130,7 @@ def read_task(
         DataError: The rows are not those of this task at this version, or two have the same id.
     """
     samples: list[Sample] = []
-    broken: list[BrokenSample] = []
+    broken: dict[str, Absence] = {}
     seen: set[str] = set()
     waiting = set(ids or ())
     for index, row in enumerate(rows):
@@ -161,12 +139,13 @@ def read_task(
         if sample_id in seen:
             raise DataError(f"{where}: row {index}: the id '{sample_id}' is there twice", "give each row an id of its own")
         seen.add(sample_id)
-        _check_task(row, spec, name)
+        for column, expected in (("task", spec.name), ("task_version", spec.version)):
+            if row[column] != expected:
+                raise DataError(f"{name}: {column}: expected {expected}, found {describe(row[column])}", _OTHER_VERSION)
         try:
             samples.append(_sample(row, sample_id, spec, name))
         except DataError as error:
-            reason = BAD_ANNOTATION if audio_in(row, SAMPLE) else AUDIO_MISSING
-            broken.append(BrokenSample(sample_id, reason, error.what))
+            broken[sample_id] = Absence(BAD_ANNOTATION if _bytes_in(row) else AUDIO_MISSING, error.what)
         waiting.discard(sample_id)
         if len(seen) == limit or (ids and not waiting):
             break
@@ -175,29 +154,20 @@ def read_task(
     return loaded_task(spec, samples, broken)
 
 
-def _check_task(row: Mapping[str, Any], spec: TaskSpec, where: str) -> None:
-    for column, expected in (("task", spec.name), ("task_version", spec.version)):
-        if row[column] != expected:
-            raise DataError(f"{where}: {column}: expected {expected}, found {describe(row[column])}", _OTHER_VERSION)
+def _bytes_in(row: Row) -> bytes | None:
+    """Of the prompt; None where there are none."""
+    audio = row["audio"]
+    return audio.get("bytes") or None if isinstance(audio, dict) else None
 
 
 def _sample(row: Row, sample_id: str, spec: TaskSpec, where: str) -> Sample:
-    audio = audio_in(row, SAMPLE).get(_AUDIO)
-    if audio is None:
+    data = _bytes_in(row)
+    if data is None:
         raise DataError(f"{where}: audio: expected the bytes of a file, found none")
     events, transcript, human_timing = read_annotation(row, where)
     check_events(events, spec.behaviour, where)
-    file_name = row[_AUDIO].get("path") or f"{sample_id}.wav"
-    stimulus = CellStimulus(Cell.of(audio), sha256_of(audio), file_name, where)
-    sample = Sample(
-        id=sample_id,
-        task=spec.name,
-        stimuli={"main": stimulus},
-        events=events,
-        transcript=transcript,
-        human_timing=human_timing,
-        instructions=spec.instructions,
-    )
+    stimuli = {"main": CellStimulus.of(data, row["audio"].get("path") or f"{sample_id}.wav", where)}
+    sample = Sample(sample_id, spec.name, stimuli, events, transcript, human_timing, spec.instructions)
     expected, found = row.get("digest"), digest_of_sample(sample, spec.instructions)
     if expected not in (None, found):
         raise DataError(f"{where}: digest: the row says {describe(expected)}, its content hashes to {found}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,7 +98,7 @@ def load_samples(
         from fdbench.task.scripts import read_scripts
 
         folder = Path(str(resources.files(f"fdbench.tasks.{spec.family}")))
-        return loaded_task(spec, read_scripts(spec, spec.source, folder), ())
+        return loaded_task(spec, read_scripts(spec, spec.source, folder))
     if data is None or not data.has(spec):
         raise _missing([spec], data)
     return data.read(spec, limit, ids)
@@ -130,39 +130,26 @@ class TaskLoader:
         return loaded
 
 
-def set_folders(specs: Iterable[TaskSpec]) -> frozenset[str]:
-    """Names of the folders that hold the clips of tasks which do not ship with fdbench."""
-    return frozenset(spec.source.folder for spec in specs if spec.source.kind == "fdb")
-
-
 def _has_data(spec: TaskSpec, data: Data | None) -> bool:
     return spec.source.kind == "scripts" or (data is not None and data.has(spec))
 
 
 def _missing(specs: Sequence[TaskSpec], data: Data | None) -> DataError:
-    if data is None or data.root is not None:
-        return _missing_data(specs, data.root if data else None)
-    lines = "".join(f"\n  {spec.name} ({spec.source.n} clips)" for spec in specs if spec.source.kind == "fdb")
-    return DataError(
-        f"{data}: {len(specs)} task(s) are not in the dataset:{lines}",
-        "use --tasks available to take what is there, or a dataset that `fdbench data export` wrote with them",
-    )
-
-
-def _missing_data(specs: Sequence[TaskSpec], data: Path | None) -> DataError:
-    root = "DIR" if data is None else str(data)
-    lines, names = [], []
-    for spec in specs:
-        if spec.source.kind == "scripts":
-            continue
-        folder = spec.source.folder
-        places = " or ".join(f"{root}/{place}/{folder}".replace("/./", "/") for place in roots_of(spec.source.root))
-        lines.append(f"{spec.name} ({spec.source.n} clips): " + (f"no folder {places}" if data else "no --data given"))
-        names.append(spec.name)
-    what = f"the data of {len(lines)} task(s) is missing:" + "".join(f"\n  {line}" for line in lines)
-    above = folder_above(data, set_folders(specs)) if data else None
+    fdb = [(spec, spec.source) for spec in specs if spec.source.kind == "fdb"]
+    if data is not None and data.root is None:
+        lines = "".join(f"\n  {spec.name} ({source.n} clips)" for spec, source in fdb)
+        return DataError(
+            f"{data}: {len(fdb)} task(s) are not in the dataset:{lines}",
+            "use --tasks available to take what is there, or a dataset that `fdbench data export` wrote with them",
+        )
+    root, lines = data.root if data is not None else None, ""
+    for spec, source in fdb:
+        places = " or ".join(str(place / source.folder) for place in roots_of(root, source.root)) if root else ""
+        lines += f"\n  {spec.name} ({source.n} clips): " + (f"no folder {places}" if root else "no --data given")
+    what = f"the data of {len(fdb)} task(s) is missing:{lines}"
+    above = folder_above(root) if root else None
     if above is not None:
         return DataError(what, f"{root} lies inside a set of clips: give the folder above, --data {above}")
-    advice = f"fetch it: fdbench data download {' '.join(names)} --data {root}"
-    advice += " (or use --tasks available to take what is there)" if data else "; then run again with --data DIR"
+    advice = f"fetch it: fdbench data download {' '.join(spec.name for spec, _ in fdb)} --data {root or 'DIR'}"
+    advice += " (or use --tasks available to take what is there)" if root else "; then run again with --data DIR"
     return DataError(what, advice)

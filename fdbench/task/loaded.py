@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of
-from fdbench.task.fdb_layout import AUDIO_MISSING, BrokenSample, natural_order
+from fdbench.task.fdb_layout import AUDIO_MISSING, natural_order
 
 if TYPE_CHECKING:
     from fdbench.task.spec import TaskSpec
@@ -21,14 +22,14 @@ class LoadedTask:
 
     Attributes:
         samples: In natural order of ids; audio is not read yet.
-        broken: Samples that cannot be used; they are counted as errors, never left out.
+        broken: Why samples cannot be used, by id, in the same order; they are counted as errors, never left out.
         digests: Hash of each sample's prompt and annotations, by id; None for a broken one.
         notes: A line for each thing that was left out: stray files, a transcription that cannot be read.
     """
 
     spec: TaskSpec
     samples: tuple[Sample, ...]
-    broken: tuple[BrokenSample, ...]
+    broken: Mapping[str, Absence]
     digests: Mapping[str, str | None]
     notes: tuple[str, ...] = ()
 
@@ -41,28 +42,28 @@ class LoadedTask:
         """The sample with this id; None where there is none that can be used."""
         return next((sample for sample in self.samples if sample.id == sample_id), None)
 
-    def fault(self, sample_id: str) -> str | None:
-        """Why a sample cannot be used; None where nothing is known against it."""
-        return next((broken.message for broken in self.broken if broken.id == sample_id), None)
-
 
 def loaded_task(
-    spec: TaskSpec, samples: Iterable[Sample], broken: Iterable[BrokenSample], notes: Iterable[str] = ()
+    spec: TaskSpec, samples: Iterable[Sample], broken: Mapping[str, Absence] | None = None, notes: Iterable[str] = ()
 ) -> LoadedTask:
     """Hash the samples and put everything in natural order of ids; a prompt that cannot be read is broken here."""
-    usable, unusable = [], list(broken)
-    digests: dict[str, str | None] = {each.id: None for each in unusable}
-    for sample in sorted(samples, key=lambda sample: natural_order(sample.id)):
+    usable, unusable = {}, dict(broken or {})
+    digests: dict[str, str | None] = dict.fromkeys(unusable)
+    for sample in samples:
         try:
             digests[sample.id] = digest_of_sample(sample, spec.instructions)
+            usable[sample.id] = sample
         except DataError as error:
             digests[sample.id] = None
-            unusable.append(BrokenSample(sample.id, AUDIO_MISSING, error.what))
-        else:
-            usable.append(sample)
-    unusable.sort(key=lambda each: natural_order(each.id))
-    ordered = dict(sorted(digests.items(), key=lambda item: natural_order(item[0])))
-    return LoadedTask(spec, tuple(usable), tuple(unusable), ordered, tuple(notes))
+            unusable[sample.id] = Absence(AUDIO_MISSING, error.what)
+    ids = sorted(digests, key=natural_order)
+    return LoadedTask(
+        spec=spec,
+        samples=tuple(usable[name] for name in ids if name in usable),
+        broken={name: unusable[name] for name in ids if name in unusable},
+        digests={name: digests[name] for name in ids},
+        notes=tuple(notes),
+    )
 
 
 def digest_of_sample(sample: Sample, instructions: str) -> str:

@@ -26,7 +26,7 @@ words and human_timing; ``digest``, where it is there, is compared with the cont
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fdbench.core.conversation import Sample
@@ -36,27 +36,17 @@ from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
 from fdbench.io.upstream_json import describe, finite_number
+from fdbench.task.fdb_layout import read_distribution
 
 SPLIT: Final = "test"
 GIVEN: Final = "given"
 
-STRING, INTEGER, NUMBER, AUDIO, FLAG = "string", "int64", "float64", "audio", "bool"
+STRING, INTEGER, NUMBER, AUDIO = "string", "int64", "float64", "audio"
 AUDIO_CELL: Final = {"bytes": "binary", "path": STRING}
 """What a cell of an audio column holds."""
-EVENTS: Final = [{"kind": STRING, "start_s": NUMBER, "end_s": NUMBER, "text": STRING}]
-WORDS: Final = [{"text": STRING, "start_s": NUMBER, "end_s": NUMBER}]
-
 Columns = Mapping[str, Any]
 """Name to type: one of the words above, a list of one type, or a mapping."""
 
-ANNOTATION: Final[Columns] = {
-    "events": EVENTS,
-    "words": WORDS,
-    "words_source": STRING,
-    "human_timing": [NUMBER],
-    "instructions": STRING,
-    "digest": STRING,
-}
 SAMPLE: Final[Columns] = {
     "id": STRING,
     "task": STRING,
@@ -65,7 +55,12 @@ SAMPLE: Final[Columns] = {
     "audio": AUDIO,
     "sample_rate": INTEGER,
     "duration_s": NUMBER,
-    **ANNOTATION,
+    "events": [{"kind": STRING, "start_s": NUMBER, "end_s": NUMBER, "text": STRING}],
+    "words": [{"text": STRING, "start_s": NUMBER, "end_s": NUMBER}],
+    "words_source": STRING,
+    "human_timing": [NUMBER],
+    "instructions": STRING,
+    "digest": STRING,
 }
 NEEDED: Final = ("id", "task", "task_version", "audio", "events", "words", "human_timing")
 
@@ -77,26 +72,6 @@ def config_of(task: str) -> str:
     return task.replace("/", "--")
 
 
-def annotation_row(sample: Sample, digest: str | None, instructions: str) -> dict[str, Any]:
-    """The columns of ``ANNOTATION``."""
-    words = sample.transcript.words if sample.transcript is not None else None
-    return {
-        "events": [
-            {"kind": event.kind, "start_s": event.span.start_s, "end_s": event.span.end_s, "text": event.text}
-            for event in sample.events
-        ],
-        "words": None if words is None else words_row(words),
-        "words_source": sample.transcript.engine if sample.transcript is not None else None,
-        "human_timing": list(sample.human_timing) or None,
-        "instructions": instructions,
-        "digest": digest,
-    }
-
-
-def words_row(words: Sequence[Word]) -> list[dict[str, Any]]:
-    return [{"text": word.text, "start_s": word.start_s, "end_s": word.end_s} for word in words]
-
-
 def sample_row(
     sample: Sample, task_version: int, behaviour: str, digest: str, prompt: tuple[bytes, str], audio: Audio
 ) -> dict[str, Any]:
@@ -106,6 +81,10 @@ def sample_row(
         prompt: Bytes of the prompt's file, and its name.
         audio: The same, decoded.
     """
+    words, words_source = None, None
+    if sample.transcript is not None:
+        words_source = sample.transcript.engine
+        words = [{"text": word.text, "start_s": word.start_s, "end_s": word.end_s} for word in sample.transcript.words]
     return {
         "id": sample.id,
         "task": sample.task,
@@ -114,7 +93,15 @@ def sample_row(
         "audio": {"bytes": prompt[0], "path": prompt[1]},
         "sample_rate": audio.sample_rate,
         "duration_s": audio.duration_s,
-        **annotation_row(sample, digest, sample.instructions),
+        "events": [
+            {"kind": event.kind, "start_s": event.span.start_s, "end_s": event.span.end_s, "text": event.text}
+            for event in sample.events
+        ],
+        "words": words,
+        "words_source": words_source,
+        "human_timing": list(sample.human_timing) or None,
+        "instructions": sample.instructions,
+        "digest": digest,
     }
 
 
@@ -124,18 +111,12 @@ def read_annotation(row: Mapping[str, Any], where: str) -> tuple[tuple[Event, ..
     Raises:
         DataError: A value is none that the schema allows; names it, what was expected and what was found.
     """
-    events = tuple(_event(value, f"{where}: events[{index}]") for index, value in enumerate(_list(row, "events", where)))
-    transcript = None
+    transcript, timing = None, row["human_timing"]
     if row["words"] is not None:
-        words = tuple(_word(value, f"{where}: words[{index}]") for index, value in enumerate(_list(row, "words", where)))
+        words = tuple(_word(value, at) for value, at in _items(row, "words", {"text", "start_s", "end_s"}, where))
         transcript = Transcript(words, row.get("words_source") or GIVEN)
-    timing: tuple[float, ...] = ()
-    if row["human_timing"]:
-        values = enumerate(_list(row, "human_timing", where))
-        timing = tuple(finite_number(value, f"{where}: human_timing[{index}]") for index, value in values)
-        if min(timing) < 0 or sum(timing) <= 0:
-            raise DataError(f"{where}: human_timing: expected numbers of 0 or more, not all 0, found {describe(list(timing))}")
-    return events, transcript, timing
+    events = tuple(_event(value, at) for value, at in _items(row, "events", {"kind", "start_s", "end_s", "text"}, where))
+    return events, transcript, read_distribution(timing, f"{where}: human_timing") if timing else ()
 
 
 def check_events(events: Sequence[Event], behaviour: str, where: str) -> None:
@@ -161,27 +142,33 @@ def check_id(value: Any, where: str) -> str:
     return value
 
 
-def _list(row: Mapping[str, Any], column: str, where: str) -> list[Any]:
-    value = row[column]
-    if not isinstance(value, list):
-        raise DataError(f"{where}: {column}: expected a list, found {describe(value)}")
-    return value
+def _items(row: Mapping[str, Any], column: str, keys: set[str], where: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """The items of a list of mappings, and what errors call each."""
+    values = row[column]
+    if not isinstance(values, list):
+        raise DataError(f"{where}: {column}: expected a list, found {describe(values)}")
+    for index, value in enumerate(values):
+        if not isinstance(value, dict) or not keys <= value.keys():
+            raise DataError(f"{where}: {column}[{index}]: expected {', '.join(sorted(keys))}, found {describe(value)}")
+        yield value, f"{where}: {column}[{index}]"
 
 
-def _event(value: Any, where: str) -> Event:
-    if not isinstance(value, Mapping):
-        raise DataError(f"{where}: expected an event, found {describe(value)}")
+def _event(value: Mapping[str, Any], where: str) -> Event:
     if value["kind"] not in EVENT_KINDS:
         raise DataError(f"{where}: kind: expected one of {', '.join(EVENT_KINDS)}, found {describe(value['kind'])}")
     start_s, end_s = (finite_number(value[key], f"{where}: {key}") for key in ("start_s", "end_s"))
     if not 0 <= start_s <= end_s:
         raise DataError(f"{where}: expected 0 <= start_s <= end_s, found {start_s} and {end_s}")
-    return Event(value["kind"], Span(start_s, end_s), value["text"] or "")
+    return Event(value["kind"], Span(start_s, end_s), _text(value, where))
 
 
-def _word(value: Any, where: str) -> Word:
-    if not isinstance(value, Mapping) or not isinstance(value["text"], str | None):
-        raise DataError(f"{where}: expected a word, found {describe(value)}")
+def _word(value: Mapping[str, Any], where: str) -> Word:
     times = (value[key] for key in ("start_s", "end_s"))
     start_s, end_s = (None if time is None else finite_number(time, where) for time in times)
-    return Word(value["text"] or "", start_s, end_s)
+    return Word(_text(value, where), start_s, end_s)
+
+
+def _text(value: Mapping[str, Any], where: str) -> str:
+    if not isinstance(value["text"], str | None):
+        raise DataError(f"{where}: text: expected text, found {describe(value['text'])}")
+    return value["text"] or ""

@@ -12,9 +12,9 @@ from fdbench.core.event import Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
-from fdbench.io.files import read_json, sha256_of
+from fdbench.io.files import read_json
 from fdbench.task.spec import ScriptSource, Sha256, TaskSpec
-from fdbench.task.stimulus import SCRIPT_RATE_HZ, Placement, ScriptStimulus
+from fdbench.task.stimulus import SCRIPT_RATE_HZ, Placement, ScriptStimulus, read_pinned
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=0)]
@@ -92,7 +92,7 @@ def read_scripts(spec: TaskSpec, source: ScriptSource, folder: Path) -> tuple[Sa
         DataError: A file is missing, is not the one that its pin names, or contradicts itself.
     """
     for name, expected in source.sha256.items():
-        _check_pin(folder / name, expected)
+        read_pinned(folder / name, expected, "reinstall fdbench")
     bank = _read(Bank, folder / source.utterances).utterances
     clips_path = folder / source.clips
     clips = _read(Clips, clips_path)
@@ -102,15 +102,6 @@ def read_scripts(spec: TaskSpec, source: ScriptSource, folder: Path) -> tuple[Sa
     if len(set(ids)) != len(ids) or len(ids) != source.n:
         raise DataError(f"{clips_path}: expected {source.n} clips with different ids, found {len(ids)} with {len(set(ids))}")
     return tuple(_sample(spec, clip, bank, folder / "utterances", f"{clips_path}: {clip.id}") for clip in clips.clips)
-
-
-def _check_pin(path: Path, expected: str) -> None:
-    try:
-        found = sha256_of(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})", "reinstall fdbench") from None
-    if found != expected:
-        raise DataError(f"{path}: expected SHA-256 {expected}, found {found}", "reinstall fdbench")
 
 
 def _read(model: type[_Model], path: Path) -> _Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.family import FAMILIES
@@ -103,18 +103,12 @@ class TaskSpec(_Stored):
         """With which stimuli of each sample a call is made."""
         return BEHAVIOURS[self.behaviour].stimuli
 
-    @field_validator("family")
+    @field_validator("family", "behaviour")
     @classmethod
-    def _is_a_family(cls, name: str) -> str:
-        if name not in FAMILIES:
-            raise ValueError(f"expected {', '.join(FAMILIES)}")
-        return name
-
-    @field_validator("behaviour")
-    @classmethod
-    def _is_a_behaviour(cls, name: str) -> str:
-        if name not in BEHAVIOURS:
-            raise ValueError(f"expected {', '.join(BEHAVIOURS)}")
+    def _is_known(cls, name: str, field: ValidationInfo) -> str:
+        known = FAMILIES if field.field_name == "family" else tuple(BEHAVIOURS)
+        if name not in known:
+            raise ValueError(f"expected {', '.join(known)}")
         return name
 
     @model_validator(mode="after")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import numpy as np
 
 from fdbench.core.sound import Audio
 from fdbench.errors import DataError
-from fdbench.io.files import digest_of, sha256_of
+from fdbench.io.files import digest_of, sha256_of, sha256_of_file
 from fdbench.io.wav import decode_audio, read_audio, resampled
 
 SCRIPT_RATE_HZ = 16000
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +28,10 @@ class FileStimulus:
         Raises:
             DataError: The file cannot be read.
         """
-        total = hashlib.sha256()
         try:
-            with self.path.open("rb") as file:
-                while chunk := file.read(_CHUNK_BYTES):
-                    total.update(chunk)
+            return sha256_of_file(self.path)
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read ({error.strerror})") from None
-        return total.hexdigest()
 
     def load(self) -> Audio:
         return read_audio(self.path)
@@ -85,7 +79,10 @@ class ScriptStimulus:
         """
         mix = np.zeros(self.n_samples, np.float32)
         for placement in self.placements:
-            utterance = _read_pinned(placement)
+            data = read_pinned(placement.file, placement.sha256, "reinstall fdbench")
+            utterance = decode_audio(data, str(placement.file))
+            if utterance.sample_rate != SCRIPT_RATE_HZ:
+                raise DataError(f"{placement.file}: expected {SCRIPT_RATE_HZ} Hz, found {utterance.sample_rate} Hz")
             end = placement.start + len(utterance.samples)
             if end > self.n_samples:
                 raise DataError(f"{placement.file}: ends at sample {end}, the prompt has {self.n_samples}")
@@ -93,16 +90,13 @@ class ScriptStimulus:
         return resampled(Audio(mix, SCRIPT_RATE_HZ), self.sample_rate)
 
 
-def _read_pinned(placement: Placement) -> Audio:
-    path = placement.file
+def read_pinned(path: Path, sha256: str, remedy: str) -> bytes:
+    """The bytes of a file that has to be the one with this hash. Raises DataError."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})", "reinstall fdbench") from None
+        raise DataError(f"{path}: cannot be read ({error.strerror})", remedy) from None
     found = sha256_of(data)
-    if found != placement.sha256:
-        raise DataError(f"{path}: expected SHA-256 {placement.sha256}, found {found}", "reinstall fdbench")
-    audio = decode_audio(data, str(path))
-    if audio.sample_rate != SCRIPT_RATE_HZ:
-        raise DataError(f"{path}: expected {SCRIPT_RATE_HZ} Hz, found {audio.sample_rate} Hz")
-    return audio
+    if found != sha256:
+        raise DataError(f"{path}: expected SHA-256 {sha256}, found {found}", remedy)
+    return data

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fdbench.core.absence import Absence
 from fdbench.errors import DataError
-from fdbench.task.fdb_layout import AUDIO_MISSING, BrokenSample, read_fdb_folder
+from fdbench.task.fdb_layout import AUDIO_MISSING, read_fdb_folder
 from fdbench.task.loaded import LoadedTask, loaded_task
 
 if TYPE_CHECKING:
@@ -33,51 +34,44 @@ class UpstreamTree:
 
     def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
         """Everything in the set's folder; ``limit`` and ``ids`` save nothing here. A sample without its prompt is broken."""
-        found = find_set(self.root, spec.source.folder, spec.source.root) if spec.source.kind == "fdb" else None
-        if found is None or spec.source.kind != "fdb":
+        assert spec.source.kind == "fdb"
+        found = find_set(self.root, spec.source.folder, spec.source.root)
+        if found is None:
             raise DataError(f"{self.root}: the set of {spec.name} is not there")
-        read = read_fdb_folder(found, spec.name, spec.behaviour, self._human_timing(spec.source, found))
-        broken = list(read.broken)
-        for sample in read.samples:
-            if not sample.stimuli:  # nobody can be called with it
-                missing = f"{found / sample.id / 'input.wav'}: no such file"
-                broken.append(BrokenSample(sample.id, AUDIO_MISSING, missing))
+        read = read_fdb_folder(found, spec.name, spec.behaviour, find_human_timing(self.root, spec.source, found))
+        missing = {
+            sample.id: Absence(AUDIO_MISSING, f"{found / sample.id / 'input.wav'}: no such file")
+            for sample in read.samples
+            if not sample.stimuli  # nobody can be called with it
+        }
         samples = [replace(sample, instructions=spec.instructions) for sample in read.samples if sample.stimuli]
-        stray = (f"{found / name}: not a sample, left out" for name in read.stray)
-        return loaded_task(spec, samples, broken, (*read.notes, *stray))
-
-    def _human_timing(self, source: FdbSource, found: Path) -> Path | None:
-        if source.human_timing is None:
-            return None
-        places = (found, found.parent, self.root)
-        return next((place / source.human_timing for place in places if (place / source.human_timing).exists()), None)
+        notes = [line for _, line in read.notes] + [f"{found / name}: not a sample, left out" for name in read.stray]
+        return loaded_task(spec, samples, {**read.broken, **missing}, notes)
 
 
-def roots_of(root: str) -> tuple[str, ...]:
+def roots_of(data: Path, root: str) -> tuple[Path, ...]:
     """Where sets are looked for below the data's folder: in ``v1.0``, ``v1_0`` or directly."""
-    return root, root.replace(".", "_"), "."
+    return data / root, data / root.replace(".", "_"), data
 
 
-def find_set(data: Path | None, folder: str, root: str) -> Path | None:
+def find_set(data: Path, folder: str, root: str) -> Path | None:
     """Where a set lies below a folder: in one of ``roots_of``, possibly one more level of its own name."""
-    if data is None:
+    places = (place for each in roots_of(data, root) for place in (each / folder / folder, each / folder))
+    return next((place for place in places if place.is_dir()), None)
+
+
+def find_human_timing(data: Path, source: FdbSource, found: Path) -> Path | None:
+    """Where the human distributions of a set lie, the set itself lying in ``found``: there, beside it, or below the data."""
+    if source.human_timing is None:
         return None
-    for name in roots_of(root):
-        place = data / name / folder
-        for candidate in (place / folder, place):
-            if candidate.is_dir():
-                return candidate
-    return None
+    files = (place / source.human_timing for place in (found, found.parent, *roots_of(data, source.root)))
+    return next((file for file in files if file.exists()), None)
 
 
-def folder_above(folder: Path, sets: Collection[str]) -> Path | None:
-    """The folder that ``--data`` should name, if the one given is a set of clips or lies in one; None if it does not.
-
-    Args:
-        sets: Names of the sets' folders.
-    """
+def folder_above(folder: Path) -> Path | None:
+    """The folder that ``--data`` should name, if the one given is a set of clips or a clip; None if it is neither."""
     place = folder.resolve()
-    for each in (place, *place.parents):
-        if each.name in sets and any(each.glob("*/input.wav")):
-            return each.parent.parent if _ROOT_NAME.fullmatch(each.parent.name) else each.parent
-    return None
+    clips = place.parent if (place / "input.wav").exists() else place
+    if not any(clips.glob("*/input.wav")):
+        return None
+    return clips.parent.parent if _ROOT_NAME.fullmatch(clips.parent.name) else clips.parent

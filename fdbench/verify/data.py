@@ -69,7 +69,8 @@ def _is_same(group: Group, task: LoadedTask, sample: str, collected: CollectedTa
     stored, found = collected.samples[sample].digest, task.digests.get(sample)
     if stored in (None, found):
         return True
-    why = "another than was recorded" if found else task.fault(sample) or "not there any more"
+    gone = task.broken[sample].message if sample in task.broken else "not there any more"
+    why = "another than was recorded" if found else gone
     group.differ(MANIFEST, f"{task.spec.name} {sample} digest: the data is {why}", stored, found)
     return False
 

@@ -93,7 +93,7 @@ def test_every_clip_loads_with_its_annotations_and_no_two_are_alike(tree):
     prompts = []
     for spec in V1.values():
         loaded = load_samples(spec, open_data(str(tree)))
-        assert (len(loaded.samples), loaded.broken, loaded.notes) == (spec.source.n, (), ())
+        assert (len(loaded.samples), loaded.broken, loaded.notes) == (spec.source.n, {}, ())
         for sample in loaded.samples:
             assert {event.kind for event in sample.events} == kinds[spec.behaviour]
             assert bool(sample.human_timing) == (spec.behaviour == "backchannel")

@@ -166,7 +166,7 @@ def _copy_of_first(file: Path) -> None:
         (
             f"{CLIP}/turn_taking.json",
             _json([{"timestamp": [5.5, 5.8]}]),
-            "5.500 s, 3.500 s after the end of the clip (2.000 s)",
+            "the turn_end [5.5, 5.8] lies 3.500 s behind the end of the clip (2.000 s)",
         ),
         (f"{CLIP}/transcription.json", Path.unlink, "no such file"),
         (
@@ -177,19 +177,23 @@ def _copy_of_first(file: Path) -> None:
         (
             f"{CLIP}/transcription.json",
             _json({"chunks": [{"text": "a", "timestamp": [8, 9]}]}),
-            "the last word's end: 9.000 s, 7.000 s after",
+            "the last word ends 7.000 s behind the end of the clip (2.000 s)",
         ),
         (f"{PAUSE_CLIP}/pause.json", Path.unlink, "no such file"),
         (f"{PAUSE_CLIP}/pause.json", _json([{"timestamp": [1.0]}]), "[0]: 'timestamp': expected [start, end]"),
         (
             f"{PAUSE_CLIP}/pause.json",
             _json([{"timestamp": [1.0, 2.5]}]),
-            "the end of the pause [1, 2.5]: 2.500 s, 0.500 s after",
+            "the pause [1, 2.5] lies 0.500 s behind the end",
         ),
         (f"{PAUSE_CLIP}/pause.json", _json([{"timestamp": [0.2, 0.9]}, {"timestamp": [0.8, 1.0]}]), "overlap"),
         (f"{BARGE_IN}/interrupt.json", _json([{"interrupt": "no", "context": "a", "timestamp": [1.5, 0.8]}]), "start <= end"),
         (f"{BARGE_IN}/interrupt.json", _json([{"interrupt": " ", "context": "a", "timestamp": [0.8, 1.5]}]), "no text"),
-        (f"{BARGE_IN}/interrupt.json", _json([{"interrupt": "no", "context": "a", "timestamp": [0.8, 2.5]}]), "0.500 s after"),
+        (
+            f"{BARGE_IN}/interrupt.json",
+            _json([{"interrupt": "no", "context": "a", "timestamp": [0.8, 2.5]}]),
+            "the interruption [0.8, 2.5] lies 0.500 s behind",
+        ),
         (f"{BARGE_IN}/interrupt.wav", Path.unlink, "no such file"),
         (f"{BARGE_IN}/context.wav", _text("hello"), "not a readable audio file"),
         (TIMING, _json({"0": [0.1] * 10, "2": [0.1] * 10}), "'1': expected the human distribution of this clip, found none"),
@@ -210,11 +214,10 @@ def test_a_fault_is_one_error_at_its_file(file: str, damage: Callable[[Path], No
     [
         (TIMING, _json({str(clip): [0.2] * 10 for clip in range(3)}), "not upstream's file: expected sha256"),
         (TIMING, _json({str(clip): [0.1] * 30 for clip in range(3)}), "30 windows of 0.2 s cover 6.0 s, the clip has 2.0 s"),
-        (TIMING, _json({str(clip): [0.1] * 10 for clip in range(5)}), "distributions of 2 clips that are not there: 3, 4"),
         (f"{CLIP}/input.wav", _wav(gain=40.0), "clipped"),
         (f"{CLIP}/notes.txt", _text("hm"), "a stray file"),
         ("v1.0/candor_turn_taking/notes.txt", _text("hm"), "a stray file"),
-        (f"{CLIP}/transcription.json", _json({"chunks": [{"text": "a", "timestamp": [1.8, 2.4]}]}), "0.400 s after"),
+        (f"{CLIP}/transcription.json", _json({"chunks": [{"text": "a", "timestamp": [1.8, 2.4]}]}), "0.400 s behind"),
         (f"{CLIP}/transcription.json", _json({"chunks": []}), "expected words, found none"),
         (
             f"{CLIP}/transcription.json",
@@ -222,11 +225,10 @@ def test_a_fault_is_one_error_at_its_file(file: str, damage: Callable[[Path], No
             "expected words in order of time",
         ),
         (
-            f"{PAUSE_CLIP}/pause.json",
-            _json([{"timestamp": [1.2, 1.4]}, {"timestamp": [0.3, 0.9]}]),
-            "expected pauses in order of time, found starts [1.2, 0.3]",
+            f"{BARGE_IN}/interrupt.json",
+            _json([{"interrupt": "no", "timestamp": [0.8, 1.5]}]),
+            "the context: expected what is said",
         ),
-        (f"{BARGE_IN}/interrupt.json", _json([{"interrupt": "no", "timestamp": [0.8, 1.5]}]), "'context'"),
     ],
 )
 def test_what_is_only_worth_knowing_is_a_warning(file: str, damage: Callable[[Path], None], what: str, tree: Path) -> None:
@@ -281,11 +283,6 @@ def test_too_many_clips_are_told(tree: Path) -> None:
     assert told(check_data(tree)) == [("error", "v1.0/candor_turn_taking", "expected 3 clips, found 4")]
 
 
-def test_an_empty_folder_is_a_stray_one(tree: Path) -> None:
-    (tree / "v1.0/candor_turn_taking/old").mkdir()
-    assert told(check_data(tree)) == [("warning", "v1.0/candor_turn_taking/old", "a stray folder: it holds no clip")]
-
-
 @pytest.mark.parametrize("duration_s", [0.3, 601.0])
 def test_a_clip_of_no_sane_length_is_an_error(duration_s: float, tree: Path) -> None:
     rate = 16000
@@ -317,7 +314,7 @@ def test_sets_that_are_not_there_are_errors_only_when_asked_for(tree: Path) -> N
 
 @pytest.mark.parametrize(
     ("tasks", "words"),
-    [("mini", "ships with fdbench"), ("v1/turntaking.candor", "did you mean"), (" , ", "names no task")],
+    [("mini", "ships with fdbench"), ("v1/turntaking.candor", "did you mean"), (" , ", "no part of the data is named")],
 )
 def test_tasks_that_have_no_data_are_misuse(tasks: str, words: str, tree: Path) -> None:
     with pytest.raises(UsageError) as raised:

@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fdbench.data.catalog import Archive, TextFile, catalogue, select_parts
+from fdbench.data import transfer
+from fdbench.data.catalog import Part, catalogue, select_parts
 from fdbench.data.fetch import DownloadOptions, Outcome, download, mirror_of
 from fdbench.data.lock import read_lock
-from fdbench.data.transfer import (
-    MAX_FAILURES,
-    InterruptedTransferError,
-    NotThereError,
-    RefusedTransferError,
-    fetch_text,
-    keep_trying,
-    without_secrets,
-)
+from fdbench.data.transfer import MAX_TRIES, fetch_file, without_secrets
 from fdbench.errors import DataError, MissingExtraError, UsageError
 from fdbench.io.files import sha256_of
-from fdbench.io.http import MAX_WAIT_S
 from fdbench.task.load import task_specs
 from tests.file_server import QUOTA_PAGE, Fault, FileServer
 
@@ -39,106 +32,76 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
         yield running
 
 
-def fetch(server: FileServer, timeout_s: float = 5.0) -> tuple[bytes, list[float]]:
-    """timing.json, and the pauses that were made."""
-    pauses: list[float] = []
-    return fetch_text(f"{server.url}/timing.json", timeout_s, pauses.append), pauses
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited between tries; nobody waits here."""
+    made: list[float] = []
+    monkeypatch.setattr(transfer.time, "sleep", made.append)
+    return made
 
 
-# --- one text over plain HTTP -----------------------------------------------------------------------------------------
+def fetch(server: FileServer, output: Path, timeout_s: float = 5.0) -> bytes | None:
+    """timing.json; None where the server does not have it."""
+    there = fetch_file(f"{server.url}/timing.json", output / "work" / "it", timeout_s, lambda n_bytes: None, "ask them")
+    return (output / "work" / "it").read_bytes() if there else None
 
 
-def test_a_file_comes_whole(server: FileServer) -> None:
-    assert fetch(server) == (TEXT, [])
+# --- one file from a server -------------------------------------------------------------------------------------------
+
+
+def test_a_file_comes_whole(server: FileServer, tmp_path: Path, pauses: list[float]) -> None:
+    assert (fetch(server, tmp_path), pauses) == (TEXT, [])
 
 
 @pytest.mark.parametrize("fault", [Fault(break_after=100_000), Fault(stall_after=100_000)], ids=["breaks-off", "stalls"])
-def test_a_text_that_breaks_off_is_fetched_again_from_its_beginning(fault: Fault, server: FileServer) -> None:
+def test_a_file_that_breaks_off_is_tried_again(fault: Fault, server: FileServer, tmp_path: Path, pauses: list[float]) -> None:
     server.misbehave("timing.json", fault)
-    text, pauses = fetch(server, timeout_s=0.2)
-    assert (text, pauses) == (TEXT, [1.0])
-    assert server.ranges("timing.json") == [None, None]
+    assert (fetch(server, tmp_path, timeout_s=0.2), pauses) == (TEXT, [1.0])
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_a_server_in_trouble_is_asked_again(status: int, server: FileServer) -> None:
+def test_a_server_in_trouble_is_asked_again(status: int, server: FileServer, tmp_path: Path, pauses: list[float]) -> None:
     server.misbehave("timing.json", Fault(status=status))
-    assert fetch(server) == (TEXT, [1.0])
+    assert (fetch(server, tmp_path), pauses) == (TEXT, [1.0])
 
 
-@pytest.mark.parametrize(
-    ("told", "pause_s"),
-    [("7", 7.0), ("0", 0.0), ("86400", MAX_WAIT_S), ("Thu, 01 Jan 2015 00:00:00 GMT", 0.0), ("soon", 1.0), ("nan", 1.0)],
-)
-def test_a_server_is_left_alone_for_as_long_as_it_says_within_bounds(told: str, pause_s: float, server: FileServer) -> None:
-    server.misbehave("timing.json", Fault(status=429, retry_after=told))
-    assert fetch(server) == (TEXT, [pause_s])
-
-
-def test_a_server_always_in_trouble_is_given_up(server: FileServer) -> None:
+def test_a_server_always_in_trouble_is_given_up(server: FileServer, tmp_path: Path, pauses: list[float]) -> None:
     server.always["timing.json"] = Fault(status=500)
-    with pytest.raises(DataError, match=f"500 Internal Server Error \\(tried {MAX_FAILURES} times\\)"):
-        fetch(server)
-    assert server.gets("timing.json") == MAX_FAILURES
+    with pytest.raises(DataError, match=f"500 Internal Server Error \\(tried {MAX_TRIES} times\\)"):
+        fetch(server, tmp_path)
+    assert (server.gets("timing.json"), pauses) == (MAX_TRIES, [1.0, 2.0])
 
 
-@pytest.mark.parametrize(("status", "error"), [(404, NotThereError), (403, RefusedTransferError)])
-def test_a_final_answer_is_not_asked_for_twice(status: int, error: type[DataError], server: FileServer) -> None:
-    server.always["timing.json"] = Fault(status=status)
-    with pytest.raises(error, match=str(status)):
-        fetch(server)
-    assert server.gets("timing.json") == 1
+def test_a_final_answer_is_not_asked_for_twice(server: FileServer, tmp_path: Path) -> None:
+    server.always["timing.json"] = Fault(status=404)
+    assert fetch(server, tmp_path) is None
+    server.always["timing.json"] = Fault(status=403)
+    with pytest.raises(DataError, match="403 Forbidden") as raised:
+        fetch(server, tmp_path)
+    assert raised.value.remedy == "ask them"
+    assert server.gets("timing.json") == 2
+    assert not (tmp_path / "work").exists()
 
 
-def test_a_password_in_an_address_is_used_and_never_shown(server: FileServer) -> None:
+def test_a_password_in_an_address_is_used_and_never_shown(server: FileServer, tmp_path: Path) -> None:
     url = server.url.replace("//", "//me:s3cret@") + "/timing.json"
-    assert fetch_text(url, 5.0, lambda s: None) == TEXT
+    assert fetch_file(url, tmp_path / "work" / "it", 5.0, lambda n_bytes: None, "")
     assert server.authorizations("timing.json") == ["Basic bWU6czNjcmV0"]
     server.always["timing.json"] = Fault(status=403)
     with pytest.raises(DataError) as raised:
-        fetch_text(url, 5.0, lambda s: None)
+        fetch_file(url, tmp_path / "other" / "it", 5.0, lambda n_bytes: None, "")
     assert "s3cret" not in str(raised.value)
-    assert without_secrets("https://me:s3cret@host:8080/a/b?token=x#y") == "https://host:8080/a/b"
-
-
-def test_only_the_web_is_fetched_from() -> None:
-    with pytest.raises(UsageError, match="http"):
-        fetch_text("file:///etc/passwd", 5.0, lambda s: None)
-
-
-def test_tries_that_gain_something_are_not_counted() -> None:
-    sizes = iter(range(1000))
-    reached = [0]
-    pauses: list[float] = []
-
-    def attempt() -> None:
-        reached[0] = next(sizes)
-        if reached[0] < 50:
-            raise InterruptedTransferError("broke off")
-
-    keep_trying(attempt, pauses.append, lambda: reached[0])
-    assert len(pauses) == 50
-    assert max(pauses) <= 2.0
-
-
-def test_pauses_grow_and_stay_bounded() -> None:
-    pauses: list[float] = []
-
-    def attempt() -> None:
-        raise InterruptedTransferError("broke off")
-
-    with pytest.raises(DataError, match="tried 3 times"):
-        keep_trying(attempt, pauses.append)
-    assert pauses == [1.0, 2.0]
+    assert without_secrets("https://me:s3cret@host:8080/a/b") == "https://host:8080/a/b"
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
 
-SET = Archive("candor_turn_taking", ("v1/turn_taking.candor",), 2, "ID")
+SOURCE = "https://drive.google.com/uc?id=ID"
+SET = Part("candor_turn_taking", SOURCE, "v1.0/candor_turn_taking", ("v1/turn_taking.candor",), n_clips=2)
 
 
-def pinned(server: FileServer, sha256: str = sha256_of(TEXT)) -> TextFile:
-    return TextFile("timing", "timing.json", "v1.0/timing.json", sha256, base=server.url)
+def pinned(server: FileServer, sha256: str = sha256_of(TEXT)) -> Part:
+    return Part("timing", f"{server.url}/timing.json", "v1.0/timing.json", sha256=sha256)
 
 
 def pack(folder: Path, name: str = "candor_turn_taking.zip", top: str = "candor_turn_taking/", n: int = 2) -> Path:
@@ -150,8 +113,8 @@ def pack(folder: Path, name: str = "candor_turn_taking.zip", top: str = "candor_
     return folder / name
 
 
-def get(part: Archive | TextFile, data: Path, mirror: str | Path | None = None, *, force: bool = False) -> Outcome:
-    (outcome,) = download([part], data, DownloadOptions(mirror, 5.0, force, sleep=lambda s: None))
+def get(part: Part, data: Path, mirror: str | Path | None = None, *, force: bool = False) -> Outcome:
+    (outcome,) = download([part], data, DownloadOptions(mirror, 5.0, force))
     return outcome
 
 
@@ -180,14 +143,6 @@ def test_a_text_with_another_hash_is_not_used(server: FileServer, tmp_path: Path
 def test_a_mirror_that_lacks_a_pinned_text_is_passed_over(server: FileServer, tmp_path: Path) -> None:
     assert get(pinned(server), tmp_path / "data", f"{server.url}/elsewhere").status == "fetched"
     assert get(pinned(server), tmp_path / "other", tmp_path).status == "fetched"
-
-
-def test_a_text_lies_beside_its_set_whatever_the_layout(server: FileServer, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    (data / "v1_0" / "icc_backchannel").mkdir(parents=True)
-    part = TextFile("timing", "timing.json", "v1.0/timing.json", sha256_of(TEXT), (), "icc_backchannel", server.url)
-    get(part, data)
-    assert (data / "v1_0" / "timing.json").exists()
 
 
 @pytest.mark.parametrize("top", ["candor_turn_taking/", "", "v1.0/candor_turn_taking/", "a/b/c/", "candor_turn_taking/" * 2])
@@ -228,7 +183,7 @@ def test_a_malicious_archive_leaves_nothing_behind(tmp_path: Path) -> None:
         more.writestr("../../../evil", "x")
     outcome = get(SET, tmp_path / "data", tmp_path / "mirror")
     assert outcome.status == "failed"
-    assert "'..' leads out of the folder" in outcome.message
+    assert "leads out of the folder" in outcome.message
     assert files_of(tmp_path / "data") == {}
     assert not list(tmp_path.rglob("evil"))
 
@@ -249,8 +204,8 @@ def test_fewer_clips_than_published_are_told(tmp_path: Path) -> None:
 
 def test_an_archive_with_a_published_hash_must_have_it(tmp_path: Path) -> None:
     archive = pack(tmp_path / "mirror")
-    wrong = Archive(SET.name, SET.tasks, 2, "ID", "0" * 64)
-    right = Archive(SET.name, SET.tasks, 2, "ID", sha256_of(archive.read_bytes()))
+    wrong = replace(SET, sha256="0" * 64)
+    right = replace(SET, sha256=sha256_of(archive.read_bytes()))
     outcome = get(wrong, tmp_path / "data", tmp_path / "mirror")
     assert outcome.status == "failed"
     assert f"expected sha256 {'0' * 64}, found {right.sha256}" in outcome.message
@@ -326,24 +281,12 @@ def test_another_archive_than_the_first_time_is_not_taken_quietly(tmp_path: Path
     assert read_lock(tmp_path / "data").parts[SET.name].sha256 == sha256_of(archive.read_bytes())
 
 
-def test_what_a_killed_process_left_is_swept_away_or_put_back(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_half_unpacked_is_swept_away(tmp_path: Path) -> None:
     pack(tmp_path / "mirror")
-    get(SET, tmp_path / "data", tmp_path / "mirror")
-    root = tmp_path / "data/v1.0"
-    (root / "candor_turn_taking").rename(root / ".candor_turn_taking.abc.old")  # killed between two renames
-    (root / ".candor_turn_taking.abc.part/1").mkdir(parents=True)
+    (tmp_path / "data/v1.0/.candor_turn_taking.part/new/candor_turn_taking/7").mkdir(parents=True)
     assert get(SET, tmp_path / "data", tmp_path / "mirror").status == "fetched"
-    assert [path.name for path in root.iterdir()] == ["candor_turn_taking"]
-
-
-def test_a_part_that_another_process_fetches_is_that_parts_failure(tmp_path: Path) -> None:
-    from fdbench.data.lock import held
-
-    pack(tmp_path / "mirror")
-    with held(tmp_path / "data/.partial/candor_turn_taking.lock"):
-        outcome = get(SET, tmp_path / "data", tmp_path / "mirror")
-    assert outcome.status == "failed"
-    assert "another fdbench is fetching it" in outcome.message
+    assert [path.name for path in (tmp_path / "data/v1.0").iterdir()] == ["candor_turn_taking"]
+    assert not (tmp_path / "data/v1.0/candor_turn_taking/7").exists()
 
 
 def test_without_gdown_nothing_is_begun_unless_the_archives_lie_in_a_folder(
@@ -371,7 +314,7 @@ def test_a_mirror_is_an_address_or_a_folder(tmp_path: Path) -> None:
 def test_the_catalogue_has_the_sets_of_the_tasks_and_upstreams_texts() -> None:
     specs = task_specs()
     parts = catalogue(specs)
-    archives = {name: part for name, part in parts.items() if isinstance(part, Archive)}
+    archives = {name: part for name, part in parts.items() if part.n_clips is not None}
     assert {name: part.n_clips for name, part in archives.items()} == {
         "candor_pause_handling": 216,
         "synthetic_pause_handling": 137,
@@ -379,8 +322,8 @@ def test_the_catalogue_has_the_sets_of_the_tasks_and_upstreams_texts() -> None:
         "icc_backchannel": 55,
         "synthetic_user_interruption": 200,
     }
-    assert {part.drive_id for part in archives.values()} == {
-        spec.source.drive_id for spec in specs.values() if spec.source.kind == "fdb"
+    assert {part.source for part in archives.values()} == {
+        f"https://drive.google.com/uc?id={spec.source.drive_id}" for spec in specs.values() if spec.source.kind == "fdb"
     }
     assert parts["icc_gt_distribution"].place == "v1.0/icc_gt_distribution.json"
     assert parts["icc_gt_distribution"].source == (
@@ -397,7 +340,7 @@ def test_a_set_of_another_release_is_keys_of_its_task_s_file(tmp_path: Path) -> 
     changes = {"folder": "barge_in", "root": "v1.5", "licence": "CC BY 4.0", "archive_sha256": "0" * 64}
     source = spec.source.model_copy(update=changes)
     part = catalogue({**specs, spec.name: spec.model_copy(update={"source": source})})["barge_in"]
-    assert isinstance(part, Archive)
+    assert part.n_clips is not None
     assert (part.place, part.licence, part.sha256) == ("v1.5/barge_in", "CC BY 4.0", "0" * 64)
     for clip in range(part.n_clips):
         (tmp_path / "v1_5" / "barge_in" / str(clip)).mkdir(parents=True)
@@ -428,7 +371,11 @@ def test_v1_and_all_are_everything() -> None:
 
 @pytest.mark.parametrize(
     ("word", "told"),
-    [("candor_turntaking", "did you mean 'candor_turn_taking'"), ("mini", "ships with fdbench"), (",", "nothing to fetch")],
+    [
+        ("candor_turntaking", "did you mean 'candor_turn_taking'"),
+        ("mini", "ships with fdbench"),
+        (",", "no part of the data is named"),
+    ],
 )
 def test_what_cannot_be_fetched_is_misuse(word: str, told: str) -> None:
     with pytest.raises(UsageError) as raised:
@@ -446,7 +393,7 @@ def test_the_lock_reads_as_json_with_everything_needed_to_fetch_the_same_again(t
     assert entry["n_bytes"] == archive.stat().st_size
     assert entry["source"] == "file:candor_turn_taking.zip"
     assert entry["place"] == "v1.0/candor_turn_taking"
-    assert entry["n_files"] == 4
+    assert len(entry["files"]) == 4
     assert entry["fetched_at"].endswith("+00:00")
 
 

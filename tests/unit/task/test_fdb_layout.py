@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fdbench.core.absence import Absence
 from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Event
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
@@ -72,7 +73,7 @@ def test_without_pauses_a_sample_stands_because_only_one_protocol_reads_them(tmp
     add(tmp_path, "7", output={"text": "", "chunks": []}, **({} if pauses is None else {"pause": pauses}))
     read = read_fdb_folder(tmp_path, "t", "pause_handling")
     assert [sample.events for sample in read.samples] == [()]
-    assert read.broken == ()
+    assert read.broken == {}
 
 
 def test_a_prompt_is_optional_and_not_read_before_it_is_asked_for(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_a_transcription_that_cannot_be_read_is_noted_and_the_sample_stands(tmp_
     add(tmp_path, "7", turn_taking=TURN, transcription="{")
     read = read_fdb_folder(tmp_path, "t", "turn_taking")
     assert [sample.transcript for sample in read.samples] == [None]
-    (note,) = read.notes
+    ((_, note),) = read.notes
     assert "7/transcription.json:1: not JSON" in note
 
 
@@ -140,8 +141,8 @@ def test_a_damaged_distribution_is_noted_and_its_sample_stands_without(tmp_path:
     (tmp_path / "icc_gt_distribution.json").write_text(json.dumps({"0": values, "1": [1.0]}), encoding="utf-8")
     read = read_fdb_folder(tmp_path, "t", "backchannel")
     assert [(sample.id, sample.human_timing) for sample in read.samples] == [("0", ()), ("1", (1.0,))]
-    assert read.broken == ()
-    (note,) = read.notes
+    assert read.broken == {}
+    ((_, note),) = read.notes
     assert "icc_gt_distribution.json: '0'" in note
     assert note.endswith("; the sample stands without human timing")
 
@@ -212,8 +213,8 @@ def check_that_only_the_damaged_one_breaks(folder: Path, behaviour: str, name: s
     add(folder, "2", **{name: bad})
     read = read_fdb_folder(folder, "t", behaviour)
     assert [sample.id for sample in read.samples] == ["1", "3"]
-    (broken,) = read.broken
-    assert (broken.id, broken.reason) == ("2", "bad_annotation")
+    ((broken_id, broken),) = read.broken.items()
+    assert (broken_id, broken.reason) == ("2", "bad_annotation")
     assert str(folder / "2" / f"{name}.json") in broken.message
     assert "\n" not in broken.message
     assert len(broken.message) < len(str(folder)) + 200
@@ -239,8 +240,8 @@ def test_a_damaged_pause_is_noted_and_its_sample_stands_without(tmp_path: Path, 
     add(tmp_path, "2", pause=bad)
     read = read_fdb_folder(tmp_path, "t", "pause_handling")
     assert [sample.events for sample in read.samples] == [(Event(PAUSE, Span(1.0, 2.0)),), ()]
-    assert read.broken == ()
-    (note,) = read.notes
+    assert read.broken == {}
+    ((_, note),) = read.notes
     assert str(tmp_path / "2" / "pause.json") in note
     assert note.endswith("; the sample stands without pauses")
 
@@ -271,9 +272,7 @@ def test_a_missing_annotation_breaks_its_sample_where_every_protocol_needs_it(tm
     add(tmp_path, "2", output={"chunks": []})
     read = read_fdb_folder(tmp_path, "t", behaviour)
     assert [sample.id for sample in read.samples] == ["1"]
-    assert [(broken.id, broken.reason, broken.message) for broken in read.broken] == [
-        ("2", "bad_annotation", f"{tmp_path / '2' / name}: no such file")
-    ]
+    assert read.broken == {"2": Absence("bad_annotation", f"{tmp_path / '2' / name}: no such file")}
 
 
 # --- what is no sample ------------------------------------------------------------------------------------------------

@@ -155,7 +155,6 @@ def test_a_set_is_found_in_every_layout_seen_in_the_wild(tmp_path: Path, root: s
 
 def test_a_set_that_is_not_there_is_none(tmp_path: Path) -> None:
     assert find_set(tmp_path, "candor_turn_taking", "v1.0") is None
-    assert find_set(None, "candor_turn_taking", "v1.0") is None
     with pytest.raises(DataError, match="missing"):
         load_samples(task_specs()[TURN], UpstreamTree(tmp_path))
 
@@ -190,12 +189,12 @@ def test_what_cannot_be_used_is_counted_in_natural_order_and_what_is_stray_is_na
     (folder / "README.txt").write_text("hello", encoding="utf-8")
     loaded = load_samples(task_specs()[TURN], UpstreamTree(tmp_path))
     assert [sample.id for sample in loaded.samples] == ["1"]
-    assert [(broken.id, broken.reason) for broken in loaded.broken] == [
+    assert [(name, broken.reason) for name, broken in loaded.broken.items()] == [
         ("2", "bad_annotation"),
         ("10", "audio_missing"),
         ("11", "audio_missing"),
     ]
-    assert f"{folder}/10/input.wav: no such file" in loaded.broken[1].message
+    assert f"{folder}/10/input.wav: no such file" in loaded.broken["10"].message
     assert [note.split(": ", 1)[1] for note in loaded.notes if "README.txt" in note] == ["not a sample, left out"]
 
 
@@ -234,7 +233,7 @@ def test_embedded_samples_are_in_order_and_unread(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("fdbench.task.stimulus.decode_audio", refuse)
     loaded = load_samples(task_specs()["mini/turn_taking"], None)
     assert [sample.id for sample in loaded.samples] == [f"tt-{n:02}" for n in range(1, 13)]
-    assert (loaded.broken, loaded.notes) == ((), ())
+    assert (loaded.broken, loaded.notes) == ({}, ())
 
 
 # --- damage to the embedded suite -------------------------------------------------------------------------------------
