@@ -34,7 +34,7 @@ from fdbench.adapter.base import Batch, Brief, Opening, Spoken
 from fdbench.adapter.load import find_model, resolve
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
-from fdbench.core.conversation import Failure, Recording, Sample, Take
+from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -266,11 +266,11 @@ class Clock(Counted):
         return super().step(heard)
 
 
-def all_recorded(outcomes: Iterable[tuple[Take, Recording | Failure]]) -> int:
+def all_recorded(outcomes: Iterable[tuple[Take, Recording | FailedCall]]) -> int:
     """How many calls there were; a number that failed calls gave is no measurement."""
     n = 0
     for take, outcome in outcomes:
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, FailedCall):
             raise SystemExit(f"{take.id}: {outcome.reason}: {outcome.message}")
         n += 1
     return n

@@ -135,7 +135,7 @@ def ours(n: int, seconds: float, url: str) -> tuple[Measured, int]:
     from fdbench.call.lockstep import Ending, Invitation
     from fdbench.call.realtime import WallClock
     from fdbench.call.session_log import from_stored
-    from fdbench.core.conversation import Failure, Sample, Take
+    from fdbench.core.conversation import FailedCall, Sample, Take
     from fdbench.core.sound import Audio
 
     party = Adapter(base_url=url, query="behave=probe", slots=n)
@@ -144,7 +144,7 @@ def ours(n: int, seconds: float, url: str) -> tuple[Measured, int]:
     found: Measured = {"late_s": [], "added_s": []}
     failed = 0
     for _, outcome in WallClock(party, Ending(0.0, 0.0), Timeouts(tries=1)).run(calls):
-        failed += isinstance(outcome, Failure)
+        failed += isinstance(outcome, FailedCall)
         if outcome.log is None:
             continue
         log = from_stored(outcome.log)
@@ -208,7 +208,7 @@ def accuracy(n_at_once: int = 16, n_rounds: int = 3) -> None:
     from fdbench.adapter.base import Brief
     from fdbench.call.lockstep import Ending, Invitation
     from fdbench.call.realtime import WallClock
-    from fdbench.core.conversation import Failure, Sample, Take
+    from fdbench.core.conversation import FailedCall, Sample, Take
     from fdbench.core.sound import Audio
 
     prompt = Audio((0.1 * np.random.default_rng(0).standard_normal(RATE)).astype(np.float32), RATE)
@@ -220,7 +220,7 @@ def accuracy(n_at_once: int = 16, n_rounds: int = 3) -> None:
             calls = (Invitation(take, Brief(stimulus=prompt), Brief()) for take in takes)
             off_ms, failed = [], 0
             for _, outcome in WallClock(party, Ending(1.8, 4.0)).run(calls):
-                if isinstance(outcome, Failure):
+                if isinstance(outcome, FailedCall):
                     failed += 1
                     continue
                 marker = int(np.flatnonzero(outcome.model.audio.samples > 0.5)[0]) / RATE

@@ -175,14 +175,16 @@ def print_peak(n: int) -> None:
     from pathlib import Path
 
     from fdbench.hear.stage import Engines
-    from fdbench.stages.plan import RunRequest, make_plan
-    from fdbench.stages.run import Hearing, run_plan
+    from fdbench.stages.options import ScoringOptions
+    from fdbench.stages.plan import make_plan
+    from fdbench.stages.request import RunRequest
+    from fdbench.stages.run import run_plan
 
     with tempfile.TemporaryDirectory() as scratch:
         repeats = -(-n // 12)
         request = RunRequest("silence", "mini/turn_taking", Path(scratch), repeats=repeats, ending=Ending(0.5, 0.5))
-        hearing = Hearing(Engines("sphinx", "silero"), ("fdb-2026-05", "fdbench"))
-        run_plan(make_plan(request), hearing, lambda *_: None)
+        options = ScoringOptions(Engines("sphinx", "silero"), ("fdb-2026-05", "fdbench"))
+        run_plan(make_plan(request), options, lambda *_: None)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

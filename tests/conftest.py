@@ -41,9 +41,9 @@ def fdbench(*arguments: object, cwd: Path | None = None, process: bool = False, 
 
     Args:
         process: In a process of its own, for what only the end of one shows.
-        environment: Variables that are set while it runs.
+        environment: Variables that are set while it runs; those that libraries read once, as they are imported, need a process.
     """
-    if not process:
+    if not (process or any(name.startswith(("HF_", "PYTHON")) for name in environment)):
         return _in_this_process([str(each) for each in arguments], cwd, environment)
     done = subprocess.run(
         [sys.executable, "-m", "fdbench.cli", *map(str, arguments)],

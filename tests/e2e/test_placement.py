@@ -18,9 +18,10 @@ from fdbench.audio.segments import VAD_RATE, WINDOW_SAMPLES
 from fdbench.core.signature import parse_signature
 from fdbench.hear.stage import Engines, annotate
 from fdbench.scoring.requests import MODEL_SPEECH
-from fdbench.stages.run import Hearing, placed_entries
+from fdbench.stages.derive import placed_cases
 from fdbench.store.run import Run
 from fdbench.task.data import open_data
+from fdbench.task.load import TaskLoader
 from fdbench.verify.run import VerifyRequest, verify_run
 from tests.conftest import fdbench
 from tests.e2e.stand_ins import FRAME_S, Clicker, Writer
@@ -121,11 +122,12 @@ def test_a_click_in_answer_to_a_click_is_heard_where_each_placement_puts_it_to_t
     run, engines, data = Run(finished.run), Engines("sphinx"), open_data(str(tmp_path))
     frame = Clicker.says.frame_samples
     for placement, expected, n_lost in (("causal", at + frame, 0), ("published", at, frame)):
-        (entry,) = placed_entries(run, run.manifest(), Hearing(engines, ("fdbench",), placement=placement), data)
-        answers = annotate(entry.audio, [MODEL_SPEECH], engines)
+        (case,) = placed_cases(run, run.manifest(), placement, TaskLoader(data))
+        take = case.takes["main"]
+        answers = annotate(take.audio, [MODEL_SPEECH], engines)
         assert np.flatnonzero(heard[-1].samples > 0.5).tolist() == [expected]
-        assert entry.audio.load("user").cut(entry.audio.load("user").span).audio.samples[at + rate] > 0.5, "the user stays"
-        assert entry.recorded_s == pytest.approx(len(heard[-1].samples) / rate, abs=1e-9)
+        assert take.audio.load("user").cut(take.audio.load("user").span).audio.samples[at + rate] > 0.5, "the user stays"
+        assert take.recorded_s == pytest.approx(len(heard[-1].samples) / rate, abs=1e-9)
         assert answers.speech[MODEL_SPEECH].duration_s == pytest.approx((len(heard[0].samples) - n_lost) / rate, abs=1e-4)
 
 

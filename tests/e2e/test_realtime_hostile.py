@@ -345,7 +345,7 @@ def test_a_flood_ends_in_a_name(base_url: str) -> None:
         {"endless_fast": party(base_url, "endless_fast")}, timeouts=dataclasses.replace(QUICK, most_queued_s=60.0, tries=1)
     )
     outcome = flooded["endless_fast"]
-    assert isinstance(outcome, FailedCall) and outcome.kind == "protocol"
+    assert isinstance(outcome, FailedCall) and outcome.reason == "protocol"
 
 
 def test_the_key_is_nowhere(outcomes: Outcomes, facts: dict[str, list[dict[str, Any]]], logged: list[str]) -> None:
