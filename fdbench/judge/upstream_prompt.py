@@ -99,7 +99,7 @@ def read_upstream_prompt(path: Path, expected_sha256: str = UPSTREAM_SHA256) -> 
         if isinstance(target, ast.Name)
     }
     pieces = (
-        (_NAMES[part.value.id], True) if isinstance(part, ast.FormattedValue) else (part.value, False)
+        (part.value, False) if isinstance(part.value, str) else (_NAMES[part.value.id], True)
         for part in assigned["user_msg"].values
     )
     return UpstreamPrompt(ast.literal_eval(assigned["system_msg"]), tuple(pieces), found)
