@@ -106,7 +106,7 @@ def check_url(url: str, option: str, example: str, schemes: Collection[str] = ("
     """
     try:
         parts = urlsplit(url)
-        is_one = bool(parts.scheme in schemes and parts.hostname and (parts.port or True))
+        is_one = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_one = False
     if not is_one or not (url.isascii() and url.isprintable()) or set(url) & set(" \\|"):

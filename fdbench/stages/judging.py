@@ -23,8 +23,8 @@ from fdbench.errors import DataError
 from fdbench.stages.progress import Progress
 
 if TYPE_CHECKING:
+    from fdbench.judge.client import JudgeUsage
     from fdbench.judge.providers import JudgeSettings
-    from fdbench.judge.usage import JudgeUsage
 
 NONE: Final = "none"
 GIVEN: Final = "given"
@@ -119,8 +119,7 @@ class AskedModel:
 
     def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
         notes: list[str] = []
-        found = by_question(replies, lambda questions: self._ask(questions, progress, notes))
-        return Opinions(found, tuple(dict.fromkeys(notes)))
+        return Opinions(by_question(replies, lambda questions: self._ask(questions, progress, notes)), tuple(notes))
 
     def _ask(
         self, questions: Mapping[ReplyId, RelevanceQuestion], progress: Progress, notes: list[str]
@@ -140,14 +139,8 @@ class AskedModel:
         return found
 
     def _logged(self, facts: Mapping[str, Any]) -> None:
-        if self.log is None:
-            return
-        from fdbench.judge.usage import cost_usd
-
-        price, tokens_in, tokens_out = self.settings.price, facts.get("tokens_in"), facts.get("tokens_out")
-        if price is not None and tokens_in is not None and tokens_out is not None:
-            facts = {**facts, "cost_usd": cost_usd(price, tokens_in, tokens_out)}
-        self.log({"event": "judge", **facts})
+        if self.log:
+            self.log({"event": "judge", **facts})
 
 
 def _bill(usage: JudgeUsage) -> str:
