@@ -58,7 +58,7 @@ def read_rating(text: str, reply: str) -> Reading | Absence:
 
 
 def read_upstream_rating(text: str) -> Reading | Absence:
-    """What the published script reads: the last ``Analysis: ...`` before a line ``I would rate ... as N``, N any whole number."""
+    """What the published script reads: the last ``Analysis: ...`` before a line ``I would rate ... as N``; N is not bounded."""
     found = _UPSTREAM_FORM.findall(text[:MAX_TEXT_CHARS])
     if not found:
         return Absence(RATING_UNREADABLE, "the answer is not of the form that the published script reads")
