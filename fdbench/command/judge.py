@@ -14,7 +14,6 @@ from fdbench.io.text_table import text_table
 
 if TYPE_CHECKING:
     from fdbench.judge.agreement import Agreement, Estimate
-    from fdbench.judge.client import JudgeUsage
     from fdbench.stages.judge_check import CheckedJudge
 
 
@@ -51,14 +50,9 @@ def check_command(arguments: argparse.Namespace) -> int:
         found = {**done.check.as_json(), "conclusions": sentences, "usage": judge.usage.as_json(), "files": files}
         write_result(arguments.json, found)
     if arguments.json != "-":
-        lines = [*_table(done), "", *sentences, _usage(judge.usage), *map(str, done.files)]
+        lines = [*_table(done), "", *sentences, str(judge.usage), *map(str, done.files)]
         print("\n".join(lines))
     return EXIT_WITH_ERRORS if done.check.n_failed else EXIT_OK
-
-
-def _usage(usage: JudgeUsage) -> str:
-    cost = "" if usage.cost_usd is None else f", {usage.cost_usd:.4f} USD"
-    return f"{usage.asked} asked, {usage.cached} known already, {usage.tokens_in} tokens in, {usage.tokens_out} out{cost}"
 
 
 def _table(done: CheckedJudge) -> Iterator[str]:

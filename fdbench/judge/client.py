@@ -67,6 +67,11 @@ class JudgeUsage:
         """None where the price is not known, or not all answers were metered."""
         return None if self.unmetered else self.cost_of(self.tokens_in, self.tokens_out)
 
+    def __str__(self) -> str:
+        cost = "" if self.cost_usd is None else f", {self.cost_usd:.4f} USD"
+        known = f"{self.asked} asked ({self.attempts} requests), {self.cached} known already"
+        return f"{known}, {self.tokens_in} tokens in, {self.tokens_out} out{cost}"
+
     def as_json(self) -> dict[str, Any]:
         counts = asdict(self)
         del counts["price"]

@@ -23,7 +23,6 @@ from fdbench.errors import DataError
 from fdbench.stages.progress import Progress
 
 if TYPE_CHECKING:
-    from fdbench.judge.client import JudgeUsage
     from fdbench.judge.providers import JudgeSettings
 
 NONE: Final = "none"
@@ -118,35 +117,28 @@ class AskedModel:
         return self.settings.signature
 
     def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
-        notes: list[str] = []
-        return Opinions(by_question(replies, lambda questions: self._ask(questions, progress, notes)), tuple(notes))
-
-    def _ask(
-        self, questions: Mapping[ReplyId, RelevanceQuestion], progress: Progress, notes: list[str]
-    ) -> Mapping[ReplyId, Opinion]:
         from fdbench.judge.client import Judge
         from fdbench.judge.verdicts import VerdictCache
 
-        found: dict[ReplyId, Opinion] = {}
-        errors = 0
-        with Judge(self.settings, VerdictCache(self.cache), on_attempt=self._logged) as judge:
-            progress("judging", 0, len(questions), errors)
-            for key, opinion in judge.rate(questions):
-                found[key] = opinion
-                errors += isinstance(opinion, Absence)
-                progress("judging", len(found), len(questions), errors)
-            notes += (*judge.notes, _bill(judge.usage))
-        return found
+        notes: list[str] = []
+
+        def ask(questions: Mapping[ReplyId, RelevanceQuestion]) -> Mapping[ReplyId, Opinion]:
+            found: dict[ReplyId, Opinion] = {}
+            errors = 0
+            with Judge(self.settings, VerdictCache(self.cache), on_attempt=self._logged) as judge:
+                progress("judging", 0, len(questions), errors)
+                for key, opinion in judge.rate(questions):
+                    found[key] = opinion
+                    errors += isinstance(opinion, Absence)
+                    progress("judging", len(found), len(questions), errors)
+                notes.extend((*judge.notes, f"judge: {judge.usage}"))
+            return found
+
+        return Opinions(by_question(replies, ask), tuple(notes))
 
     def _logged(self, facts: Mapping[str, Any]) -> None:
         if self.log:
             self.log({"event": "judge", **facts})
-
-
-def _bill(usage: JudgeUsage) -> str:
-    tokens = f"{usage.tokens_in} + {usage.tokens_out} tokens" if usage.attempts else "no tokens"
-    cost = f", {usage.cost_usd:.4f} USD" if usage.cost_usd is not None and usage.attempts else ""
-    return f"judge: {usage.asked} asked ({usage.attempts} requests), {usage.cached} known from before; {tokens}{cost}"
 
 
 def by_question(

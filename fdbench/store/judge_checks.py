@@ -95,13 +95,12 @@ def write_check(root: Path, check: JudgeCheck) -> tuple[Path, ...]:
         The files written, the one under ``judges/`` first.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", check.model.lower()).strip("-") or "judge"
-    written = [root / FOLDER / f"{slug}-{_hash(check.judge)}.json"]
-    written += [
-        summary.with_name(COPY) for summary in sorted(root.glob("*/scores/*/summary.json")) if _judge_of(summary) == check.judge
-    ]
+    summaries = sorted(root.glob("*/scores/*/summary.json"))
+    copies = [summary.with_name(COPY) for summary in summaries if _judge_of(summary) == check.judge]
+    written = (root / FOLDER / f"{slug}-{_hash(check.judge)}.json", *copies)
     for path in written:
         write_json_atomically(path, check.as_json())
-    return tuple(written)
+    return written
 
 
 def find_check(root: Path, judge: str) -> JudgeCheck | None:
