@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -58,13 +59,15 @@ class Bench:
         self.slept_s: list[float] = []
         self.attempts: list[Mapping[str, Any]] = []
         settings = JudgeSettings("vllm", model, server.base_url, **{"concurrency": 1, "timeout_s": 10.0, **change})
-        self.judge = Judge(
-            settings,
-            VerdictCache(cache) if cache else None,
-            on_attempt=self.attempts.append,
-            secret=Secret(key),
-            sleep=self.slept_s.append,
-        )
+        with pytest.MonkeyPatch.context() as patch:  # reading certificates takes longer than most tests
+            patch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
+            self.judge = Judge(
+                settings,
+                VerdictCache(cache) if cache else None,
+                on_attempt=self.attempts.append,
+                secret=Secret(key),
+                sleep=self.slept_s.append,
+            )
 
     def ask(self, *questions: RelevanceQuestion) -> list[Verdict | Absence]:
         found = dict(self.judge.rate(dict(enumerate(questions))))
