@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fdbench.errors import UsageError
 from fdbench.io import secret
+from fdbench.io.http import check_url
 from fdbench.io.secret import NO_SECRET, Secret, looks_like_a_key
 
 _SECRET_NAME: Final = re.compile(r"key|token|secret|password|auth|credential|signature", re.IGNORECASE)
@@ -29,24 +30,9 @@ def http_url(url: str) -> str:
     Raises:
         UsageError: It is none, or it may hold a secret that would be stored; never repeats it.
     """
-    example = "give it like wss://HOST[:PORT]/v1, without /realtime"
-    if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
-        raise UsageError("--arg base_url holds spaces or characters that no URL has", example)
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise UsageError("--arg base_url is not a URL", example) from None
+    example = "give it like wss://HOST[:PORT]/v1, without /realtime; harmless parameters go into --arg query="
+    parts = check_url(url, "--arg base_url", example, ("ws", "wss", "http", "https"))
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-    if scheme not in ("http", "https") or not host:
-        raise UsageError("--arg base_url is not a ws, wss, http or https URL with a host", example)
-    if "@" in parts.netloc:
-        raise UsageError("--arg base_url holds a user name or a password", "put the key into the environment")
-    if "?" in url or "#" in url or looks_like_a_key(url):
-        raise UsageError(
-            "--arg base_url has a query, a fragment or what looks like a key, which would be stored",
-            "end it after the path; harmless parameters go into --arg query=",
-        )
     path = parts.path.rstrip("/").removesuffix("/realtime")
     return f"{scheme}://{parts.netloc}{path}"
 

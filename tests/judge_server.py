@@ -36,7 +36,7 @@ from typing import Any
 
 MODEL_IN_DISGUISE = "another-model-2"
 ANSWERING = (
-    "normal", "slow", "hostile_quote", "other_model", "unmetered", "fenced", "parts", "STOP", "miscounted", "half_character",
+    "normal", "slow", "hostile_quote", "other_model", "unmetered", "fenced", "parts", "half_character",
 )  # fmt: skip
 """Behaviours that end with a readable rating."""
 ON_THE_WAY = (
@@ -45,7 +45,7 @@ ON_THE_WAY = (
 """Behaviours after which a client asks again."""
 UNREADABLE = (
     "malformed", "html", "not_json", "empty_choices", "empty_text", "refusal", "content_filter", "length", "tool_calls",
-    "different", "hostile_echo", "odd_finish", "prose",
+    "different", "hostile_echo", "prose",
 )  # fmt: skip
 """Status 200, and no rating in it."""
 CLOSED = ("401_echo_key", "403", "404_model", "insufficient_quota", "400_api_key")
@@ -93,7 +93,7 @@ class JudgeServer:
         script: Behaviours in the order of requests, whichever question; ``normal`` when used up.
         behave: Instead: from (question, how often it was asked before) to a behaviour.
         refuses: Parameters that get a 400: ``json_schema``, ``json_object``, ``seed``, ``temperature``,
-            ``max_completion_tokens``, ``max_tokens``.
+            ``max_completion_tokens``.
         delay_s: How long ``slow`` takes; ``stall`` says nothing for ``stall_s``.
         wait: What ``Retry-After`` says, in seconds.
         log: A line for each request.
@@ -223,11 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("response_format", {}).get("type") in refuses:
             return "response_format"
         return next(
-            (
-                name
-                for name in ("seed", "temperature", "max_completion_tokens", "max_tokens")
-                if name in body and name in refuses
-            ),
+            (name for name in ("seed", "temperature", "max_completion_tokens") if name in body and name in refuses),
             "",
         )
 
@@ -307,16 +303,15 @@ class _Handler(BaseHTTPRequestHandler):
         return f"```json\n{text}\n```" if behaviour == "fenced" else text
 
     def _complete(self, behaviour: str, body: Mapping[str, Any], text: str) -> None:
-        content: Any = [{"type": "text", "text": text}] if behaviour == "parts" else text
+        is_cut = behaviour in ("content_filter", "length")
+        content: Any = [{"type": "text", "text": text}] if behaviour == "parts" else text[: -1 if is_cut else None]
         message: dict[str, Any] = {"role": "assistant", "content": content}
         if behaviour == "refusal":
             message = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
         if behaviour == "tool_calls":
             call = {"id": "c", "type": "function", "function": {"name": "rate", "arguments": '{"rating": 5}'}}
             message = {"role": "assistant", "content": None, "tool_calls": [call]}
-        finish: Any = behaviour if behaviour in ("content_filter", "length", "tool_calls", "STOP") else "stop"
-        if behaviour == "odd_finish":
-            finish = ["stop"]
+        finish = behaviour if is_cut or behaviour == "tool_calls" else "stop"
         out: dict[str, Any] = {
             "id": "chatcmpl-1",
             "object": "chat.completion",
@@ -326,8 +321,6 @@ class _Handler(BaseHTTPRequestHandler):
             "choices": [{"index": 0, "message": message, "finish_reason": finish}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
         }
-        if behaviour == "miscounted":
-            out["usage"]["completion_tokens"] = 10**400
         if behaviour == "unmetered":
             del out["usage"]
         self._send(200, json.dumps(out).encode())

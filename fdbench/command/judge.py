@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fdbench.command.base import (
-    EXIT_OK,
-    EXIT_WITH_ERRORS,
-    Commands,
-    add_command,
-    data_of,
-    report_notes,
-    write_result,
-)
+from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, data_of, report_notes, write_result
 from fdbench.command.judge_options import add_judge_options, judge_settings_of
 from fdbench.errors import UsageError
+from fdbench.io.text_table import text_table
 
 if TYPE_CHECKING:
     from fdbench.judge.agreement import Agreement, Estimate
-    from fdbench.judge.usage import JudgeUsage
     from fdbench.stages.judge_check import CheckedJudge
 
 
@@ -41,7 +33,7 @@ def check_command(arguments: argparse.Namespace) -> int:
     from fdbench.judge.calibration import labelled_set
     from fdbench.judge.client import Judge
     from fdbench.judge.verdicts import VerdictCache
-    from fdbench.stages.judge_check import JudgeFacts, check_judge, conclusions
+    from fdbench.stages.judge_check import check_judge, conclusions
     from fdbench.stages.progress import ProgressBars
     from fdbench.store.judge_checks import verdicts_folder
 
@@ -50,8 +42,7 @@ def check_command(arguments: argparse.Namespace) -> int:
     if settings is None:
         raise UsageError(f"--judge {arguments.judge}: there is nobody to check", "name one: --judge PROVIDER:MODEL")
     with Judge(settings, VerdictCache(verdicts_folder(arguments.out))) as judge, ProgressBars() as progress:
-        facts = JudgeFacts(settings.signature, settings.model, {"name": judge.prompt.name, "sha256": judge.prompt.sha256})
-        done = check_judge(judge, facts, labelled_set(), arguments.out, progress)
+        done = check_judge(judge, labelled_set(), arguments.out, progress)
     report_notes(done.notes)
     sentences = conclusions(done.agreement)
     if arguments.json:
@@ -59,19 +50,14 @@ def check_command(arguments: argparse.Namespace) -> int:
         found = {**done.check.as_json(), "conclusions": sentences, "usage": judge.usage.as_json(), "files": files}
         write_result(arguments.json, found)
     if arguments.json != "-":
-        lines = [*_table(done), "", *sentences, _usage(judge.usage), *map(str, done.files)]
+        lines = [*_table(done), "", *sentences, str(judge.usage), *map(str, done.files)]
         print("\n".join(lines))
     return EXIT_WITH_ERRORS if done.check.n_failed else EXIT_OK
 
 
-def _usage(usage: JudgeUsage) -> str:
-    cost = "" if usage.cost_usd is None else f", {usage.cost_usd:.4f} USD"
-    return f"{usage.asked} asked, {usage.cached} known already, {usage.tokens_in} tokens in, {usage.tokens_out} out{cost}"
-
-
 def _table(done: CheckedJudge) -> Iterator[str]:
     check, agreement = done.check, done.agreement
-    yield f"{check.judge}"
+    yield check.judge
     if check.models:
         yield f"answered by {', '.join(check.models)}"
     failed = "".join(f", {n} without a rating ({reason})" for reason, n in check.failed.items())
@@ -84,11 +70,11 @@ def _table(done: CheckedJudge) -> Iterator[str]:
             (name, str(each.n), f"{each.mean_absolute_error:.2f}", f"{each.bias:+.2f}")
             for name, each in agreement.by_category.items()
         ]
-        yield from _aligned([("category", "n", "MAE", "bias"), *rows])
+        yield from text_table(rows, header=("category", "n", "MAE", "bias"))
     if agreement.worst:
         yield ""
         worst = [(item.id, item.category, f"{item.label:g}", f"{item.rating:g}") for item in agreement.worst]
-        yield from _aligned([("furthest off", "category", "label", "rating"), *worst])
+        yield from text_table(worst, header=("furthest off", "category", "label", "rating"))
 
 
 def _overall(agreement: Agreement) -> Iterator[str]:
@@ -110,10 +96,3 @@ def _estimate(estimate: Estimate, sign: str = "") -> str:
     if estimate.ci_low is None or estimate.ci_high is None:
         return f"{estimate.value:{sign}.2f}"
     return f"{estimate.value:{sign}.2f} [{estimate.ci_low:{sign}.2f}, {estimate.ci_high:{sign}.2f}]"
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells: list[Any] = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
-        yield "  ".join(cells).rstrip()

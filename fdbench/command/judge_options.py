@@ -55,7 +55,13 @@ def judge_settings_of(arguments: argparse.Namespace, data: Path | None) -> Judge
     from fdbench.judge.upstream_prompt import find_upstream_script
 
     if arguments.judge in (NONE, GIVEN):
-        _refuse_what_nobody_is_told(arguments)
+        # A server or a price without a judge is a judge forgotten, and a night's run without ratings.
+        given = {"url": arguments.judge_url, "price": arguments.judge_price, "prompts": arguments.judge_prompts != OWN}
+        for option in (name for name, value in given.items() if value):
+            raise UsageError(
+                f"--judge-{option} is for a judge that is asked, and --judge is {arguments.judge}",
+                "name one with --judge PROVIDER:MODEL, or leave the option out",
+            )
         return None
     is_upstream = arguments.judge_prompts == UPSTREAM
     return settings_of(
@@ -69,26 +75,11 @@ def judge_settings_of(arguments: argparse.Namespace, data: Path | None) -> Judge
     )
 
 
-def _refuse_what_nobody_is_told(arguments: argparse.Namespace) -> None:
-    """A server or a price without a judge is a judge forgotten, and a night's run without ratings."""
-    forgotten = {
-        "--judge-url": arguments.judge_url is not None,
-        "--judge-price": arguments.judge_price is not None,
-        "--judge-prompts": arguments.judge_prompts != OWN,
-    }
-    for option, is_given in forgotten.items():
-        if is_given:
-            raise UsageError(
-                f"{option} is for a judge that is asked, and --judge is {arguments.judge}",
-                "name one with --judge PROVIDER:MODEL, or leave the option out",
-            )
-
-
 def _price_of(text: str | None) -> tuple[float, float] | None:
     if text is None:
         return None
     try:
-        price_in, price_out = (float(part) for part in text.split(","))
+        price_in, price_out = map(float, text.split(","))
     except ValueError:
         raise UsageError(f"--judge-price {text}: expected IN,OUT", "for example 2.50,10 for USD per million tokens") from None
     return price_in, price_out

@@ -19,10 +19,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from fdbench.errors import UsageError
 from fdbench.io.files import sha256_of
-from fdbench.io.secret import is_local
+from fdbench.io.secret import is_local, looks_like_a_key
 
 StatusMeaning = Literal["closed", "rate_limited", "later", "rejected"]
 
@@ -91,6 +92,33 @@ def error_facts(body: bytes) -> ErrorFacts:
     code = facts.get("code") if isinstance(facts.get("code"), str) else facts.get("type")
     message = facts.get("message") if facts is inner else inner
     return ErrorFacts(str(message or facts), str(code or ""), str(facts.get("param") or ""))
+
+
+def check_url(url: str, option: str, example: str, schemes: Collection[str] = ("http", "https")) -> SplitResult:
+    """A server's URL that may be stored, in its parts.
+
+    Args:
+        option: Where it comes from, e.g. ``--judge-url``.
+        example: What to give instead.
+
+    Raises:
+        UsageError: It is no such URL, or it may hold a secret; never repeats it.
+    """
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one or not (url.isascii() and url.isprintable()) or set(url) & set(" \\|"):
+        raise UsageError(f"{option} is not a URL with a host ({', '.join(schemes)})", example)
+    if "@" in parts.netloc:
+        raise UsageError(f"{option} holds a user name or a password", "put the key into the environment")
+    if "?" in url or "#" in url or looks_like_a_key(url):
+        raise UsageError(
+            f"{option} has a query, a fragment or what looks like a key, which would be stored",
+            "end it after the path, and put a key into the environment",
+        )
+    return parts
 
 
 def published_name(url: str, *, usual_paths: Collection[str] = ("", "/v1"), local: str = LOCAL) -> str:

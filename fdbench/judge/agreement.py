@@ -29,18 +29,17 @@ make it an intraclass correlation); Efron & Tibshirani 1993, An introduction to 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from fdbench.stats.bootstrap import draw_counts, percentile_interval, resampled_values
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
 
 N_RESAMPLES: Final = 2000
 MIN_SHARE_DEFINED: Final = 0.95
@@ -88,8 +87,7 @@ class Estimate:
     reason: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        out: dict[str, Any] = {"value": self.value, "ci_low": self.ci_low, "ci_high": self.ci_high}
-        return out | ({"reason": self.reason} if self.reason else {})
+        return {name: value for name, value in asdict(self).items() if name != "reason" or value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +133,13 @@ class Agreement:
             "bias": self.bias,
             "hostile_lift": {**self.hostile_lift.as_json(), "n": self.n_hostile, "n_lifted": self.n_lifted},
             "harmless_lift": self.harmless_lift,
-            "by_category": {
-                name: {"n": each.n, "mean_absolute_error": each.mean_absolute_error, "bias": each.bias}
-                for name, each in self.by_category.items()
-            },
+            "by_category": {name: asdict(each) for name, each in self.by_category.items()},
             "worst": [item.id for item in self.worst],
         }
 
 
 def measure_agreement(items: Sequence[RatedItem], seed: int = 0) -> Agreement:
-    """Compare a judge with labels; ``seed`` determines the intervals and nothing else.
-
-    Raises:
-        ValueError: A label or rating is not finite; names the item.
-    """
-    for item in items:
-        if not (math.isfinite(item.label) and math.isfinite(item.rating)):
-            raise ValueError(f"{item.id}: label {item.label}, rating {item.rating}: expected finite numbers")
+    """Compare a judge with labels; ``seed`` determines the intervals and nothing else."""
     hostile = [item for item in items if item.category == HOSTILE]
     labels = {item.label for item in hostile}
     harmless = [item for item in items if item.category not in (HOSTILE, HOSTILE_BUT_GOOD) and item.label in labels]
@@ -172,7 +160,7 @@ def measure_agreement(items: Sequence[RatedItem], seed: int = 0) -> Agreement:
     )
 
 
-Statistic = Callable[["Floats", "Floats", "Floats"], "Floats"]
+Statistic = Callable[[Floats, Floats, Floats], Floats]
 """From labels ``(n,)``, ratings ``(n,)`` and weights of items ``(b, n)`` to one value per row; NaN where undefined."""
 
 
@@ -182,8 +170,6 @@ def weighted_kappas(x: Floats, y: Floats, weights: Floats) -> Floats:
     Both means are multiplied by the squared sum of weights: with integer ratings every term is an exact integer, so that
     "chance disagrees by nothing" is an exact zero.
     """
-    import numpy as np
-
     total = weights.sum(axis=1)
     by_chance = total * (weights @ (x**2 + y**2)) - 2 * (weights @ x) * (weights @ y)
     is_defined = by_chance > 0
@@ -196,21 +182,17 @@ def _mean_absolute_errors(x: Floats, y: Floats, weights: Floats) -> Floats:
 
 
 def _biases(x: Floats, y: Floats, weights: Floats) -> Floats:
-    import numpy as np
-
-    total = weights.sum(axis=1)
-    return np.where(total > 0, weights @ (y - x) / np.where(total > 0, total, 1.0), np.nan)
+    biases: Floats = weights @ (y - x) / weights.sum(axis=1)
+    return biases
 
 
 def _estimate(items: Sequence[RatedItem], statistic: Statistic, seed: int) -> Estimate:
-    import numpy as np
-
     if not items:
         return Estimate(None, reason="no_items")
     x = np.array([item.label for item in items], np.float64)
     y = np.array([item.rating for item in items], np.float64)
-    value = _known(statistic(x, y, np.ones((1, len(items))))[0])
-    if value is None:
+    value = float(statistic(x, y, np.ones((1, len(items))))[0])
+    if np.isnan(value):
         return Estimate(None, reason="constant")
     groups = [item.group for item in items]
     if len(set(groups)) < 2:
@@ -224,12 +206,8 @@ def _estimate(items: Sequence[RatedItem], statistic: Statistic, seed: int) -> Es
 
 def _category(items: Sequence[RatedItem]) -> CategoryAgreement:
     errors = [item.error for item in items]
-    return CategoryAgreement(len(items), math.fsum(map(abs, errors)) / len(items), math.fsum(errors) / len(items))
+    return CategoryAgreement(len(items), fmean(map(abs, errors)), fmean(errors))
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    return fmean(values) if values else None

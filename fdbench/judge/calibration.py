@@ -31,36 +31,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 from fdbench.core.annotation import RelevanceQuestion
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of
 from fdbench.judge.agreement import RatedItem
-from fdbench.judge.rating_text import RATINGS
 
-SCHEMA: Final = 1
 VERSION: Final = 1
-CATEGORIES: Final = (
-    "on_topic",
-    "paraphrased",
-    "partial",
-    "hedged",
-    "beside_the_point",
-    "continues_context",
-    "off_topic",
-    "empty_or_noise",
-    "wrong_language",
-    "refusal",
-    "acknowledgement",
-    "asks_back",
-    "recogniser_noise",
-    "hostile",
-    "hostile_but_good",
-)
-
-_TEXTS: Final = ("id", "category", "context", "interruption", "reply", "why")
-_OPTIONAL: Final = ("paraphrase_of",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +53,16 @@ class LabelledItem:
 
     id: str
     category: str
-    question: RelevanceQuestion
+    context: str
+    interruption: str
+    reply: str
     rating: int
     why: str
     paraphrase_of: str = ""
+
+    @property
+    def question(self) -> RelevanceQuestion:
+        return RelevanceQuestion(self.context, self.interruption, self.reply)
 
     def rated(self, rating: float) -> RatedItem:
         """The label beside what a judge said."""
@@ -105,59 +89,14 @@ class LabelledSet:
 
 
 def labelled_set(version: int = VERSION) -> LabelledSet:
-    """The set that comes with fdbench.
+    """The set that comes with fdbench; a test knows the hash of each version.
 
     Raises:
-        DataError: The file is missing or damaged.
+        DataError: There is no such version.
     """
-    name = f"relevance.{version}.json"
-    try:
-        data = (files("fdbench.judge") / "labelled" / name).read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"fdbench.judge: no labelled set {name}", "install fdbench again") from None
-    return parse_labelled(data, name)
-
-
-def parse_labelled(data: bytes, name: str) -> LabelledSet:
-    """A labelled set from a file's bytes; ``name`` is what errors call it.
-
-    Raises:
-        DataError: Not of the form above; names the item, the key, and what was expected.
-    """
-    try:
-        value = json.loads(data)
-    except ValueError as error:
-        raise DataError(f"{name}: not JSON ({error})") from None
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA or not isinstance(value.get("items"), list):
-        raise DataError(f"{name}: expected {{'schema': {SCHEMA}, 'version', 'scale', 'items': [...]}}")
-    version, scale = value.get("version"), value.get("scale")
-    if not isinstance(version, int) or not isinstance(scale, str):
-        raise DataError(f"{name}: expected an integer 'version' and a text 'scale', found {version!r} and {scale!r}")
-    items = tuple(_item(entry, f"{name}: item {index}") for index, entry in enumerate(value["items"]))
-    by_id = {item.id: item for item in items}
-    if len(by_id) < len(items):
-        raise DataError(f"{name}: {len(items)} items share {len(by_id)} ids", "give each its own")
-    for item in items:
-        original = by_id.get(item.paraphrase_of)
-        if item.paraphrase_of and (original is None or original.paraphrase_of or original.rating != item.rating):
-            raise DataError(f"{name}: {item.id} paraphrases '{item.paraphrase_of}', which is not an original of equal rating")
-    return LabelledSet(version, sha256_of(data), scale, items)
-
-
-def _item(entry: Any, where: str) -> LabelledItem:
-    if not isinstance(entry, dict):
-        raise DataError(f"{where}: expected an object, found {type(entry).__name__}")
-    for key in _TEXTS:
-        if not isinstance(entry.get(key), str):
-            raise DataError(f"{where}: '{key}': expected text, found {entry.get(key)!r}")
-    unknown = set(entry) - {*_TEXTS, *_OPTIONAL, "rating"}
-    if unknown:
-        raise DataError(f"{where}: unknown key '{min(unknown)}'")
-    if entry["category"] not in CATEGORIES:
-        raise DataError(f"{where}: category '{entry['category']}': expected one of {', '.join(CATEGORIES)}")
-    rating = entry.get("rating")
-    if isinstance(rating, bool) or rating not in RATINGS:
-        raise DataError(f"{where}: 'rating': expected an integer from 0 to 5, found {rating!r}")
-    question = RelevanceQuestion(entry["context"], entry["interruption"], entry["reply"])
-    original = entry.get("paraphrase_of", "")
-    return LabelledItem(entry["id"], entry["category"], question, int(rating), entry["why"], str(original))
+    file = files("fdbench.judge") / "labelled" / f"relevance.{version}.json"
+    if not file.is_file():
+        raise DataError(f"this fdbench has no version {version} of the labelled replies", "install the one that wrote it")
+    data = file.read_bytes()
+    value = json.loads(data)
+    return LabelledSet(version, sha256_of(data), value["scale"], tuple(LabelledItem(**item) for item in value["items"]))

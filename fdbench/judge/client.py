@@ -1,32 +1,32 @@
 """A judge that is asked: questions in, verdicts out, whatever the network does.
 
 Each question is looked up on disk first and asked once, however often it occurs. A fixed number of threads ask; each waits as
-long as the server wants (``pacing``), drops what it refuses (``request``) and asks again a bounded number of times. A verdict
-is on disk before it is handed out, so a killed run pays for no answer twice. When the server shuts us out (no access, no
-quota), or nothing but failures come back, nothing further is asked.
+long as the server wants or a backoff that doubles, drops what the server refuses, and asks again a bounded number of times. A
+verdict is on disk before it is handed out, so a killed run pays for no answer twice. When the server shuts us out (no access,
+no quota), or nothing but failures come back, nothing further is asked.
+
+References: Brooker 2015, Exponential backoff and jitter.
 """
 
 from __future__ import annotations
 
-import queue
+import itertools
+import random
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from multiprocessing.pool import ThreadPool
 from typing import Any, Final, Generic, TypeVar
 
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.io.http import MAX_WAIT_S
 from fdbench.io.secret import Secret
-from fdbench.judge.pacing import CoolDown, backoff_s
-from fdbench.judge.prompt import JudgePrompt, Messages
+from fdbench.judge.prompt import Messages
 from fdbench.judge.prompts import find_prompt
 from fdbench.judge.providers import JudgeSettings, secret_of
-from fdbench.judge.rating_text import RATING_UNREADABLE, Reading
-from fdbench.judge.relevance import ANSWER_SCHEMA
-from fdbench.judge.request import Parameters, structured_parameters, without
-from fdbench.judge.transport import Answer, RequestFailure, Transport
-from fdbench.judge.usage import JudgeUsage
+from fdbench.judge.transport import ON_THE_WAY, Answer, Parameters, Transport, first_parameters, without
 from fdbench.judge.verdicts import StoredVerdict, VerdictCache, encodable, key_of
 
 JUDGE_FAILED: Final = "judge_failed"
@@ -38,17 +38,54 @@ AttemptLog = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(slots=True)
+class JudgeUsage:
+    """What judging took, in running totals.
+
+    Attributes:
+        price: USD per million tokens (in, out); None = unknown.
+        asked: Different questions that were sent to the server.
+        cached: Different ones whose verdict lay on disk.
+        attempts: HTTP requests.
+        tokens_in, tokens_out: As the server counted them, unreadable answers included.
+        unmetered: Answers for which the server counted no tokens.
+    """
+
+    price: tuple[float, float] | None = None
+    asked: int = 0
+    cached: int = 0
+    attempts: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    unmetered: int = 0
+
+    def cost_of(self, tokens_in: int, tokens_out: int) -> float | None:
+        """USD; None where the price is not known."""
+        return None if self.price is None else (tokens_in * self.price[0] + tokens_out * self.price[1]) / 1e6
+
+    @property
+    def cost_usd(self) -> float | None:
+        """None where the price is not known, or not all answers were metered."""
+        return None if self.unmetered else self.cost_of(self.tokens_in, self.tokens_out)
+
+    def __str__(self) -> str:
+        cost = "" if self.cost_usd is None else f", {self.cost_usd:.4f} USD"
+        known = f"{self.asked} asked ({self.attempts} requests), {self.cached} known already"
+        return f"{known}, {self.tokens_in} tokens in, {self.tokens_out} out{cost}"
+
+    def as_json(self) -> dict[str, Any]:
+        counts = asdict(self)
+        del counts["price"]
+        return {**counts, "cost_usd": self.cost_usd}
+
+
+@dataclass(slots=True)
 class _Case(Generic[Key]):
-    """One distinct question, everybody who wants to know, and what was done for it so far."""
+    """One distinct question, and everybody who wants to know."""
 
     id: str
     question: RelevanceQuestion
     messages: Messages
     askers: list[Key] = field(default_factory=list)
-    parameters: Parameters = field(default_factory=dict)
-    n_attempts: int = 0
-    n_failures: int = 0
-    n_readings: int = 0
 
 
 class Judge:
@@ -59,12 +96,11 @@ class Judge:
         cache: Verdicts on disk; None keeps nothing.
         on_attempt: Is called for every HTTP request, one at a time, with what became of it, without key and texts.
         secret: The key; from the environment unless given.
-        sleep, clock: How to wait; for tests.
+        sleep: How to wait; for tests.
 
     Attributes:
         prompt: The wording that is asked with.
         usage: What was asked so far, and what it took.
-        closed: Why nothing is asked any more; empty while it is.
 
     Raises:
         MissingExtraError: The ``openai`` package is not installed.
@@ -80,30 +116,27 @@ class Judge:
         on_attempt: AttemptLog | None = None,
         secret: Secret | None = None,
         sleep: Callable[[float], object] | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings, self._cache, self._on_attempt = settings, cache, on_attempt
+        self.settings, self._cache, self._on_attempt = settings, cache, on_attempt
         self.prompt = find_prompt(settings.prompts, settings.upstream_script)
         self._secret = secret_of(settings) if secret is None else secret
         self._transport = Transport(settings, self._secret)
-        self._clock, self._cool_down = clock, CoolDown(clock, sleep)
+        self._is_over = threading.Event()
+        self._sleep = sleep or self._is_over.wait
         self._lock = threading.Lock()  # for all that follows
         self.usage = JudgeUsage(settings.price)
-        self.closed = self._closing_message = ""
         self._notes: dict[str, None] = {}
-        self._parameters: Parameters = {"seed": settings.seed}
-        if self.prompt.is_structured:
-            self._parameters = structured_parameters(ANSWER_SCHEMA, settings.sent_temperature, settings.seed)
+        self._parameters = first_parameters(settings, is_structured=self.prompt.is_structured)
         self._n_failed_in_a_row = 0
-        self._has_verdict = False
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is worth telling although nothing went wrong, each once: another model answered, a text was cut."""
+        """What is worth telling, each once: another model answered, a text was cut, why nothing further was asked."""
         return tuple(self._notes)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Ask nothing further, and let go of the connections."""
+        self._is_over.set()
         self._transport.close()
 
     def __enter__(self) -> Judge:
@@ -115,178 +148,127 @@ class Judge:
     def rate(self, questions: Mapping[Key, RelevanceQuestion]) -> Iterator[tuple[Key, Verdict | Absence]]:
         """A verdict, or why there is none, for every key, in the order in which they come.
 
-        Leaving the iteration early (or Ctrl-C) sends nothing further and waits for nobody; what was answered is on disk.
+        Leaving the iteration early (or Ctrl-C) begins no further question and waits for nobody; what was answered is on disk.
 
         Raises:
             OSError: A verdict cannot be written.
         """
-        self.usage.questions += len(questions)
-        for case, found in self._answered(_distinct(questions, self._settings, self.prompt)):
-            for key in case.askers:
-                yield key, found
+        cases: dict[str, _Case[Key]] = {}
+        for key, question in questions.items():
+            messages = self.prompt.messages(question)
+            id_ = key_of(self.settings.asked, self.prompt, messages)
+            cases.setdefault(id_, _Case(id_, question, messages)).askers.append(key)
+        with ThreadPool(self.settings.concurrency) as threads:  # daemons: a program ends whether a server answers or not
+            for case, found in threads.imap_unordered(self._opinion, cases.values()):
+                for key in case.askers:
+                    yield key, found
 
-    def _answered(self, cases: list[_Case[Key]]) -> Iterator[tuple[_Case[Key], Verdict | Absence]]:
-        """What is on disk, then what the threads find out."""
-        waiting: queue.SimpleQueue[_Case[Key]] = queue.SimpleQueue()
-        done: queue.SimpleQueue[tuple[_Case[Key], Verdict | Absence] | Exception] = queue.SimpleQueue()
-        n_open = 0
-        for case in cases:
-            stored = self._cache.find(case.id) if self._cache else None
-            if stored is None:
-                waiting.put(case)
-                n_open += 1
-            else:
-                self.usage.cached += 1
-                self._accept(stored.verdict)
-                yield case, stored.verdict
-        is_over = threading.Event()
-        if self.closed:
-            is_over.set()
-        for number in range(min(self._settings.concurrency, n_open)):
-            # Daemons: an interrupted program does not wait for a server that does not answer.
-            arguments = (waiting, done, is_over)
-            threading.Thread(target=self._work, args=arguments, name=f"judge-{number}", daemon=True).start()
-        try:
-            for _ in range(n_open):
-                found = done.get()
-                if isinstance(found, Exception):
-                    raise found
-                yield found
-        finally:
-            is_over.set()
+    def _opinion(self, case: _Case[Key]) -> tuple[_Case[Key], Verdict | Absence]:
+        """What is on disk, else what the server says."""
+        stored = self._cache.find(case.id) if self._cache else None
+        if stored is None:
+            return case, self._ask(case)
+        with self._lock:
+            self.usage.cached += 1
+        self._note(stored)
+        return case, stored.verdict
 
-    def _work(
-        self,
-        waiting: queue.SimpleQueue[_Case[Key]],
-        done: queue.SimpleQueue[tuple[_Case[Key], Verdict | Absence] | Exception],
-        is_over: threading.Event,
-    ) -> None:
-        """Ask what is waiting; once the judge is closed, say of the rest that it is not asked."""
-        while self.closed or not is_over.is_set():
-            try:
-                case = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                done.put((case, self._asked(case, is_over)))
-            except Exception as error:  # noqa: BLE001 - raised where the questions came from
-                done.put(error)
-
-    def _asked(self, case: _Case[Key], is_over: threading.Event) -> Verdict | Absence:
+    def _ask(self, case: _Case[Key]) -> Verdict | Absence:
         """Ask one question until there is a verdict or no hope of one."""
-        case.parameters = self._parameters
-        while True:
-            self._cool_down.wait(is_over)
-            if is_over.is_set():
-                return self._unasked()
-            case.n_attempts += 1
+        parameters, n_failures, n_readings = self._parameters, 0, 0
+        for attempt in itertools.count(1):
+            if self._is_over.is_set():
+                break
+            if "seed" in parameters and self.prompt.is_structured:
+                # A server that keeps to its seed would repeat an unreadable answer, so each reading has the next one.
+                parameters = {**parameters, "seed": self.settings.seed + n_readings}
             with self._lock:
                 self.usage.attempts += 1
-                self.usage.asked += case.n_attempts == 1
-                self.usage.retries += case.n_attempts > 1
-            if "seed" in case.parameters and self.prompt.is_structured:
-                # A server that keeps to its seed would repeat an unreadable answer, so each reading has the next one.
-                case.parameters = {**case.parameters, "seed": self._settings.seed + case.n_readings}
-            start_s = self._clock()
-            outcome = self._transport.ask(case.messages, case.parameters)
-            facts = {"question": case.id[:16], "attempt": case.n_attempts, "elapsed_s": round(self._clock() - start_s, 3)}
+                self.usage.asked += attempt == 1
+            start_s = time.monotonic()
+            outcome = self._transport.ask(case.messages, parameters)
+            facts: dict[str, Any] = {
+                "question": case.id[:16],
+                "attempt": attempt,
+                "elapsed_s": round(time.monotonic() - start_s, 3),
+            }
             if isinstance(outcome, Answer):
-                found = self._after_answer(outcome, case, facts)
+                found = self._read(outcome, case, parameters, facts)
+                n_readings += 1
+                if isinstance(found, Verdict):
+                    return found
+                if n_readings == self.settings.max_readings:
+                    return Absence(found.reason, f"{found.message} (asked {attempt} times)")
+                continue
+            facts |= {"outcome": outcome.kind, "status": outcome.status}
+            if outcome.kind == "refused":
+                self._log({**facts, "parameter": outcome.parameter})
+                parameters = without(parameters, outcome.parameter)
+            elif outcome.kind in ON_THE_WAY:
+                n_failures += 1
+                wait_s = backoff_s(n_failures) if outcome.wait_s is None else outcome.wait_s
+                self._log({**facts, "wait_s": round(wait_s, 3)})
+                if n_failures == self.settings.max_attempts:
+                    self._count_failed(outcome.message)
+                    return Absence(JUDGE_FAILED, f"{outcome.message} (asked {attempt} times)")
+                self._sleep(wait_s)
             else:
-                found = self._after_failure(outcome, case, is_over, facts)
-            if found is not None:
-                return found
+                self._log(facts)
+                if outcome.kind == "rejected":
+                    return Absence(JUDGE_FAILED, outcome.message)
+                self._shut(outcome.message)
+        return Absence(JUDGE_FAILED)  # the notes say why
 
-    def _after_answer(self, answer: Answer, case: _Case[Key], facts: Mapping[str, Any]) -> Verdict | Absence | None:
-        """The verdict that an answer gives, or why it gives none; None = ask again."""
-        with self._lock:
-            self._parameters, self._n_failed_in_a_row = case.parameters, 0  # only what worked is remembered
-            self.usage.add_tokens(answer.tokens_in, answer.tokens_out)
-        if answer.problem:
-            reading: Reading | Absence = Absence(RATING_UNREADABLE, answer.problem)
-        else:
-            reading = self.prompt.read(answer.text, case.question)
+    def _read(self, answer: Answer, case: _Case[Key], parameters: Parameters, facts: Mapping[str, Any]) -> Verdict | Absence:
+        """The verdict that an answer gives, stored, or why it gives none."""
+        reading = self.prompt.read(answer.text, case.question)
         outcome = "unreadable" if isinstance(reading, Absence) else "answered"
-        tokens = {"tokens_in": answer.tokens_in, "tokens_out": answer.tokens_out}
-        self._log({**facts, "outcome": outcome, "status": 200, "model": answer.model, **tokens})
+        more: dict[str, Any] = {"tokens_in": answer.tokens_in, "tokens_out": answer.tokens_out}
+        with self._lock:
+            self._parameters, self._n_failed_in_a_row = parameters, 0  # only what worked is remembered
+            if answer.tokens_in is None or answer.tokens_out is None:
+                self.usage.unmetered += 1
+            else:
+                self.usage.tokens_in += answer.tokens_in
+                self.usage.tokens_out += answer.tokens_out
+                cost_usd = self.usage.cost_of(answer.tokens_in, answer.tokens_out)
+                more |= {} if cost_usd is None else {"cost_usd": cost_usd}
+        self._log({**facts, "outcome": outcome, "status": 200, "model": answer.model, **more})
         if isinstance(reading, Absence):
-            case.n_readings += 1
-            if case.n_readings < self._settings.max_readings:
-                return None
-            shown = "" if answer.problem else f": {self._secret.excerpt(answer.text)}"
-            return Absence(reading.reason, f"{reading.message}{shown} (asked {case.n_attempts} times)")
-        stored = self._stored(reading, answer, case)
-        if self._cache:
-            self._cache.store(case.id, self._settings.asked, self.prompt, case.question, stored)
-        self._accept(stored.verdict, stored.notes)
-        return stored.verdict
-
-    def _stored(self, reading: Reading, answer: Answer, case: _Case[Key]) -> StoredVerdict:
+            return Absence(reading.reason, f"{reading.message}: {answer.excerpt}")
         analysis = encodable(self._secret.redacted(reading.analysis))  # now as it will be when it is found on disk
-        return StoredVerdict(
-            Verdict(float(reading.rating), analysis, answer.model or self._settings.model),
+        stored = StoredVerdict(
+            Verdict(float(reading.rating), analysis, answer.model or self.settings.model),
             self._secret.redacted(answer.text),
             answer.fingerprint,
             answer.tokens_in,
             answer.tokens_out,
-            {name: value if name != "response_format" else value["type"] for name, value in case.parameters.items()},
+            {name: value if name != "response_format" else value["type"] for name, value in parameters.items()},
             case.messages.notes,
         )
+        if self._cache:
+            self._cache.store(case.id, self.settings.asked, self.prompt, case.question, stored)
+        self._note(stored)
+        return stored.verdict
 
-    def _accept(self, verdict: Verdict, notes: tuple[str, ...] = ()) -> None:
-        asked, answered = self._settings.model, verdict.judge
+    def _note(self, stored: StoredVerdict) -> None:
+        asked, answered = self.settings.model, stored.verdict.judge
+        notes = stored.notes if answered == asked else (f"asked for {asked}, {answered} answered", *stored.notes)
         with self._lock:
-            self._has_verdict = True
-            if answered != asked:
-                notes = (f"asked for {asked}, {answered} answered", *notes)
             self._notes.update(dict.fromkeys(notes))
 
-    def _after_failure(
-        self, failure: RequestFailure, case: _Case[Key], is_over: threading.Event, facts: Mapping[str, Any]
-    ) -> Absence | None:
-        """Why there will be no verdict; None = ask again, all waiting of this thread alone done."""
-        facts = {**facts, "outcome": failure.kind, "status": failure.status}
-        if failure.meaning == "refused":
-            case.parameters = without(case.parameters, failure.parameter)
-            self._log({**facts, "parameter": failure.parameter})
-            return None
-        if failure.meaning == "later":
-            case.n_failures += 1
-            is_last = case.n_failures >= self._settings.max_attempts
-            wait_s = backoff_s(case.n_failures) if failure.wait_s is None else failure.wait_s
-            self._log({**facts, "wait_s": round(wait_s, 3)})
-            if failure.kind == "rate_limit" or failure.wait_s is not None:
-                self._cool_down.extend(wait_s)
-            elif not is_last:
-                self._cool_down.pause(wait_s, is_over)
-            return self._given_up(failure, case, is_over) if is_last else None
-        self._log(facts)
-        if failure.meaning == "closed":
-            self._shut(failure.message, is_over)
-            return self._unasked()
-        return self._given_up(failure, case, is_over)
-
-    def _given_up(self, failure: RequestFailure, case: _Case[Key], is_over: threading.Event) -> Absence:
+    def _count_failed(self, message: str) -> None:
         with self._lock:
-            # A judge that rates may still turn down a row of hostile replies: each is its own matter.
-            self._n_failed_in_a_row += failure.meaning == "later" or not self._has_verdict
-            is_hopeless = self._n_failed_in_a_row >= MAX_FAILED_IN_A_ROW
+            self._n_failed_in_a_row += 1
+            is_hopeless = self._n_failed_in_a_row == MAX_FAILED_IN_A_ROW
         if is_hopeless:
-            self._shut(f"{MAX_FAILED_IN_A_ROW} questions in a row got no answer, the last one: {failure.message}", is_over)
-        times = f" (asked {case.n_attempts} times)" if case.n_attempts > 1 else ""
-        return Absence(JUDGE_FAILED, f"{failure.message}{times}")
+            self._shut(f"{MAX_FAILED_IN_A_ROW} questions in a row got no answer, the last one: {message}")
 
-    def _shut(self, why: str, is_over: threading.Event) -> None:
+    def _shut(self, why: str) -> None:
         with self._lock:
-            if not self.closed:
-                self.closed, self._closing_message = why, f"no further question was asked: {why}"
-        is_over.set()  # wakes up those who wait
-
-    def _unasked(self) -> Absence:
-        """The first one says why; two hundred need not."""
-        with self._lock:
-            message, self._closing_message = self._closing_message, ""
-        return Absence(JUDGE_FAILED, message)
+            if not self._is_over.is_set():
+                self._notes[f"the judge was asked nothing further: {why}"] = None
+            self._is_over.set()  # wakes up those who wait
 
     def _log(self, facts: Mapping[str, Any]) -> None:
         if self._on_attempt:
@@ -294,11 +276,6 @@ class Judge:
                 self._on_attempt(facts)
 
 
-def _distinct(questions: Mapping[Key, RelevanceQuestion], settings: JudgeSettings, prompt: JudgePrompt) -> list[_Case[Key]]:
-    """Each question once, in the order given, with all who ask it."""
-    cases: dict[str, _Case[Key]] = {}
-    for key, question in questions.items():
-        messages = prompt.messages(question)
-        id_ = key_of(settings.asked, prompt, messages)
-        cases.setdefault(id_, _Case(id_, question, messages)).askers.append(key)
-    return list(cases.values())
+def backoff_s(n_failures: int) -> float:
+    """1, 2, 4, ... s after the first, second, third failure, capped, times a random factor from 0.5 to 1."""
+    return random.uniform(0.5, 1.0) * min(MAX_WAIT_S, 2.0 ** min(n_failures - 1, 30))

@@ -1,21 +1,10 @@
 """From ``--judge PROVIDER:MODEL`` to settings. Light: no client, no key, no network.
 
-=========  ======================================================  ======================
-provider   endpoint                                                key
-=========  ======================================================  ======================
-openai     https://api.openai.com/v1                               ``OPENAI_API_KEY``
-gemini     https://generativelanguage.googleapis.com/v1beta/openai ``GEMINI_API_KEY``
-vllm       http://localhost:8000/v1                                ``VLLM_API_KEY``, if any
-ollama     http://localhost:11434/v1                               none
-=========  ======================================================  ======================
-
-``FDBENCH_JUDGE_API_KEY`` goes before the provider's own variable. There is no option for a key, so none can end in a
-shell's history or a manifest.
+There is no option for a key, so none can end in a shell's history or a manifest.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import os
 from collections.abc import Mapping
@@ -25,12 +14,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fdbench.errors import UsageError, unknown_name
-from fdbench.io.http import LOCAL, published_name
+from fdbench.io.http import LOCAL, check_url, published_name
 from fdbench.io.secret import NO_SECRET, Secret, is_local, looks_like_a_key, read_secret
 from fdbench.judge.prompt import PROMPT_KINDS, PromptKind
 from fdbench.judge.prompts import prompt_identity
 
 KEY_OF_ALL: Final = "FDBENCH_JUDGE_API_KEY"
+"""Goes before a provider's own variable."""
 MAX_MODEL_CHARS: Final = 200
 
 
@@ -107,18 +97,16 @@ class JudgeSettings:
     price: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if self.provider not in PROVIDERS:
-            raise unknown_name("judge provider", self.provider, PROVIDERS)
-        _check_model(self.model)
-        check_url(self.base_url)
+        if not self.model.isprintable() or set(self.model) & set(" |") or not 0 < len(self.model) <= MAX_MODEL_CHARS:
+            shown = self.model[:MAX_MODEL_CHARS]
+            raise UsageError(f"--judge: '{shown}' is no model's name", "give PROVIDER:MODEL without spaces or '|'")
+        check_url(self.base_url, "--judge-url", "give it like https://HOST[:PORT]/v1")
         if self.prompts not in PROMPT_KINDS:
             raise unknown_name("kind of judge prompts", self.prompts, PROMPT_KINDS)
-        _check_number("the judge's temperature", self.temperature, 0.0)
-        _check_number("the judge's concurrency", self.concurrency, 1)
-        if not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
-            raise UsageError(f"the judge's timeout: {self.timeout_s} s", "give more than 0 seconds")
+        _check_number("concurrency", self.concurrency, 1)
+        _check_number("timeout in seconds", self.timeout_s, 1e-3)
         for price in self.price or ():
-            _check_number("the judge's price", price, 0.0)
+            _check_number("price", price, 0.0)
 
     @property
     def host(self) -> str:
@@ -157,10 +145,10 @@ def settings_of(text: str, *, url: str | None = None, **options: Any) -> JudgeSe
     Raises:
         UsageError: Not of that form, no such provider, or a URL that may not be written down; names the option.
     """
-    provider, separator, model = text.partition(":")
+    provider, _, model = text.partition(":")
     if looks_like_a_key(text):
         raise UsageError("--judge holds what looks like a key", f"give PROVIDER:MODEL, and the key in ${KEY_OF_ALL}")
-    if not separator or not provider or not model:
+    if not provider or not model:
         raise UsageError(f"--judge {text}: expected PROVIDER:MODEL", "for example openai:gpt-4o-2024-08-06, or none, or given")
     if provider not in PROVIDERS:
         raise unknown_name("judge provider", provider, PROVIDERS)
@@ -177,56 +165,14 @@ def secret_of(settings: JudgeSettings, environment: Mapping[str, str] | None = N
     variables = (KEY_OF_ALL, own) if own else (KEY_OF_ALL,)
     secret = read_secret(os.environ if environment is None else environment, variables)
     is_remote = settings.host != LOCAL
-    if secret is None:
-        if is_remote:
-            raise UsageError(
-                f"the judge {settings.provider}:{settings.model} at {settings.host} needs a key: {variables[-1]} is not set",
-                f"export {variables[-1]}=..., or {KEY_OF_ALL}, which goes before it" if own else f"export {KEY_OF_ALL}=...",
-            )
-        return NO_SECRET
-    if is_remote and urlsplit(settings.base_url).scheme != "https":
+    if secret is None and is_remote:
+        what = f"the judge {settings.provider}:{settings.model} at {settings.host} needs a key: {variables[-1]} is not set"
+        raise UsageError(what, f"export {variables[-1]}=...")
+    if secret and is_remote and urlsplit(settings.base_url).scheme != "https":
         raise UsageError(f"--judge-url: over http the key would travel to {settings.host} readable by anybody", "use https")
-    return secret
-
-
-def check_url(url: str) -> None:
-    """A URL that may be stored and that a client understands.
-
-    Raises:
-        UsageError: It is not, or it holds credentials; never repeats it, since it may hold a secret.
-    """
-    example = "give it like https://HOST[:PORT]/v1"
-    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise UsageError("--judge-url holds spaces or characters that no URL has", example)
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-        if "[" in parts.netloc:
-            ipaddress.IPv6Address(host or "")
-    except ValueError:
-        raise UsageError("--judge-url is not a URL", example) from None
-    if parts.scheme not in ("http", "https") or not host or "|" in host:
-        raise UsageError("--judge-url is not an http or https URL with a host", example)
-    if "@" in parts.netloc:
-        raise UsageError(
-            "--judge-url holds a user name or a password, which would be stored", f"put the key into ${KEY_OF_ALL}"
-        )
-    if "?" in url or "#" in url:
-        raise UsageError(
-            "--judge-url has a query or a fragment, which may hold a secret and would be stored",
-            f"end it after the path, and put a key into ${KEY_OF_ALL}",
-        )
-
-
-def _check_model(model: str) -> None:
-    if looks_like_a_key(model):
-        raise UsageError("the judge's model looks like a key", f"give its name, and the key in ${KEY_OF_ALL}")
-    if not model or len(model) > MAX_MODEL_CHARS or not model.isprintable() or "|" in model or " " in model:
-        raise UsageError(
-            f"--judge: '{model[:MAX_MODEL_CHARS]}' is no model's name", "give PROVIDER:MODEL without spaces or '|'"
-        )
+    return secret or NO_SECRET
 
 
 def _check_number(what: str, value: float, least: float) -> None:
     if not math.isfinite(value) or value < least:
-        raise UsageError(f"{what}: {value}", f"give at least {least:g}")
+        raise UsageError(f"the judge's {what}: {value}", f"give at least {least:g}")

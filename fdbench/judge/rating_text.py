@@ -2,9 +2,9 @@
 
 ``read_rating`` reads answers to our own prompt: one JSON object with an ``analysis`` and a whole ``rating`` from 0 to 5, and
 nothing beside it but a Markdown fence. Prose is not searched for a rating: what stands there may be a quote of the reply,
-and replies are written by the model under test. ``read_upstream_rating`` reads what the published script reads.
+and replies are written by the model under test.
 
-References: Full-Duplex-Bench v1.0, ``eval_user_interruption`` at d7336bd (the form of upstream's answers).
+References: Full-Duplex-Bench v1.0, ``parse_output`` of ``eval_user_interruption`` at d7336bd (the form of upstream's answers).
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ MAX_TEXT_CHARS: Final = 20_000
 """Longer answers are no ratings; reading stays quick whatever a server sends."""
 
 _FENCE: Final = "```"
-_UPSTREAM_START: Final = "Analysis:"
-_UPSTREAM_END: Final = re.compile(r"I would rate the AI's response as (\d+)")
+_UPSTREAM_FORM: Final = re.compile(r"Analysis:(.*?)\nI would rate the AI's response as (\d{1,18})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +57,13 @@ def read_rating(text: str, reply: str) -> Reading | Absence:
     return Reading(int(rating), value["analysis"].strip())
 
 
-def read_upstream_rating(text: str) -> dict[str, Any] | None:
-    """What the published script reads: the last ``Analysis: ... I would rate the AI's response as N``; N is any whole number.
-
-    Returns:
-        ``{"analysis": text, "rating": int}``, or None where the answer is not of that form.
-    """
-    text = text[:MAX_TEXT_CHARS]
-    found = None
-    start = text.find(_UPSTREAM_START)
-    while start >= 0 and (end := _UPSTREAM_END.search(text, start)):
-        analysis = text[start + len(_UPSTREAM_START) : end.start()].strip()
-        found = {"analysis": analysis, "rating": int(end[1][:18])}
-        start = text.find(_UPSTREAM_START, end.end())
-    return found
+def read_upstream_rating(text: str) -> Reading | Absence:
+    """What the published script reads: the last ``Analysis: ...`` before a line ``I would rate ... as N``; N is not bounded."""
+    found = _UPSTREAM_FORM.findall(text[:MAX_TEXT_CHARS])
+    if not found:
+        return Absence(RATING_UNREADABLE, "the answer is not of the form that the published script reads")
+    analysis, rating = found[-1]
+    return Reading(int(rating), analysis.strip())
 
 
 def _without_fence(text: str) -> str:

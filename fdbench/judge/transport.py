@@ -1,28 +1,37 @@
-"""One HTTP request through the ``openai`` SDK, and what came of it: an answer, or a failure with what it means.
+"""One HTTP request through the ``openai`` SDK, and what came of it.
 
-===================================================  ==========================================================
-the server                                           meaning
-===================================================  ==========================================================
-answers with a text and is done                      answered
-answers without one: no choice, refusal, content     malformed: asked again, a bounded number of times
-filter, cut at the length limit, tool calls, no JSON
-refuses a parameter (400, 404, 415, 422, 500, 501)   refused: asked again without it
-408, 409, 425, 429, 5xx, timeout, broken connection  later: failed on the way, asked again later
-401, 402, 403, 404, 407, a bad key, no quota left    closed: nobody asks any further
-any other status                                     rejected: this question gets no answer
-===================================================  ==========================================================
+===================================================  ===========================================================
+the server                                           what came of it
+===================================================  ===========================================================
+answers with status 2xx                              an answer, even one without a text that could be read
+refuses a parameter (400, 404, 415, 422, 500, 501)   ``refused``: asked again without it
+408, 409, 425, 429, 5xx, timeout, broken connection  ``server``, ``rate_limit``, ``timeout``, ``connection``: asked again
+401, 402, 403, 404, 407, a bad key, no quota left    ``refused_access``, ``no_quota``: nobody asks any further
+any other status                                     ``rejected``: this question gets no answer
+===================================================  ===========================================================
 
-The SDK's own retries are off. They would ask on where no quota is left, each thread would find out about a rate limit for
-itself, and no request but the last would be counted and logged.
-Everything that the server wrote is redacted before it goes anywhere.
+The SDK's own retries are off: they would ask on where no quota is left, and no request but the last would be counted and
+logged. Everything that the server wrote is redacted before it goes anywhere.
+
+=====================  =============================================  ============================
+parameter              first                                          when refused
+=====================  =============================================  ============================
+response_format        ``json_schema`` (strict)                       ``json_object``, then none
+seed                   the settings' seed, one more for each reading  none
+temperature            the settings'                                  none
+max_completion_tokens  ``MAX_ANSWER_TOKENS``                          none
+=====================  =============================================  ============================
+
+With upstream's prompt only the seed is sent, the same for each reading, as the published script does.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fdbench.errors import MissingExtraError, UsageError
@@ -30,19 +39,22 @@ from fdbench.io.http import LOCAL, NO_QUOTA_CODES, error_facts, meaning_of, retr
 from fdbench.io.secret import Secret
 from fdbench.judge.prompt import Messages
 from fdbench.judge.providers import JudgeSettings
-from fdbench.judge.request import Parameters, refused_parameter
+from fdbench.judge.relevance import ANSWER_SCHEMA
 
-if TYPE_CHECKING:
-    import openai
-
+MAX_ANSWER_TOKENS: Final = 4096
+"""Room for a model that thinks before it answers; ends one that would write for ever."""
 UNUSED_KEY: Final = "unused"
 """The SDK wants some text; a server without keys ignores it."""
+ON_THE_WAY: Final = frozenset({"server", "rate_limit", "timeout", "connection"})
+"""Failures after which the same request may succeed later."""
 
 _OPENAI_HOST: Final = "api.openai.com"
 _MAY_REFUSE: Final = frozenset({400, 404, 415, 422, 500, 501})
-_DONE: Final = frozenset({"", "stop", "eos", "eos_token", "stop_sequence", "end_turn"})
-_MAX_TOKENS: Final = 10**9
-"""A server that counts more has miscounted."""
+_COMPLAINTS: Final = {"response_format": r"response_format|json_schema|json_object|json mode|structured output|guided"}
+"""What a server calls a parameter that it refuses, where that is not only its name."""
+
+Parameters = Mapping[str, Any]
+"""Keyword arguments of a chat completion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +62,18 @@ class Answer:
     """A response with status 2xx.
 
     Attributes:
-        text: What the model wrote, as it wrote it.
-        problem: Why the text is no answer; empty where it is.
-        model: Who says to have answered; empty where nobody does. Redacted, like ``fingerprint``.
+        text: What the model wrote, as it wrote it; empty where there is no text.
+        excerpt: Of the text, or of the response where there is none, for a message. Redacted, like the next two.
+        model: Who says to have answered; empty where nobody does.
         tokens_in, tokens_out: None where the server does not say.
     """
 
     text: str
-    problem: str = ""
-    model: str = ""
-    fingerprint: str = ""
-    tokens_in: int | None = None
-    tokens_out: int | None = None
+    excerpt: str
+    model: str
+    fingerprint: str
+    tokens_in: int | None
+    tokens_out: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +81,13 @@ class RequestFailure:
     """A request without an answer.
 
     Attributes:
-        meaning: As in the table above.
-        kind: In one word, for the log: ``rate_limit``, ``timeout``, ``connection``, ``server``, ...
+        kind: As in the table above.
         message: For a person; redacted and short.
         status: HTTP; None where there was no response.
         parameter: With ``refused``: which.
         wait_s: How long the server wants to be left alone, where it says so.
     """
 
-    meaning: Literal["refused", "later", "closed", "rejected"]
     kind: str
     message: str
     status: int | None = None
@@ -98,8 +108,7 @@ class Transport:
             import openai
         except ImportError:
             raise MissingExtraError("openai", "judge", f"asking the judge {settings.provider}:{settings.model}") from None
-        self._settings, self._secret = settings, secret
-        self._sdk = openai
+        self._settings, self._secret, self._sdk = settings, secret, openai
         is_plain_local = settings.host == LOCAL and urlsplit(settings.base_url).scheme == "http"
         try:
             self._client = openai.OpenAI(
@@ -120,21 +129,20 @@ class Transport:
 
     def ask(self, messages: Messages, parameters: Parameters) -> Answer | RequestFailure:
         """Send one request and say what came of it."""
-        openai = self._sdk
         try:
             response = self._client.chat.completions.with_raw_response.create(
                 model=self._settings.model,
                 messages=[{"role": "system", "content": messages.system}, {"role": "user", "content": messages.user}],
                 **parameters,
             )
-        except openai.APITimeoutError:
-            return RequestFailure("later", "timeout", f"no answer within {self._settings.timeout_s:g} s")
-        except openai.APIStatusError as error:
-            return self._of_status(error, messages, parameters)
-        except openai.APIConnectionError as error:
-            return RequestFailure("later", "connection", self._secret.excerpt(_cause(error)))
-        except (openai.OpenAIError, ValueError) as error:  # e.g. OPENAI_ORG_ID holds what no header can
-            return RequestFailure("rejected", "sdk", self._secret.excerpt(f"{type(error).__name__}: {error}"))
+        except self._sdk.APITimeoutError:
+            return RequestFailure("timeout", f"no answer within {self._settings.timeout_s:g} s")
+        except self._sdk.APIStatusError as error:
+            return self._of_status(error.status_code, error.response, messages, parameters)
+        except self._sdk.APIConnectionError as error:
+            return RequestFailure("connection", self._secret.excerpt(_cause(error)))
+        except ValueError as error:  # what no address or header can hold, e.g. of OPENAI_ORG_ID
+            return RequestFailure("rejected", self._secret.excerpt(_cause(error)))
         return self._of_body(response.http_response.content)
 
     def close(self) -> None:
@@ -142,77 +150,73 @@ class Transport:
 
     def _of_body(self, body: bytes) -> Answer:
         try:
-            value = json.loads(body)
+            found = json.loads(body)
         except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
-            shown = self._secret.excerpt(body[:2000].decode("utf-8", "replace"))
-            return Answer("", f"the response is not a JSON object: {shown or 'empty'}")
-        usage, choices = value.get("usage"), value.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        message = choice.get("message") if isinstance(choice, dict) else None
-        if isinstance(choice, dict) and isinstance(message, dict):
-            text = _content(message.get("content"))
-            problem = _problem_in(text, message.get("refusal"), choice.get("finish_reason"))
-        else:
-            complaint = error_facts(body).message if "error" in value else ""
-            text, problem = "", f"the response holds no choice {complaint}"
-        return Answer(
-            text,
-            self._secret.excerpt(problem),
-            self._name(value.get("model")),
-            self._name(value.get("system_fingerprint")),
-            _count(usage, "prompt_tokens"),
-            _count(usage, "completion_tokens"),
+            found = None
+        value = found if isinstance(found, dict) else {}
+        usage = value["usage"] if isinstance(value.get("usage"), dict) else {}
+        text = _text_in(value)
+        tokens = [usage[name] if isinstance(usage.get(name), int) else None for name in ("prompt_tokens", "completion_tokens")]
+        shown, model, fingerprint = (
+            self._secret.excerpt(each if isinstance(each, str) else "")
+            for each in (text or body[:2000].decode("utf-8", "replace"), value.get("model"), value.get("system_fingerprint"))
         )
+        return Answer(text, shown, model, fingerprint, *tokens)
 
-    def _name(self, value: object) -> str:
-        return self._secret.excerpt(value) if isinstance(value, str) else ""
-
-    def _of_status(self, error: openai.APIStatusError, messages: Messages, parameters: Parameters) -> RequestFailure:
-        status, host = error.status_code, self._settings.host
-        facts = error_facts(error.response.content)
+    def _of_status(self, status: int, response: Any, messages: Messages, parameters: Parameters) -> RequestFailure:
+        host, facts, meaning = self._settings.host, error_facts(response.content), meaning_of(status)
         shown = self._secret.excerpt(f"HTTP {status}: {facts.message}")
         # A server may repeat the question in its complaint; a question about temperature refuses no temperature.
         complaint = facts.message.replace(messages.user, "").replace(messages.system, "")[:500]
-        if status in _MAY_REFUSE and (status != 500 or re.search(r"not (?:implemented|supported)|unsupported", complaint)):
-            refused = refused_parameter(parameters, facts.parameter, complaint)
-            if refused:
-                return RequestFailure("refused", "refused", shown, status, refused)
-        meaning = meaning_of(status)
-        if meaning == "rate_limited" and facts.code in NO_QUOTA_CODES:
-            return RequestFailure("closed", "no_quota", f"no quota is left at {host}: {shown}", status)
+        if status in _MAY_REFUSE and (refused := _refused(parameters, facts.parameter) or _refused(parameters, complaint)):
+            return RequestFailure("refused", shown, status, refused)
+        if facts.code in NO_QUOTA_CODES:
+            return RequestFailure("no_quota", f"no quota is left at {host}: {shown}", status)
         if meaning == "closed" or (status == 400 and re.search(r"\bapi[ _-]?key\b", complaint, re.IGNORECASE)):
-            return RequestFailure("closed", "refused_access", f"{host} does not let us ask: {shown}", status)
+            return RequestFailure("refused_access", f"{host} does not let us ask: {shown}", status)
         if meaning == "rejected":
-            return RequestFailure("rejected", "rejected", shown, status)
+            return RequestFailure("rejected", shown, status)
         kind = "rate_limit" if meaning == "rate_limited" else "server"
-        return RequestFailure("later", kind, shown, status, wait_s=retry_after(error.response.headers))
+        return RequestFailure(kind, shown, status, wait_s=retry_after(response.headers))
+
+
+def first_parameters(settings: JudgeSettings, *, is_structured: bool) -> Parameters:
+    """What is asked for first: under our own prompt an answer of our schema."""
+    if not is_structured:
+        return {"seed": settings.seed}
+    json_schema = {"name": "rating", "strict": True, "schema": ANSWER_SCHEMA}
+    return {
+        "response_format": {"type": "json_schema", "json_schema": json_schema},
+        "temperature": settings.temperature,
+        "seed": settings.seed,
+        "max_completion_tokens": MAX_ANSWER_TOKENS,
+    }
+
+
+def without(parameters: Parameters, refused: str) -> Parameters:
+    """What to try next where the server refuses one of these parameters."""
+    if refused == "response_format" and parameters[refused]["type"] == "json_schema":
+        return {**parameters, refused: {"type": "json_object"}}
+    return {name: value for name, value in parameters.items() if name != refused}
+
+
+def _refused(parameters: Parameters, complaint: str) -> str:
+    """Which of the parameters sent a complaint speaks of; empty for none."""
+    names = (name for name in parameters if re.search(_COMPLAINTS.get(name, rf"\b{name}\b"), complaint, re.IGNORECASE))
+    return next(names, "")
 
 
 def _cause(error: BaseException) -> str:
     """What broke a connection, from the bottom of the chain: the SDK says no more than "Connection error."."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{type(error).__name__}: {error}"
 
 
-def _content(value: object) -> str:
-    """The text of a message; some servers give it in parts."""
-    if isinstance(value, list):
-        return "".join(part["text"] for part in value if isinstance(part, dict) and isinstance(part.get("text"), str))
-    return value if isinstance(value, str) else ""
-
-
-def _problem_in(text: str, refusal: object, finish: object) -> str:
-    """Why a message is no answer; empty where it is one."""
-    if refusal:
-        return f"the judge refused: {refusal}"
-    if str(finish or "").lower() not in _DONE:
-        return f"the answer ended with '{finish}'"
-    return "" if text.strip() else "the answer is empty"
-
-
-def _count(usage: object, name: str) -> int | None:
-    value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_TOKENS else None
+def _text_in(response: Mapping[str, Any]) -> str:
+    """The model's text, which some servers give in parts; empty where there is none."""
+    try:
+        content = response["choices"][0]["message"]["content"]
+        return content if isinstance(content, str) else "".join(part["text"] for part in content if "text" in part)
+    except (LookupError, TypeError):
+        return ""

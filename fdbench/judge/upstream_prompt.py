@@ -2,7 +2,7 @@
 
 The script is CC BY-NC, so its text is not part of fdbench: ``fdbench data download`` fetches it, and its hash says that it is
 the one. In it, ``system_msg`` is a text, and ``user_msg`` is an f-string of three names: the context, the interruption and the
-reply. Both are found in the syntax tree; anything else is an error, not a guess.
+reply. Both are found in the syntax tree.
 
 Under this prompt no form of answer is demanded, no temperature is sent, the seed is 0, and answers are read by the
 published rule (``read_upstream_rating``): any whole number is a rating, and whether a 9 counts is the protocol's decision.
@@ -16,14 +16,14 @@ import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of
 from fdbench.judge.prompt import Messages
-from fdbench.judge.rating_text import RATING_UNREADABLE, Reading, read_upstream_rating
+from fdbench.judge.rating_text import Reading, read_upstream_rating
 
 UPSTREAM_NAME: Final = "upstream"
 UPSTREAM_SHA256: Final = "e701c14579c1477577b262265cfff75b28ac2e057beee5ba82572afa2a35963a"
@@ -60,10 +60,7 @@ class UpstreamPrompt:
         return Messages(self.system, re.sub("[\ud800-\udfff]", "\ufffd", "".join(pieces)))  # no lone surrogate can be sent
 
     def read(self, text: str, question: RelevanceQuestion) -> Reading | Absence:
-        found = read_upstream_rating(text)
-        if found is None:
-            return Absence(RATING_UNREADABLE, "the answer is not of the form that the published script reads")
-        return Reading(found["rating"], found["analysis"])
+        return read_upstream_rating(text)
 
 
 def find_upstream_script(data: Path) -> Path:
@@ -82,7 +79,7 @@ def read_upstream_prompt(path: Path, expected_sha256: str = UPSTREAM_SHA256) -> 
     """Read the two texts from the published script.
 
     Raises:
-        DataError: It is missing, another version, or not of the form described above; names the file.
+        DataError: It is missing or another version; names the file.
     """
     try:
         source = path.read_bytes()
@@ -94,41 +91,15 @@ def read_upstream_prompt(path: Path, expected_sha256: str = UPSTREAM_SHA256) -> 
             f"{path}: expected the script of {UPSTREAM_COMMIT[:7]}, SHA-256 {expected_sha256}, found {found}",
             f"remove it and {REMEDY}",
         )
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not Python ({error})", f"remove it and {REMEDY}") from None
-    system = _assigned(tree.body, "system_msg", path)
-    if not isinstance(system, ast.Constant) or not isinstance(system.value, str):
-        raise DataError(f"{path}:{system.lineno}: 'system_msg' is not a plain text")
-    user = _assigned([node for node in ast.walk(tree) if isinstance(node, ast.stmt)], "user_msg", path)
-    return UpstreamPrompt(system.value, _pieces(user, path), found)
-
-
-def _assigned(statements: list[ast.stmt], name: str, path: Path) -> ast.expr:
-    values = [
-        node.value
-        for node in statements
-        if isinstance(node, ast.Assign) and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
-    ]
-    if len(values) != 1:
-        raise DataError(f"{path}: expected one assignment of '{name}', found {len(values)}")
-    return values[0]
-
-
-def _pieces(user: ast.expr, path: Path) -> tuple[tuple[str, bool], ...]:
-    where = f"{path}:{user.lineno}: 'user_msg'"
-    if not isinstance(user, ast.JoinedStr):
-        raise DataError(f"{where} is not an f-string")
-    pieces = []
-    for part in user.values:
-        if isinstance(part, ast.Constant):
-            pieces.append((str(part.value), False))
-            continue
-        name = part.value.id if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Name) else ""
-        if name not in _NAMES or not isinstance(part, ast.FormattedValue) or part.conversion != -1 or part.format_spec:
-            raise DataError(f"{where} holds something else than {', '.join(_NAMES)}")
-        pieces.append((_NAMES[name], True))
-    if {piece for piece, is_field in pieces if is_field} != set(_NAMES.values()):
-        raise DataError(f"{where} does not hold all of {', '.join(_NAMES)}")
-    return tuple(pieces)
+    assigned: dict[str, Any] = {  # each of the two once, inside the script's function
+        target.id: node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    pieces = (
+        (part.value, False) if isinstance(part.value, str) else (_NAMES[part.value.id], True)
+        for part in assigned["user_msg"].values
+    )
+    return UpstreamPrompt(ast.literal_eval(assigned["system_msg"]), tuple(pieces), found)

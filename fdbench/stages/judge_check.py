@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.core.annotation import Verdict
 from fdbench.judge.agreement import Agreement, measure_agreement
 from fdbench.judge.calibration import LabelledItem, LabelledSet
 from fdbench.judge.rating_text import RATINGS
 from fdbench.stages.progress import Progress
-from fdbench.store import judge_checks
-from fdbench.store.judge_checks import CheckedItem, JudgeCheck, LabelledFacts
+from fdbench.store.judge_checks import CheckedItem, JudgeCheck, LabelledFacts, write_check
+
+if TYPE_CHECKING:
+    from fdbench.judge.client import Judge
 
 MIN_KAPPA_TO_RANK: Final = 0.7
 """What automated scoring has to reach before it may stand in for people: Williamson, Xi & Breyer 2012, A framework for
@@ -26,39 +28,13 @@ _BANDS: Final = ((0.0, "slight"), (0.2, "fair"), (0.4, "moderate"), (0.6, "subst
 """Above which kappa an agreement is called what: Landis & Koch 1977, Biometrics 33(1), table in section 3."""
 
 
-class Rater(Protocol):
-    """What the check needs of a judge."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What is worth telling although nothing went wrong."""
-
-    def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Verdict | Absence]]:
-        """A verdict on each question, or why there is none, in whatever order they come."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeFacts:
-    """Who is checked.
-
-    Attributes:
-        signature: As it stands in the scores made with this judge.
-        model: The model that is asked.
-        prompt: ``name`` and ``sha256`` of the instructions.
-    """
-
-    signature: str
-    model: str
-    prompt: Mapping[str, str]
-
-
 @dataclass(frozen=True, slots=True)
 class CheckedJudge:
     """A check that was made.
 
     Attributes:
         files: Where it is stored; empty where nothing was rated, since that says nothing about the judge.
-        notes: Lines for a person: failures and what the judge's client noticed, each once.
+        notes: Lines for a person: failures and what the judge's client noticed.
     """
 
     check: JudgeCheck
@@ -67,50 +43,35 @@ class CheckedJudge:
     notes: tuple[str, ...]
 
 
-def check_judge(
-    judge: Rater, facts: JudgeFacts, labelled: LabelledSet, out: Path, progress: Progress, seed: int = 0
-) -> CheckedJudge:
-    """Ask about every item, compare, store.
-
-    Args:
-        out: Root of the results.
-        seed: Of the intervals.
-    """
+def check_judge(judge: Judge, labelled: LabelledSet, out: Path, progress: Progress) -> CheckedJudge:
+    """Ask about every item, compare, store under ``out``, the root of the results."""
     opinions: dict[str, Verdict | Absence] = {}
     n_failed = 0
     for item_id, opinion in judge.rate(labelled.questions):
         opinions[item_id] = opinion
         n_failed += isinstance(opinion, Absence)
         progress("judge check", len(opinions), len(labelled.items), n_failed)
-    items = [_checked(item, opinions.get(item.id, Absence("rating_missing"))) for item in labelled.items]
+    items = [_checked(item, opinions[item.id]) for item in labelled.items]
     rated = [labelled_item.rated(item.rating) for labelled_item, item in zip(labelled.items, items, strict=True)
              if item.rating is not None and not item.reason]  # fmt: skip
-    agreement = measure_agreement(rated, seed)
+    agreement = measure_agreement(rated)
     failed = Counter(item.reason for item in items if item.reason)
     check = JudgeCheck(
-        judge=facts.signature,
-        model=facts.model,
+        judge=judge.settings.signature,
+        model=judge.settings.model,
         models=sorted({item.model for item in items if item.model}),
         labelled=LabelledFacts(version=labelled.version, sha256=labelled.digest, scale=labelled.scale),
-        prompt=dict(facts.prompt),
+        prompt={"name": judge.prompt.name, "sha256": judge.prompt.sha256},
         n_rated=len(rated),
         n_failed=failed.total(),
         failed=dict(sorted(failed.items())),
         agreement=agreement.as_json(),
         items=items,
     )
-    files = judge_checks.write_check(out, check) if rated else ()
     notes = [f"{item.id}: {item.message}" for item in items if item.message]
-    if facts.prompt["name"] != labelled.scale:
-        notes.append(
-            f"the labels follow {labelled.scale}, this judge goes by '{facts.prompt['name']}': part of the error is that"
-        )
-    return CheckedJudge(check, agreement, files, tuple(dict.fromkeys((*notes, *judge.notes))))
-
-
-def find_check(out_root: Path, judge_signature: str) -> Path | None:
-    """The stored check of a judge, for the folder of a scoring made with it; None where there is none."""
-    return judge_checks.find_check(out_root, judge_signature)
+    if judge.prompt.name != labelled.scale:
+        notes.append(f"the labels follow {labelled.scale}, this judge goes by '{judge.prompt.name}': part of the error is that")
+    return CheckedJudge(check, agreement, write_check(out, check) if rated else (), (*notes, *judge.notes))
 
 
 def conclusions(agreement: Agreement) -> tuple[str, ...]:
@@ -151,20 +112,13 @@ def _on_attacks(agreement: Agreement) -> Iterator[str]:
 
 
 def _checked(item: LabelledItem, found: Verdict | Absence) -> CheckedItem:
-    verdict, reason, message = None, "", ""
+    facts: dict[str, Any] = {"id": item.id, "category": item.category, "label": item.rating}
     if isinstance(found, Absence):
-        reason, message = found.reason, found.message
-    else:
-        verdict = found
-        if verdict.rating not in RATINGS:
-            reason, message = "rating_out_of_range", f"rated {verdict.rating:g}, expected a whole number from 0 to 5"
-    return CheckedItem(
-        id=item.id,
-        category=item.category,
-        label=item.rating,
-        rating=verdict.rating if verdict else None,
-        analysis=verdict.analysis if verdict else "",
-        model=verdict.judge if verdict else "",
-        reason=reason,
-        message=message,
-    )
+        return CheckedItem(**facts, rating=None, reason=found.reason, message=found.message)
+    facts |= {"rating": found.rating, "analysis": found.analysis, "model": found.judge}
+    if found.rating not in RATINGS:
+        facts |= {
+            "reason": "rating_out_of_range",
+            "message": f"rated {found.rating:g}, expected a whole number from 0 to 5",
+        }
+    return CheckedItem(**facts)

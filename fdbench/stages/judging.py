@@ -24,7 +24,6 @@ from fdbench.stages.progress import Progress
 
 if TYPE_CHECKING:
     from fdbench.judge.providers import JudgeSettings
-    from fdbench.judge.usage import JudgeUsage
 
 NONE: Final = "none"
 GIVEN: Final = "given"
@@ -118,42 +117,28 @@ class AskedModel:
         return self.settings.signature
 
     def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
-        notes: list[str] = []
-        found = by_question(replies, lambda questions: self._ask(questions, progress, notes))
-        return Opinions(found, tuple(dict.fromkeys(notes)))
-
-    def _ask(
-        self, questions: Mapping[ReplyId, RelevanceQuestion], progress: Progress, notes: list[str]
-    ) -> Mapping[ReplyId, Opinion]:
         from fdbench.judge.client import Judge
         from fdbench.judge.verdicts import VerdictCache
 
-        found: dict[ReplyId, Opinion] = {}
-        errors = 0
-        with Judge(self.settings, VerdictCache(self.cache), on_attempt=self._logged) as judge:
-            progress("judging", 0, len(questions), errors)
-            for key, opinion in judge.rate(questions):
-                found[key] = opinion
-                errors += isinstance(opinion, Absence)
-                progress("judging", len(found), len(questions), errors)
-            notes += (*judge.notes, _bill(judge.usage))
-        return found
+        notes: list[str] = []
+
+        def ask(questions: Mapping[ReplyId, RelevanceQuestion]) -> Mapping[ReplyId, Opinion]:
+            found: dict[ReplyId, Opinion] = {}
+            errors = 0
+            with Judge(self.settings, VerdictCache(self.cache), on_attempt=self._logged) as judge:
+                progress("judging", 0, len(questions), errors)
+                for key, opinion in judge.rate(questions):
+                    found[key] = opinion
+                    errors += isinstance(opinion, Absence)
+                    progress("judging", len(found), len(questions), errors)
+                notes.extend((*judge.notes, f"judge: {judge.usage}"))
+            return found
+
+        return Opinions(by_question(replies, ask), tuple(notes))
 
     def _logged(self, facts: Mapping[str, Any]) -> None:
-        if self.log is None:
-            return
-        from fdbench.judge.usage import cost_usd
-
-        price, tokens_in, tokens_out = self.settings.price, facts.get("tokens_in"), facts.get("tokens_out")
-        if price is not None and tokens_in is not None and tokens_out is not None:
-            facts = {**facts, "cost_usd": cost_usd(price, tokens_in, tokens_out)}
-        self.log({"event": "judge", **facts})
-
-
-def _bill(usage: JudgeUsage) -> str:
-    tokens = f"{usage.tokens_in} + {usage.tokens_out} tokens" if usage.attempts else "no tokens"
-    cost = f", {usage.cost_usd:.4f} USD" if usage.cost_usd is not None and usage.attempts else ""
-    return f"judge: {usage.asked} asked ({usage.attempts} requests), {usage.cached} known from before; {tokens}{cost}"
+        if self.log:
+            self.log({"event": "judge", **facts})
 
 
 def by_question(

@@ -13,7 +13,7 @@ from fdbench.stages.options import ScoringOptions
 from fdbench.stages.plan import Plan, write_plan
 from fdbench.stages.progress import Progress
 from fdbench.stages.score import HeardTakes, Scoring, hear_cases
-from fdbench.store.judge_checks import JudgeCheck, find_check
+from fdbench.store.judge_checks import find_check
 from fdbench.store.run import Run
 from fdbench.task.data import Data
 from fdbench.task.load import TaskLoader
@@ -100,5 +100,5 @@ def _score(run: Run, options: ScoringOptions, loader: TaskLoader, progress: Prog
     for each in derived:
         run.write_scores(each.scored, each.lines, each.summary)
         if check:
-            run.add_judge_check(each.scored, JudgeCheck.read(check))
+            run.add_judge_check(each.scored, check)
     return tuple(each.scoring for each in derived)

@@ -95,24 +95,20 @@ def write_check(root: Path, check: JudgeCheck) -> tuple[Path, ...]:
         The files written, the one under ``judges/`` first.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", check.model.lower()).strip("-") or "judge"
-    written = [root / FOLDER / f"{slug}-{_hash(check.judge)}.json"]
-    written += [
-        summary.with_name(COPY) for summary in sorted(root.glob("*/scores/*/summary.json")) if _judge_of(summary) == check.judge
-    ]
+    summaries = sorted(root.glob("*/scores/*/summary.json"))
+    copies = [summary.with_name(COPY) for summary in summaries if _judge_of(summary) == check.judge]
+    written = (root / FOLDER / f"{slug}-{_hash(check.judge)}.json", *copies)
     for path in written:
         write_json_atomically(path, check.as_json())
-    return tuple(written)
+    return written
 
 
-def find_check(root: Path, judge: str) -> Path | None:
+def find_check(root: Path, judge: str) -> JudgeCheck | None:
     """The stored check of the judge with this signature; None where there is none that can be read."""
-    for path in sorted((root / FOLDER).glob(f"*-{_hash(judge)}.json")):
-        try:
-            if JudgeCheck.read(path).judge == judge:
-                return path
-        except DataError:
-            continue
-    return None
+    try:
+        return next((JudgeCheck.read(path) for path in (root / FOLDER).glob(f"*-{_hash(judge)}.json")), None)
+    except DataError:
+        return None
 
 
 def _hash(judge: str) -> str:
@@ -122,7 +118,6 @@ def _hash(judge: str) -> str:
 def _judge_of(summary: Path) -> str | None:
     """Who judged a scoring; None where its summary cannot be read, which is not this command's business."""
     try:
-        judge = read_json(summary)["engines"]["judge"]
+        return str(read_json(summary)["engines"]["judge"])
     except (DataError, KeyError, TypeError):
         return None
-    return judge if isinstance(judge, str) else None

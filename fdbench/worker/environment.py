@@ -44,17 +44,12 @@ def folder_of(name: str) -> Path:
 
 def find_environment(name: str) -> Environment | None:
     """The environment of that name, if its setup was finished and its interpreter is still there."""
-    record = folder_of(name) / RECORD
-    if not record.is_file():
-        return None
     try:
-        facts = read_json(record)
-    except DataError:
+        facts = read_json(folder_of(name) / RECORD)
+        python = Path(facts["python"])
+    except (DataError, KeyError, TypeError):
         return None
-    if not isinstance(facts, dict) or not isinstance(facts.get("python"), str):
-        return None
-    python = Path(facts["python"])
-    return Environment(python, facts) if python.is_file() and os.access(python, os.X_OK) else None
+    return Environment(python, facts) if os.access(python, os.X_OK) else None
 
 
 def find_interpreter(python: str) -> Path | None:
@@ -73,9 +68,9 @@ def ask(python: Path, program: Path, arguments: Sequence[str], timeout_s: float 
         That line; ``{"refused": {"what", "remedy"}}`` where it says so itself.
 
     Raises:
-        AdapterError: The interpreter cannot be run, takes too long, or says something else; with its last words.
+        AdapterError: The interpreter cannot be run, takes too long, or says no JSON; with its last words.
     """
-    what = f"{python} {program.name} {' '.join(arguments)}"
+    what, remedy = f"{python} {program.name} {' '.join(arguments)}", "name the Python interpreter of the model's environment"
     try:
         done = subprocess.run(
             [str(python), str(program), *arguments],
@@ -85,18 +80,12 @@ def ask(python: Path, program: Path, arguments: Sequence[str], timeout_s: float 
             env=isolated(os.environ),
             check=False,
         )
-        said = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        raise AdapterError(f"{what}: no answer within {timeout_s:g} s", "is it a Python interpreter?") from None
-    except OSError as error:
-        raise AdapterError(f"{python}: cannot be run ({error.strerror})", "name a Python interpreter") from None
+        said: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise AdapterError(f"{python}: cannot be run ({error})", remedy) from None
     except ValueError:
         words = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise AdapterError(
-            f"{what}: failed: {words[-1][:300]}", "name the Python interpreter of the model's environment"
-        ) from None
-    if not isinstance(said, dict):
-        raise AdapterError(f"{what}: said {str(said)[:80]}", "name the Python interpreter of the model's environment")
+        raise AdapterError(f"{what}: failed: {words[-1][:300]}", remedy) from None
     return said
 
 

@@ -9,10 +9,8 @@ All workers are handed their frames before the first is waited for, so that they
 
 from __future__ import annotations
 
-import queue
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,11 +23,11 @@ from fdbench.core.event import Event
 from fdbench.core.sound import Samples
 from fdbench.core.span import Span
 from fdbench.errors import AdapterError
-from fdbench.worker.protocol import LOAD, PCM, EndedError, GarbledError, Program, WorkerProcess, facts_of, sound_of, text_of
+from fdbench.worker.protocol import LOAD, PCM, EndedError, GarbledError, Program, WorkerProcess, facts_of, reply_of
 
 FAILURE: Final = "worker"
 MAX_FAILED_STARTS: Final = 3
-"""After so many in a row a slot's worker is not started again; nor is any, if none has ever come up."""
+"""After so many in a row a slot's worker is not started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,47 +68,50 @@ class _Worker:
     reply: tuple[Samples, str] | None = None
     _is_open: bool = False
     _brief: Mapping[str, Any] | None = None
-    _owed: deque[str] = field(default_factory=deque)
-    """What it has been asked to do and has not done yet."""
+    _doing: str = ""
+    """What it has been asked to do and has not done yet, and since when."""
     _since_s: float = 0.0
-    """From when on the first of these is waited for."""
 
-    def begin(self, brief: Mapping[str, Any], refusal: str) -> None:
-        """Open a conversation as soon as there is a worker.
-
-        Args:
-            refusal: Why no worker is started, where that is so.
-        """
-        self.hear()
-        if self.process is not None and self.process.has_ended():  # since its last conversation; that costs nobody anything
+    def begin(self, brief: Mapping[str, Any]) -> None:
+        """Open a conversation as soon as there is a worker."""
+        self.hear(waits=True)  # how it took the end of the one before
+        if self.process is not None and self.process.has_ended():  # since then; that costs nobody anything
             self.end()
-        self.fault, self._is_open = None, False
-        if self.process is None:
-            if refusal:
-                self.fault = FailedCall(FAILURE, refusal)
-                return
+        self.fault, self._is_open, self._brief = None, False, brief
+        if self.process is not None:
+            self._ask("open", brief=dict(brief))
+        elif self.is_given_up:
+            self.fault = FailedCall(FAILURE, f"{self.last_failure}; not started again")
+        else:
             self._start()
-        self._brief = brief
-        self._ask("open", brief=dict(brief))
 
     def step(self, frame: Samples) -> None:
         """Hand over a frame; ``reply`` has the answer when it has been heard."""
         self.reply = None
-        if not self._is_open and self.fault is None:
+        if self._is_open and self.process is not None:
+            self._ask("step", frame.astype(PCM).tobytes())
+        elif self.fault is None:
             self.fault = FailedCall(FAILURE, "the worker was asked to step before it was opened")
-        self._ask("step", frame.astype(PCM).tobytes())
 
     def finish(self) -> None:
         """The conversation is over; how the worker takes it is seen when it is next asked for one."""
-        if self._is_open:
+        self._brief = None
+        if self._doing:  # it is still beginning what nobody wants any more
+            self.end()
+        elif self._is_open:
             self._ask("close")
-        self._brief, self._is_open = None, False
+        self._is_open = False
 
-    def end(self) -> None:
-        """End the process, if there is one."""
-        if self.process is not None:
-            self.process.end()
-        self._forget()
+    def end(self, *, waits: bool = False) -> str:
+        """End the process, if there is one, and say how it ended."""
+        process, self.process = self.process, None
+        self._doing, self._is_open = "", False
+        return process.end(waits=waits) if process is not None else ""
+
+    @property
+    def is_given_up(self) -> bool:
+        """It has failed to come up too often."""
+        return self.failed_starts >= MAX_FAILED_STARTS
 
     @property
     def is_engaged(self) -> bool:
@@ -120,94 +121,75 @@ class _Worker:
     @property
     def is_settled(self) -> bool:
         """There is nothing to wait for."""
-        return self.fault is not None or not self._owed
+        return self.fault is not None or not self._doing
 
     def hear(self, *, waits: bool = False) -> None:
-        """Judge the answers that are there, or wait until every question has been answered or the worker has failed."""
-        while self.process is not None and self._owed:
-            what = self._owed[0]
+        """Judge the answer that is there, or wait until there is nothing to wait for."""
+        while self.process is not None and self._doing:
+            what = self._doing
             within_s = {LOAD: self.deadlines.start_s, "step": self.deadlines.step_s}.get(what, self.deadlines.open_s)
             left_s = self._since_s + within_s - time.monotonic()
             try:
-                head, sound = self.process.answer(max(0.0, left_s) if waits else 0.0)
-                self._owed.popleft()
-                self._since_s = time.monotonic()
-                self._understand(what, head, sound)
-            except queue.Empty:
-                if left_s <= 0:
+                answer = self.process.answer(max(0.0, left_s) if waits else 0.0)
+                if answer is not None:
+                    self._doing = ""
+                    self._understand(what, *answer)
+                elif left_s <= 0:
                     self._fail(what, f"did not {what} within {within_s:g} s")
                 elif not waits:
                     return
             except GarbledError as error:
                 self._fail(what, f"said {error}")
             except EndedError:
-                self._fail(what, "ended", is_ending=True)
+                self._fail(what, "ended", waits=True)
 
     def _start(self) -> None:
-        self._forget()
         try:
             self.process = WorkerProcess(self.program)
         except AdapterError as error:
             self._fail(LOAD, f"cannot be started: {error.what}", in_vain=True)
-        else:
-            self._owe(LOAD)
+        self._doing, self._since_s = LOAD if self.process else "", time.monotonic()
 
     def _ask(self, what: str, sound: bytes = b"", **more: Any) -> None:
-        if self.process is not None and self.fault is None:
+        if self.process is not None:
             self.process.ask(what, sound, **more)
-            self._owe(what)
+            self._doing, self._since_s = what, time.monotonic()
 
-    def _owe(self, what: str) -> None:
-        if not self._owed:
-            self._since_s = time.monotonic()
-        self._owed.append(what)
-
-    def _fail(self, what: str, why: str, *, is_ending: bool = False, in_vain: bool = False) -> None:
-        """End the worker and the conversation.
+    def _fail(self, what: str, why: str, *, waits: bool = False, in_vain: bool = False) -> None:
+        """End the worker, and the conversation where there is one.
 
         Args:
             what: What it failed at.
-            is_ending: It is about to end by itself.
+            waits: It is about to end by itself.
             in_vain: Starting it again would give the same.
         """
-        end = self.process.end(may_take_its_time=is_ending) if self.process is not None else ""
-        self._forget()
-        if what == "close":  # that was the conversation before, which is over; another may be waiting to begin
-            if self._brief is not None:
-                self._start()
-                self._ask("open", brief=dict(self._brief))
+        end = self.end(waits=waits)
+        if what == "close":  # that conversation is over, and the next one finds another worker
             return
-        if what == LOAD and not in_vain:
-            why = f"{why} while it was starting"
-        message = f"the worker {why}" + (f" ({end})" if end and not in_vain else "")
+        starting = " while it was starting" if what == LOAD and not in_vain else ""
+        message = f"the worker {why}{starting}" + (f" ({end})" if end and not in_vain else "")
         if what == LOAD:
             self.failed_starts = MAX_FAILED_STARTS if in_vain else self.failed_starts + 1
             self.last_failure = message
         self.fault = FailedCall(FAILURE, message)
 
-    def _forget(self) -> None:
-        self.process, self._is_open = None, False
-        self._owed.clear()
-
     def _understand(self, what: str, head: Mapping[str, Any], sound: bytes) -> None:
-        is_last = not self._owed  # else it was closed before it was open, and nobody wants it any more
         refused = head.get("refused")
         if refused is not None:
-            facts = refused if isinstance(refused, dict) else {"what": refused}
-            why = " - ".join(str(facts[key]) for key in ("what", "remedy") if facts.get(key))
-            if what != "open":
-                self._fail(what, f"refused: {why}", in_vain=True)
-            elif is_last:
+            told = refused.values() if isinstance(refused, dict) else [refused]
+            why = " - ".join(str(each) for each in told if each)
+            if what == "open":
                 self.fault = FailedCall(FAILURE, why)
+            else:
+                self._fail(what, f"refused: {why}", in_vain=True)
         elif what == "step":
-            self.reply = (sound_of(sound, self.says), text_of(head))
-        elif sound:
-            raise GarbledError(f"{len(sound)} bytes of sound when asked to {what}")
+            self.reply = reply_of(head, sound, self.says)
+        elif what == "open":
+            self._is_open = True
         elif what == LOAD:
             self.facts = facts_of(head.get("hello"), self.says)
             self.failed_starts = 0
-        elif what == "open":
-            self._is_open = is_last
+            self._ask("open", brief=dict(self._brief or {}))
 
 
 class WorkerParty:
@@ -232,18 +214,17 @@ class WorkerParty:
         self.hears, self.says, self.slots = hears, says, len(programs)
         self._brief_of = brief_of
         self._workers = [_Worker(slot, program, says, deadlines or Deadlines()) for slot, program in enumerate(programs)]
-        self._has_started = False
         weakref.finalize(self, _end_all, self._workers)  # also when the program ends, however it does so in Python
 
     def open(self, slot: int, brief: Brief) -> Opening:
-        worker, refusal = self._workers[slot], self._refusal(slot)
-        worker.begin(self._brief_of(brief), refusal)
+        worker = self._workers[slot]
+        worker.begin(self._brief_of(brief))
 
         def is_ready() -> bool:
             worker.hear()
             # A slot that is given up must not fail one call after the other while others could hold them: it keeps one to
             # itself until nobody else is talking.
-            return worker.is_settled and not (refusal and any(each.is_engaged for each in self._workers))
+            return worker.is_settled and not (worker.is_given_up and any(each.is_engaged for each in self._workers))
 
         return Opening(is_ready)
 
@@ -280,16 +261,6 @@ class WorkerParty:
         """What the workers that have been started tell about themselves."""
         loaded = [worker for worker in self._workers if worker.facts]
         return {**(loaded[0].facts if loaded else {}), "workers": f"{len(loaded)} of {self.slots} started"}
-
-    def _refusal(self, slot: int) -> str:
-        """Why a worker that is needed is not started; empty where it is."""
-        worker = self._workers[slot]
-        self._has_started = self._has_started or any(each.facts for each in self._workers)
-        n_failed = sum(each.failed_starts for each in self._workers)
-        if worker.failed_starts < MAX_FAILED_STARTS and (self._has_started or n_failed < MAX_FAILED_STARTS):
-            return ""
-        last = worker.last_failure or next(each.last_failure for each in self._workers if each.last_failure)
-        return f"{last}; not started again"
 
 
 def _end_all(workers: Iterable[_Worker]) -> None:

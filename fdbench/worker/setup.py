@@ -25,15 +25,6 @@ from fdbench.io.strict_yaml import load_yaml
 from fdbench.worker.environment import IMPORT_TIMEOUT_S, RECORD, ask, find_environment, find_interpreter, folder_of, isolated
 
 LOG: Final = "setup.log"
-_QUOTED_LINES: Final = 2
-_EMPTY_WORDS: Final = "subprocess-exited-with-error"
-_NO_NETWORK: Final = (
-    "Could not resolve host",
-    "Temporary failure in name resolution",
-    "NewConnectionError",
-    "unable to access",
-)
-
 Tell = Callable[[str], None]
 
 
@@ -105,29 +96,20 @@ def set_up(request: SetupRequest, tell: Tell) -> Mapping[str, Any]:
     recipe = find_recipe(request.name)
     if request.python is not None:
         return _adopt(recipe, request, request.python, tell)
-    source = _source_of(recipe, request.source)
-    wanted = {"source": source.place, "commit": source.commit, "torch_asked": request.torch}
+    requirement, origin = _source_of(recipe, request.source)
+    wanted = {**origin, "torch_asked": request.torch}
     there = find_environment(request.name)
-    if there is not None and not request.force:
-        differs = [key for key in wanted if there.facts.get(key) != wanted[key]]
-        if not differs:
-            tell(f"{request.name} is set up already: {there.python}")
-            return there.facts
-        found = ", ".join(f"{key} {there.facts.get(key)}, now {wanted[key]}" for key in differs)
+    if there is None or request.force:
+        return _make(recipe, request, requirement, wanted, tell)
+    found = {key: there.facts.get(key) for key in wanted}
+    if found != wanted:
         raise UsageError(f"{request.name} is set up already, from something else: {found}", "add --force to make it anew")
-    return _make(recipe, request, source, wanted, tell)
+    tell(f"{request.name} is set up already: {there.python}")
+    return there.facts
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+def _source_of(recipe: Recipe, folder: Path | None) -> tuple[str, dict[str, str | None]]:
     """Where the package comes from: what pip is given, and what a record says of it."""
-
-    requirement: str
-    place: str
-    commit: str | None
-
-
-def _source_of(recipe: Recipe, folder: Path | None) -> _Source:
     if folder is None:
         if shutil.which("git") is None:
             raise UsageError(
@@ -135,13 +117,13 @@ def _source_of(recipe: Recipe, folder: Path | None) -> _Source:
                 "install git, or fetch the repository in another way and give --source DIR",
             )
         url = f"git+{recipe.repository}@{recipe.commit}#subdirectory={recipe.subdirectory}"
-        return _Source(f"{recipe.package} @ {url}", recipe.repository, recipe.commit)
+        return f"{recipe.package} @ {url}", {"source": recipe.repository, "commit": recipe.commit}
     whole = folder.expanduser().resolve()
     inner = next((each for each in (whole / recipe.subdirectory, whole) if _is_project(each)), None)
     if inner is None:
-        what = "no such folder" if not whole.is_dir() else f"holds no Python project, nor does {recipe.subdirectory}/ in it"
-        raise UsageError(f"--source {folder}: {what}", f"give a checkout of {recipe.repository}")
-    return _Source(str(inner), str(inner), _commit_of(inner))
+        what = f"--source {folder}: holds no Python project, nor does {recipe.subdirectory}/ in it"
+        raise UsageError(what, f"give a checkout of {recipe.repository}")
+    return str(inner), {"source": str(inner), "commit": _commit_of(inner)}
 
 
 def _is_project(folder: Path) -> bool:
@@ -149,10 +131,12 @@ def _is_project(folder: Path) -> bool:
 
 
 def _commit_of(folder: Path) -> str | None:
-    if shutil.which("git") is None:
+    """None where it is no checkout, or there is no git."""
+    try:
+        command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
         return None
-    done = subprocess.run(["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None if done.returncode == 0 else None
 
 
 def _adopt(recipe: Recipe, request: SetupRequest, python: str, tell: Tell) -> Mapping[str, Any]:
@@ -167,7 +151,7 @@ def _adopt(recipe: Recipe, request: SetupRequest, python: str, tell: Tell) -> Ma
     return _record(request.name, {**facts, "found": "", **_tested(recipe, interpreter)})
 
 
-def _make(recipe: Recipe, request: SetupRequest, source: _Source, wanted: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
+def _make(recipe: Recipe, request: SetupRequest, requirement: str, wanted: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
     folder = folder_of(request.name)
     base = _base_interpreter(recipe, request)
     if folder.exists():
@@ -180,12 +164,12 @@ def _make(recipe: Recipe, request: SetupRequest, source: _Source, wanted: Mappin
     if request.torch is not None:
         tell(f"installing {request.torch}")
         _pip(python, [request.torch], log)
-        tell(f"installing {recipe.package} from {source.place}")
-        _pip(python, ["--no-deps", source.requirement], log)
+        tell(f"installing {recipe.package} from {wanted['source']}")
+        _pip(python, ["--no-deps", requirement], log)
         _pip(python, [*_other_requirements(folder, recipe), *recipe.undeclared], log)
     else:
-        tell(f"installing {recipe.package} from {source.place} with all that it needs; its torch is several GB")
-        _pip(python, [source.requirement, *recipe.undeclared], log)
+        tell(f"installing {recipe.package} from {wanted['source']} with all that it needs; its torch is several GB")
+        _pip(python, [requirement, *recipe.undeclared], log)
     tell("testing it")
     try:
         facts = _tested(recipe, python)
@@ -201,10 +185,9 @@ def _base_interpreter(recipe: Recipe, request: SetupRequest) -> Path:
     newest = recipe.newest_python_minor
     if request.torch is not None or sys.version_info[:2] <= (3, newest):
         return Path(sys.executable)
-    for minor in range(newest, 9, -1):
-        found = shutil.which(f"python3.{minor}")
-        if found is not None:
-            return Path(found)
+    found = next(filter(None, (shutil.which(f"python3.{minor}") for minor in range(newest, 9, -1))), None)
+    if found is not None:
+        return Path(found)
     raise UsageError(
         f"{recipe.package} needs Python 3.10 to 3.{newest}, this is {sys.version_info[0]}.{sys.version_info[1]}",
         f"install python3.{newest}, or give --torch SPEC (a torch for this Python), or --python EXE",
@@ -216,43 +199,29 @@ def _other_requirements(folder: Path, recipe: Recipe) -> list[str]:
     sites = [str(site) for site in folder.glob("venv/lib/python3*/site-packages")]
     found = next(iter(distributions(name=recipe.package, path=sites)), None)
     if found is None:
-        raise DataError(
-            f"what was installed is not {recipe.package}",
-            f"give a checkout of {recipe.repository} as --source, or leave it out",
-        )
+        raise DataError(f"what was installed is not {recipe.package}", f"give a checkout of {recipe.repository} as --source")
     return [each for each in found.requires or () if not re.match(r"torch(?![\w.-])", each)]
 
 
 def _pip(python: Path, requirements: Sequence[str], log: Path) -> None:
-    if requirements:
-        command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *requirements]
-        _run(command, log, f"pip install {' '.join(each for each in requirements if each != '--no-deps')} failed")
+    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *requirements]
+    _run(command, log, f"pip install {' '.join(requirements)} failed")
 
 
 def _run(command: Sequence[str], log: Path, trouble: str) -> None:
     """Run a command whose words go into the log as they come.
 
     Raises:
-        DataError: It failed; quotes its last lines.
+        DataError: It failed; quotes its last error.
     """
     with log.open("ab") as file:
-        file.write(f"$ {' '.join(command)}\n".encode())
-        file.flush()
-        begins = file.tell()
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=isolated(os.environ), check=False
         )
     if done.returncode:
-        said = log.read_bytes()[begins:].decode(errors="replace")
-        has_network = not any(sign in said for sign in _NO_NETWORK)
-        remedy = f"all of it is in {log}" if has_network else "is there a network? Else fetch the source and give --source DIR"
-        raise DataError(f"{trouble}: {_last_lines(said)}", remedy)
-
-
-def _last_lines(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith(("error", "fatal")) and _EMPTY_WORDS not in line]
-    return " / ".join(list(dict.fromkeys(errors or lines or ["it said nothing"]))[-_QUOTED_LINES:])[:500]
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        told = next((line[:300] for line in reversed(lines) if line.lower().startswith("error")), "no error is named")
+        raise DataError(f"{trouble}: {told}", f"all of it is in {log}; without a network, fetch the source and give --source")
 
 
 def _tested(recipe: Recipe, python: Path) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def test_every_item_is_asked_once_and_the_second_time_nothing_is(tmp_path):
     assert n_asked == len(ITEMS)
     assert stored(tmp_path) == before
     assert before["n_rated"] == len(ITEMS)
-    assert f"0 asked, {len(ITEMS)} known already" in again.out
+    assert f"0 asked (0 requests), {len(ITEMS)} known already" in again.out
     for told in (
         "weighted kappa",
         "mean absolute error",

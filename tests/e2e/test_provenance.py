@@ -513,10 +513,11 @@ def test_an_edited_rating_among_the_scores(judged):
 def checked(judged: Path) -> Path:
     """A judged run with a check of its judge beside the scores; two items could not be rated."""
     from fdbench.judge.calibration import labelled_set
-    from fdbench.stages.judge_check import JudgeFacts, check_judge
+    from fdbench.judge.relevance import own_prompt
+    from fdbench.stages.judge_check import check_judge
 
     class Rater:
-        notes = ()
+        notes, settings, prompt = (), SETTINGS, own_prompt()
 
         def rate(self, questions):
             from fdbench.core.absence import Absence
@@ -526,8 +527,7 @@ def checked(judged: Path) -> Path:
                 verdict = Verdict(float(number % 6), "", "some-model-7b")
                 yield key, verdict if number > 1 else Absence("judge_failed", "busy")
 
-    facts = JudgeFacts(SETTINGS.signature, SETTINGS.model, {"name": "relevance-1", "sha256": "0" * 64})
-    check_judge(Rater(), facts, labelled_set(), judged.parent, lambda *_: None)
+    check_judge(Rater(), labelled_set(), judged.parent, lambda *_: None)
     return judged
 
 

@@ -1,9 +1,10 @@
-"""The client against a server that misbehaves, through the real SDK. Waiting is a matter of a clock that only it moves."""
+"""The client against a server that misbehaves, through the real SDK. Nobody waits."""
 
 from __future__ import annotations
 
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -48,38 +49,25 @@ HOSTILE = RelevanceQuestion(
 )
 
 
-class Time:
-    """A clock that only sleeping moves, for any number of threads."""
-
-    def __init__(self) -> None:
-        self.now_s, self.slept_s, self._lock = 0.0, [], threading.Lock()
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.now_s += seconds
-            self.slept_s.append(seconds)
-
-    def clock(self) -> float:
-        return self.now_s
-
-
 class Bench:
     """A judge at a server, and everything it told."""
 
     def __init__(
         self, server: JudgeServer, cache: Path | None = None, *, model: str = "m", key: str = KEY, **change: Any
     ) -> None:
-        self.server, self.time = server, Time()
+        self.server = server
+        self.slept_s: list[float] = []
         self.attempts: list[Mapping[str, Any]] = []
         settings = JudgeSettings("vllm", model, server.base_url, **{"concurrency": 1, "timeout_s": 10.0, **change})
-        self.judge = Judge(
-            settings,
-            VerdictCache(cache) if cache else None,
-            on_attempt=self.attempts.append,
-            secret=Secret(key),
-            sleep=self.time.sleep,
-            clock=self.time.clock,
-        )
+        with pytest.MonkeyPatch.context() as patch:  # reading certificates takes longer than most tests
+            patch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: None)
+            self.judge = Judge(
+                settings,
+                VerdictCache(cache) if cache else None,
+                on_attempt=self.attempts.append,
+                secret=Secret(key),
+                sleep=self.slept_s.append,
+            )
 
     def ask(self, *questions: RelevanceQuestion) -> list[Verdict | Absence]:
         found = dict(self.judge.rate(dict(enumerate(questions))))
@@ -150,7 +138,7 @@ def test_what_fails_on_the_way_is_asked_again(serve: Any, behaviour: str) -> Non
     bench = Bench(serve(behaviour, "normal"))
     assert ratings(bench.ask(GOOD)) == [4.0]
     assert bench.server.behaviours == [behaviour, "normal"]
-    assert bench.judge.usage.retries == 1
+    assert bench.judge.usage.attempts == 2
     assert [attempt["outcome"] for attempt in bench.attempts][1:] == ["answered"]
 
 
@@ -203,21 +191,13 @@ def test_the_wait_that_the_server_names_is_kept(serve: Any) -> None:
     for behaviour in ("429_retry_after", "429_retry_after_ms"):
         bench = Bench(serve(behaviour, wait="7"))
         bench.ask(GOOD)
-        assert sum(bench.time.slept_s) == pytest.approx(7.0)
+        assert sum(bench.slept_s) == pytest.approx(7.0)
 
 
 def test_without_a_named_wait_the_backoff_doubles(serve: Any) -> None:
     bench = Bench(serve("500", "500", "500"))
     bench.ask(GOOD)
-    assert [0.5 <= slept_s / 2**n <= 1.0 for n, slept_s in enumerate(bench.time.slept_s)] == [True] * 3
-
-
-def test_a_rate_limit_cools_down_the_next_question_too(serve: Any) -> None:
-    bench = Bench(serve(*["429_retry_after"] * 6, wait="9"))
-    first, second = bench.ask(*numbered(2))
-    assert isinstance(first, Absence)
-    assert isinstance(second, Verdict)
-    assert len(bench.time.slept_s) == 6  # the sixth before the second question's first request
+    assert [0.5 <= slept_s / 2**n <= 1.0 for n, slept_s in enumerate(bench.slept_s)] == [True] * 3
 
 
 @pytest.mark.parametrize("behaviour", CLOSED)
@@ -226,8 +206,7 @@ def test_a_closed_door_is_knocked_at_once(serve: Any, behaviour: str) -> None:
     opinions = bench.ask(*numbered(8))
     assert len(bench.server.requests) == 1
     assert set(ratings(opinions)) == {"judge_failed"}
-    assert sum(isinstance(opinion, Absence) and bool(opinion.message) for opinion in opinions) == 1
-    assert bench.judge.closed
+    assert [note for note in bench.judge.notes if "nothing further" in note] == list(bench.judge.notes) != []
     bench.ask(*numbered(3))
     assert len(bench.server.requests) == 1
 
@@ -237,7 +216,7 @@ def test_with_several_at_once_no_more_than_those_under_way_knock(serve: Any) -> 
     opinions = bench.ask(*numbered(30))
     assert len(bench.server.requests) <= 3
     assert len(opinions) == 30
-    assert sum(isinstance(opinion, Absence) and bool(opinion.message) for opinion in opinions) == 1
+    assert len(bench.judge.notes) == 1
 
 
 def test_a_server_that_never_answers_is_given_up_after_some_questions(serve: Any) -> None:
@@ -260,22 +239,10 @@ def test_a_rejected_question_is_not_asked_again_and_the_next_one_is_asked(serve:
     assert ratings(Bench(serve("400_other", "normal")).ask(BAD, GOOD)) == ["judge_failed", 4.0]
 
 
-def test_a_judge_that_rates_may_turn_down_a_whole_row_of_questions(serve: Any) -> None:
-    bench = Bench(serve("normal", *["400_other"] * (MAX_FAILED_IN_A_ROW + 1), "normal"))
-    opinions = bench.ask(*numbered(MAX_FAILED_IN_A_ROW + 3))
-    assert [isinstance(opinion, Verdict) for opinion in opinions] == [True, *[False] * (MAX_FAILED_IN_A_ROW + 1), True]
-
-
-def test_a_server_that_turns_down_everything_is_given_up_after_some_questions(serve: Any) -> None:
-    bench = Bench(serve(behave=lambda *_: "400_other"))
-    assert set(ratings(bench.ask(*numbered(40)))) == {"judge_failed"}
-    assert len(bench.server.requests) == MAX_FAILED_IN_A_ROW
-
-
-def test_a_count_of_tokens_that_no_answer_has_is_no_count(serve: Any) -> None:
-    bench = Bench(serve("miscounted"), price=(2.5, 10.0))
-    bench.ask(GOOD)
-    assert (bench.judge.usage.unmetered, bench.judge.usage.cost_usd) == (1, None)
+def test_a_judge_may_turn_down_a_whole_row_of_questions(serve: Any) -> None:
+    bench = Bench(serve(*["400_other"] * (MAX_FAILED_IN_A_ROW + 1), "normal"))
+    opinions = bench.ask(*numbered(MAX_FAILED_IN_A_ROW + 2))
+    assert [isinstance(opinion, Verdict) for opinion in opinions] == [*[False] * (MAX_FAILED_IN_A_ROW + 1), True]
 
 
 def test_a_verdict_is_the_same_fresh_and_from_disk_whatever_is_in_its_text(serve: Any, tmp_path: Path) -> None:
@@ -332,8 +299,8 @@ def test_a_complaint_that_repeats_the_question_refuses_no_parameter(serve: Any) 
         (("json_schema", "json_object"), {"temperature": 0.0, "seed": 0, "max_completion_tokens": 4096}),
         (("seed",), {"response_format": "json_schema", "temperature": 0.0, "max_completion_tokens": 4096}),
         (("temperature",), {"response_format": "json_schema", "seed": 0, "max_completion_tokens": 4096}),
-        (("max_completion_tokens",), {"response_format": "json_schema", "temperature": 0.0, "seed": 0, "max_tokens": 4096}),
-        (("json_schema", "json_object", "seed", "temperature", "max_completion_tokens", "max_tokens"), {}),
+        (("max_completion_tokens",), {"response_format": "json_schema", "temperature": 0.0, "seed": 0}),
+        (("json_schema", "json_object", "seed", "temperature", "max_completion_tokens"), {}),
     ],
 )
 def test_what_a_server_refuses_is_left_out_for_good_and_recorded(
@@ -361,7 +328,6 @@ def test_identical_questions_are_asked_once(serve: Any) -> None:
     found = dict(bench.judge.rate(dict.fromkeys("abcdef", GOOD)))
     assert set(found) == set("abcdef")
     assert len(bench.server.requests) == 1
-    assert bench.judge.usage.questions == 6
 
 
 def test_only_readable_verdicts_are_stored(serve: Any, tmp_path: Path) -> None:
@@ -420,8 +386,8 @@ def test_ctrl_c_waits_for_no_server(serve: Any, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)  # the client would wait for 300 s
     assert process.returncode != 0
-    assert err.count("Traceback") == 1
-    assert "KeyboardInterrupt" in err
+    assert err.strip().endswith("KeyboardInterrupt")
+    assert "Exception in thread" not in err
 
 
 def test_killed_and_resumed_no_stored_verdict_is_asked_for_again(serve: Any, tmp_path: Path) -> None:
@@ -477,7 +443,7 @@ def test_the_key_is_in_no_file_message_log_or_repr(serve: Any, tmp_path: Path, k
     assert server.authorizations == {key}
     files = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file())
     assert "the key was ***" in files  # the server put it into the analysis
-    told = f"{opinions} {bench.attempts} {bench.judge!r} {vars(bench.judge)} {bench.judge.closed} {bench.judge.usage}"
+    told = f"{opinions} {bench.attempts} {bench.judge!r} {vars(bench.judge)} {bench.judge.notes} {bench.judge.usage}"
     assert "Incorrect API key provided: ***" in told
     assert key not in files + told
 
@@ -507,7 +473,7 @@ def test_usage_counts_tokens_of_unreadable_answers_and_says_the_cost_where_it_is
     bench = Bench(serve("malformed", "normal"), price=(2.0, 10.0))
     bench.ask(GOOD)
     usage = bench.judge.usage
-    assert (usage.attempts, usage.retries, usage.tokens_in, usage.tokens_out) == (2, 1, 200, 20)
+    assert (usage.attempts, usage.tokens_in, usage.tokens_out) == (2, 200, 20)
     assert usage.cost_usd == pytest.approx((200 * 2.0 + 20 * 10.0) / 1e6)
     assert Bench(serve()).judge.usage.cost_usd is None
     bench = Bench(serve("unmetered"), price=(2.0, 10.0))

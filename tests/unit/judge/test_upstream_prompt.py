@@ -17,10 +17,9 @@ SCRIPT = '''
 import os
 os.abort()  # whoever runs this file is gone
 
-system_msg = """You are a thermometer.
-Say how warm it is."""
-
 def main(path):
+    system_msg = """You are a thermometer.
+Say how warm it is."""
     in_before_interrupt_text = in_interrupt_text = out_after_interrupt_text = ""
     user_msg = f"""
     - First: {in_before_interrupt_text}
@@ -60,28 +59,6 @@ def test_another_version_of_the_script_is_an_error_with_both_hashes_and_the_reme
     assert "e701c14579c1477577b262265cfff75b28ac2e057beee5ba82572afa2a35963a" in caught.value.what
     assert sha256_of(path.read_bytes()) in caught.value.what
     assert "fdbench data download" in caught.value.remedy
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("system_msg =", "other ="),
-        ('system_msg = """You', 'system_msg = f"""You{os}'),
-        ("system_msg =", "system_msg = 1\nother ="),
-        ("user_msg = f", "user_msg = "),
-        ("user_msg =", "other ="),
-        ("{in_interrupt_text}", "{os.environ}"),
-        ("{in_interrupt_text}", "{in_interrupt_text!r}"),
-        ("{in_interrupt_text}", "{in_interrupt_text:>9}"),
-        ("{in_interrupt_text}", ""),
-        ("def main", "user_msg = 'x'\ndef main"),
-        ("def main", "def"),
-    ],
-)
-def test_a_script_of_another_shape_is_an_error_that_names_the_file(tmp_path: Path, old: str, new: str) -> None:
-    assert old in SCRIPT
-    with pytest.raises(DataError, match=r"script\.py"):
-        prompt_in(tmp_path, SCRIPT.replace(old, new, 1))
 
 
 @pytest.mark.parametrize("place", PLACES)

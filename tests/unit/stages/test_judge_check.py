@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,10 +11,14 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.judge.agreement import measure_agreement
 from fdbench.judge.calibration import LabelledItem, labelled_set
-from fdbench.stages.judge_check import CheckedJudge, JudgeFacts, check_judge, conclusions, find_check
+from fdbench.judge.providers import JudgeSettings, settings_of
+from fdbench.judge.relevance import own_prompt
+from fdbench.judge.upstream_prompt import UpstreamPrompt
+from fdbench.stages.judge_check import CheckedJudge, check_judge, conclusions
+from fdbench.store.judge_checks import find_check
 
 SET = labelled_set()
-FACTS = JudgeFacts("gpt-x@api.example.com/relevance-1-0123abcd/t0/s0", "org/GPT-X", {"name": "relevance-1", "sha256": "ab"})
+SETTINGS = settings_of("openai:org/GPT-X")
 ITEMS = {item.id: item for item in SET.items}
 
 
@@ -21,9 +26,10 @@ class Scripted:
     """A judge that answers as it is told to, last question first."""
 
     notes: tuple[str, ...] = ()
+    prompt = own_prompt()
 
-    def __init__(self, answer: Callable[[LabelledItem], Verdict | Absence]) -> None:
-        self.answer = answer
+    def __init__(self, answer: Callable[[LabelledItem], Verdict | Absence], settings: JudgeSettings = SETTINGS) -> None:
+        self.answer, self.settings = answer, settings
 
     def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Verdict | Absence]]:
         for key in reversed(questions):
@@ -39,8 +45,10 @@ def fair(item: LabelledItem) -> Verdict | Absence:
     return says(item.rating)
 
 
-def check(out: Path, answer: Callable[[LabelledItem], Verdict | Absence] = fair, facts: JudgeFacts = FACTS) -> CheckedJudge:
-    return check_judge(Scripted(answer), facts, SET, out, lambda *_: None)
+def check(
+    out: Path, answer: Callable[[LabelledItem], Verdict | Absence] = fair, settings: JudgeSettings = SETTINGS
+) -> CheckedJudge:
+    return check_judge(Scripted(answer, settings), SET, out, lambda *_: None)
 
 
 def plant_scoring(out: Path, judge: str, name: str = "fdbench-1") -> Path:
@@ -58,7 +66,7 @@ def test_a_fair_judge_agrees_perfectly_and_every_item_is_in_the_file(tmp_path):
     assert path.name.startswith("org-gpt-x-")
     assert stored["agreement"]["kappa"]["value"] == 1.0
     assert (stored["n_rated"], stored["n_failed"], stored["failed"]) == (len(SET.items), 0, {})
-    assert (stored["judge"], stored["models"]) == (FACTS.signature, ["gpt-x-2026"])
+    assert (stored["judge"], stored["models"]) == (SETTINGS.signature, ["gpt-x-2026"])
     assert stored["labelled"] == {"version": 1, "sha256": SET.digest, "scale": "relevance-1"}
     assert [item["id"] for item in stored["items"]] == [item.id for item in SET.items]
     assert stored["items"][0]["analysis"] == "because"
@@ -89,30 +97,20 @@ def test_what_has_no_rating_is_counted_apart_with_its_reason_and_told(tmp_path):
     assert any(note.startswith("okay: rated 9") for note in done.notes)
 
 
-def test_a_question_without_any_opinion_is_a_failure_too(tmp_path):
-    class Forgetful(Scripted):
-        def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Verdict | Absence]]:
-            return ((key, opinion) for key, opinion in super().rate(questions) if key != "uh")
-
-    done = check_judge(Forgetful(fair), FACTS, SET, tmp_path, lambda *_: None)
-    assert done.check.failed == {"rating_missing": 1}
-
-
 def test_where_nothing_was_rated_nothing_is_stored_and_an_earlier_check_stays(tmp_path):
     before = check(tmp_path).files[0].read_bytes()
     done = check(tmp_path, lambda item: Absence("judge_failed", "401"))
     assert done.files == ()
     assert done.check.n_failed == len(SET.items)
-    found = find_check(tmp_path, FACTS.signature)
-    assert found is not None
-    assert found.read_bytes() == before
+    (path,) = tmp_path.glob("judges/*.json")
+    assert path.read_bytes() == before
 
 
 def test_notes_are_told_once(tmp_path):
     note = "asked for gpt-x, gpt-x-2026 answered"
     judge = Scripted(lambda item: Verdict(item.rating))
     judge.notes = (note,)
-    done = check_judge(judge, FACTS, SET, tmp_path, lambda *_: None)
+    done = check_judge(judge, SET, tmp_path, lambda *_: None)
     assert done.notes == (note,)
 
 
@@ -124,15 +122,16 @@ def test_why_nobody_could_be_asked_is_told_once_and_counted_for_all(tmp_path):
 
 
 def test_a_judge_with_another_scale_is_not_blamed_for_all_of_it(tmp_path):
-    facts = JudgeFacts("gpt-x@api.example.com/upstream-e701c145/tdefault/s0", "gpt-x", {"name": "upstream", "sha256": "e7"})
-    (note,) = check(tmp_path, facts=facts).notes
+    judge = Scripted(fair)
+    judge.prompt = UpstreamPrompt("", ())
+    (note,) = check_judge(judge, SET, tmp_path, lambda *_: None).notes
     assert "follow relevance-1" in note
     assert "'upstream'" in note
 
 
 def test_it_lies_beside_every_scoring_made_with_this_judge_and_no_other(tmp_path):
-    ours, other = plant_scoring(tmp_path, FACTS.signature), plant_scoring(tmp_path, "none", "fdbench-2")
-    broken = plant_scoring(tmp_path, FACTS.signature, "fdbench-3")
+    ours, other = plant_scoring(tmp_path, SETTINGS.signature), plant_scoring(tmp_path, "none", "fdbench-2")
+    broken = plant_scoring(tmp_path, SETTINGS.signature, "fdbench-3")
     (broken / "summary.json").write_text("{")
     done = check(tmp_path)
     assert done.files[1:] == (ours / "judge_check.json",)
@@ -141,19 +140,18 @@ def test_it_lies_beside_every_scoring_made_with_this_judge_and_no_other(tmp_path
 
 
 def test_a_later_scoring_finds_the_check_by_the_judges_signature(tmp_path):
-    assert find_check(tmp_path, FACTS.signature) is None
-    path = check(tmp_path).files[0]
-    assert find_check(tmp_path, FACTS.signature) == path
-    assert find_check(tmp_path, FACTS.signature + "1") is None
-    path.write_text(path.read_text().replace("/s0", "/s1"))
-    assert find_check(tmp_path, FACTS.signature) is None, "it says that another judge was checked"
+    assert find_check(tmp_path, SETTINGS.signature) is None
+    done = check(tmp_path)
+    assert find_check(tmp_path, SETTINGS.signature) == done.check
+    assert find_check(tmp_path, SETTINGS.signature + "1") is None
+    (path,) = done.files
     path.write_text("{")
-    assert find_check(tmp_path, FACTS.signature) is None
+    assert find_check(tmp_path, SETTINGS.signature) is None
 
 
 def test_two_judges_have_two_files(tmp_path):
-    other = JudgeFacts(FACTS.signature.replace("t0", "t1"), FACTS.model, FACTS.prompt)
-    assert check(tmp_path).files[0] != check(tmp_path, facts=other).files[0]
+    other = dataclasses.replace(SETTINGS, temperature=1.0)
+    assert check(tmp_path).files[0] != check(tmp_path, settings=other).files[0]
 
 
 class TestConclusions:
