@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -51,27 +51,41 @@ def check_judge(judge: Judge, labelled: LabelledSet, out: Path, progress: Progre
         opinions[item_id] = opinion
         n_failed += isinstance(opinion, Absence)
         progress("judge check", len(opinions), len(labelled.items), n_failed)
+    prompt = {"name": judge.prompt.name, "sha256": judge.prompt.sha256}
+    check, agreement = check_of(opinions, labelled, judge.settings.signature, judge.settings.model, prompt)
+    notes = [f"{item.id}: {item.message}" for item in check.items if item.message]
+    if judge.prompt.name != labelled.scale:
+        notes.append(f"the labels follow {labelled.scale}, this judge goes by '{judge.prompt.name}': part of the error is that")
+    return CheckedJudge(check, agreement, write_check(out, check) if check.n_rated else (), (*notes, *judge.notes))
+
+
+def check_of(
+    opinions: Mapping[str, Verdict | Absence], labelled: LabelledSet, judge: str, model: str, prompt: dict[str, str]
+) -> tuple[JudgeCheck, Agreement]:
+    """What follows from a judge's opinions on the labelled set.
+
+    Args:
+        opinions: By the item's id, one on each.
+        judge: Its signature.
+    """
     items = [_checked(item, opinions[item.id]) for item in labelled.items]
     rated = [labelled_item.rated(item.rating) for labelled_item, item in zip(labelled.items, items, strict=True)
              if item.rating is not None and not item.reason]  # fmt: skip
     agreement = measure_agreement(rated)
     failed = Counter(item.reason for item in items if item.reason)
     check = JudgeCheck(
-        judge=judge.settings.signature,
-        model=judge.settings.model,
+        judge=judge,
+        model=model,
         models=sorted({item.model for item in items if item.model}),
         labelled=LabelledFacts(version=labelled.version, sha256=labelled.digest, scale=labelled.scale),
-        prompt={"name": judge.prompt.name, "sha256": judge.prompt.sha256},
+        prompt=prompt,
         n_rated=len(rated),
         n_failed=failed.total(),
         failed=dict(sorted(failed.items())),
         agreement=agreement.as_json(),
         items=items,
     )
-    notes = [f"{item.id}: {item.message}" for item in items if item.message]
-    if judge.prompt.name != labelled.scale:
-        notes.append(f"the labels follow {labelled.scale}, this judge goes by '{judge.prompt.name}': part of the error is that")
-    return CheckedJudge(check, agreement, write_check(out, check) if rated else (), (*notes, *judge.notes))
+    return check, agreement
 
 
 def conclusions(agreement: Agreement) -> tuple[str, ...]:

@@ -6,34 +6,15 @@ is made again from the ratings, and compared.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.core.annotation import Verdict
 from fdbench.errors import DataError
 from fdbench.judge.calibration import labelled_set
-from fdbench.stages.judge_check import JudgeFacts, check_judge
+from fdbench.stages.judge_check import check_of
 from fdbench.store.judge_checks import CheckedItem, JudgeCheck
 from fdbench.store.manifest import RunManifest, Scored
 from fdbench.store.run import Run
 from fdbench.verify.differences import Group
-
-
-class _StoredRatings:
-    """A judge that rates each item as a check says that it did."""
-
-    notes: tuple[str, ...] = ()
-
-    def __init__(self, items: list[CheckedItem]) -> None:
-        self._items = {item.id: item for item in items}
-
-    def rate(self, questions: Mapping[str, RelevanceQuestion]) -> Iterator[tuple[str, Verdict | Absence]]:
-        for id in questions:
-            item = self._items[id]
-            known = item.rating is not None
-            yield id, Verdict(item.rating or 0.0, item.analysis, item.model) if known else Absence(item.reason, item.message)
 
 
 def check_judge_checks(run: Run, manifest: RunManifest) -> Group:
@@ -65,7 +46,10 @@ def _check(group: Group, file: str, scored: Scored, check: JudgeCheck) -> None:
         group.differ(file, "items: not those of the labelled set", len(check.items), len(labelled.items))
         return
     group.count("ratings", len(check.items))
-    facts = JudgeFacts(check.judge, check.model, check.prompt)
-    with tempfile.TemporaryDirectory(prefix="fdbench-verify-") as scratch:
-        again = check_judge(_StoredRatings(check.items), facts, labelled, Path(scratch), lambda *_: None)
-    group.diff(file, check.as_json(), again.check.as_json())
+    again, _ = check_of({item.id: _opinion(item) for item in check.items}, labelled, check.judge, check.model, check.prompt)
+    group.diff(file, check.as_json(), again.as_json())
+
+
+def _opinion(item: CheckedItem) -> Verdict | Absence:
+    known = item.rating is not None
+    return Verdict(item.rating or 0.0, item.analysis, item.model) if known else Absence(item.reason, item.message)
