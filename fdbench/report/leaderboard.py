@@ -41,7 +41,9 @@ def render_leaderboard(rows: Sequence[Row], published: Sequence[PublishedRow], r
         results_link: Where the results folder lies, as seen from the leaderboard.
     """
     shown = [row for row in published if row.family not in FAMILIES_NOT_SHOWN]
-    families = sorted({row.scored.family for row in rows} | {row.family for row in shown}, key=lambda name: place(name, FAMILIES))
+    families = sorted(
+        {row.scored.family for row in rows} | {row.family for row in shown}, key=lambda name: place(name, FAMILIES)
+    )
     lines = ["# Leaderboard", "", "Sections: " + " · ".join(f"[{escape(name)}](#{_anchor(name)})" for name in families), ""]
     lines += [*INTRODUCTION, ""]
     for family in families:
