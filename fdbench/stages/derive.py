@@ -101,7 +101,7 @@ def placed_cases(run: Run, manifest: RunManifest, placement: str, loader: TaskLo
 
 def cases_of(run: Run, manifest: RunManifest, loader: TaskLoader) -> list[Case]:
     """Everything that the manifest lists, with its recordings or with why there are none. Raises DataError."""
-    loaded = {name: _same_data(run, manifest, name, loader) for name in manifest.tasks}
+    loaded = same_data(run, manifest, loader)
     mains = (take for take in manifest.takes() if take.stimulus == MAIN)
     return [case_of(run, manifest, take, sample_or_fault(loaded[take.task], take.sample)) for take in mains]
 
@@ -123,7 +123,12 @@ def case_of(run: Run, manifest: RunManifest, main: TakeId, sample: Sample | Abse
     return Case(sample, task.behaviour, takes, main.repeat, main.condition, rating)
 
 
-def _same_data(run: Run, manifest: RunManifest, name: str, loader: TaskLoader) -> LoadedTask:
+def same_data(run: Run, manifest: RunManifest, loader: TaskLoader) -> dict[str, LoadedTask]:
+    """The tasks that the manifest lists, from the data as it is now. Raises DataError where it is not the run's."""
+    return {name: _same_task(run, manifest, name, loader) for name in manifest.tasks}
+
+
+def _same_task(run: Run, manifest: RunManifest, name: str, loader: TaskLoader) -> LoadedTask:
     collected, specs = manifest.tasks[name], task_specs()
     if name not in specs:
         raise DataError(f"{run.folder}: task {name} is not one that this fdbench knows", "install the version that made it")

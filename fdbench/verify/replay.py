@@ -15,6 +15,7 @@ from fdbench.call.lockstep import Ending
 from fdbench.call.source import LogReplay
 from fdbench.core.conversation import CallLog, Take
 from fdbench.errors import DataError, UsageError
+from fdbench.stages.derive import same_data
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
 from fdbench.stages.run import FinishedRun, score_run
@@ -22,7 +23,7 @@ from fdbench.store.manifest import RunManifest
 from fdbench.store.record import TakeRecord
 from fdbench.store.run import Run
 from fdbench.task.data import Data
-from fdbench.task.load import TaskLoader, task_specs
+from fdbench.task.load import TaskLoader
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def replay_run(folder: Path, out: Path, options: ScoringOptions, data: Data | No
     differences: list[str] = []
     with again.locked(create=True):
         again.write_manifest(manifest.model_copy(update={"scored": []}))
-        takes = list(_takes(manifest, TaskLoader(data)))
+        takes = list(_takes(first, manifest, TaskLoader(data)))
         collection = manifest.collection
         source = LogReplay(partial(_log_of, first), Ending(collection.tail_silence_s, collection.tail_limit_s))
         n_calls = 0
@@ -82,15 +83,12 @@ def replay_run(folder: Path, out: Path, options: ScoringOptions, data: Data | No
     return Replayed(finished, n_calls, tuple(differences), tuple(name for name in names if name not in known))
 
 
-def _takes(manifest: RunManifest, loader: TaskLoader) -> Iterator[Take]:
-    for name in manifest.tasks:
-        if name not in task_specs():
-            raise DataError(f"task {name} is not one that this fdbench knows", "install the version that made the run")
-        loaded = loader.load(task_specs()[name], ids=manifest.tasks[name].samples)
-        for id in manifest.takes(name):
-            sample = loaded.sample(id.sample)
-            if sample is not None:
-                yield Take(sample, id.stimulus, id.repeat, id.condition)
+def _takes(run: Run, manifest: RunManifest, loader: TaskLoader) -> Iterator[Take]:
+    loaded = same_data(run, manifest, loader)
+    for id in manifest.takes():
+        sample = loaded[id.task].sample(id.sample)
+        if sample is not None:
+            yield Take(sample, id.stimulus, id.repeat, id.condition)
 
 
 def _log_of(run: Run, take: Take) -> CallLog:
@@ -103,10 +101,10 @@ def _log_of(run: Run, take: Take) -> CallLog:
 def _record_differs(before: TakeRecord | None, after: TakeRecord) -> Iterator[str]:
     if before is None or before.model_dump(exclude={"log"}) == after.model_dump(exclude={"log"}):
         return
-    told = after.failure.message if after.failure else None
+    why = f" ({after.failure.message})" if after.failure else ""
     for name in ("status", "user", "model", "events", "right_censored", "prompt_s"):
         if getattr(before, name) != getattr(after, name):
-            yield f"{after.id}: {name} is not what was recorded" + (f" ({told})" if told else "")
+            yield f"{after.id}: {name} is not what was recorded{why}"
             return
 
 
