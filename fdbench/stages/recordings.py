@@ -145,11 +145,11 @@ class RecordingsModel:
                 continue
             takes = [Take(sample) for sample in task.samples]
             failures = [(take, made) for take, made in supply.source.collect(takes) if isinstance(made, FailedCall)]
-            told = f"{len(takes) - len(failures)} of {len(task.digests)} samples have a recording that can be scored{when}"
+            found = f"{len(takes) - len(failures)} of {len(task.digests)} samples have a recording that can be scored{when}"
             if failures:
                 take, failure = failures[0]
-                told += f"; first of {len(failures)} that have none: {take.sample.id}: {failure.message}"
-            yield Check(task.spec.name, len(takes) - len(failures) == len(task.digests), told)
+                found += f"; first of {len(failures)} that have none: {take.sample.id}: {failure.message}"
+            yield Check(task.spec.name, len(takes) - len(failures) == len(task.digests), found)
         for note in supply.notes:
             yield Check("files that belong to no sample", True, note)
 
