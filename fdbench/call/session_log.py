@@ -199,7 +199,7 @@ def from_stored(stored: CallLog) -> SessionLog:
 
 
 def plain(event: Incoming) -> Incoming:
-    """An event that any file can hold: no half characters, no numbers that are none. Servers send both."""
+    """An event that any file can hold, without half characters and without NaN or infinity, both of which servers send."""
     if isinstance(event, Delta):
         return Delta(_plain(event.item), event.audio)
     kind: Any = type(event)
