@@ -113,7 +113,7 @@ class Provenance:
     """What a manifest records of a model in the place of this machine's paths.
 
     Attributes:
-        arguments: Those of the class; a folder is told by its name alone.
+        arguments: Those of the class; a folder is recorded by its name alone.
         weights_revision: The commit of a repository, or a hash of the files' content.
     """
 

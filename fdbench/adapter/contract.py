@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -44,9 +45,11 @@ def check_party(party: VirtualParty, brief: Brief) -> tuple[Check, ...]:
             Check("a call in between leaves no trace (A B A gives A)", np.array_equal(first, third)),
         ]
         if party.slots > 1:
-            beside = converse_beside(party, brief, [noise(party, 1), noise(party, 2)])
+            beside = converse(party, brief, noise(party, 1), noise(party, 2))
             checks.append(Check("a neighbour in the batch changes nothing", np.array_equal(first, beside)))
-            mixed = converse_in_any_order(party, brief, noise(party, 2), noise(party, 1))
+            # A party that takes a row's number for its slot's mixes conversations up here; slot 0 hangs up halfway.
+            order = partial(_changing_places, _n_frames(party) // 2)
+            mixed = converse(party, brief, noise(party, 2), noise(party, 1), of=1, order=order)
             checks.append(Check("row i answers slots[i], in any order and subset", np.array_equal(first, mixed)))
         return tuple(checks)
     except AdapterError as error:
@@ -66,13 +69,13 @@ def noise(party: VirtualParty, seed: int) -> Samples:
     return samples.astype(np.float32)
 
 
-def converse(party: VirtualParty, brief: Brief, heard: Samples) -> Samples:
-    """What the party says, in slot 0, to what it hears."""
-    return converse_beside(party, brief, [heard])
+def converse(
+    party: VirtualParty, brief: Brief, *heard: Samples, of: int = 0, order: Callable[[int], Sequence[int]] | None = None
+) -> Samples:
+    """What the party says in slot ``of`` while it hears one thing in each slot, side by side.
 
-
-def converse_beside(party: VirtualParty, brief: Brief, heard: Sequence[Samples]) -> Samples:
-    """As ``converse``, with further conversations in the slots beside; returns slot 0's reply.
+    Args:
+        order: Which slots step at a frame, row by row; one that is left out has hung up. None = all of them, in order.
 
     Raises:
         AdapterError: The party broke the contract; says how.
@@ -82,37 +85,23 @@ def converse_beside(party: VirtualParty, brief: Brief, heard: Sequence[Samples])
         party.open(slot, brief)
     n, rows = party.hears.frame_samples, []
     for index in range(_n_frames(party)):
-        frames = np.stack([each[index * n : (index + 1) * n] for each in heard])
-        t_s = np.full(len(slots), index * n / party.hears.sample_rate)
-        spoken = party.step(Batch(slots, frames, t_s))
+        before, slots = slots, tuple(order(index)) if order else slots
+        for slot in set(before) - set(slots):
+            party.close(slot)
+        frames = np.stack([heard[slot][index * n : (index + 1) * n] for slot in slots])
+        spoken = party.step(Batch(slots, frames, np.full(len(slots), index * n / party.hears.sample_rate)))
         for slot, failure in spoken.failed.items():
             raise AdapterError(f"slot {slot}: {failure.message}")
-        rows.append(_checked(spoken.audio, (len(slots), party.says.frame_samples))[0].copy())
+        rows.append(_checked(spoken.audio, (len(slots), party.says.frame_samples))[slots.index(of)].copy())
     for slot in slots:
         party.close(slot)
     return np.concatenate(rows)
 
 
-def converse_in_any_order(party: VirtualParty, brief: Brief, first: Samples, second: Samples) -> Samples:
-    """What slot 1 says to ``second`` while slots 0 and 1 change places from step to step, and slot 0 hangs up halfway.
-
-    A party that takes a row's number for its slot's mixes conversations up here. Raises like ``converse_beside``.
-    """
-    heard = {0: first, 1: second}
-    for slot in heard:
-        party.open(slot, brief)
-    n, n_frames, rows = party.hears.frame_samples, _n_frames(party), []
-    for index in range(n_frames):
-        slots = (1,) if index > n_frames // 2 else (0, 1) if index % 2 else (1, 0)
-        if index == n_frames // 2 + 1:
-            party.close(0)
-        frames = np.stack([heard[slot][index * n : (index + 1) * n] for slot in slots])
-        spoken = party.step(Batch(slots, frames, np.full(len(slots), index * n / party.hears.sample_rate)))
-        for slot, failure in spoken.failed.items():
-            raise AdapterError(f"slot {slot}: {failure.message}")
-        rows.append(_checked(spoken.audio, (len(slots), party.says.frame_samples))[slots.index(1)].copy())
-    party.close(1)
-    return np.concatenate(rows)
+def _changing_places(half: int, index: int) -> tuple[int, ...]:
+    if index > half:
+        return (1,)
+    return (0, 1) if index % 2 else (1, 0)
 
 
 def _checked(audio: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDArray[np.float32]:

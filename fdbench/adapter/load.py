@@ -10,7 +10,7 @@ import math
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
@@ -24,8 +24,6 @@ from fdbench.io.files import sha256_of
 from fdbench.io.strict_yaml import load_yaml
 
 ENTRY_POINTS = "fdbench.adapters"
-CONTRACT = "see fdbench/adapter/base.py for the contract"
-LIVE_CONTRACT = "see fdbench/adapter/live.py for the contract"
 JSON_TYPES = (str, int, float, bool, type(None))
 Kind = Literal["trivial", "model", "recordings"]
 
@@ -140,34 +138,20 @@ class Adapter:
         tell = getattr(self.make, "provenance", None)
         return tell(**self.arguments) if tell else Provenance(self.arguments, self.spec.weights_revision)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the model lives on the wall clock: it is opened by ``open_live``."""
+        return self.spec.clock == LIVE
+
     def open_party(self, slots: int) -> VirtualParty:
         """Load the model.
 
         Raises:
             AdapterError: The class is neither an agent nor a party, or its constructor failed.
         """
-        make: Callable[..., Any] = self.make
-        try:
-            if is_agent(make):
-                party: Any = AgentParty(partial(make, **self.arguments), slots)
-            else:
-                party = make(**self.arguments, slots=slots)
-        except FdbenchError:
-            raise
-        except FOREIGN as error:
-            raise AdapterError(f"{self.identity}: cannot be made: {told(error)}", CONTRACT) from error
-        missing = [name for name in ("hears", "says", "slots", "open", "step", "close") if not hasattr(party, name)]
-        if missing:
-            raise AdapterError(f"{self.identity} lacks {', '.join(missing)}", CONTRACT)
-        if not (isinstance(party.hears, Port) and isinstance(party.says, Port) and party.slots >= 1):
-            raise AdapterError(f"{self.identity}: hears and says must be Ports and slots at least 1", CONTRACT)
+        party: VirtualParty = self._made(slots, ("open", "step", "close"), "see fdbench/adapter/base.py for the contract")
         check_ports(self.identity, party.hears, party.says)
-        return typing.cast(VirtualParty, party)
-
-    @property
-    def is_live(self) -> bool:
-        """Whether the model lives on the wall clock: it is opened by ``open_live``."""
-        return self.spec.clock == LIVE
+        return party
 
     def open_live(self, slots: int) -> LiveParty:
         """Make the client of a server or API; nothing is connected yet.
@@ -175,18 +159,25 @@ class Adapter:
         Raises:
             AdapterError: The class is no live party, or its constructor failed.
         """
+        party: LiveParty = self._made(slots, ("open",), "see fdbench/adapter/live.py for the contract")
+        return party
+
+    def _made(self, slots: int, methods: Sequence[str], contract: str) -> Any:
         try:
-            party: Any = self.make(**self.arguments, slots=slots)
+            if is_agent(self.make):
+                party: Any = AgentParty(partial(self.make, **self.arguments), slots)
+            else:
+                party = self.make(**self.arguments, slots=slots)
         except FdbenchError:
             raise
         except FOREIGN as error:
-            raise AdapterError(f"{self.identity}: cannot be made: {told(error)}", LIVE_CONTRACT) from error
-        missing = [name for name in ("hears", "says", "slots", "open") if not hasattr(party, name)]
+            raise AdapterError(f"{self.identity}: cannot be made: {told(error)}", contract) from error
+        missing = [name for name in ("hears", "says", "slots", *methods) if not hasattr(party, name)]
         if missing:
-            raise AdapterError(f"{self.identity} lacks {', '.join(missing)}", LIVE_CONTRACT)
+            raise AdapterError(f"{self.identity} lacks {', '.join(missing)}", contract)
         if not (isinstance(party.hears, Port) and isinstance(party.says, Port) and party.slots >= 1):
-            raise AdapterError(f"{self.identity}: hears and says must be Ports and slots at least 1", LIVE_CONTRACT)
-        return typing.cast(LiveParty, party)
+            raise AdapterError(f"{self.identity}: hears and says must be Ports and slots at least 1", contract)
+        return party
 
 
 def resolve(spec: ModelSpec, given: Mapping[str, str]) -> Adapter:
@@ -221,10 +212,9 @@ def settle_arguments(
         AdapterError: A default is of a type that no manifest can record.
     """
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    parameters = {key: each for key, each in inspect.signature(make).parameters.items() if each.kind not in variadic}
+    parameters = {key: each for key, each in _signature(make).parameters.items() if each.kind not in variadic}
     if not is_agent(make):
         parameters.pop("slots", None)
-    hints = _hints(make)
     for key in given:
         if key not in parameters:
             error = unknown_name(f"argument of {name}", key, parameters)
@@ -232,8 +222,7 @@ def settle_arguments(
     arguments: dict[str, Any] = {}
     for key, parameter in parameters.items():
         if key in given:
-            fallback = str if parameter.default in (None, inspect.Parameter.empty) else type(parameter.default)
-            arguments[key] = _converted(f"--arg {key}={given[key]}", given[key], hints.get(key, fallback))
+            arguments[key] = _converted(f"--arg {key}={given[key]}", given[key], _type_of(parameter))
         elif key in defaults:
             arguments[key] = defaults[key]
         elif parameter.default is not inspect.Parameter.empty:
@@ -274,18 +263,18 @@ def _import(spec: ModelSpec) -> tuple[Callable[..., Any], str]:
     return make, identity
 
 
-def _hints(make: Callable[..., Any]) -> dict[str, Any]:
+def _signature(make: Callable[..., Any]) -> inspect.Signature:
     try:
-        return typing.get_type_hints(_initialiser(make))
+        return inspect.signature(make, eval_str=True)
     except (NameError, TypeError):  # annotations that only a type checker can resolve
-        return {}
+        return inspect.signature(make)
 
 
-def _initialiser(make: Callable[..., Any]) -> Callable[..., Any]:
-    """The function whose annotations say what the arguments are; a class may inherit it."""
-    classes = make.__mro__ if isinstance(make, type) else ()
-    own = (vars(each)["__init__"] for each in classes if "__init__" in vars(each))
-    return typing.cast(Callable[..., Any], next(own, make))
+def _type_of(parameter: inspect.Parameter) -> Any:
+    """Its annotation; where there is none that can be used, the type of its default."""
+    if parameter.annotation is not parameter.empty and not isinstance(parameter.annotation, str):
+        return parameter.annotation
+    return str if parameter.default in (None, parameter.empty) else type(parameter.default)
 
 
 def _module_from_file(path: Path) -> types.ModuleType:
@@ -294,11 +283,7 @@ def _module_from_file(path: Path) -> types.ModuleType:
         raise AdapterError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module  # dataclasses and pickle look their module up there
-    try:
-        specification.loader.exec_module(module)
-    except FOREIGN as error:
-        del sys.modules[specification.name]
-        raise AdapterError(f"{path}: {told(error)}, while it was imported", "run it with python to see why") from error
+    specification.loader.exec_module(module)
     return module
 
 

@@ -114,7 +114,7 @@ def fetch(checkpoint: str, revision: str | None, wanted: Wanted, licence_url: st
         folder = Path(checkpoint).expanduser()
         what = f"lacks {', '.join(wanted.absent_from(folder))}" if folder.is_dir() else "no such folder"
         raise AdapterError(f"checkpoint {checkpoint}: {what}", "name the checkpoint's folder, or a repository on the hub")
-    with _told(checkpoint, revision, licence_url):
+    with _hub_errors_explained(checkpoint, revision, licence_url):
         folder = _snapshot(checkpoint, revision, wanted, local_files_only=False)
     absent = wanted.absent_from(folder)
     if absent:
@@ -179,7 +179,7 @@ def _snapshot(checkpoint: str, revision: str | None, wanted: Wanted, *, local_fi
 
 
 @contextmanager
-def _told(checkpoint: str, revision: str | None, licence_url: str) -> Iterator[None]:
+def _hub_errors_explained(checkpoint: str, revision: str | None, licence_url: str) -> Iterator[None]:
     """The hub's errors in two lines that say what to do."""
     from huggingface_hub import errors
 

@@ -56,7 +56,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A take and what each side is told. Made when a slot is free, so only open calls hold audio."""
+    """A take and each side's brief. Made when a slot is free, so only open calls hold audio."""
 
     take: Take
     user: Brief
@@ -309,7 +309,7 @@ def _fault_of(spoken: object, shape: tuple[int, int]) -> str:
         return f"{found}, expected float32 {shape}"
     if not all(isinstance(failure, FailedCall) for failure in spoken.failed.values()):
         return "a failed slot without a FailedCall"
-    if not all(isinstance(event, Event) for told_now in spoken.events.values() for event in told_now):
+    if not all(isinstance(event, Event) for events in spoken.events.values() for event in events):
         return "an event that is no Event"
     return ""
 

@@ -15,8 +15,7 @@ id alone     ``<id>.wav``                        ``17.wav``; only where a single
 ============ =================================== ==========================================================
 
 No row outranks another: a sample that two files fit has no recording until one of them is gone, because nobody can say
-which of them is meant. A sample that no file fits exactly may have one whose name is the same text in another Unicode form,
-and, failing that, in another case; files that fit some sample exactly do not take part in that.
+which of them is meant. Two names are one where they are the same text in different Unicode forms.
 
 Only names that were found in the folder are compared, and none is made from an id, so no id can point out of the folder.
 """
@@ -26,7 +25,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -34,7 +33,7 @@ from fdbench.errors import DataError
 
 SUFFIXES: Final = (
     ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64",
-    # What libsndfile cannot read is found all the same, so that it is told about instead of called missing.
+    # What libsndfile cannot read is found all the same, so that its error says so instead of calling it missing.
     ".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr",
 )  # fmt: skip
 """What counts as a recording."""
@@ -50,8 +49,8 @@ SampleKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A task's samples.
+class TaskSamples:
+    """Whose recordings are looked for.
 
     Attributes:
         ids: Of all of its samples, also of those not asked for: whether a file fits must not depend on ``--limit``.
@@ -70,16 +69,10 @@ class Match:
     Attributes:
         expected: Where a recording was looked for, as WAV, the likeliest first.
         files: What was found; one where all is well.
-        rivals: Other samples that the same file fits.
     """
 
     expected: tuple[str, ...]
     files: tuple[str, ...] = ()
-    rivals: tuple[SampleKey, ...] = ()
-
-    @property
-    def is_clear(self) -> bool:
-        return len(self.files) == 1 and not self.rivals
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +92,13 @@ class Matches:
         return sum(bool(match.files) for match in self.by_sample.values())
 
 
-def match_folder(folder: Path, wanted: Sequence[Wanted], *, by_id_alone: bool) -> Matches:
-    """Find the recordings of some samples in a folder. One file that is there under two names, by a link, is one file.
+def match_folder(folder: Path, wanted: Sequence[TaskSamples], *, by_id_alone: bool) -> Matches:
+    """Find the recordings of some samples in a folder.
 
     Raises:
         DataError: The folder or one inside it cannot be listed.
     """
-    matches = match_files(list_recordings(folder), wanted, by_id_alone=by_id_alone)
-    by_sample = {
-        key: match if len(match.files) < 2 else replace(match, files=_without_links(folder, match.files))
-        for key, match in matches.by_sample.items()
-    }
-    return replace(matches, by_sample=by_sample)
-
-
-def _without_links(folder: Path, files: Sequence[str]) -> tuple[str, ...]:
-    by_file: dict[str, str] = {}
-    for file in files:
-        by_file.setdefault(os.path.realpath(folder / file), file)
-    return tuple(by_file.values())
+    return match_files(list_recordings(folder), wanted, by_id_alone=by_id_alone)
 
 
 def list_recordings(folder: Path) -> tuple[str, ...]:
@@ -147,7 +128,7 @@ def list_recordings(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def match_files(files: Sequence[str], wanted: Sequence[Wanted], *, by_id_alone: bool) -> Matches:
+def match_files(files: Sequence[str], wanted: Sequence[TaskSamples], *, by_id_alone: bool) -> Matches:
     """Sort files into samples, by name alone.
 
     Args:
@@ -155,56 +136,28 @@ def match_files(files: Sequence[str], wanted: Sequence[Wanted], *, by_id_alone: 
         wanted: Tasks with their samples.
         by_id_alone: Whether a file may be named without its task.
     """
-    expected = {(each.task, id_): _expected_stems(each, id_, by_id_alone) for each in wanted for id_ in each.ids}
-    found: dict[SampleKey, tuple[str, ...]] = dict.fromkeys(expected, ())
-    free = list(files)
-    for simplify in (_as_is, _composed, _caseless):
-        by_stem: dict[str, list[str]] = {}
-        for file in free:
-            by_stem.setdefault(simplify(_stem(file)), []).append(file)
-        for key, stems in expected.items():
-            if not found[key]:
-                found[key] = tuple(dict.fromkeys(file for stem in stems for file in by_stem.get(simplify(stem), ())))
-        claimed = {file for fitting in found.values() for file in fitting}
-        free = [file for file in free if file not in claimed]
-    claimants: dict[str, list[SampleKey]] = {}
-    for key, fitting in found.items():
-        for file in fitting:
-            claimants.setdefault(file, []).append(key)
-    return Matches(
-        by_sample={
-            key: Match(
-                expected=tuple(f"{stem}.wav" for stem in stems),
-                files=found[key],
-                rivals=tuple(dict.fromkeys(rival for file in found[key] for rival in claimants[file] if rival != key)),
-            )
-            for key, stems in expected.items()
-        },
-        unused=tuple(file for file in free if PurePosixPath(file).stem not in PROMPTS),
-    )
+    by_name: dict[str, list[str]] = {}
+    for file in files:
+        by_name.setdefault(_composed(file.removesuffix(PurePosixPath(file).suffix)), []).append(file)
+    by_sample: dict[SampleKey, Match] = {}
+    for each in wanted:
+        for sample_id in each.ids:
+            stems = _expected_stems(each, sample_id, by_id_alone)
+            fitting = tuple(file for stem in stems for file in by_name.get(_composed(stem), ()))
+            by_sample[(each.task, sample_id)] = Match(tuple(f"{stem}.wav" for stem in stems), fitting)
+    used = {file for match in by_sample.values() for file in match.files}
+    return Matches(by_sample, tuple(file for file in files if file not in used and PurePosixPath(file).stem not in PROMPTS))
 
 
-def _expected_stems(wanted: Wanted, sample_id: str, by_id_alone: bool) -> tuple[str, ...]:
+def _expected_stems(wanted: TaskSamples, sample_id: str, by_id_alone: bool) -> tuple[str, ...]:
     stems = [f"{wanted.task}/{sample_id}", f"{wanted.task}/{sample_id}/{REPLY}"]
     if wanted.set_folder is not None:
         places = [f"{root}{wanted.set_folder}/{sample_id}" for root in _SET_ROOTS]
         stems += [f"{place}/{REPLY}" for place in places] + places
     if by_id_alone:
         stems += [sample_id, f"{sample_id}/{REPLY}"]
-    return tuple(stems)
-
-
-def _stem(file: str) -> str:
-    return file.removesuffix(PurePosixPath(file).suffix)
-
-
-def _as_is(text: str) -> str:
-    return text
+    return tuple(dict.fromkeys(stems))
 
 
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
-
-
-def _caseless(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

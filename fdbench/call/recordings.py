@@ -72,10 +72,7 @@ class FolderRecordings:
         if not match.files:
             *most, last = [*match.expected[:_NAMED], "so on"] if len(match.expected) > _NAMED else match.expected
             raise DataError(f"no recording; looked for {', '.join(most)} and {last} (or .flac, .ogg, ...)")
-        if not match.is_clear:
-            if match.rivals:
-                rivals = ", ".join(" ".join(rival) for rival in match.rivals)
-                raise DataError(f"{match.files[0]}: fits other samples as well: {rivals}", "name it exactly")
+        if len(match.files) > 1:
             raise DataError(f"{' and '.join(match.files)}: both are its recording by name", "keep one of them")
         name = match.files[0]
         audio = read_channel(self.folder / name, self.channel, name)

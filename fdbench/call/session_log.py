@@ -7,6 +7,7 @@ recording is a pure function of it, both during a run and when a log is replayed
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -69,14 +70,12 @@ class SessionLog:
     @property
     def usage(self) -> Usage:
         """Everything that was used up."""
-        counts: dict[str, int] = {}
-        costs = []
+        counts, costs = Counter[str](), list[float | None]()
         for _, each in self.of(Usage):
-            for name, n in each.counts.items():
-                counts[name] = counts.get(name, 0) + n
+            counts.update(each.counts)
             costs.append(each.cost)
         known = [cost for cost in costs if cost is not None]
-        return Usage(counts, sum(known) if known and len(known) == len(costs) else None)
+        return Usage(dict(counts), sum(known) if known and len(known) == len(costs) else None)
 
 
 def feed(playout: Playout, arrival: Arrival) -> list[tuple[str, float]]:
@@ -135,7 +134,7 @@ def _texts(log: SessionLog, shares: Mapping[str, float]) -> Iterator[Event]:
     """What the model wrote, as far as it was heard: of a reply that was cut off, as great a share of its letters.
 
     Args:
-        shares: Of each reply's audio, how much was heard; text of no reply in particular is told whole.
+        shares: Of each reply's audio, how much was heard; text of no reply in particular counts as heard whole.
     """
     lengths: dict[str, int] = {}
     for _, text in log.of(Text):
@@ -200,7 +199,7 @@ def from_stored(stored: CallLog) -> SessionLog:
 
 
 def plain(event: Incoming) -> Incoming:
-    """An event that any file can hold: no half characters, no numbers that are none. Servers send both."""
+    """An event that any file can hold, without half characters and without NaN or infinity, both of which servers send."""
     if isinstance(event, Delta):
         return Delta(_plain(event.item), event.audio)
     kind: Any = type(event)
@@ -254,15 +253,14 @@ def spent_in(stored: CallLog) -> Spent:
     """What a stored call took."""
     log = from_stored(stored)
     usage, late = log.usage, log.late_s or [0.0]
-    counts = dict(usage.counts)
+    counts = Counter(usage.counts)
     for each in log.broken:
-        for name, n in each["usage"].items():
-            counts[name] = counts.get(name, 0) + n
+        counts.update(each["usage"])
     costs = [cost for cost in (usage.cost, *(each["cost"] for each in log.broken)) if cost is not None]
     return Spent(
         minutes=log.end_s / 60 + sum(each["minutes"] for each in log.broken),
         cost=sum(costs) if costs else None,
-        counts=counts,
+        counts=dict(counts),
         late_share=sum(each > LATE_S for each in late) / len(late),
         most_late_s=max(late),
         round_trip_s=float(np.median(log.round_trips_s)) if log.round_trips_s else None,

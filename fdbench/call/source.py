@@ -1,11 +1,11 @@
-"""Where recordings come from: calls in virtual time or on the wall clock, a log of such, a folder (``recordings.py``)."""
+"""Where recordings come from: calls in virtual time or on the wall clock, a folder (``recordings.py``)."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from fdbench.adapter.base import VirtualParty
@@ -14,9 +14,9 @@ from fdbench.call.clock import seed_for
 from fdbench.call.live_call import MOST_LATE_S, Timeouts
 from fdbench.call.lockstep import Ending, Invitation, Lockstep
 from fdbench.call.player import PromptPlayer
-from fdbench.call.realtime import WallClock, user_sound
-from fdbench.call.session_log import from_stored, recording_of, spent_in
-from fdbench.core.conversation import Brief, CallLog, FailedCall, Recording, Sample, Take
+from fdbench.call.realtime import WallClock
+from fdbench.call.session_log import spent_in
+from fdbench.core.conversation import Brief, FailedCall, Recording, Sample, Take
 from fdbench.errors import FdbenchError
 
 
@@ -193,33 +193,6 @@ class LiveCalls:
 
     def release(self) -> None:
         """Nothing is held between calls."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogReplay:
-    """Makes recordings again from the logs of calls on the wall clock; nobody is called.
-
-    Attributes:
-        read: The log of a take; raises DataError where there is none.
-    """
-
-    read: Callable[[Take], CallLog]
-    ending: Ending
-
-    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
-        for take in takes:
-            try:
-                stored = self.read(take)
-                log = from_stored(stored)
-                recording = recording_of(log, user_sound(take, log.rate_user, log.lead_in_s), self.ending.silence_s)
-                yield take, replace(recording, log=stored)
-            except FdbenchError as error:
-                yield take, FailedCall("log", error.what)
-            except ValueError as error:
-                yield take, FailedCall("log", f"the log cannot be replayed: {error}")
-
-    def release(self) -> None:
-        """Nothing is held."""
 
 
 def _invitation(take: Take, run_seed: int, lead_in_s: float, truth: Sample | None) -> Invitation:

@@ -127,7 +127,7 @@ def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:
 
 def report_messages(samples: Sequence[Any]) -> None:
     lines = (f"fdbench: {sample.id.task} {sample.id.sample}: {message}" for sample in samples for message in sample.messages)
-    for line in dict.fromkeys(lines):  # the same trouble under several protocols is told once
+    for line in dict.fromkeys(lines):  # the same trouble under several protocols is reported once
         print(line, file=sys.stderr)
 
 

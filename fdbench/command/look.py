@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, add_data_option, data_of, pairs_of
+from fdbench.io.text_table import text_table
 
 if TYPE_CHECKING:
     from fdbench.adapter.contract import Check
@@ -36,10 +37,7 @@ def list_command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return EXIT_OK
-    table = [{key: key for key in rows[0]}, *rows]
-    widths = [max(len(str(row[key])) for row in table) for key in rows[0]]
-    for row in table:
-        print("  ".join(str(value).ljust(width) for value, width in zip(row.values(), widths, strict=True)).rstrip())
+    print("\n".join(text_table([list(row.values()) for row in rows], header=list(rows[0]))))
     return EXIT_OK
 
 

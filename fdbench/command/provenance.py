@@ -17,6 +17,7 @@ from fdbench.command.base import (
     write_result,
 )
 from fdbench.errors import UsageError
+from fdbench.io.text_table import text_table
 
 if TYPE_CHECKING:
     from fdbench.verify.differences import Difference, Group
@@ -75,8 +76,7 @@ def verify_command(arguments: argparse.Namespace) -> int:
 
 
 def _lines(found: Verification) -> list[str]:
-    width = max(len(group.name) for group in found.groups)
-    lines = [f"{_state(group):4}  {group.name.ljust(width)}  {_told(group)}".rstrip() for group in found.groups]
+    lines = text_table([(f"{_state(group):4}", group.name, _counts(group)) for group in found.groups])
     for group in found.groups:
         lines += [_difference(each) for each in group.differences[:MAX_SHOWN]]
         if len(group.differences) > MAX_SHOWN:
@@ -95,7 +95,7 @@ def _state(group: Group) -> str:
     return "ok" if group.counts else "-"
 
 
-def _told(group: Group) -> str:
+def _counts(group: Group) -> str:
     counts = [f"{n} {what}" for what, n in group.counts.items()]
     differences = [f"{len(group.differences)} differ"] if group.differences else []
     return ", ".join([*counts, *differences]) or "not checked"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from fdbench.io.text_table import GAP, text_table
+
 MAX_HASH_CHARS: Final = 16
-_GAP: Final = "  "
 
 
 def render_appendix(facts: Mapping[str, Any]) -> str:
@@ -16,14 +17,14 @@ def render_appendix(facts: Mapping[str, Any]) -> str:
         facts: As ``fdbench show RUN --json`` prints them.
     """
     sections = [
-        ("run", _pairs(_run(facts))),
-        ("tasks", _table(_tasks(facts["tasks"]))),
+        ("run", text_table(_run(facts))),
+        ("tasks", text_table(_tasks(facts["tasks"]))),
         ("scores", [line for scoring in facts["scorings"] for line in _scoring(scoring)] or ["none"]),
         ("environment", list(_environments(facts["environments"]))),
-        ("totals", _pairs(_totals(facts["totals"]))),
+        ("totals", text_table(_totals(facts["totals"]))),
         *([("damaged", list(facts["damaged"]))] if facts["damaged"] else []),
     ]
-    return "\n\n".join("\n".join([name, *(f"{_GAP}{line}" for line in lines)]) for name, lines in sections) + "\n"
+    return "\n\n".join("\n".join([name, *(f"{GAP}{line}" for line in lines)]) for name, lines in sections) + "\n"
 
 
 def _run(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -73,7 +74,7 @@ def _scoring(scoring: Mapping[str, Any]) -> Iterator[str]:
         prompt = f"{check['prompt'].get('name', '')} {check['prompt'].get('sha256', '')[:MAX_HASH_CHARS]}".strip()
         agreement = f"kappa {_estimate(check['kappa'])}, mean absolute error {_estimate(check['mean_absolute_error'])}"
         rows += [("judge check", f"{agreement}, {check['n_rated']} items"), ("judge prompt", prompt)]
-    yield from (f"{_GAP}{line}" for line in _pairs(rows))
+    yield from (f"{GAP}{line}" for line in text_table(rows))
 
 
 def _estimate(statistic: Mapping[str, Any]) -> str:
@@ -99,7 +100,7 @@ def _environments(environments: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         rows += [(name, f"{version}{_change(name, version, before)}") for name, version in packages.items()]
         rows += [(name, f"gone (was {version})") for name, version in before.items() if name not in packages]
         before = packages
-        yield from (f"{_GAP}{line}" for line in _pairs(rows))
+        yield from (f"{GAP}{line}" for line in text_table(rows))
 
 
 def _change(name: str, version: object, before: Mapping[str, Any]) -> str:
@@ -124,13 +125,3 @@ def _totals(totals: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "judge", ", ".join([f"{judge['n_verdicts']} verdicts", f"{judge['n_requests']} requests", *counted, *cost])
     if totals["n_unreadable_lines"]:
         yield "log", f"{totals['n_unreadable_lines']} line(s) of attempts.jsonl cannot be read"
-
-
-def _pairs(rows: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> list[str]:
-    return _table(rows)
-
-
-def _table(rows: Iterator[tuple[str, ...]] | Sequence[tuple[str, ...]]) -> list[str]:
-    listed = list(rows)
-    widths = [max(len(row[at]) for row in listed) for at in range(len(listed[0]))] if listed else []
-    return [_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in listed]

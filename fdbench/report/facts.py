@@ -7,21 +7,25 @@ whether the numbers are right is for ``fdbench verify`` to say.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fdbench.core.event import own_text
 from fdbench.core.signature import parse_signature
-from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError
-from fdbench.io.files import digest_of, read_json
+from fdbench.io.files import digest_of
 from fdbench.store.attempts import HEARING, START, Attempts
 from fdbench.store.judge_checks import JudgeCheck
 from fdbench.store.manifest import CollectedTask, RunManifest, Scored, scores_folder
 from fdbench.store.record import StoredTrack, TakeRecord
 from fdbench.store.run import Run
+from fdbench.store.stored import read_parsed
+from fdbench.store.summary import Summary
+
+T = TypeVar("T")
 
 SCHEMA: Final = 1
 _WITH_TIME_AND_PLACE: Final = ("event", "at", "command")
@@ -38,9 +42,10 @@ def show_run(folder: Path) -> dict[str, Any]:
     run = Run.existing(folder)
     manifest = run.manifest()
     damaged: list[str] = []
-    attempts = _attempts(run, damaged)
-    records = {name: _records(run, manifest.takes(name), damaged) for name in manifest.tasks}
-    recorded = [record for of_task in records.values() for record in of_task.values() if record]
+    attempts = _read(run, run.attempts, damaged) or Attempts()
+    read = {take: _read(run, partial(run.read_record, take), damaged) for take in manifest.takes()}
+    records = {name: [record for take, record in read.items() if record and take.task == name] for name in manifest.tasks}
+    recorded = [record for of_task in records.values() for record in of_task]
     expected = [track.file for track in _tracks(recorded, prompts=manifest.has_prompts)]
     gone = [file for file in expected if not (run.folder / file).is_file()]
     if gone:
@@ -62,34 +67,20 @@ def show_run(folder: Path) -> dict[str, Any]:
     }
 
 
-def _attempts(run: Run, damaged: list[str]) -> Attempts:
+def _read(run: Run, read: Callable[[], T], damaged: list[str]) -> T | None:
+    """What a file of the run holds; None, and a line in ``damaged``, where it cannot be read."""
     try:
-        attempts = run.attempts()
+        return read()
     except DataError as error:
-        damaged.append(error.what)
-        return Attempts()
-    return attempts
+        damaged.append(error.what.replace(f"{run.folder}/", ""))
+        return None
 
 
-def _records(run: Run, takes: Iterable[TakeId], damaged: list[str]) -> dict[str, TakeRecord | None]:
-    """By the take's name; None where no call was made, absent where its record is damaged."""
-    records: dict[str, TakeRecord | None] = {}
-    for take in takes:
-        try:
-            records[str(take)] = run.read_record(take)
-        except DataError as error:
-            damaged.append(error.what.replace(f"{run.folder}/", ""))
-    return records
-
-
-def _task(task: CollectedTask, records: Mapping[str, TakeRecord | None]) -> dict[str, Any]:
-    failed = Counter(
-        (record.failure.kind if record.failure else "unknown")
-        for record in records.values()
-        if record and record.status == "failed"
-    )
+def _task(task: CollectedTask, records: Sequence[TakeRecord]) -> dict[str, Any]:
+    failures = [record.failure for record in records if record.status == "failed"]
+    failed = Counter(failure.kind if failure else "unknown" for failure in failures)
     n_calls = sum(sample.repeats for sample in task.samples.values()) * len(task.stimuli)
-    n_recorded = sum(record is not None and record.status == "recorded" for record in records.values())
+    n_recorded = sum(record.status == "recorded" for record in records)
     return {
         "version": task.version,
         "family": task.family,
@@ -139,23 +130,18 @@ def _scoring(run: Run, manifest: RunManifest, scored: Scored, damaged: list[str]
         "fdbench": [],
         "tasks": {},
     }
-    try:
-        summary = read_json(run.summary_file(scored.folder))
-        versions = set()
-        for name, task in summary["tasks"].items():
-            facts["tasks"][name] = {key: task[key] for key in ("n_samples", "n_errors")}
-            versions |= {parse_signature(metric["signature"]).get("fdbench", "") for metric in task["metrics"].values()}
-        facts["fdbench"] = sorted(versions - {""})
-        if "judges" in summary:
-            facts["judges"] = dict(summary["judges"])
-    except DataError as error:
-        damaged.append(error.what.replace(f"{run.folder}/", ""))
-    except (KeyError, TypeError, AttributeError, ValueError):
-        damaged.append(f"scores/{scored.folder}/summary.json: not a summary")
+    path = run.summary_file(scored.folder)
+    summary = _read(run, partial(read_parsed, Summary, path, "score the run again"), damaged)
+    if summary:
+        metrics = [metric for task in summary.tasks.values() for metric in task.metrics.values()]
+        facts["tasks"] = {name: task.model_dump(include={"n_samples", "n_errors"}) for name, task in summary.tasks.items()}
+        facts["fdbench"] = sorted({parse_signature(metric.signature).get("fdbench", "") for metric in metrics} - {""})
+        facts |= {"judges": dict(summary.judges)} if summary.judges else {}
     if not run.samples_file(scored.folder).is_file():
         damaged.append(f"scores/{scored.folder}/samples.jsonl: no such file")
-    check = _judge_check(run, run.judge_check_file(scored.folder), damaged)
-    return facts | ({"judge_check": check} if check else {})
+    path = run.judge_check_file(scored.folder)
+    check = _read(run, partial(JudgeCheck.read, path), damaged) if path.is_file() else None
+    return facts | ({"judge_check": _judge_check(check)} if check else {})
 
 
 def _weights(attempts: Attempts, scored: Scored) -> dict[str, str]:
@@ -169,26 +155,16 @@ def _weights(attempts: Attempts, scored: Scored) -> dict[str, str]:
     return {}
 
 
-def _judge_check(run: Run, path: Path, damaged: list[str]) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    try:
-        check = JudgeCheck.read(path)
-        agreement = check.agreement
-        return {
-            "judge": check.judge,
-            "prompt": dict(check.prompt),
-            "labelled": check.labelled.model_dump(),
-            "n_rated": check.n_rated,
-            "n_failed": check.n_failed,
-            "kappa": dict(agreement["kappa"]),
-            "mean_absolute_error": dict(agreement["mean_absolute_error"]),
-        }
-    except DataError as error:
-        damaged.append(error.what.replace(f"{run.folder}/", ""))
-    except (KeyError, TypeError, ValueError):
-        damaged.append(f"{run.relative(path)}: not a judge's check")
-    return None
+def _judge_check(check: JudgeCheck) -> dict[str, Any]:
+    return {
+        "judge": check.judge,
+        "prompt": dict(check.prompt),
+        "labelled": check.labelled.model_dump(),
+        "n_rated": check.n_rated,
+        "n_failed": check.n_failed,
+        "kappa": dict(check.agreement.get("kappa", {})),
+        "mean_absolute_error": dict(check.agreement.get("mean_absolute_error", {})),
+    }
 
 
 def _tracks(records: Sequence[TakeRecord], *, prompts: bool) -> Iterator[StoredTrack]:

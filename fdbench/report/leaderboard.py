@@ -14,6 +14,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from fdbench.core.behaviour import BEHAVIOURS
@@ -23,16 +24,7 @@ from fdbench.errors import DataError
 from fdbench.io.files import write_bytes_atomically
 from fdbench.report.legend import INTRODUCTION, PUBLISHED_INTRODUCTION
 from fdbench.report.markdown import NOTHING, arguments_text, cell, code, escape, heading, link, table
-from fdbench.report.ranking import (
-    TableKey,
-    best_of,
-    direction,
-    is_judged,
-    metric_names,
-    place,
-    tables,
-    tells_placement,
-)
+from fdbench.report.ranking import best_of, direction, is_judged, metric_names, place, tables, tells_placement
 from fdbench.report.rows import PublishedRow, Row, read_published, read_results
 
 FAMILIES_NOT_SHOWN = ("v3",)  # published numbers are kept, but no task here measures the same
@@ -49,13 +41,15 @@ def render_leaderboard(rows: Sequence[Row], published: Sequence[PublishedRow], r
         results_link: Where the results folder lies, as seen from the leaderboard.
     """
     shown = [row for row in published if row.family not in FAMILIES_NOT_SHOWN]
-    families = sorted({row.family for row in rows} | {row.family for row in shown}, key=lambda name: place(name, FAMILIES))
+    families = sorted(
+        {row.scored.family for row in rows} | {row.family for row in shown}, key=lambda name: place(name, FAMILIES)
+    )
     lines = ["# Leaderboard", "", "Sections: " + " · ".join(f"[{escape(name)}](#{_anchor(name)})" for name in families), ""]
     lines += [*INTRODUCTION, ""]
     for family in families:
         lines += [f"## {escape(family)}", ""]
-        measured, theirs = [row for row in rows if row.family == family], [row for row in shown if row.family == family]
-        lines += _family_lines(measured, theirs, results_link)
+        measured = [row for row in rows if row.scored.family == family]
+        lines += _family_lines(measured, [row for row in shown if row.family == family], results_link)
     lines += _run_lines(rows, results_link)
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -69,32 +63,19 @@ def write_leaderboard(results_root: Path, target: Path) -> None:
     write_bytes_atomically(target, _rendered(results_root, target).encode())
 
 
-def leaderboard_diff(results_root: Path, target: Path) -> str:
-    """What would change if the leaderboard were written now, as a unified diff; empty if nothing.
-
-    Raises:
-        DataError: A results file is broken; names it.
-    """
-    current = target.read_text(encoding="utf-8") if target.is_file() else ""
-    fresh = _rendered(results_root, target)
-    if current == fresh:
-        return ""
-    diff = difflib.unified_diff(current.splitlines(), fresh.splitlines(), str(target), "fresh", n=0, lineterm="")
-    return "\n".join(diff) or "the end of the file differs"
-
-
 def check_leaderboard(results_root: Path, target: Path) -> None:
     """Make sure that the leaderboard says what the results say.
 
     Raises:
         DataError: It does not, or is missing; shows the first lines that differ.
     """
-    diff = leaderboard_diff(results_root, target).splitlines()
-    if not diff:
+    current = target.read_text(encoding="utf-8") if target.is_file() else ""
+    fresh = _rendered(results_root, target)
+    if current == fresh:
         return
     what = "is stale" if target.is_file() else "does not exist"
-    more = [f"... {len(diff) - MAX_DIFF_LINES} more lines"] if len(diff) > MAX_DIFF_LINES else []
-    excerpt = "\n".join([*diff[:MAX_DIFF_LINES], *more])
+    diff = difflib.unified_diff(current.splitlines(), fresh.splitlines(), str(target), "fresh", n=0, lineterm="")
+    excerpt = "\n".join(islice(diff, MAX_DIFF_LINES)) or "the end of the file differs"
     raise DataError(f"{target}: {what}, the results in {results_root} say otherwise\n{excerpt}", "run `fdbench leaderboard`")
 
 
@@ -105,18 +86,17 @@ def _rendered(results_root: Path, target: Path) -> str:
 
 def _family_lines(rows: Sequence[Row], published: Sequence[PublishedRow], results_link: str) -> list[str]:
     measured = tables(rows)
-    behaviours = {key.task: key.behaviour for key, _ in measured}
-    behaviours.update({row.task: behaviours.get(row.task, row.behaviour) for row in published})
+    behaviours = {row.task: row.behaviour for row in published} | {row.task: row.scored.behaviour for row in rows}
     lines = []
     for task in sorted(behaviours, key=lambda task: (place(behaviours[task], tuple(BEHAVIOURS)), task)):
         behaviour = behaviours[task]
         known = BEHAVIOURS.get(behaviour)
         name = known.title if known else behaviour.replace("_", " ").capitalize()
         lines += [f"### {escape(name)}: {code(task)}", ""]
-        mine = [(key, group) for key, group in measured if key.task == task]
-        is_placement_told = tells_placement([row for _, group in mine for row in group])
-        for key, group in mine:
-            lines += _measured_lines(key, group, results_link, is_placement_told)
+        mine = [group for group in measured if group[0].task == task]
+        says_placement = tells_placement([row for group in mine for row in group])
+        for group in mine:
+            lines += _measured_lines(group, results_link, says_placement)
         theirs = [row for row in published if row.task == task]
         if not mine:
             lines += ["Nothing measured yet.", ""]
@@ -125,8 +105,9 @@ def _family_lines(rows: Sequence[Row], published: Sequence[PublishedRow], result
     return lines
 
 
-def _measured_lines(key: TableKey, rows: Sequence[Row], results_link: str, is_placement_told: bool) -> list[str]:
-    facts = [f"protocol {code(key.protocol)}", f"ASR {code(key.asr)}", f"VAD {code(key.vad)}"]
+def _measured_lines(rows: Sequence[Row], results_link: str, says_placement: bool) -> list[str]:
+    first = rows[0]
+    facts = [f"protocol {code(first.protocol)}", f"ASR {code(first.engines.asr)}", f"VAD {code(first.engines.vad)}"]
     columns: list[tuple[str, Callable[[Row], str]]] = [("clock", lambda row: escape(row.collection.clock))]
     # A fact that all rows share is said once, above the table; otherwise each row says its own.
     for name, tell in _FACTS_OF_ROWS:
@@ -135,11 +116,11 @@ def _measured_lines(key: TableKey, rows: Sequence[Row], results_link: str, is_pl
             columns.append((name, tell))
         elif said != {""}:
             facts.append(f"{name} {said.pop()}")
-    facts += [f"task version {key.task_version}", f"{key.n_samples} samples"]
-    if key.condition != "clean":
-        facts.append(f"condition {code(key.condition)}")
-    if is_placement_told:
-        facts.append(f"placement {code(key.placement)}")
+    facts += [f"task version {first.scored.version}", f"{first.scored.n_samples} samples"]
+    if first.collection.condition != "clean":
+        facts.append(f"condition {code(first.collection.condition)}")
+    if says_placement:
+        facts.append(f"placement {code(first.placement)}")
     metrics = metric_names(rows)
     marked = {metric: best_of(metric, rows) for metric in metrics}
     header = ["model", *(name for name, _ in columns)]
@@ -149,27 +130,15 @@ def _measured_lines(key: TableKey, rows: Sequence[Row], results_link: str, is_pl
         cells = [_model(row), *(tell(row) for _, tell in columns)]
         cells += [cell(row.metrics.get(metric), is_best=row.path in marked[metric]) for metric in metrics]
         body.append([*cells, link(_short(row.run_id), f"{results_link}/{row.path}")])
-    first = 1 + len(columns)
-    lines = table([*header, "run"], body, numbers=range(first, first + len(metrics)))
+    n_before = 1 + len(columns)
+    lines = table([*header, "run"], body, numbers=range(n_before, n_before + len(metrics)))
     return [" · ".join(facts), "", *lines, ""]
 
 
-def _judge(row: Row) -> str:
-    return code(row.judge) if any(map(is_judged, row.metrics)) else ""
-
-
-def _lead_in(row: Row) -> str:
-    return f"{row.collection.lead_in_s:g} s"
-
-
-def _errors(row: Row) -> str:
-    return str(row.n_errors) if row.n_errors else ""
-
-
 _FACTS_OF_ROWS: tuple[tuple[str, Callable[[Row], str]], ...] = (
-    ("judge", _judge),
-    ("lead-in", _lead_in),
-    ("failed samples", _errors),
+    ("judge", lambda row: code(row.engines.judge) if any(map(is_judged, row.metrics)) else ""),
+    ("lead-in", lambda row: f"{row.collection.lead_in_s:g} s"),
+    ("failed samples", lambda row: str(row.scored.n_errors or "")),
 )
 
 
@@ -212,11 +181,11 @@ def _run_lines(rows: Sequence[Row], results_link: str) -> list[str]:
         return []
     body = []
     for run_id, row in sorted(runs.items()):
-        told = row.collection
+        how = row.collection
         manifest = f"{results_link}/{row.path.partition('/')[0]}/manifest.json"
-        cells = [link(run_id, manifest), escape(told.kind), code(told.adapter), code(arguments_text(told.arguments)) or NOTHING]
-        cells += [code(told.weights_revision or "") or NOTHING, escape(told.clock), f"{told.lead_in_s:g} s"]
-        body.append([*cells, str(told.slots), str(told.seed), escape(told.fdbench)])
+        cells = [link(run_id, manifest), escape(how.kind), code(how.adapter), code(arguments_text(how.arguments)) or NOTHING]
+        cells += [code(how.weights_revision or "") or NOTHING, escape(how.clock), f"{how.lead_in_s:g} s"]
+        body.append([*cells, str(how.slots), str(how.seed), escape(how.fdbench)])
     header = ["run", "kind", "adapter", "arguments", "weights", "clock", "lead-in", "slots", "seed", "fdbench"]
     introduction = "Each number's full signature stands in the file that its row links to."
     return ["## Runs", "", introduction, "", *table(header, body, numbers=range(0))]

@@ -13,7 +13,6 @@ the run itself; latencies within a clock only). Ties share the mark. A metric wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.family import FAMILIES
@@ -31,67 +30,36 @@ FACTS_OF_THE_RUN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TableKey:
-    """What all rows of one table share, in the order in which tables follow each other."""
-
-    family: str
-    behaviour: str
-    task: str
-    protocol: str
-    task_version: int
-    digest: str
-    asr: str
-    vad: str
-    condition: str
-    placement: str
-    n_samples: int
-
-    @property
-    def order(self) -> tuple[object, ...]:
-        return (
-            place(self.family, FAMILIES),
-            place(self.behaviour, tuple(BEHAVIOURS)),
-            self.task,
-            place(self.protocol, PROTOCOL_ORDER),
-            -self.task_version,
-            self.digest,
-            self.asr,
-            self.vad,
-            self.condition != "clean",
-            self.condition,
-            self.placement,
-            -self.n_samples,
-        )
-
-
 def place(name: str, order: Sequence[str]) -> tuple[int, str]:
     """Sorts names by their place in a list, unknown ones behind it by name."""
     return (order.index(name), "") if name in order else (len(order), name)
 
 
-def table_key(row: Row) -> TableKey:
-    return TableKey(
-        family=row.family,
-        behaviour=row.behaviour,
-        task=row.task,
-        protocol=row.protocol,
-        task_version=row.task_version,
-        digest=row.digest,
-        asr=row.asr,
-        vad=row.vad,
-        condition=row.collection.condition,
-        placement=row.placement,
-        n_samples=row.n_samples,
-    )
-
-
-def tables(rows: Sequence[Row]) -> list[tuple[TableKey, list[Row]]]:
+def tables(rows: Sequence[Row]) -> list[list[Row]]:
     """The rows in tables, each table best first; the order in which they came in makes no difference."""
-    grouped: dict[TableKey, list[Row]] = {}
+    grouped: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        grouped.setdefault(table_key(row), []).append(row)
-    return [(key, _in_order(grouped[key])) for key in sorted(grouped, key=lambda key: key.order)]
+        grouped.setdefault(_table_of(row), []).append(row)
+    return [_in_order(group) for _, group in sorted(grouped.items(), key=lambda each: each[0])]
+
+
+def _table_of(row: Row) -> tuple[object, ...]:
+    """What all rows of one table share, so that tables sort as they follow each other."""
+    scored, condition = row.scored, row.collection.condition
+    return (
+        place(scored.family, FAMILIES),
+        place(scored.behaviour, tuple(BEHAVIOURS)),
+        row.task,
+        place(row.protocol, PROTOCOL_ORDER),
+        -scored.version,
+        row.digest,
+        row.engines.asr,
+        row.engines.vad,
+        condition != "clean",
+        condition,
+        row.placement,
+        -scored.n_samples,
+    )
 
 
 def tells_placement(rows: Sequence[Row]) -> bool:
@@ -173,7 +141,7 @@ def _scope(row: Row, summary: MetricSummary) -> tuple[object, ...]:
     facts = {key: value for key, value in parse_signature(summary.signature).items() if key not in FACTS_OF_THE_RUN}
     return (
         row.collection.clock if is_latency(summary) else "",
-        row.judge if is_judged(summary.metric) else "",
+        row.engines.judge if is_judged(summary.metric) else "",
         tuple(sorted(facts.items())),
     )
 

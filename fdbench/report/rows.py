@@ -1,8 +1,7 @@
 """What a leaderboard is made from: one row per task, run and scoring, and the numbers that others published.
 
-Only committed JSON is read: manifests, summaries and the package's published files. Keys that are not needed here are left
-alone, so results of older and newer versions load; what is needed is checked, and a file that does not say it is an error that
-names the file and the key.
+Only committed JSON is read: manifests, summaries and the package's published files. A file that does not say what is needed
+is an error that names the file and the key.
 """
 
 from __future__ import annotations
@@ -12,129 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field, model_validator
-from typing_extensions import Self
+from pydantic import BaseModel, Field
 
 from fdbench.core.score import MetricSummary
-from fdbench.core.signature import parse_signature
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of
+from fdbench.store.manifest import Collection, RunManifest
 from fdbench.store.run import Run
 from fdbench.store.stored import LENIENT, parsed, read_parsed
+from fdbench.store.summary import EngineSignatures, ScoredTask, Summary
 
-
-class _Read(BaseModel):
-    model_config = LENIENT
-
-
-class ReadCollection(_Read):
-    """How the recordings of a run came about.
-
-    Attributes:
-        kind: ``trivial`` (an agent whose true behaviour is known), ``model``, or ``recordings`` made elsewhere.
-        clock: ``lockstep``, ``realtime`` or ``given``; latencies on different clocks are different quantities.
-    """
-
-    model: str
-    kind: Literal["trivial", "model", "recordings"]
-    adapter: str
-    arguments: dict[str, Any]
-    weights_revision: str | None = None
-    clock: str
-    placement: str
-    slots: int
-    seed: int
-    condition: str
-    lead_in_s: float = Field(allow_inf_nan=False)
-    fdbench: str
-
-
-class _ReadTask(_Read):
-    samples: dict[str, Any]
-
-
-class _ReadManifest(_Read):
-    schema_: Literal[1] = Field(alias="schema")
-    run_id: str
-    collection: ReadCollection
-    tasks: dict[str, _ReadTask]
-
-
-class _ReadMetric(_Read):
-    value: float | None = Field(allow_inf_nan=False)
-    unit: str
-    higher_is_better: bool | None
-    n_scored: int
-    n_not_applicable: int
-    n_censored: int
-    n_error: int
-    signature: str
-    ci_low: float | None = Field(default=None, allow_inf_nan=False)
-    ci_high: float | None = Field(default=None, allow_inf_nan=False)
-    details: dict[str, float | None]
-
-    @model_validator(mode="after")
-    def _can_be(self) -> Self:
-        if self.value is not None and self.n_scored < 1:
-            raise ValueError(f"n_scored: expected at least 1 behind the value {self.value}, found {self.n_scored}")
-        try:
-            parse_signature(self.signature)
-        except ValueError:
-            raise ValueError(f"signature: expected name|key:value|..., found {self.signature!r}") from None
-        return self
-
-    def summary(self, metric: str) -> MetricSummary:
-        details = {name: value for name, value in self.details.items() if value is not None}
-        return MetricSummary(metric=metric, **{**self.model_dump(), "details": details})
-
-
-class _ReadScoredTask(_Read):
-    version: int
-    family: str
-    behaviour: str
-    n_samples: int
-    n_errors: int
-    metrics: dict[str, _ReadMetric]
-
-
-class _ReadEngines(_Read):
-    asr: str
-    vad: str
-    judge: str
-
-
-class _ReadSummary(_Read):
-    schema_: Literal[1] = Field(alias="schema")
-    run_id: str
-    protocol: str
-    engines: _ReadEngines
-    placement: str | None = None
-    tasks: dict[str, _ReadScoredTask]
-
-
-class _PublishedKind(_Read):
-    unit: str
-    higher_is_better: bool | None = None
-
-
-class _PublishedNumber(_Read):
-    model: str
-    task: str
-    metric: str
-    value: float = Field(allow_inf_nan=False)
-    protocol: str
-    source: str
-    url: str
-    evidence: str
-    note: str
-
-
-class _PublishedFile(_Read):
-    schema_: Literal[1] = Field(alias="schema")
-    tasks: dict[str, dict[str, _PublishedKind]]
-    rows: list[_PublishedNumber]
+_REPAIR = "score the run again, or repair the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,38 +37,36 @@ class Row:
     """
 
     run_id: str
-    collection: ReadCollection
+    collection: Collection
     task: str
-    task_version: int
     digest: str
-    family: str
-    behaviour: str
     protocol: str
-    asr: str
-    vad: str
-    judge: str
+    engines: EngineSignatures
     placement: str
-    n_samples: int
-    n_errors: int
-    metrics: Mapping[str, MetricSummary]
+    scored: ScoredTask
     path: str
 
+    @property
+    def metrics(self) -> Mapping[str, MetricSummary]:
+        return self.scored.metrics
 
-@dataclass(frozen=True, slots=True)
-class PublishedRow:
+
+class PublishedRow(BaseModel):
     """A number from a paper, a README or a model card.
 
     Attributes:
         protocol: The rule that made the number, ``unknown`` where that is not on record.
         evidence: ``primary`` (read in the source itself) or ``secondary`` (through somebody else's copy).
+        unit, higher_is_better: Of the metric; the file says them once for all of its rows.
     """
 
+    model_config = LENIENT
     model: str
     task: str
     metric: str
-    value: float
-    unit: str
-    higher_is_better: bool | None
+    value: float = Field(allow_inf_nan=False)
+    unit: str = ""
+    higher_is_better: bool | None = None
     protocol: str
     source: str
     url: str
@@ -193,6 +80,19 @@ class PublishedRow:
     @property
     def behaviour(self) -> str:
         return self.task.partition("/")[2].partition(".")[0]
+
+
+class _PublishedKind(BaseModel):
+    model_config = LENIENT
+    unit: str
+    higher_is_better: bool | None = None
+
+
+class _PublishedFile(BaseModel):
+    model_config = LENIENT
+    schema_: Literal[1] = Field(alias="schema")
+    tasks: dict[str, dict[str, _PublishedKind]]
+    rows: list[PublishedRow]
 
 
 def read_results(root: Path) -> tuple[Row, ...]:
@@ -211,16 +111,13 @@ def read_results(root: Path) -> tuple[Row, ...]:
 def read_run(folder: Path) -> tuple[Row, ...]:
     """The rows of one run, ordered by summary file and then as the summary lists its tasks. Raises like ``read_results``."""
     run = Run(folder)
-    manifest = read_parsed(_ReadManifest, run.manifest_file, _REPAIR)
+    manifest = run.manifest()
     return tuple(row for scoring in run.scorings() for row in _rows_of(run, scoring, manifest))
 
 
-_REPAIR = "score the run again, or repair the file"
-
-
-def _rows_of(run: Run, scoring: str, manifest: _ReadManifest) -> list[Row]:
+def _rows_of(run: Run, scoring: str, manifest: RunManifest) -> list[Row]:
     path = run.summary_file(scoring)
-    summary = read_parsed(_ReadSummary, path, _REPAIR)
+    summary = read_parsed(Summary, path, _REPAIR)
     if summary.run_id != manifest.run_id:
         raise DataError(
             f"{path}: run_id is '{summary.run_id}', the manifest beside it says '{manifest.run_id}'",
@@ -234,21 +131,14 @@ def _rows_of(run: Run, scoring: str, manifest: _ReadManifest) -> list[Row]:
             run_id=manifest.run_id,
             collection=manifest.collection,
             task=name,
-            task_version=task.version,
-            digest=digest_of(manifest.tasks[name].samples),
-            family=task.family,
-            behaviour=task.behaviour,
+            digest=digest_of({sample_id: each.model_dump() for sample_id, each in manifest.tasks[name].samples.items()}),
             protocol=summary.protocol,
-            asr=summary.engines.asr,
-            vad=summary.engines.vad,
-            judge=summary.engines.judge,
+            engines=summary.engines,
             placement=summary.placement or manifest.collection.placement,
-            n_samples=task.n_samples,
-            n_errors=task.n_errors,
-            metrics={metric: facts.summary(metric) for metric, facts in task.metrics.items()},
+            scored=scored,
             path=f"{run.folder.name}/{run.relative(path)}",
         )
-        for name, task in summary.tasks.items()
+        for name, scored in summary.tasks.items()
     ]
 
 
@@ -280,5 +170,5 @@ def parse_published(text: str, name: str) -> tuple[PublishedRow, ...]:
         if key in rows:
             what = f"{number.model} has two values of {number.metric} on {number.task} from '{number.source}'"
             raise DataError(f"{name}: {what}", remedy)
-        rows[key] = PublishedRow(**number.model_dump(), unit=kind.unit, higher_is_better=kind.higher_is_better)
+        rows[key] = number.model_copy(update={"unit": kind.unit, "higher_is_better": kind.higher_is_better})
     return tuple(rows.values())

@@ -21,6 +21,7 @@ from fdbench.stages.progress import Progress
 from fdbench.stages.score import Scoring, score_cases
 from fdbench.store.manifest import CollectedSample, Collection, RunManifest, Scored, scores_folder
 from fdbench.store.run import Run
+from fdbench.store.summary import EngineSignatures, ScoredTask, Summary
 from fdbench.task.load import TaskLoader, task_specs
 from fdbench.task.loaded import LoadedTask
 
@@ -100,7 +101,7 @@ def placed_cases(run: Run, manifest: RunManifest, placement: str, loader: TaskLo
 
 def cases_of(run: Run, manifest: RunManifest, loader: TaskLoader) -> list[Case]:
     """Everything that the manifest lists, with its recordings or with why there are none. Raises DataError."""
-    loaded = {name: _same_data(run, manifest, name, loader) for name in manifest.tasks}
+    loaded = same_data(run, manifest, loader)
     mains = (take for take in manifest.takes() if take.stimulus == MAIN)
     return [case_of(run, manifest, take, sample_or_fault(loaded[take.task], take.sample)) for take in mains]
 
@@ -122,7 +123,12 @@ def case_of(run: Run, manifest: RunManifest, main: TakeId, sample: Sample | Abse
     return Case(sample, task.behaviour, takes, main.repeat, main.condition, rating)
 
 
-def _same_data(run: Run, manifest: RunManifest, name: str, loader: TaskLoader) -> LoadedTask:
+def same_data(run: Run, manifest: RunManifest, loader: TaskLoader) -> dict[str, LoadedTask]:
+    """The tasks that the manifest lists, from the data as it is now. Raises DataError where it is not the run's."""
+    return {name: _same_task(run, manifest, name, loader) for name in manifest.tasks}
+
+
+def _same_task(run: Run, manifest: RunManifest, name: str, loader: TaskLoader) -> LoadedTask:
     collected, specs = manifest.tasks[name], task_specs()
     if name not in specs:
         raise DataError(f"{run.folder}: task {name} is not one that this fdbench knows", "install the version that made it")
@@ -188,22 +194,23 @@ def summary_json(
     run_id: str, scoring: Scoring, tasks: Mapping[str, TaskFacts], engines: Mapping[str, str], shift_s: float
 ) -> dict[str, Any]:
     """The content of ``summary.json``; the placement is in it where it is not that of the recordings."""
-    return {
-        "schema": 1,
-        "run_id": run_id,
-        "protocol": scoring.protocol,
-        "engines": dict(engines),
-        **({"placement": PUBLISHED, "shift_s": shift_s} if shift_s else {}),
-        **({"judges": dict(scoring.judges)} if scoring.judges else {}),
-        "tasks": {
-            name: {
-                "version": facts.version,
-                "family": facts.family,
-                "behaviour": facts.behaviour,
-                "n_samples": sum(sample.id.task == name for sample in scoring.samples),
-                "n_errors": sum(sample.id.task == name and sample.has_error for sample in scoring.samples),
-                "metrics": {metric: each.as_json() for metric, each in scoring.summaries[name].items()},
-            }
+    summary = Summary(
+        run_id=run_id,
+        protocol=scoring.protocol,
+        engines=EngineSignatures.model_construct(None, **engines),  # to verify a damaged manifest, whatever it names
+        placement=PUBLISHED if shift_s else None,
+        shift_s=shift_s,
+        judges=dict(scoring.judges),
+        tasks={
+            name: ScoredTask(
+                version=facts.version,
+                family=facts.family,
+                behaviour=facts.behaviour,
+                n_samples=sum(sample.id.task == name for sample in scoring.samples),
+                n_errors=sum(sample.id.task == name and sample.has_error for sample in scoring.samples),
+                metrics=dict(scoring.summaries[name]),
+            )
             for name, facts in sorted(tasks.items())
         },
-    }
+    )
+    return summary.model_dump(by_alias=True)

@@ -53,7 +53,7 @@ def examine_adapter(adapter: Adapter) -> tuple[Check, ...]:
     checks = (*needs, loaded, *check_party(party, brief), check_echo(party))
     if not all(check.holds for check in checks):
         return checks
-    return (*checks, _one_call(party, brief), *_told(party))
+    return (*checks, _one_call(party, brief), *_description(party))
 
 
 def _one_call(party: VirtualParty, brief: Brief) -> Check:
@@ -75,11 +75,11 @@ def _one_live_call(adapter: Adapter) -> tuple[Check, ...]:
     name = f"one call of {CHECK_S:g} s"
     if not isinstance(outcome, Recording):
         return (Check(name, False, f"{outcome.reason}: {outcome.message}"),)
-    told = ", ".join(f"{key} {value}" for key, value in spent_in(outcome.log).as_json().items()) if outcome.log else ""
-    return (Check(name, True, told), *_told(party))
+    spent = spent_in(outcome.log).as_json() if outcome.log else {}
+    return (Check(name, True, ", ".join(f"{key} {value}" for key, value in spent.items())), *_description(party))
 
 
-def _told(party: VirtualParty | LiveParty) -> tuple[Check, ...]:
+def _description(party: VirtualParty | LiveParty) -> tuple[Check, ...]:
     """What a party says about itself: versions, device, memory."""
     describe = getattr(party, "describe", None)
     return tuple(Check(name, True, fact) for name, fact in describe().items()) if describe else ()

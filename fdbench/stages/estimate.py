@@ -29,9 +29,9 @@ def estimate_of(plan: Plan) -> tuple[str, ...]:
     price = "what they cost is not known here"
     if least is not None and most is not None:
         price = f"about {least:.2f} to {most:.2f} at the price given"
-    limits = {"--max-minutes": plan.request.max_minutes, "--max-cost": plan.request.max_cost}
-    told = [f"{name} {value:g}" for name, value in limits.items() if value is not None]
-    return (f"{line}; {price}" + (f"; at most {' and '.join(told)}" if told else ""),)
+    options = {"--max-minutes": plan.request.max_minutes, "--max-cost": plan.request.max_cost}
+    limits = [f"{name} {value:g}" for name, value in options.items() if value is not None]
+    return (f"{line}; {price}" + (f"; at most {' and '.join(limits)}" if limits else ""),)
 
 
 def _prompt_s(take: Take) -> float:

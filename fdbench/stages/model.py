@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fdbench import __version__
 from fdbench.adapter import load
@@ -13,6 +13,7 @@ from fdbench.call.lockstep import Ending
 from fdbench.call.source import Budget, LiveCalls, PromptCalls, Source
 from fdbench.errors import UsageError
 from fdbench.stages.doctor import examine_adapter
+from fdbench.stages.recordings import PREFIX, RecordingsModel, RecordingsSupply
 from fdbench.store.manifest import Collection
 from fdbench.store.run import Run
 from fdbench.task.load import LoadedTask
@@ -22,36 +23,17 @@ if TYPE_CHECKING:
     from fdbench.task.data import Data
 
 
-class RecordingSource(Protocol):
-    """What gives a run its recordings."""
+@dataclass(frozen=True, slots=True)
+class PartyModel:
+    """A party that is called, take by take, with its arguments settled and nothing loaded; it is its own supply.
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """A line for each thing that a user should know before anything is done."""
+    ``RecordingsModel`` and ``RecordingsSupply`` do the same for a folder.
+    """
 
-    def check(self, run: Run) -> None:
-        """Make sure that what is in the run's folder is what would be collected now.
+    adapter: load.Adapter
 
-        Raises:
-            DataError: It is something else, and the two must not be mixed.
-        """
-
-    def price_of(self, minutes: float) -> float | None:
-        """What so many minutes of conversation on the wall clock may cost; None where nobody knows."""
-
-    def open_source(self, collection: Collection, budget: Budget) -> Source:
-        """Load what is needed.
-
-        Args:
-            budget: What calls on the wall clock may take; others have none.
-
-        Raises:
-            FdbenchError: It cannot be loaded.
-        """
-
-
-class Model(Protocol):
-    """A model with its arguments settled; nothing is loaded."""
+    notes = ()
+    """A line for each thing that a user should know before anything is done."""
 
     def collection(self, request: RunRequest) -> Collection:
         """The settings that name a run.
@@ -59,43 +41,6 @@ class Model(Protocol):
         Raises:
             UsageError: An option makes no sense with this model.
         """
-
-    def supply(self, tasks: Sequence[LoadedTask]) -> RecordingSource:
-        """What would give the recordings of these tasks.
-
-        Args:
-            tasks: Whole, also where only some of the samples will be asked for.
-
-        Raises:
-            DataError: It could give none at all.
-        """
-
-    def examine(self, data: Data | None) -> tuple[Check, ...]:
-        """What ``fdbench doctor`` finds out about it. Raises FdbenchError where there is nothing to examine."""
-
-
-def find_model(name: str, arguments: Mapping[str, str]) -> Model:
-    """The model that ``--model NAME --arg ...`` means.
-
-    Raises:
-        FdbenchError: There is none, or an argument is unknown or wrong.
-    """
-    from fdbench.stages.recordings import PREFIX, RecordingsModel
-
-    if f"{name}:" == PREFIX or name.startswith(PREFIX):
-        return RecordingsModel.named(name, arguments)
-    return PartyModel(load.resolve(load.find_model(name), arguments))
-
-
-@dataclass(frozen=True, slots=True)
-class PartyModel:
-    """A party that is called, take by take; it is its own supply."""
-
-    adapter: load.Adapter
-
-    notes = ()
-
-    def collection(self, request: RunRequest) -> Collection:
         if request.limits_live_calls and not self.adapter.is_live:
             raise UsageError(
                 "--max-cost, --max-minutes and --most-late are for calls on the wall clock",
@@ -124,17 +69,27 @@ class PartyModel:
             fdbench=__version__,
         )
 
-    def supply(self, tasks: Sequence[LoadedTask]) -> RecordingSource:
+    def supply(self, tasks: Sequence[LoadedTask]) -> PartyModel:
+        """What would give the recordings of these tasks, which are whole, also where only some samples will be asked for.
+
+        Raises:
+            DataError: It could give none at all.
+        """
         return self
 
     def check(self, run: Run) -> None:
-        """Nothing to do: the run's id is made from everything that determines a call."""
+        """Make sure that what is in the run's folder is what would be collected now.
+
+        There is nothing to do: the run's id is made from everything that determines a call.
+        """
 
     def price_of(self, minutes: float) -> float | None:
+        """What so many minutes of conversation on the wall clock may cost; None where nobody knows."""
         tell = getattr(self.adapter.make, "price_of", None)
         return tell(minutes, **self.adapter.arguments) if tell else None
 
     def open_source(self, collection: Collection, budget: Budget) -> Source:
+        """Load what is needed; only calls on the wall clock keep to the budget. Raises FdbenchError where that fails."""
         ending = Ending(collection.tail_silence_s, collection.tail_limit_s)
         if self.adapter.is_live:
             party = self.adapter.open_live(collection.slots)
@@ -148,4 +103,20 @@ class PartyModel:
         )
 
     def examine(self, data: Data | None) -> tuple[Check, ...]:
+        """What ``fdbench doctor`` finds out about it. Raises FdbenchError where there is nothing to examine."""
         return examine_adapter(self.adapter)
+
+
+Model = PartyModel | RecordingsModel
+Supply = PartyModel | RecordingsSupply
+
+
+def find_model(name: str, arguments: Mapping[str, str]) -> Model:
+    """The model that ``--model NAME --arg ...`` means.
+
+    Raises:
+        FdbenchError: There is none, or an argument is unknown or wrong.
+    """
+    if f"{name}:" == PREFIX or name.startswith(PREFIX):
+        return RecordingsModel.named(name, arguments)
+    return PartyModel(load.resolve(load.find_model(name), arguments))

@@ -8,7 +8,7 @@ from itertools import islice
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import FailedCall, Take
 from fdbench.core.take_id import TakeId
-from fdbench.stages.model import Model, RecordingSource, find_model
+from fdbench.stages.model import Model, Supply, find_model
 from fdbench.stages.request import RunRequest
 from fdbench.store.manifest import CollectedSample, CollectedTask, Collection
 from fdbench.store.run import Run
@@ -20,7 +20,7 @@ class Plan:
     """A run, settled."""
 
     request: RunRequest
-    supply: RecordingSource
+    supply: Supply
     collection: Collection
     tasks: tuple[LoadedTask, ...]
     loader: TaskLoader

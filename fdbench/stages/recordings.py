@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from fdbench import __version__
 from fdbench.adapter.contract import Check
 from fdbench.adapter.load import settle_arguments
-from fdbench.call.matching import Matches, Wanted, list_recordings, match_folder
+from fdbench.call.matching import Matches, TaskSamples, list_recordings, match_folder
 from fdbench.call.recordings import CLOCK, FolderRecordings
 from fdbench.call.source import Budget, Source
 from fdbench.core.conversation import FailedCall, Take
@@ -145,11 +145,11 @@ class RecordingsModel:
                 continue
             takes = [Take(sample) for sample in task.samples]
             failures = [(take, made) for take, made in supply.source.collect(takes) if isinstance(made, FailedCall)]
-            told = f"{len(takes) - len(failures)} of {len(task.digests)} samples have a recording that can be scored{when}"
+            found = f"{len(takes) - len(failures)} of {len(task.digests)} samples have a recording that can be scored{when}"
             if failures:
                 take, failure = failures[0]
-                told += f"; first of {len(failures)} that have none: {take.sample.id}: {failure.message}"
-            yield Check(task.spec.name, len(takes) - len(failures) == len(task.digests), told)
+                found += f"; first of {len(failures)} that have none: {take.sample.id}: {failure.message}"
+            yield Check(task.spec.name, len(takes) - len(failures) == len(task.digests), found)
         for note in supply.notes:
             yield Check("files that belong to no sample", True, note)
 
@@ -190,7 +190,7 @@ class RecordingsSupply:
         specs, own = task_specs(), self.source.matches.by_sample
         here = {task for task, _ in own}
         others = [
-            Wanted(name, tuple(task.samples), _set_folder(specs[name]))
+            TaskSamples(name, tuple(task.samples), _set_folder(specs[name]))
             for name, task in run.manifest().tasks.items()
             if name in specs and name not in here
         ]
@@ -222,8 +222,8 @@ def _is_belied(run: Run, source: FolderRecordings, task: str, sample_id: str) ->
     return digest_of_audio(track.audio) != record.model.digest or track.start_s != record.model.start_s
 
 
-def _wanted(task: LoadedTask) -> Wanted:
-    return Wanted(task.spec.name, tuple(task.digests), _set_folder(task.spec))
+def _wanted(task: LoadedTask) -> TaskSamples:
+    return TaskSamples(task.spec.name, tuple(task.digests), _set_folder(task.spec))
 
 
 def _set_folder(spec: TaskSpec) -> str | None:

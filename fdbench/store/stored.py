@@ -62,6 +62,6 @@ def parsed(model: type[M], value: Any, name: str, remedy: str) -> M:
         return model.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
         found = "" if first["type"] in ("missing", "value_error") else f", found {first['input']!r}"[:80]
         raise DataError(f"{name}: {where}: {first['msg']}{found}", remedy) from None

@@ -13,11 +13,14 @@ from fdbench.verify.records import Takes, about
 
 
 def check_audio(takes: Takes) -> Group:
-    """Both files of each record: there, of the recorded size, rate, length and hash; no other files."""
+    """Both files of each record: there, of the recorded size, rate, length and hash; no other files.
+
+    Of a run that was exported without its prompts, the model's alone.
+    """
     group, run = Group("audio"), takes.run
     known = {run.relative(run.audio_file(take, channel)) for take in takes.faulty for channel in ("user", "model")}
     for take, record in takes.records.items():
-        for track in (record.user, record.model):
+        for track in (record.user if run.has_prompts else None, record.model):
             if track is None:
                 continue
             known.add(track.file)

@@ -76,8 +76,11 @@ def _is_same(group: Group, task: LoadedTask, sample: str, collected: CollectedTa
 
 
 def _is_prompt(takes: Takes, group: Group, id: TakeId, sample: Sample, user: StoredTrack) -> bool:
-    """Whether the user's channel is the prompt, each sample where the timeline puts it; the wall clock may shift it."""
-    if takes.manifest.collection.clock == "realtime":
+    """Whether the user's channel is the prompt, each sample where the timeline puts it.
+
+    The wall clock may shift it, and an export may leave it out.
+    """
+    if takes.manifest.collection.clock == "realtime" or not takes.manifest.has_prompts:
         return True
     group.count("prompts")
     try:

@@ -7,14 +7,14 @@ a scorer is mended after the fact, and a number is recomputed without paying for
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fdbench.call.lockstep import Ending
-from fdbench.call.source import LogReplay
-from fdbench.core.conversation import CallLog, Take
-from fdbench.errors import DataError, UsageError
+from fdbench.call.realtime import user_sound
+from fdbench.call.session_log import from_stored, recording_of
+from fdbench.core.conversation import FailedCall, Recording, Take
+from fdbench.errors import FdbenchError, UsageError
+from fdbench.stages.derive import same_data
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
 from fdbench.stages.run import FinishedRun, score_run
@@ -22,7 +22,7 @@ from fdbench.store.manifest import RunManifest
 from fdbench.store.record import TakeRecord
 from fdbench.store.run import Run
 from fdbench.task.data import Data
-from fdbench.task.load import TaskLoader, task_specs
+from fdbench.task.load import TaskLoader
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +59,17 @@ def replay_run(folder: Path, out: Path, options: ScoringOptions, data: Data | No
     if again.folder.exists():
         raise UsageError(f"{again.folder}: is there already", "give another --out, or remove it")
     differences: list[str] = []
+    n_calls = 0
     with again.locked(create=True):
         again.write_manifest(manifest.model_copy(update={"scored": []}))
-        takes = list(_takes(manifest, TaskLoader(data)))
-        collection = manifest.collection
-        source = LogReplay(partial(_log_of, first), Ending(collection.tail_silence_s, collection.tail_limit_s))
-        n_calls = 0
-        for done, (take, outcome) in enumerate(source.collect(takes), 1):
+        takes = list(_takes(first, manifest, TaskLoader(data)))
+        for done, take in enumerate(takes, 1):
             before = first.record(take.id)
             if before is None:
                 continue  # the run was ended before this call was made
             broke = before.absence  # its log says how far it came, and no more
             n_calls += broke is None
-            after = again.write(take, broke or outcome)
+            after = again.write(take, broke or _replayed(first, take, before, manifest.collection.tail_silence_s))
             differences += _record_differs(before, after)
             progress("replay", done, len(takes), len(differences))
         first.copy_judgements(again)  # they are part of the run, not of the calls
@@ -82,31 +80,34 @@ def replay_run(folder: Path, out: Path, options: ScoringOptions, data: Data | No
     return Replayed(finished, n_calls, tuple(differences), tuple(name for name in names if name not in known))
 
 
-def _takes(manifest: RunManifest, loader: TaskLoader) -> Iterator[Take]:
-    for name in manifest.tasks:
-        if name not in task_specs():
-            raise DataError(f"task {name} is not one that this fdbench knows", "install the version that made the run")
-        loaded = loader.load(task_specs()[name], ids=manifest.tasks[name].samples)
-        for id in manifest.takes(name):
-            sample = loaded.sample(id.sample)
-            if sample is not None:
-                yield Take(sample, id.stimulus, id.repeat, id.condition)
+def _takes(run: Run, manifest: RunManifest, loader: TaskLoader) -> Iterator[Take]:
+    loaded = same_data(run, manifest, loader)
+    for id in manifest.takes():
+        sample = loaded[id.task].sample(id.sample)
+        if sample is not None:
+            yield Take(sample, id.stimulus, id.repeat, id.condition)
 
 
-def _log_of(run: Run, take: Take) -> CallLog:
-    record = run.record(take.id)
-    if record is None:
-        raise DataError("no call has been made yet")
-    return run.read_log(record)
+def _replayed(run: Run, take: Take, record: TakeRecord, silence_s: float) -> Recording | FailedCall:
+    """What a call gave, from its log alone."""
+    try:
+        stored = run.read_log(record)
+        log = from_stored(stored)
+        recording = recording_of(log, user_sound(take, log.rate_user, log.lead_in_s), silence_s)
+        return replace(recording, log=stored)
+    except FdbenchError as error:
+        return FailedCall("log", error.what)
+    except ValueError as error:
+        return FailedCall("log", f"the log cannot be replayed: {error}")
 
 
-def _record_differs(before: TakeRecord | None, after: TakeRecord) -> Iterator[str]:
-    if before is None or before.model_dump(exclude={"log"}) == after.model_dump(exclude={"log"}):
+def _record_differs(before: TakeRecord, after: TakeRecord) -> Iterator[str]:
+    if before.model_dump(exclude={"log"}) == after.model_dump(exclude={"log"}):
         return
-    told = after.failure.message if after.failure else None
+    why = f" ({after.failure.message})" if after.failure else ""
     for name in ("status", "user", "model", "events", "right_censored", "prompt_s"):
         if getattr(before, name) != getattr(after, name):
-            yield f"{after.id}: {name} is not what was recorded" + (f" ({told})" if told else "")
+            yield f"{after.id}: {name} is not what was recorded{why}"
             return
 
 

@@ -87,7 +87,9 @@ def verify_run(folder: Path, request: VerifyRequest, progress: Progress) -> Veri
         check_records_scored(takes, recorded)
     verdicts, said = check_verdicts(run, request.data)
     with tempfile.TemporaryDirectory(prefix="fdbench-verify-") as scratch:
-        hearers = Hearers(Path(scratch) if request.annotations == "fresh" else None, request.asr, request.workers)
+        # What was exported without its prompts cannot be heard again: it takes both channels.
+        is_fresh = request.annotations == "fresh" and manifest.has_prompts
+        hearers = Hearers(Path(scratch) if is_fresh else None, request.asr, request.workers)
         checks = ScoreChecks(takes, tasks, hearers, said, stated, verdicts)
         checks.check(progress)
         annotations = check_annotations(run, hearers)

@@ -104,7 +104,7 @@ class ScoreChecks:
         for take, line in derived.items() if is_recalled else ():
             for metric in _without_verdict(stored.get(about(take)), line):
                 blame[take] = "a verdict is missing"
-                if not self.verdicts.differences:
+                if not self.verdicts.differences and self.takes.manifest.has_prompts:  # else they were left out with these
                     self.verdicts.differ("verdicts", f"{about(take)} {metric}: there is no verdict on this reply")
         for take, why in blame.items():
             group.skip(why)

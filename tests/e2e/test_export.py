@@ -208,6 +208,18 @@ def test_without_prompts_no_word_of_the_user_is_left_and_the_numbers_are_the_sam
     assert shown.status == 0, shown.out
 
 
+def test_without_prompts_the_rest_is_verified(run, tmp_path):
+    assert fdbench("export", run, "--to", tmp_path / "dataset", "--no-prompts").status == 0
+    verified = fdbench("verify", tmp_path / "dataset")
+    assert verified.status == 0, verified.out
+    assert "ok    scores" in verified.out
+    recording = next((tmp_path / "dataset" / "audio").rglob("*.model.flac"))
+    recording.unlink()
+    damaged = fdbench("verify", tmp_path / "dataset")
+    assert damaged.status == 3
+    assert f"{recording.name}: " in damaged.out
+
+
 def test_without_prompts_other_engines_are_refused_in_two_lines(run, tmp_path):
     assert fdbench("export", run, "--to", tmp_path / "dataset", "--no-prompts").status == 0
     shutil.rmtree(tmp_path / "dataset" / "annotations")

@@ -601,7 +601,7 @@ def test_show_names_what_is_damaged_and_shows_the_rest(run):
     assert shown.status == 3
     for told in (
         f"takes/{TURN}.json",
-        "summary.json: not a summary",
+        "summary.json: the whole file: Input should be a valid dictionary",
         "1 of 6 files are missing",
         "1 line(s) of attempts.jsonl",
     ):

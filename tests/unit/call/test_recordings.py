@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from fdbench.call.matching import Wanted, match_folder
+from fdbench.call.matching import TaskSamples, match_folder
 from fdbench.call.recordings import FolderRecordings, ends_loud, place
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
@@ -32,7 +32,7 @@ class Prompt:
 
 
 def outcome(folder, *, sample_id="1", channel=None, offset_s=0.0, prompt=None):
-    matches = match_folder(folder, [Wanted(TASK, (sample_id,))], by_id_alone=True)
+    matches = match_folder(folder, [TaskSamples(TASK, (sample_id,))], by_id_alone=True)
     take = Take(Sample(sample_id, TASK, {"main": prompt or Prompt()}))
     ((back, result),) = FolderRecordings(folder, matches, channel, offset_s).collect([take])
     assert back is take

@@ -67,7 +67,8 @@ def write_run(
         "tail_limit_s": 10.0,
         "fdbench": "0.1.0",
     }
-    known = {"version": version, "family": family, "behaviour": behaviour, "samples": {"a": f"d{version}"}, "repeats": 1}
+    samples = {"a": {"digest": f"d{version}", "repeats": 1}}
+    known = {"version": version, "family": family, "behaviour": behaviour, "samples": samples}
     told = {"version": version, "family": family, "behaviour": behaviour, "n_samples": n_samples, "n_errors": n_errors}
     write(
         run / "manifest.json", {"schema": 1, "run_id": run_id, "collection": collection, "tasks": {task: known}, "scored": []}

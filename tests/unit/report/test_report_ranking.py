@@ -30,7 +30,7 @@ def best(name: str, rows: list[Row]) -> set[str]:
 
 
 def only_table(root: Path) -> list[Row]:
-    ((_, rows),) = tables(read_results(root))
+    (rows,) = tables(read_results(root))
     return rows
 
 
@@ -173,7 +173,7 @@ def test_tables_follow_family_then_behaviour_then_protocol(tmp_path: Path) -> No
     ]
     for index, (task, protocol) in enumerate(places):
         write_run(tmp_path, f"m{index}", rate(0.1), task=task, protocol=protocol)
-    assert [(key.task, key.protocol) for key, _ in tables(read_results(tmp_path))] == [
+    assert [(rows[0].task, rows[0].protocol) for rows in tables(read_results(tmp_path))] == [
         ("mini/pause_handling", "fdbench"),
         ("mini/turn_taking", "fdb-2026-05"),
         ("v1/pause_handling.candor", "fdbench"),
@@ -198,12 +198,12 @@ def test_the_placement_is_that_of_the_scoring_and_two_of_them_are_never_ranked_t
         told = json.loads((moved / "scores" / "s2" / "summary.json").read_text())
         write(moved / "scores" / "s2" / "summary.json", {**told, "placement": "published", "shift_s": -0.08})
     found = tables(read_results(tmp_path))
-    assert [key.placement for key, _ in found] == ["causal", "published"]
-    assert [best("takeover_rate", rows) for _, rows in found] == [{"b-l0"}, {"b-l0"}]
-    assert [[row.path for row in rows] for _, rows in found] == [
+    assert [rows[0].placement for rows in found] == ["causal", "published"]
+    assert [best("takeover_rate", rows) for rows in found] == [{"b-l0"}, {"b-l0"}]
+    assert [[row.path for row in rows] for rows in found] == [
         [f"{model}-l0/scores/{scores}/summary.json" for model in ("b", "a")] for scores in ("s1", "s2")
     ]
-    together = [row for _, rows in found for row in rows]
+    together = [row for rows in found for row in rows]
     assert len(best_of("takeover_rate", together)) == 2, "even in one table each place would have a best of its own"
     assert tells_placement(together)
-    assert not tells_placement(found[0][1])
+    assert not tells_placement(found[0])

@@ -43,19 +43,3 @@ def test_a_run_without_scores_says_so(tmp_path: Path) -> None:
 def test_a_long_name_is_cut(tmp_path: Path) -> None:
     run = write_run(tmp_path, "a", {"takeover_rate": metric("takeover_rate", 0.5)}, arguments={"prompt": "x" * 80})
     assert "prompt=xxxxxxxxxxxxxx...\n" in render_run(read_run(run))
-
-
-def test_runs_that_do_not_fit_stand_below(tmp_path: Path) -> None:
-    for index, model in enumerate(("a", "b", "c")):
-        write_run(tmp_path, model, {"takeover_rate": metric("takeover_rate", index / 10)})
-    two = "               better  a           b"
-    assert len(two + " " * 9) == 45
-    text = render_run(read_results(tmp_path), width=45)
-    assert text.splitlines()[1:] == [
-        two,
-        "takeover_rate  lower   0.000 n=12  0.100 n=12",
-        "",
-        "               better  c",
-        "takeover_rate  lower   0.200 n=12",
-    ]
-    assert render_run(read_results(tmp_path), width=44).splitlines()[1] == "               better  a"
