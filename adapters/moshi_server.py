@@ -203,12 +203,6 @@ class MoshiServer:
         raise server.given_up("protocol", f"{shown} sends messages but no handshake: is it a Moshi server?")
 
 
-def _abandon(task: asyncio.Future[Any]) -> None:
-    """Nobody waits for it any more, nor wants to know how it ended."""
-    if not task.cancel() and not task.cancelled():
-        task.exception()
-
-
 def _checked_prompts(voice: str | None, prompt: str | None) -> tuple[str | None, str | None]:
     """The voice as a file's name, and the prompt; both None for a Moshi server."""
     if voice is None:

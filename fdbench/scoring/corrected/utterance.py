@@ -102,11 +102,6 @@ def timed(words: Iterable[Word]) -> list[tuple[float, float]]:
     )
 
 
-def count_wordless(bursts: Sequence[Span], words: Iterable[Word]) -> int:
-    """How many bursts have no word under them."""
-    return _count_wordless(bursts, timed(words))
-
-
 def _count_wordless(bursts: Sequence[Span], times_s: Sequence[tuple[float, float]]) -> int:
     starts_s = [start_s for start_s, _ in times_s]
     latest_end_s = list(accumulate((end_s for _, end_s in times_s), max))

@@ -10,7 +10,7 @@ from fdbench.core.annotation import DetectedSpeech
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.corrected.latency import find_reply, last_utterance_start_s, score_latency, user_bursts
-from fdbench.scoring.corrected.utterance import Utterance, count_wordless, diagnose, find_bursts, find_utterances
+from fdbench.scoring.corrected.utterance import Utterance, diagnose, find_bursts, find_utterances
 
 
 def test_gaps_under_a_fifth_of_a_second_lie_inside_a_burst() -> None:
@@ -49,10 +49,10 @@ def test_a_word_belongs_where_its_middle_lies_and_never_moves_an_onset() -> None
 def test_bursts_without_a_word_under_them_are_counted() -> None:
     bursts = spans("..###...###...###")
     words = (Word("spans the first two", 0.3, 0.9),)
-    assert count_wordless(bursts, words) == 1
-    assert count_wordless(bursts, ()) == 3
+    assert diagnose(bursts, words, 0)["wordless"] == 1
+    assert diagnose(bursts, (), 0)["wordless"] == 3
     touching = (Word("ends where the burst starts", 0.0, 0.2),)
-    assert count_wordless(bursts, touching) == 3
+    assert diagnose(bursts, touching, 0)["wordless"] == 3
     odd = (*words, Word("x", None, None), Word("y", 2.0, 1.0))
     assert diagnose(bursts, odd, 4) == {"bursts": 3, "wordless": 1, "untimed_words": 2, "dropped_words": 4}
 
