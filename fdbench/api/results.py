@@ -19,10 +19,11 @@ class RunResults:
 
     Attributes:
         path: The run's folder.
+        notes: What went wrong, and what else a user should know, where the run was made by this call.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, notes: tuple[str, ...] = ()) -> None:
+        self.path, self.notes = path, notes
         self._run = Run.existing(path)
 
     def __repr__(self) -> str:
@@ -32,29 +33,46 @@ class RunResults:
         """One dict per scoring, task and metric: ``run``, ``model``, ``protocol``, ``task``, ``metric``, ``value``, ``unit``,
         ``ci_low``, ``ci_high``, how many samples stand behind it, ``details`` and ``signature``."""
         model = self._run.manifest().collection.model
-        return [
-            {"run": summary["run_id"], "model": model, "protocol": summary["protocol"], "task": task, "metric": metric, **facts}
-            for summary in self._run.summaries()
-            for task, of_task in summary["tasks"].items()
-            for metric, facts in of_task["metrics"].items()
-        ]
+        try:
+            return [
+                {
+                    "run": summary["run_id"],
+                    "model": model,
+                    "protocol": summary["protocol"],
+                    "task": task,
+                    "metric": metric,
+                    **facts,
+                }
+                for summary in self._run.summaries()
+                for task, of_task in summary["tasks"].items()
+                for metric, facts in of_task["metrics"].items()
+            ]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{self.path}: a summary cannot be read ({error})", "score the run again") from None
 
     def samples(self) -> list[dict[str, Any]]:
-        """One dict per scoring, sample, repeat and metric: ``protocol``, ``task``, ``id``, ``repeat``, ``metric``, ``value``,
-        ``status``, ``reason`` and ``components``; a value that is None has a status and a reason."""
+        """One dict per scoring, sample, repeat and metric: ``run``, ``scoring`` (its folder: protocol and engines),
+        ``protocol``, ``asr``, ``task``, ``id``, ``repeat``, ``metric``, ``value``, ``status``, ``reason``, ``components`` and
+        ``messages``; one without a value has a status and a reason."""
         return list(self._sample_scores())
 
     def _sample_scores(self) -> Iterator[dict[str, Any]]:
-        for scored in self._run.manifest().scored:
+        manifest = self._run.manifest()
+        for scored in manifest.scored:
             path = self._run.samples_file(scored.folder)
+            made = {
+                "run": manifest.run_id,
+                "scoring": scored.folder,
+                "protocol": scored.protocol,
+                "asr": scored.engines.get("asr"),
+            }
             try:
-                lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            except (OSError, ValueError) as error:
+                for line in map(json.loads, path.read_bytes().splitlines()):
+                    where = {**made, "task": line["task"], "id": line["id"], "repeat": line.get("repeat", 0)}
+                    for metric, score in line["scores"].items():
+                        yield {**where, "metric": metric, "components": {}, **score, "messages": line.get("messages", [])}
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise DataError(f"{path}: cannot be read ({error})", "score the run again") from None
-            for line in lines:
-                where = {"protocol": scored.protocol, "task": line["task"], "id": line["id"], "repeat": line.get("repeat", 0)}
-                for metric, score in line["scores"].items():
-                    yield {**where, "metric": metric, "components": {}, **score}
 
     def metrics_df(self) -> pandas.DataFrame:
         """``metrics`` as a data frame. Raises MissingExtraError without pandas."""
@@ -74,7 +92,7 @@ def load_run(path: str | Path) -> RunResults:
     Raises:
         FdbenchError: It is no run's folder, or one of a newer fdbench.
     """
-    results = RunResults(Path(path))
+    results = RunResults(Path(path).expanduser())
     results._run.manifest()  # what cannot be read is refused here and not at the first question
     return results
 

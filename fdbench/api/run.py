@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from fdbench.stages.options import ScoringOptions
 from fdbench.stages.plan import make_plan
 from fdbench.stages.progress import ProgressBars
 from fdbench.stages.request import SLOTS, RunRequest
-from fdbench.stages.run import run_plan
+from fdbench.stages.run import FinishedRun, run_plan
 from fdbench.task.data import open_data
 
 PARTY: Final = ("hears", "says", "slots", "open", "step", "close")
@@ -35,7 +36,7 @@ def run(
     out: str | Path = "results",
     name: str | None = None,
     arguments: Mapping[str, Any] | None = None,
-    data: str | None = None,
+    data: str | Path | None = None,
     asr: str = "sphinx",
     protocols: str | Sequence[str] | None = None,
     seed: int = 0,
@@ -59,8 +60,9 @@ def run(
         workers: Processes for hearing. More than 1 needs a main module that can be imported, which a notebook's cannot.
 
     Returns:
-        The run's numbers. A class is known by the source of its module, so the same class resumes its run; an object cannot be
-        looked into, so each call with one is a run of its own.
+        The run's numbers. A class is known by the source of its module (not by other modules, nor by globals that change), so
+        the same class resumes its run. An object, or a class made by a function, cannot be looked into, so each call with one
+        is a run of its own. Samples with errors are a warning, and in ``RunResults.notes``.
 
     Raises:
         FdbenchError: As `fdbench run`.
@@ -75,21 +77,35 @@ def run(
         model=name or str(model),
         tasks=tasks if isinstance(tasks, str) else ",".join(tasks),
         out=Path(out),
-        data=open_data(data) if data else None,
+        data=open_data(str(data)) if data else None,
         seed=seed,
         repeats=repeats,
         slots=wanted_slots,
         limit=limit,
     )
-    options = ScoringOptions(Engines(asr), _protocols_of(protocols, asr), workers=workers)
+    options = ScoringOptions(Engines(str(asr)), _protocols_of(protocols, asr), workers=workers)
     with ProgressBars() as progress:
-        return RunResults(run_plan(make_plan(request, found), options, progress).folder)
+        plan = make_plan(request, found)
+        finished = run_plan(plan, options, progress)
+    messages = _messages_of(finished)
+    if finished.n_errors:
+        first = f"; first: {messages[0]}" if messages else ""
+        warnings.warn(f"{finished.folder}: {finished.n_errors} samples have errors{first}", stacklevel=2)
+    return RunResults(finished.folder, (*plan.notes, *finished.notes, *messages))
+
+
+def _messages_of(finished: FinishedRun) -> list[str]:
+    """What went wrong, a line per sample."""
+    samples = (sample for scoring in finished.scorings for sample in scoring.samples)
+    return list(dict.fromkeys(f"{sample.id.task} {sample.id.sample}: {text}" for sample in samples for text in sample.messages))
 
 
 def _protocols_of(protocols: str | Sequence[str] | None, asr: str) -> tuple[str, ...]:
     if protocols is None:
         return CORRECTED if asr == NONE else PROTOCOLS
     names = (protocols,) if isinstance(protocols, str) else tuple(protocols)
+    if not names:
+        raise UsageError("protocols is empty, so there would be no number", f"known: {', '.join(PROTOCOLS)}")
     for each in names:
         if each not in PROTOCOLS:
             raise unknown_name("protocol", each, PROTOCOLS)
@@ -134,10 +150,18 @@ def _agents(make: Callable[[], Agent], slots: int, **arguments: Any) -> AgentPar
 
 
 def _source_hash(model: type[Agent]) -> str:
-    """Of its module's file, else of the class as it was typed; where nothing keeps its text, a token that no other call has."""
-    for written in (inspect.getmodule(model), model):
+    """Of its module's file, else of the class as it was typed; where that does not tell it, a token that no other call has."""
+    for written in (inspect.getmodule(model), model) if _is_named_by_its_module(model) else ():
         try:
             return sha256_of(inspect.getsource(written).encode())[:12]  # type: ignore[arg-type]
         except (OSError, TypeError):
             continue
     return uuid4().hex[:12]
+
+
+def _is_named_by_its_module(model: type[Agent]) -> bool:
+    """Whether the class is the one that its name finds; one that a function made depends on more than its source."""
+    found: object = inspect.getmodule(model)
+    for name in model.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is model

@@ -20,7 +20,7 @@ CLEAN: Final = "clean"
 """The condition under which nothing stands between the two sides."""
 
 _FORM: Final = re.compile(
-    r"(?P<task>.+)/(?P<sample>[^/]+)@(?P<stimulus>[^/@+]+?)(?:\+(?P<condition>[^/@+]+))?\.r(?P<repeat>\d+)"
+    r"(?P<task>.+)/(?P<sample>[^/]+)@(?P<stimulus>[^/@+]+?)(?:\+(?P<condition>[^/@+]+))?\.r(?P<repeat>0|[1-9][0-9]*)"
 )
 
 
@@ -57,7 +57,7 @@ class TakeId:
             1
         """
         match = _FORM.fullmatch(text)
-        if match is None:
+        if match is None or match["condition"] == CLEAN:
             raise ValueError(f"not a take's id: {text!r} (expected TASK/SAMPLE@STIMULUS[+CONDITION].rREPEAT)")
         return cls(match["task"], match["sample"], match["stimulus"], int(match["repeat"]), match["condition"] or CLEAN)
 

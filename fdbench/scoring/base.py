@@ -24,8 +24,8 @@ Prompts: TypeAlias = Mapping[str, "float | None"]
 """By stimulus, the length (s) of each prompt that was played; None where only the recording exists."""
 Needs: TypeAlias = Mapping[str, tuple[Request, ...]]
 """By stimulus, what has to be known about the take that answers it."""
-Takes: TypeAlias = Mapping[str, Annotations]
-"""By stimulus, what is known about the take that answers it; one that was not recorded or not heard is not there."""
+Takes: TypeAlias = "Mapping[str, Annotations | Absence]"
+"""By stimulus, what is known about the take that answers it, or why nothing is."""
 
 NO_JUDGE: Final = Absence("no_judge")
 
@@ -62,7 +62,7 @@ class AskingScorer(Scorer, Protocol):
 
 def main_take(takes: Takes) -> Annotations | Absence:
     """The take that answers the main stimulus."""
-    return takes.get(MAIN) or Absence("audio_missing")
+    return takes.get(MAIN, Absence("audio_missing"))
 
 
 def speech_for(take: Annotations, request: SpeechRequest) -> DetectedSpeech | Absence:

@@ -154,9 +154,9 @@ class Case:
         return {stimulus: take for stimulus, take in self.takes.items() if isinstance(take, RecordedTake)}
 
     @property
-    def absences(self) -> tuple[Absence, ...]:
-        """Why takes are missing, the main one's reason first."""
-        return tuple(take for take in self.takes.values() if isinstance(take, Absence))
+    def absences(self) -> Mapping[str, Absence]:
+        """Why takes are missing, by stimulus."""
+        return {stimulus: take for stimulus, take in self.takes.items() if isinstance(take, Absence)}
 
     @property
     def model_events(self) -> tuple[Event, ...]:

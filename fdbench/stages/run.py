@@ -88,7 +88,7 @@ def annotate_run(folder: Path, options: ScoringOptions, data: Data | None, progr
 
 
 def _trouble(case: Case, takes: HeardTakes) -> str:
-    missing = (absence.message for absence in case.absences)
+    missing = (absence.message for absence in case.absences.values())
     return "; ".join([*missing, *(message for take in takes.values() for message in take.messages)])
 
 

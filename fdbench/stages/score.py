@@ -79,8 +79,9 @@ def requests_of(case: Case, protocols: Iterable[str]) -> dict[str, tuple[Request
     wanted: dict[str, dict[Request, None]] = {stimulus: {} for stimulus in prompts}
     for protocol in protocols:
         for scorer in scorers_for(case.behaviour, protocol, event_kinds=kinds):
-            for stimulus, requests in scorer.needs(case.sample, prompts).items():
-                wanted[stimulus] |= dict.fromkeys(requests)
+            needs = scorer.needs(case.sample, prompts)
+            for stimulus in wanted.keys() & needs.keys():
+                wanted[stimulus] |= dict.fromkeys(needs[stimulus])
     return {stimulus: tuple(requests) for stimulus, requests in wanted.items()}
 
 
@@ -191,8 +192,12 @@ class _HeardCase:
             )
             for stimulus, answers in heard.items()
         }
-        missing = (absence.message for absence in case.absences)
-        return cls(case, takes, (*missing, *(message for take in takes.values() for message in take.messages)))
+        missing = [
+            absence.message if stimulus == MAIN else f"{stimulus}: {absence.message}"
+            for stimulus, absence in case.absences.items()
+        ]
+        known: dict[str, Annotations | Absence] = {**case.absences, **takes} if takes else {}
+        return cls(case, known, (*missing, *(message for take in takes.values() for message in take.messages)))
 
     def reply(self, scorer: AskingScorer) -> Reply:
         return Reply(scorer.question(self.case.sample, self.takes), self.case.rating)

@@ -190,16 +190,16 @@ class RunManifest(Stored):
         return self.model_copy(update={"tasks": dict(sorted(joined.items()))})
 
     def takes(self, task: str | None = None) -> Iterator[TakeId]:
-        """Every call that was asked for, in the order of tasks, samples, repeats and stimuli.
+        """Every call that was asked for, or of one task, in the order of tasks, samples, repeats and stimuli."""
+        for name in self.tasks if task is None else (task,):
+            for sample_id in self.tasks[name].samples:
+                yield from self.takes_of(name, sample_id)
 
-        Args:
-            task: Only of this one.
-        """
-        for name, collected in self.tasks.items():
-            for sample_id, sample in collected.samples.items() if task in (None, name) else ():
-                for repeat in range(sample.repeats):
-                    for stimulus in collected.stimuli:
-                        yield TakeId(name, sample_id, stimulus, repeat, self.collection.condition)
+    def takes_of(self, task: str, sample_id: str) -> Iterator[TakeId]:
+        """Every call with one sample that was asked for."""
+        for repeat in range(self.tasks[task].samples[sample_id].repeats):
+            for stimulus in self.tasks[task].stimuli:
+                yield TakeId(task, sample_id, stimulus, repeat, self.collection.condition)
 
     @property
     def tasks_digest(self) -> str:

@@ -120,6 +120,10 @@ class Run(TakeFiles):
         """Every call that was asked for."""
         return tuple(self.manifest().takes())
 
+    def is_recorded(self, task: str, sample_id: str) -> bool:
+        """Whether any call with this sample, which was asked for, succeeded, with whichever stimulus."""
+        return any(self.is_done(take) for take in self.manifest().takes_of(task, sample_id))
+
     @cached_property
     def has_prompts(self) -> bool:
         return not self.is_run or self.manifest().has_prompts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,11 +61,6 @@ class TakeFiles:
             return False
         tracks = (record.user, record.model) if self.has_prompts else (record.model,)
         return all(_is_whole(self.folder / track.file, track.n_bytes) for track in tracks)
-
-    def is_recorded(self, task: str, sample_id: str) -> bool:
-        """Whether any call with this sample succeeded."""
-        takes = (TakeId(task, sample_id, repeat=repeat) for repeat in itertools.count())
-        return any(self.is_done(take) for take in itertools.takewhile(lambda take: self.record_file(take).exists(), takes))
 
     def audio_file(self, take: TakeId, channel: Channel) -> Path:
         return self.folder / "audio" / f"{_as_path(take)}.{channel}.flac"

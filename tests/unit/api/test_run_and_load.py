@@ -56,6 +56,43 @@ def test_an_object_holds_one_conversation_and_each_call_is_a_run_of_its_own(tmp_
     assert json.loads((first.path / "manifest.json").read_text())["collection"]["slots"] == 1
 
 
+def made_by_a_function(gain):
+    class Louder(Hum):
+        def __init__(self):
+            super().__init__(gain)
+
+    return Louder
+
+
+def test_what_a_function_makes_is_told_apart_though_its_source_is_the_same(tmp_path):
+    quiet, loud = made_by_a_function(0.0), made_by_a_function(0.5)
+    assert run(quiet, tmp_path).path != run(loud, tmp_path).path
+
+
+class Broken(Hum):
+    """Fails in every conversation."""
+
+    def step(self, heard):
+        raise RuntimeError("no more memory")
+
+
+def test_a_model_that_fails_is_a_warning_and_its_words_are_kept(tmp_path):
+    with pytest.warns(UserWarning, match="2 samples have errors; first: mini/turn_taking tt-01: .*no more memory"):
+        results = run(Broken, tmp_path)
+    assert [note for note in results.notes if "no more memory" in note]
+    assert {row["status"] for row in results.samples()} == {"error"}
+    assert all("no more memory" in row["messages"][0] for row in results.samples())
+
+
+def test_scorings_of_one_run_are_told_apart(tmp_path):
+    results = run("silence", tmp_path)
+    fdbench.run("silence", TASK, out=tmp_path, limit=2, asr="sphinx", protocols="fdbench")
+    samples = results.samples()
+    assert {row["run"] for row in samples} == {results.path.name}
+    made = sorted({(row["asr"], row["scoring"]) for row in samples})
+    assert [asr.split("-")[0] for asr, _ in made] == ["none", "sphinx"] and made[0][1] != made[1][1]
+
+
 def test_a_party_keeps_its_slots(tmp_path):
     results = run(AgentParty(Hum, 3), tmp_path, name="party")
     assert json.loads((results.path / "manifest.json").read_text())["collection"]["slots"] == 3
@@ -73,6 +110,7 @@ def test_a_name_is_the_same_run_as_on_the_command_line(tmp_path):
         ("silence", {"name": "x"}, "silence has a name"),
         (Hum, {"arguments": {"gain": np.float32(1)}}, "no manifest can record gain"),
         (Hum(), {"arguments": {"gain": 1.0}}, "the model is made already"),
+        (Hum, {"protocols": []}, "protocols is empty"),
         (Hum, {"protocols": "fdb"}, "unknown protocol 'fdb'"),
         (Hum, {"protocols": "fdb-2026-05"}, "--asr none: fdb-2026-05 decide by words"),
     ],

@@ -26,7 +26,19 @@ def test_text_and_id_say_the_same(id, text):
     assert TakeId.parse(text) == id
 
 
-@pytest.mark.parametrize("text", ["", "tt-01@main.r0", "mini/turn_taking/tt-01", "mini/turn_taking/tt-01@main", "a/b@main.rx"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "tt-01@main.r0",
+        "mini/turn_taking/tt-01",
+        "mini/turn_taking/tt-01@main",
+        "a/b@main.rx",
+        "a/b@main.r01",
+        "a/b@main+clean.r0",
+        "a/b@main.r\u0663",
+    ],
+)
 def test_what_names_no_take_is_refused(text):
     with pytest.raises(ValueError, match="expected TASK/SAMPLE@STIMULUS"):
         TakeId.parse(text)

@@ -75,7 +75,7 @@ def test_what_is_not_moved_is_the_same_and_a_missing_take_has_nothing_to_move():
 
 def test_a_twin_that_is_missing_is_said_and_a_missing_main_take_leaves_nothing_to_hear():
     why = Absence("call_failed", "the server hung up")
-    assert list(case(clean=why).recorded) == ["main"] and case(clean=why).absences == (why,)
+    assert list(case(clean=why).recorded) == ["main"] and case(clean=why).absences == {"clean": why}
     twin = RecordedTake(BothAt())
     assert Case(SAMPLE, "turn_taking", {"main": why, "clean": twin}).recorded == {}
 

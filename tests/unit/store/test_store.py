@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,8 +74,16 @@ def test_any_name_of_a_folder_can_be_stored(tmp_path, name):
     run, take = Run(tmp_path), Take(Sample(name, "mini/turn_taking", {}))
     run.write(take, recording())
     assert run.is_done(take.id)
-    assert run.is_recorded("mini/turn_taking", name)
-    assert not run.is_recorded("mini/turn_taking", name[:-1])
+    assert not run.is_done(Take(Sample(name[:-1], "mini/turn_taking", {})).id)
+
+
+def test_a_sample_is_recorded_where_any_of_its_calls_succeeded(tmp_path):
+    run = Run(tmp_path)
+    asked = task({"clip-1": "1", "clip-2": "2"}, repeats=3).model_copy(update={"stimuli": ("main", "clean")})
+    run.write_manifest(RunManifest(run_id="x", collection=COLLECTION).with_tasks({"mini/turn_taking": asked}))
+    run.write(replace(TAKE, stimulus="clean", repeat=2), recording())
+    assert run.is_recorded("mini/turn_taking", "clip-1")
+    assert not run.is_recorded("mini/turn_taking", "clip-2")
 
 
 def test_a_failed_take_is_recorded_and_not_done(tmp_path):
