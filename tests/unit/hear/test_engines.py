@@ -57,7 +57,7 @@ def test_weights_from_a_file_are_named_by_their_content(tmp_path: Path, versions
         ("wisper", r"unknown speech recogniser 'wisper'\n.*did you mean 'whisper'"),
         ("whisper:smal.en", r"unknown whisper model 'smal.en'\n.*did you mean 'small.en'"),
         ("sphinx:large", r"sphinx has one model only"),
-        ("", r"unknown speech recogniser ''\n.*given, sphinx, whisper"),
+        ("", r"unknown speech recogniser ''\n.*given, none, sphinx, whisper"),
     ],
 )
 def test_unknown_names(spec: str, message: str, versions: dict[str, str]) -> None:
@@ -88,7 +88,7 @@ def test_detectors(versions: dict[str, str]) -> None:
 
 
 def test_the_engines_part_of_a_signature(versions: dict[str, str]) -> None:
-    assert Engines("sphinx").signature_facts() == {"asr": "sphinx-en-us@5.1.1", "vad": "silero-6.2.3"}
+    assert Engines("sphinx").signature_facts() == {"asr": "sphinx-en-us@5.1.1", "vad": "silero-6.2.3", "hear": "1"}
 
 
 def test_naming_engines_imports_none_of_them() -> None:
