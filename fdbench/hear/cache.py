@@ -15,11 +15,10 @@ from fdbench.core.annotation import DetectedSpeech, Request, SpeechRequest, Word
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
+from fdbench.hear.rules import VERSION
 from fdbench.io.files import digest_of, read_json, write_json_atomically
 
 _SCHEMA: Final = 1
-_RULES: Final = 1
-"""Raised when this package changes what it makes of the same audio with the same engines (gating, padding, dropping)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +43,23 @@ class AnnotationCache:
     root: Path
 
     @overload
-    def find(self, audio: str, request: SpeechRequest, engines: Mapping[str, str]) -> DetectedSpeech | None: ...
+    def find(
+        self, audio: str, request: SpeechRequest, engines: Mapping[str, str], hear: int = ...
+    ) -> DetectedSpeech | None: ...
     @overload
-    def find(self, audio: str, request: WordsRequest, engines: Mapping[str, str]) -> Transcript | None: ...
-    def find(self, audio: str, request: Request, engines: Mapping[str, str]) -> DetectedSpeech | Transcript | None:
+    def find(self, audio: str, request: WordsRequest, engines: Mapping[str, str], hear: int = ...) -> Transcript | None: ...
+    def find(
+        self, audio: str, request: Request, engines: Mapping[str, str], hear: int = VERSION
+    ) -> DetectedSpeech | Transcript | None:
         """The stored answer, or None.
 
         Args:
             audio: Hash of the channel's audio and of where it lies on the timeline.
             request: What was asked.
             engines: Signature of each engine that has a part in the answer.
+            hear: By which version of the rules.
         """
-        key = _key(audio, request, engines)
+        key = _key(audio, request, engines, hear)
         try:
             value = read_json(self._path(key))
             if value["key"] != key:
@@ -65,7 +69,7 @@ class AnnotationCache:
             return None
 
     def store(self, audio: str, request: Request, engines: Mapping[str, str], answer: DetectedSpeech | Transcript) -> None:
-        key = _key(audio, request, engines)
+        key = _key(audio, request, engines, VERSION)
         if isinstance(answer, DetectedSpeech):
             stored: dict[str, Any] = {
                 "segments": [[span.start_s, span.end_s] for span in answer.segments],
@@ -112,11 +116,11 @@ def without_users_words(stored: Any) -> Any:
     return {**stored, "answer": {**stored["answer"], "words": words}}
 
 
-def _key(audio: str, request: Request, engines: Mapping[str, str]) -> dict[str, Any]:
+def _key(audio: str, request: Request, engines: Mapping[str, str], hear: int) -> dict[str, Any]:
     kind = "speech" if isinstance(request, SpeechRequest) else "words"
     return {
         "schema": _SCHEMA,
-        "rules": _RULES,
+        "rules": hear,
         "audio": audio,
         "kind": kind,
         "request": asdict(request),

@@ -42,6 +42,7 @@ from fdbench.hear.engines import (
     vad_weights,
 )
 from fdbench.hear.given import read_segments, read_transcript, segments_path, transcript_path
+from fdbench.hear.rules import VERSION, VERSION_BEFORE_SIGNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class Engines:
     vad: str = SILERO
 
     def signature_facts(self) -> dict[str, str]:
-        """The engines' part of a score's signature; raises as ``prepare``."""
-        return {"asr": asr_signature(self.asr), "vad": vad_signature(self.vad)}
+        """The part of a score's signature that hearing has; raises as ``prepare``."""
+        return {"asr": asr_signature(self.asr), "vad": vad_signature(self.vad), "hear": str(VERSION)}
 
     def weights(self) -> dict[str, str]:
         """SHA-256 of what each has learnt; empty for what is given. Raises as ``prepare``."""
@@ -161,20 +162,21 @@ def recall(
     """What engines said about a take before, also engines that are not installed here; None where an answer is not stored.
 
     Args:
-        signatures: Of the recogniser (``asr``) and of the detector (``vad``).
+        signatures: Of the recogniser (``asr``), of the detector (``vad``) and the version of the rules (``hear``).
     """
+    hear = int(signatures.get("hear", VERSION_BEFORE_SIGNED))
     speech: dict[SpeechRequest, DetectedSpeech] = {}
     words: dict[WordsRequest, Transcript] = {}
     detector = {"vad": signatures.get("vad", "")}
     for request in requests:
         digest = take.digest(request.channel) or ""
         if isinstance(request, SpeechRequest):
-            detected = cache.find(digest, request, detector)
+            detected = cache.find(digest, request, detector, hear)
             if detected is None:
                 return None
             speech[request] = detected
         else:
-            recognised = cache.find(digest, request, {"asr": signatures.get("asr", ""), **detector})
+            recognised = cache.find(digest, request, {"asr": signatures.get("asr", ""), **detector}, hear)
             if recognised is None:
                 return None
             words[request] = recognised

@@ -16,6 +16,7 @@ from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, FdbenchError
 from fdbench.hear.cache import AnnotationCache
 from fdbench.hear.engines import SILERO, asr_signature, vad_signature
+from fdbench.hear.rules import VERSION, VERSION_BEFORE_SIGNED
 from fdbench.hear.stage import Engines, recall
 from fdbench.stages.cases import Case
 from fdbench.stages.progress import Progress
@@ -59,6 +60,10 @@ class Hearers:
 
     def _engines_of(self, signatures: Mapping[str, str]) -> Engines | None:
         asr, vad = signatures.get("asr", ""), signatures.get("vad", "")
+        hear = int(signatures.get("hear", VERSION_BEFORE_SIGNED))
+        if hear != VERSION:
+            self.unavailable.add(f"hear:{hear}: found hear:{VERSION}")
+            return None
         why = f"{asr}: found no engine of that name"
         for spec in _specs_of(asr, self.asr):
             try:

@@ -12,7 +12,6 @@ another number.
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib
 import json
 from pathlib import Path
@@ -22,6 +21,7 @@ import pytest
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.metric import PROTOCOLS
 from fdbench.scoring.registry import scorers_for
+from tests.drift import closure, digest, written
 
 KINDS = ("text", "decided", "yielded")
 """All that a model may tell about itself."""
@@ -40,52 +40,15 @@ WITHOUT_ARITHMETIC = {
     "fdbench.core.score",
     "fdbench.core.sound",
 }
-SAME_IN_EVERY_PYTHON = {"type_params", "type_comment", "kind", "ctx"}
-"""Fields that are absent from, or differ between, the syntax trees of the Pythons that are supported."""
 
 
-def tree_of(module: str) -> ast.Module:
-    path = importlib.import_module(module).__file__
-    assert path is not None
-    return ast.parse(Path(path).read_text(encoding="utf-8"))
+def belongs(module: str) -> bool:
+    return module.startswith(("fdbench.scoring.", "fdbench.core.", "fdbench.stats.")) and module not in WITHOUT_ARITHMETIC
 
 
-def imported_by(tree: ast.Module) -> set[str]:
-    names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
-    return {name for name in names if name.startswith(("fdbench.scoring.", "fdbench.core.")) and name not in WITHOUT_ARITHMETIC}
-
-
-def closure(module: str) -> list[str]:
-    found, waiting = set(), [module]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += imported_by(tree_of(name))
-    return sorted(found)
-
-
-def written(node: object) -> str:
-    """A syntax tree as text that is the same in every supported Python, without docstrings."""
-    if isinstance(node, list):
-        return "[" + ",".join(written(item) for item in node if not is_prose(item)) + "]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = [
-        f"{name}={written(value)}"
-        for name, value in ast.iter_fields(node)
-        if name not in SAME_IN_EVERY_PYTHON and value is not None and value != []
-    ]
-    return f"{type(node).__name__}({','.join(fields)})"
-
-
-def is_prose(node: object) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def digest(module: str) -> str:
-    text = "\n".join(f"{name} {written(tree_of(name).body)}" for name in closure(module))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def modules_of(module: str) -> list[str]:
+    """Of summing up also the table that says how each metric is summed up."""
+    return closure([module, "fdbench.core.metric"] if module.endswith(".aggregate") else [module], belongs)
 
 
 def scorers() -> dict[str, tuple[int, str]]:
@@ -106,10 +69,10 @@ AGGREGATE_VERSION = importlib.import_module("fdbench.scoring.aggregate").VERSION
 def test_a_scorer_whose_source_moved_has_a_new_version(name: str) -> None:
     version, module = scorers()[name]
     known: dict[str, str] = json.loads(TABLE.read_text(encoding="utf-8"))[name]
-    now = digest(module)
+    now = digest(modules_of(module))
     assert known.get(str(version)) == now, (
-        f"{name}: the source of {', '.join(closure(module))} is no longer that of version {version}. If a number can change, "
-        f'raise its version; then write "{version} or the new one": "{now}" into {TABLE.name}'
+        f"{name}: the source of {', '.join(modules_of(module))} is no longer that of version {version}. If a number can "
+        f'change, raise its version; then write "{version} or the new one": "{now}" into {TABLE.name}'
     )
     assert max(map(int, known)) == version
 
@@ -134,4 +97,4 @@ def test_the_closure_of_a_scorer_holds_the_rules_that_it_uses() -> None:
         "fdbench.scoring.corrected.latency",
         "fdbench.scoring.corrected.utterance",
         "fdbench.core.span",
-    } <= set(closure("fdbench.scoring.corrected.turn"))
+    } <= set(modules_of("fdbench.scoring.corrected.turn"))
