@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from fdbench.adapter.base import told
+from fdbench.adapter.base import in_one_line
 from fdbench.adapter.live import CallError, Incoming, within
 from fdbench.io.http import NO_QUOTA_CODES, error_facts, meaning_of, retry_after
 from fdbench.io.secret import Secret
@@ -118,9 +118,9 @@ async def dial(manager: Any, secret: Secret) -> Any:
         if isinstance(error.__cause__, EOFError):
             fault = CallError("dropped", "the server hung up when it was called", may_retry=True)
         else:
-            fault = CallError("protocol", f"no websocket there: {secret.excerpt(told(error))}")
+            fault = CallError("protocol", f"no websocket there: {secret.excerpt(in_one_line(error))}")
     except OSError as error:
-        fault = CallError("refused", f"nobody there: {secret.excerpt(error.strerror or told(error))}", may_retry=True)
+        fault = CallError("refused", f"nobody there: {secret.excerpt(error.strerror or in_one_line(error))}", may_retry=True)
     except OpenAIError as error:
         fault = CallError("refused", secret.excerpt(str(error)), is_fatal=True)
     raise fault from None

@@ -32,7 +32,7 @@ FOREIGN = (Exception, SystemExit)
 """What an adapter may raise without ending the run: it is foreign code, and whatever it raises is its call's status."""
 
 
-def told(error: BaseException) -> str:
+def in_one_line(error: BaseException) -> str:
     """An adapter's exception in one line."""
     return f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
 
@@ -201,7 +201,7 @@ class AgentParty:
             try:
                 said = self._agents[slot].step(frame)
             except FOREIGN as error:
-                failed[slot] = FailedCall("adapter", f"step() raised {told(error)}")
+                failed[slot] = FailedCall("adapter", f"step() raised {in_one_line(error)}")
                 said = self._silence
             else:
                 fault = frame_fault(said, self.says)

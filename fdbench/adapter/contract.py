@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from fdbench.adapter.base import FOREIGN, Batch, Brief, VirtualParty, told
+from fdbench.adapter.base import FOREIGN, Batch, Brief, VirtualParty, in_one_line
 from fdbench.core.sound import Samples
 from fdbench.errors import AdapterError
 
@@ -55,7 +55,7 @@ def check_party(party: VirtualParty, brief: Brief) -> tuple[Check, ...]:
     except AdapterError as error:
         return (Check("frames of the right size and finite", False, error.what),)
     except FOREIGN as error:
-        return (Check("a conversation without an exception", False, told(error)),)
+        return (Check("a conversation without an exception", False, in_one_line(error)),)
 
 
 def silence(party: VirtualParty) -> Samples:

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from fdbench.adapter.base import FOREIGN, Agent, AgentParty, Need, Port, Provenance, VirtualParty, check_ports, told
+from fdbench.adapter.base import FOREIGN, Agent, AgentParty, Need, Port, Provenance, VirtualParty, check_ports, in_one_line
 from fdbench.adapter.live import LiveParty
 from fdbench.errors import AdapterError, DataError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import sha256_of
@@ -171,7 +171,7 @@ class Adapter:
         except FdbenchError:
             raise
         except FOREIGN as error:
-            raise AdapterError(f"{self.identity}: cannot be made: {told(error)}", contract) from error
+            raise AdapterError(f"{self.identity}: cannot be made: {in_one_line(error)}", contract) from error
         missing = [name for name in ("hears", "says", "slots", *methods) if not hasattr(party, name)]
         if missing:
             raise AdapterError(f"{self.identity} lacks {', '.join(missing)}", contract)
@@ -253,7 +253,7 @@ def _import(spec: ModelSpec) -> tuple[Callable[..., Any], str]:
         raise
     except FOREIGN as error:
         raise AdapterError(
-            f"{spec.adapter}: cannot be imported ({told(error)})", "install what it needs, or mend it"
+            f"{spec.adapter}: cannot be imported ({in_one_line(error)})", "install what it needs, or mend it"
         ) from error
     make = getattr(module, attribute, None)
     if not callable(make):

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from fdbench.adapter.base import FOREIGN, told
+from fdbench.adapter.base import FOREIGN, in_one_line
 from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, LiveParty, Session, within
 from fdbench.audio.playout import Playout
 from fdbench.call.lockstep import Ending, Invitation
@@ -96,7 +96,7 @@ class LiveCall:
         except FOREIGN as error:
             if isinstance(error, (CallError, FdbenchError)):
                 raise error if isinstance(error, CallError) else CallError("adapter", error.what) from error
-            raise CallError("adapter", f"the adapter raised {told(error)}") from error
+            raise CallError("adapter", f"the adapter raised {in_one_line(error)}") from error
         finally:
             await cancel_all((speaking, *others), self._timeouts.close_s)
             self.log.end_s = len(self.log.sent_s) * float(self._party.hears.frame_s)
@@ -113,7 +113,7 @@ class LiveCall:
         except asyncio.TimeoutError:
             raise CallError("timeout", f"the conversation did not begin within {open_s:g} s", may_retry=True) from None
         except FOREIGN as error:
-            raise CallError("adapter", f"open() raised {told(error)}") from error
+            raise CallError("adapter", f"open() raised {in_one_line(error)}") from error
         except asyncio.CancelledError:
             if opening.done() and not opening.cancelled() and opening.exception() is None:
                 await self._close(opening.result())  # it began just as nobody wanted it any more

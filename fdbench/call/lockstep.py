@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fdbench.adapter.base import FOREIGN, Batch, Opening, Spoken, VirtualParty, check_ports, frame_fault, told
+from fdbench.adapter.base import FOREIGN, Batch, Opening, Spoken, VirtualParty, check_ports, frame_fault, in_one_line
 from fdbench.call.clock import ticks_of_frames
 from fdbench.core.conversation import Brief, FailedCall, Recording, Take
 from fdbench.core.event import Event
@@ -119,7 +119,7 @@ class _Call:
         try:
             self.was_ready = all(opening.ready() for opening in self.openings)
         except FOREIGN as error:
-            self.was_ready, self.fault = True, FailedCall("adapter", f"ready() raised {told(error)}")
+            self.was_ready, self.fault = True, FailedCall("adapter", f"ready() raised {in_one_line(error)}")
         return self.was_ready
 
 
@@ -194,7 +194,7 @@ class Lockstep:
             except FdbenchError as error:
                 failure = FailedCall(kind, str(error.what))
             except FOREIGN as error:
-                failure = FailedCall(kind, f"open() raised {told(error)}")
+                failure = FailedCall(kind, f"open() raised {in_one_line(error)}")
             else:
                 if isinstance(opening, Opening):
                     openings.append(opening)
@@ -256,7 +256,7 @@ class Lockstep:
         try:
             spoken = party.step(Batch(tuple([call.slot for call in calls]), audio, t_s))
         except FOREIGN as error:
-            return _Checked.nothing(calls, shape, FailedCall("adapter", f"step() raised {told(error)}"))
+            return _Checked.nothing(calls, shape, FailedCall("adapter", f"step() raised {in_one_line(error)}"))
         fault = _fault_of(spoken, shape)
         if fault:
             return _Checked.nothing(calls, shape, FailedCall("contract", f"step() returned {fault}"))

@@ -85,10 +85,10 @@ def examine_annotations(folder: Path, sample: Sample, duration_s: float, finding
         # Of a turn's end, the first time decides, and nobody reads the second.
         beyond_s = (span.start_s if event.kind == TURN_END else span.end_s) - duration_s
         if beyond_s > ROUNDING_S:
-            what = f"the {event.kind} {_told(span)} lies {beyond_s:.3f} s behind the end of the clip ({duration_s:.3f} s)"
+            what = f"the {event.kind} {_written(span)} lies {beyond_s:.3f} s behind the end of the clip ({duration_s:.3f} s)"
             findings.error(file, what, sample.id)
         if event.kind == INTERRUPTION and span.duration_s <= 0:
-            findings.error(file, f"expected start < end, found {_told(span)}", sample.id)
+            findings.error(file, f"expected start < end, found {_written(span)}", sample.id)
         if event.kind in (CONTEXT, INTERRUPTION) and not event.text.strip():
             tell = findings.error if event.kind == INTERRUPTION else findings.warn
             tell(file, f"the {event.kind}: expected what is said, found no text", sample.id)
@@ -97,7 +97,7 @@ def examine_annotations(folder: Path, sample: Sample, duration_s: float, finding
         findings.warn(files[PAUSE], "expected at least one pause, found none", sample.id)
     for first, second in pairwise(pauses):
         if first.span.overlaps(second.span):
-            findings.error(files[PAUSE], f"the pauses {_told(first.span)} and {_told(second.span)} overlap", sample.id)
+            findings.error(files[PAUSE], f"the pauses {_written(first.span)} and {_written(second.span)} overlap", sample.id)
     if sample.transcript is not None:
         _examine_words(folder / TRANSCRIPTION, sample.transcript.words, duration_s, sample.id, findings)
 
@@ -123,5 +123,5 @@ def _examine_words(file: Path, words: tuple[Word, ...], duration_s: float, clip:
         findings.warn(file, f"expected words in order of time, found {early:g} s after {late:g} s", clip)
 
 
-def _told(span: Span) -> str:
+def _written(span: Span) -> str:
     return f"[{span.start_s:g}, {span.end_s:g}]"

@@ -36,7 +36,7 @@ Log = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class UnratedReply:
     """A reply that may have to be rated.
 
     Attributes:
@@ -68,7 +68,7 @@ class Judging(Protocol):
     def signature(self) -> str:
         """The judge's part of a score's signature: everything that a rating depends on."""
 
-    def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
+    def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         """Have every reply rated."""
 
 
@@ -78,7 +78,7 @@ class Nobody:
 
     signature: str = NONE
 
-    def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
+    def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         return Opinions(dict.fromkeys(replies, Absence("no_judge")))
 
 
@@ -88,10 +88,10 @@ class GivenRatings:
 
     signature: str = GIVEN
 
-    def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
+    def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         return Opinions({key: self._read(reply) for key, reply in replies.items()})
 
-    def _read(self, reply: Reply) -> Opinion:
+    def _read(self, reply: UnratedReply) -> Opinion:
         try:
             verdict = reply.given() if reply.given else None
         except DataError as error:
@@ -116,7 +116,7 @@ class AskedModel:
     def signature(self) -> str:
         return self.settings.signature
 
-    def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
+    def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         from fdbench.judge.client import Judge
         from fdbench.judge.verdicts import VerdictCache
 
@@ -142,7 +142,7 @@ class AskedModel:
 
 
 def by_question(
-    replies: Mapping[ReplyId, Reply],
+    replies: Mapping[ReplyId, UnratedReply],
     ask: Callable[[Mapping[ReplyId, RelevanceQuestion]], Mapping[ReplyId, Opinion]],
 ) -> dict[ReplyId, Opinion | None]:
     """Opinions on replies by those on their questions; a reply without one needs none, and one without text has none."""

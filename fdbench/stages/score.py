@@ -21,7 +21,7 @@ from fdbench.scoring.aggregate import summarise
 from fdbench.scoring.base import NO_JUDGE, AskingScorer, Scorer, Takes
 from fdbench.scoring.registry import scorers_for
 from fdbench.stages.cases import Case, TaskFacts
-from fdbench.stages.judging import Judging, Opinion, Reply, ReplyId
+from fdbench.stages.judging import Judging, Opinion, ReplyId, UnratedReply
 from fdbench.stages.progress import Progress
 
 HeardTakes: TypeAlias = Mapping[str, Annotations]
@@ -199,8 +199,8 @@ class _HeardCase:
         known: dict[str, Annotations | Absence] = {**case.absences, **takes} if takes else {}
         return cls(case, known, (*missing, *(message for take in takes.values() for message in take.messages)))
 
-    def reply(self, scorer: AskingScorer) -> Reply:
-        return Reply(scorer.question(self.case.sample, self.takes), self.case.rating)
+    def reply(self, scorer: AskingScorer) -> UnratedReply:
+        return UnratedReply(scorer.question(self.case.sample, self.takes), self.case.rating)
 
     def scored(self, scorers: Sequence[Scorer], verdict: Verdict | Absence) -> ScoredSample:
         messages, main = self.messages, self.case.takes[MAIN]

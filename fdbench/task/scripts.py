@@ -20,11 +20,11 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=0)]
 
 
-class _Stored(BaseModel):
+class _Written(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class StoredUtterance(_Stored):
+class Utterance(_Written):
     """One FLAC file: what is said in it, and when, from its first sample."""
 
     voice: str
@@ -35,21 +35,21 @@ class StoredUtterance(_Stored):
     words: list[tuple[str, Seconds, Seconds]]
 
 
-class Bank(_Stored):
+class Bank(_Written):
     """``utterances.json``."""
 
     schema_: Literal[1] = Field(alias="schema")
-    utterances: dict[str, StoredUtterance]
+    utterances: dict[str, Utterance]
 
 
-class StoredPlacement(_Stored):
+class PlacedUtterance(_Written):
     """An utterance and its first sample, at 16 kHz."""
 
     utterance: str
     start: Index
 
 
-class StoredEvent(_Stored):
+class ScriptedEvent(_Written):
     """An annotation."""
 
     kind: Literal["pause", "turn_end", "context", "interruption"]
@@ -58,26 +58,26 @@ class StoredEvent(_Stored):
     text: str
 
 
-class StoredClip(_Stored):
+class ScriptedClip(_Written):
     """One prompt. ``n_samples`` counts at 16 kHz, ``sample_rate`` is that of the prompt when loaded."""
 
     id: str
     sample_rate: int = Field(ge=8000)
     n_samples: int = Field(ge=1)
-    script: list[StoredPlacement] = Field(min_length=1)
-    events: list[StoredEvent]
+    script: list[PlacedUtterance] = Field(min_length=1)
+    events: list[ScriptedEvent]
     human_timing: list[Seconds] = []
 
 
-class Clips(_Stored):
+class Clips(_Written):
     """``<task>.json``."""
 
     schema_: Literal[1] = Field(alias="schema")
     task: str
-    clips: list[StoredClip]
+    clips: list[ScriptedClip]
 
 
-_Model = TypeVar("_Model", bound=_Stored)
+_Model = TypeVar("_Model", bound=_Written)
 
 
 def read_scripts(spec: TaskSpec, source: ScriptSource, folder: Path) -> tuple[Sample, ...]:
@@ -113,7 +113,7 @@ def _read(model: type[_Model], path: Path) -> _Model:
         raise DataError(f"{path}: {key}: {first['msg']}", "write it with tools/make_mini.py") from None
 
 
-def _sample(spec: TaskSpec, clip: StoredClip, bank: dict[str, StoredUtterance], audio: Path, where: str) -> Sample:
+def _sample(spec: TaskSpec, clip: ScriptedClip, bank: dict[str, Utterance], audio: Path, where: str) -> Sample:
     placements, words = [], []
     for placed in clip.script:
         utterance = bank.get(placed.utterance)

@@ -10,7 +10,18 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import DataError
 from fdbench.judge.recall import recall_verdicts
-from fdbench.stages.judging import GIVEN, NONE, GivenRatings, Judging, Nobody, Opinion, Opinions, Reply, ReplyId, by_question
+from fdbench.stages.judging import (
+    GIVEN,
+    NONE,
+    GivenRatings,
+    Judging,
+    Nobody,
+    Opinion,
+    Opinions,
+    ReplyId,
+    UnratedReply,
+    by_question,
+)
 from fdbench.stages.progress import Progress
 from fdbench.store.run import Run
 from fdbench.task.data import Data
@@ -38,7 +49,7 @@ class Recollection:
     signature: str
     intact: Mapping[tuple[str, RelevanceQuestion], Verdict]
 
-    def opinions(self, replies: Mapping[ReplyId, Reply], progress: Progress) -> Opinions:
+    def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         return Opinions(by_question(replies, self._recall))
 
     def _recall(self, questions: Mapping[ReplyId, RelevanceQuestion]) -> dict[ReplyId, Opinion]:
