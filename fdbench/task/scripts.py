@@ -24,7 +24,7 @@ class _Written(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Utterance(_Written):
+class BankUtterance(_Written):
     """One FLAC file: what is said in it, and when, from its first sample."""
 
     voice: str
@@ -39,7 +39,7 @@ class Bank(_Written):
     """``utterances.json``."""
 
     schema_: Literal[1] = Field(alias="schema")
-    utterances: dict[str, Utterance]
+    utterances: dict[str, BankUtterance]
 
 
 class PlacedUtterance(_Written):
@@ -113,7 +113,7 @@ def _read(model: type[_Model], path: Path) -> _Model:
         raise DataError(f"{path}: {key}: {first['msg']}", "write it with tools/make_mini.py") from None
 
 
-def _sample(spec: TaskSpec, clip: ScriptedClip, bank: dict[str, Utterance], audio: Path, where: str) -> Sample:
+def _sample(spec: TaskSpec, clip: ScriptedClip, bank: dict[str, BankUtterance], audio: Path, where: str) -> Sample:
     placements, words = [], []
     for placed in clip.script:
         utterance = bank.get(placed.utterance)
