@@ -10,16 +10,19 @@ LIGHT := $(VENV)/.light
 TORCH ?= torch
 FULL := $(VENV)/.full
 
+# Tests of a file share its fixtures, so one process runs them; the long ones come first.
+SIDE_BY_SIDE := -q -n auto --dist loadfile --no-loadscope-reorder
+
 .PHONY: demo test test-all lint leaderboard bench mini clean
 demo: $(LIGHT)
 	$(BIN)/fdbench demo
 
 test: $(FULL) lint
-	$(BIN)/python -m pytest -q -n auto --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 # Before a release: what costs more than a change needs each time, too.
 test-all: $(FULL) lint
-	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 lint: $(FULL)
 	$(BIN)/ruff check .

@@ -146,15 +146,13 @@ def record_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def mini_run(record_once: Callable[..., Path]) -> Callable[[str], Path]:
-    """A trivial agent on the whole of mini, heard by the real VAD and the real recogniser."""
-    pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
-    return lambda agent: record_once(agent, "--tasks", "mini", "--asr", "sphinx", *OPTIONS.get(agent, ()))
+def mini_run(record_once: Callable[..., Path]) -> Callable[..., Path]:
+    """A trivial agent on mini, or on one task of it, heard by the real VAD and a recogniser."""
 
+    def record(agent: str, tasks: str = "mini", asr: str = "sphinx") -> Path:
+        if asr == "sphinx":
+            pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
+        protocols = ("--protocol", "fdbench") if asr == "none" else ()
+        return record_once(agent, "--tasks", tasks, "--asr", asr, *protocols, *OPTIONS.get(agent, ()))
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file share its fixtures, so one process runs them all; those of an agent are a group of their own."""
-    for item in items:
-        agent = getattr(item, "callspec", None) and item.callspec.params.get("agent")  # type: ignore[attr-defined]
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(agent) if agent in AGENTS else item.nodeid.partition("::")[0]))
+    return record

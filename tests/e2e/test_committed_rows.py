@@ -1,6 +1,6 @@
 """The leaderboard's rows are what this checkout measures: a part of each is measured again and compared byte for byte.
 
-Of ``silence`` everything, of two agents that speak one task. All of every row is measured at release: ``make leaderboard``.
+Of ``silence`` everything, of two agents that speak one task. All of every row is measured by ``make test-all``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def committed(run: Path) -> Path:
 
 @pytest.mark.parametrize(("agent", "task"), MEASURED_AGAIN)
 def test_a_call_gives_the_record_that_is_committed(mini_run, agent, task):
-    run = mini_run(agent)
+    run = mini_run(agent, task)
     records = sorted((run / "takes" / task).iterdir())
     assert records
     for record in records:
@@ -38,7 +38,7 @@ def test_a_call_gives_the_record_that_is_committed(mini_run, agent, task):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(("agent", "task"), MEASURED_AGAIN)
 def test_its_scores_and_their_summary_are_those_that_are_committed(mini_run, agent, task, protocol):
-    run = mini_run(agent)
+    run = mini_run(agent, task)
     (made,), (stored,) = (folder.glob(f"scores/{protocol}-*") for folder in (run, committed(run)))
     assert made.name == stored.name
     lines = [

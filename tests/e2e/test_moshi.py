@@ -56,6 +56,7 @@ def test_the_manifest_names_weights_by_content_and_holds_no_path(whole, tiny_mos
     assert str(tiny_moshi.parent) not in (whole / "manifest.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_killed_among_its_calls_goes_on_to_the_same_bytes(command, whole, tmp_path):
     run = tmp_path / whole.name
     n_kills = sum(start_and_kill(tmp_path, run, n_files, command, **ONE_THREAD) for n_files in (5, 12))

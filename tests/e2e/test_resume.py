@@ -52,7 +52,7 @@ def start_and_kill(out: Path, run: Path, n_files: int, command: Sequence[str] = 
     return was_running
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_run_killed_at_random_moments_equals_one_that_was_not(rounds, tmp_path):
     """Runs, each killed five times: when a random number of its files are there, half-written ones included."""
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")

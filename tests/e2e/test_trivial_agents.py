@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import AGENTS, summaries
 from tests.e2e.agents_by_hand import BY_HAND
 
+RESULTS = Path(__file__).parents[2] / "results"
+HEARD = [pytest.param(agent, marks=() if agent == "silence" else pytest.mark.slow) for agent in AGENTS]
+
+
+@pytest.mark.parametrize("agent", HEARD)
+@pytest.mark.parametrize("protocol", BY_HAND)
+def test_agent_gets_what_the_table_by_hand_says(mini_run, agent, protocol):
+    assert_by_hand(mini_run(agent), agent, protocol)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_agent_gets_it_where_speech_alone_decides(mini_run, agent):
+    assert_by_hand(mini_run(agent, asr="none"), agent, "fdbench")
+
 
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("protocol", BY_HAND)
-def test_agent_gets_what_the_table_by_hand_says(mini_run, agent, protocol):
-    tasks = summaries(mini_run(agent))[protocol]
+def test_the_committed_rows_are_as_the_table_by_hand(agent, protocol):
+    (run,) = RESULTS.glob(f"{agent}-*")
+    assert_by_hand(run, agent, protocol)
+
+
+def assert_by_hand(run, agent, protocol):
+    tasks = summaries(run)[protocol]
     wrong = []
     for behaviour, metrics in BY_HAND[protocol][agent].items():
         for metric, expected in metrics.items():

@@ -1,4 +1,4 @@
-"""Known timing in, measured timing out, through speech, VAD and ASR: the instrument's own error."""
+"""Known timing in, measured timing out, through speech and VAD, and at release also through ASR: the instrument's own error."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from tests.conftest import fdbench, sample_scores
 ANSWERED = "mini/pause_handling,mini/turn_taking,mini/user_interruption"
 
 
-def latencies(tmp_path, model, argument, tasks):
+ENGINES = pytest.mark.parametrize("asr", ["none", pytest.param("sphinx", marks=pytest.mark.slow)])
+
+
+def latencies(tmp_path, model, argument, tasks, asr):
+    if asr == "sphinx":
+        pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
     finished = fdbench(
-        "run", "--model", model, "--arg", argument, "--tasks", tasks, "--asr", "sphinx", "--protocol", "fdbench",
+        "run", "--model", model, "--arg", argument, "--tasks", tasks, "--asr", asr, "--protocol", "fdbench",
         "--out", tmp_path,
     )  # fmt: skip
     assert finished.status == 0, finished.err
@@ -20,11 +25,11 @@ def latencies(tmp_path, model, argument, tasks):
     return {key: each["response_latency_s"]["value"] for key, each in scores.items()}
 
 
-def test_the_oracles_delay_is_measured_to_40_ms_in_the_median_and_100_ms_at_p90(tmp_path):
-    pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
+@ENGINES
+def test_the_oracles_delay_is_measured_to_40_ms_in_the_median_and_100_ms_at_p90(tmp_path, asr):
     errors, unanswered = [], []
     for delay_s in (-0.3, 0.0, 0.2, 0.5, 1.0):
-        for key, latency_s in latencies(tmp_path, "oracle", f"delay_s={delay_s}", ANSWERED).items():
+        for key, latency_s in latencies(tmp_path, "oracle", f"delay_s={delay_s}", ANSWERED, asr).items():
             if latency_s is None:
                 unanswered.append((delay_s, key))
             else:
@@ -35,13 +40,13 @@ def test_the_oracles_delay_is_measured_to_40_ms_in_the_median_and_100_ms_at_p90(
     assert np.quantile(np.abs(errors), 0.9) <= 0.100
 
 
-def test_the_endpointers_latency_follows_its_setting_with_slope_one(tmp_path):
+@ENGINES
+def test_the_endpointers_latency_follows_its_setting_with_slope_one(tmp_path, asr):
     """Intercept: the streaming VAD sees the end of speech late (its hangover), then the answer waits for a frame of 32 ms."""
-    pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
     settings_ms = (300, 500, 700, 1000, 1400)
     x, y = [], []
     for silence_ms in settings_ms:
-        for latency_s in latencies(tmp_path, "vad-endpointer", f"silence_ms={silence_ms}", "mini/turn_taking").values():
+        for latency_s in latencies(tmp_path, "vad-endpointer", f"silence_ms={silence_ms}", "mini/turn_taking", asr).values():
             assert latency_s is not None
             x.append(silence_ms / 1000)
             y.append(latency_s)
