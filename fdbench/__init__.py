@@ -13,7 +13,9 @@
 ``turn_outcome``,
 ``interruption_outcome``,
 ``backchannel_outcome``
-``find_takeovers``     ... and what they are made of
+``find_bursts``,       ... and what they are made of: the detector's segments with short gaps closed (bursts), with longer
+``find_utterances``,   ones closed and their words counted (utterances), and the utterances that take the turn
+``find_takeovers``
 ``published_reply``    the published decision, defects included
 =====================  ==================================================================================
 

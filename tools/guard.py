@@ -2,7 +2,7 @@
 
     python tools/guard.py record BEFORE          # in the old checkout, with its interpreter
     python tools/guard.py record AFTER           # in the new one
-    python tools/guard.py compare BEFORE AFTER   # every byte of every file but attempts.jsonl
+    python tools/guard.py compare BEFORE AFTER   # every byte of every file but attempts*.jsonl
     python tools/guard.py compare BEFORE AFTER --values   # scores and recordings alone, whatever names and signatures say
 
 Each recording is six runs on the embedded suite (``runs/``) and the same six scored again from the annotations that they stored
@@ -22,7 +22,7 @@ from typing import Any
 
 AGENTS = ("silence", "always-talking", "echo", "vad-endpointer", "random-backchannel", "oracle")
 OPTIONS = {"always-talking": ("--tail-limit", "3")}  # hearing an endless talker for longer shows nothing more
-VOLATILE = ("attempts.jsonl", ".lock")
+VOLATILE = ("attempts*.jsonl", ".lock")
 NAMES = ("signature", "engines", "folder", "fdbench")
 """Keys of JSON objects that say how a number was made and not what it is."""
 
@@ -63,7 +63,7 @@ def _fdbench(*arguments: object) -> None:
 
 def bytes_in(root: Path) -> dict[str, Any]:
     """The content of every file that must not move, by its path."""
-    files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name not in VOLATILE)
+    files = (path for path in sorted(root.rglob("*")) if path.is_file() and not any(map(path.match, VOLATILE)))
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 

@@ -72,7 +72,7 @@ def score(
     protocol: str = "fdbench",
     human_timing: Sequence[float] = (),
 ) -> ClipScores:
-    """Score one conversation.
+    """Score one conversation. Not for several threads at once, which would share a recogniser; processes have their own.
 
     Args:
         user: What the user says, the whole prompt; t = 0 is its first sample.
