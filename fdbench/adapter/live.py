@@ -22,9 +22,8 @@ from fdbench.adapter.base import Brief, Port
 from fdbench.core.sound import Samples
 
 __all__ = [
-    "CallError", "Closed", "Decided", "Delta", "Done", "Flush", "Incoming", "LiveParty", "Note", "Session", "Speech", "Text",
-    "Usage",
-    "within",
+    "CallError", "Caution", "Closed", "Decided", "Delta", "Done", "Flush", "Incoming", "LiveParty", "Note", "Session", "Speech",
+    "Text", "Usage", "within",
 ]  # fmt: skip
 
 
@@ -36,7 +35,9 @@ class CallError(Exception):
 
     Args:
         kind: Short and stable, the ``kind`` of the ``FailedCall`` that it becomes: ``refused``, ``rate_limited``, ``dropped``,
-            ``protocol``, ``timeout``, ``stalled``, ``silent``, ``wrong_model``, ``adapter``.
+            ``protocol``, ``timeout``, ``stalled``, ``silent``, ``wrong_model``, ``adapter``; ``settings``: the server made the
+            session something that cannot be scored as asked; ``incomplete``: it gave a reply up before its end;
+            ``unfinished``: it never ended one.
         message: One line for a person.
         may_retry: Whether the same call could succeed a little later.
         is_fatal: Whether no other call of the run can succeed either (a key that is not accepted).
@@ -127,13 +128,23 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Caution:
+    """What everybody who reads the call's numbers has to know (a setting that the server did not take), in one line.
+
+    It reaches the call's record, the screen and the summary; a ``Note`` stays in the log.
+    """
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The server ended the conversation in good order, for example because its session is over."""
 
     reason: str = ""
 
 
-Incoming = Delta | Decided | Flush | Done | Text | Speech | Usage | Note | Closed
+Incoming = Delta | Decided | Flush | Done | Text | Speech | Usage | Note | Caution | Closed
 
 
 class Session(Protocol):

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fdbench.adapter.live import Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
+from fdbench.adapter.live import Caution, Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
 from fdbench.audio.playout import Playout
 from fdbench.core.conversation import CallLog, Recording
 from fdbench.core.event import ARRIVED, DECIDED, PLAYED, TEXT, YIELDED, Event
@@ -271,4 +271,4 @@ def spent_in(stored: CallLog) -> Spent:
 _HEAD: Final = (
     "rate_user", "rate_model", "lead_in_s", "prompt_s", "end_s", "sent_s", "late_s", "round_trips_s", "truncations", "broken",
 )  # fmt: skip
-_KINDS: Final = {kind.__name__: kind for kind in (Closed, Decided, Delta, Done, Flush, Note, Speech, Text, Usage)}
+_KINDS: Final = {kind.__name__: kind for kind in (Caution, Closed, Decided, Delta, Done, Flush, Note, Speech, Text, Usage)}

@@ -96,7 +96,7 @@ CALL_FAILURES: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         (
             "prompt", "adapter", "worker", "contract", "log", "refused", "rate_limited", "dropped", "protocol", "timeout",
-            "stalled", "silent", "wrong_model",
+            "stalled", "silent", "wrong_model", "settings", "incomplete", "unfinished", "clock",
         ),
         "call_failed",
     ),

@@ -118,9 +118,11 @@ class FailedCall(Absence):
 
     Attributes:
         log: Of a call on the wall clock that broke, as far as it came.
+        trace: The whole traceback where an adapter raised; for the log of attempts, never for a record.
     """
 
     log: CallLog | None = field(default=None, repr=False, compare=False)
+    trace: str = field(default="", repr=False, compare=False)
 
     @property
     def score_reason(self) -> str:
