@@ -32,8 +32,8 @@ import numpy.typing as npt
 
 from fdbench.adapter.base import Batch, Brief, Opening, Spoken
 from fdbench.adapter.load import find_model, resolve
-from fdbench.call.lockstep import Ending, Invitation, Lockstep
-from fdbench.call.player import PromptPlayer
+from fdbench.call.call import Ending, Invitation
+from fdbench.call.driver import Driver
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 
@@ -203,9 +203,8 @@ class Bench:
         """The same for a whole call of our driver: player, party and recording."""
         batch = heard.shape[1]
         party = self.party(batch)
-        player = PromptPlayer(party.says, party.hears, batch)
         clock = Clock(party)
-        driver = Lockstep(player, clock, Ending(FRAME_S, FRAME_S))
+        driver = Driver(clock, None, Ending(FRAME_S, FRAME_S))
         prompts = [Audio(np.ascontiguousarray(heard[:, row].reshape(-1)), RATE) for row in range(batch)]
         all_recorded(driver.run(invitations(prompts)))
         party.release()
@@ -215,10 +214,9 @@ class Bench:
     def occupancy(self, slots: int, n_clips: int) -> None:
         lengths = uneven(n_clips, 8.0 if self._device == "cpu" else V1_CLIP_S)
         party = Counted(self.party(slots))
-        player = PromptPlayer(party.says, party.hears, slots)
         prompts = (Audio(noise(1, round(s / FRAME_S), seed=i).reshape(-1), RATE) for i, s in enumerate(lengths))
         started = time.perf_counter()
-        n_done = all_recorded(Lockstep(player, party, Ending(2.0, 2.0)).run(invitations(prompts)))
+        n_done = all_recorded(Driver(party, None, Ending(2.0, 2.0)).run(invitations(prompts)))
         took = time.perf_counter() - started
         print(
             f"occupancy   {party.n_rows / (party.n_steps * slots):.1%} of {slots} slots over {n_done} clips of "

@@ -131,10 +131,10 @@ def ours(n: int, seconds: float, url: str) -> tuple[Measured, int]:
 
     from fdbench.adapter.base import Brief
     from fdbench.adapter.live import Delta
-    from fdbench.call.live_call import Timeouts
-    from fdbench.call.lockstep import Ending, Invitation
-    from fdbench.call.realtime import WallClock
+    from fdbench.call.call import Ending, Invitation
+    from fdbench.call.driver import Driver
     from fdbench.call.session_log import from_stored
+    from fdbench.call.timeouts import Timeouts
     from fdbench.core.conversation import FailedCall, Sample, Take
     from fdbench.core.sound import Audio
 
@@ -143,7 +143,7 @@ def ours(n: int, seconds: float, url: str) -> tuple[Measured, int]:
     calls = (Invitation(Take(Sample(str(each), "t", {})), Brief(stimulus=prompt), Brief()) for each in range(n))
     found: Measured = {"late_s": [], "added_s": []}
     failed = 0
-    for _, outcome in WallClock(party, Ending(0.0, 0.0), Timeouts(tries=1)).run(calls):
+    for _, outcome in Driver(party, None, Ending(0.0, 0.0), timeouts=Timeouts(tries=1)).run(calls):
         failed += isinstance(outcome, FailedCall)
         if outcome.log is None:
             continue
@@ -206,8 +206,8 @@ def accuracy(n_at_once: int = 16, n_rounds: int = 3) -> None:
     from fdbench.adapters.realtime import Realtime as Adapter
 
     from fdbench.adapter.base import Brief
-    from fdbench.call.lockstep import Ending, Invitation
-    from fdbench.call.realtime import WallClock
+    from fdbench.call.call import Ending, Invitation
+    from fdbench.call.driver import Driver
     from fdbench.core.conversation import FailedCall, Sample, Take
     from fdbench.core.sound import Audio
 
@@ -219,7 +219,7 @@ def accuracy(n_at_once: int = 16, n_rounds: int = 3) -> None:
             takes = [Take(Sample(str(each), "t", {})) for each in range(n_at_once * n_rounds)]
             calls = (Invitation(take, Brief(stimulus=prompt), Brief()) for take in takes)
             off_ms, failed = [], 0
-            for _, outcome in WallClock(party, Ending(1.8, 4.0)).run(calls):
+            for _, outcome in Driver(party, None, Ending(1.8, 4.0)).run(calls):
                 if isinstance(outcome, FailedCall):
                     failed += 1
                     continue

@@ -73,11 +73,13 @@ class Spoken:
         audio: float32, shape ``(len(slots), says.frame_samples)``; rows of failed slots are ignored.
         events: What a party tells about itself, by slot, with times on the call's clock.
         failed: Slots whose conversation cannot go on, and why; the others are not affected.
+        speaks_until_s: Of the user's side, by slot: what ``Opening.speaks_until_s`` said is now known to be this.
     """
 
     audio: npt.NDArray[np.float32]
     events: Mapping[int, Sequence[Event]] = field(default_factory=dict)
     failed: Mapping[int, FailedCall] = field(default_factory=dict)
+    speaks_until_s: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,15 @@ class Opening:
 
     Attributes:
         ready: Polled between steps; a slow prefill holds up no other slot.
-        speaks_until_s: For the user's side: when, on the call's clock, it has nothing more to say.
+        speaks_until_s: For the user's side: when, on the call's clock, it has nothing more to say; infinity = it will tell
+            (``Spoken.speaks_until_s``), None = it never tells, and is listened to.
+        says: All that the party is going to say from the call's beginning on, at its rate, shape ``(n,)``, where that is known
+            now; it is then neither handed what the other side says nor asked for frames.
     """
 
     ready: Callable[[], bool] = field(default=lambda: True)
-    speaks_until_s: float = 0.0
+    speaks_until_s: float | None = None
+    says: Samples | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ Times are seconds on the caller's clock; inside, whole samples, so that pieces j
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -133,11 +134,17 @@ class Playout:
     def render(self, start_s: float, end_s: float) -> Samples:
         """What is heard in ``[start_s, end_s)``, silence where nothing plays."""
         first = round(start_s * self._rate)
-        out = np.zeros(max(0, round(end_s * self._rate) - first), np.float32)
-        for piece in self._pieces:
-            begin, end = max(piece.start, first), min(piece.end, first + len(out))
-            if begin < end:
-                out[begin - first : end - first] = piece.samples[begin - piece.start : end - piece.start]
+        return self.samples(first, max(0, round(end_s * self._rate) - first))
+
+    def samples(self, first: int, n: int) -> Samples:
+        """``n`` samples of what is heard from sample ``first`` on, silence where nothing plays."""
+        out = np.zeros(n, np.float32)
+        # Pieces lie one after the other: those before the first that reaches into the stretch are over.
+        for piece in self._pieces[bisect_right(self._pieces, first, key=_end_of) :]:
+            begin, end = max(piece.start, first), min(piece.end, first + n)
+            if begin >= end:
+                break
+            out[begin - first : end - first] = piece.samples[begin - piece.start : end - piece.start]
         return out
 
     def _loud(self, samples: Samples) -> npt.NDArray[np.int64]:
@@ -147,3 +154,7 @@ class Playout:
         powers = np.add.reduceat(np.square(samples, dtype=np.float64), starts) / (ends - starts)
         loud: npt.NDArray[np.int64] = ends[powers > self._power].astype(np.int64)
         return loud
+
+
+def _end_of(piece: _Piece) -> int:
+    return piece.end

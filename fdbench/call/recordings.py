@@ -62,6 +62,8 @@ class FolderRecordings:
     def release(self) -> None:
         """Nothing is held."""
 
+    interrupted = notes = ()
+
     def read(self, task: str, sample_id: str) -> Track:
         """A sample's recording on the prompt's timeline.
 

@@ -1,7 +1,7 @@
-"""The log of a call on the wall clock, and the recording that follows from it.
+"""The log of one side of a call on the wall clock: all that determines what was heard of it.
 
-Everything that determines what was heard is in the log: when the call began, which events came and when each arrived. The
-recording is a pure function of it, both during a run and when a log is replayed.
+When the call began, which events came and when each arrived, when each frame left. The recording follows from it, both during
+a run and when a log is replayed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import numpy as np
 
 from fdbench.adapter.live import Caution, Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
 from fdbench.audio.playout import Playout
-from fdbench.core.conversation import CallLog, Recording
+from fdbench.core.conversation import CallLog
 from fdbench.core.event import ARRIVED, DECIDED, PLAYED, TEXT, YIELDED, Event
-from fdbench.core.sound import Audio, Samples, Track
+from fdbench.core.sound import Audio, Samples
 from fdbench.core.span import Span
 
-CLOCK: Final = "realtime"
 VERSION: Final = 1
 LATE_S: Final = 0.005
 """A frame that leaves later than this counts as late."""
@@ -88,29 +87,8 @@ def feed(playout: Playout, arrival: Arrival) -> list[tuple[str, float]]:
     return []
 
 
-def recording_of(log: SessionLog, user: Samples, silence_s: float) -> Recording:
-    """What the call gave, from its log.
-
-    Args:
-        user: The prompt with its lead-in at ``log.rate_user``, shape ``(n,)``.
-        silence_s: A call that ends with less silence than this after the model's last sound ended while it spoke.
-    """
-    playout = Playout(log.rate_model)
-    for arrival in log.arrivals:
-        feed(playout, arrival)
-    heard_user = np.zeros(round(log.end_s * log.rate_user), np.float32)
-    heard_user[: len(user)] = user[: len(heard_user)]
-    return Recording(
-        user=Track(Audio(heard_user, log.rate_user), -log.lead_in_s),
-        model=Track(Audio(playout.render(0.0, log.end_s), log.rate_model), -log.lead_in_s),
-        clock=CLOCK,
-        prompt_s=log.prompt_s,
-        right_censored=log.end_s - playout.last_loud_s(log.end_s) < silence_s,
-        events=tuple(_shifted(_events(log, playout), -log.lead_in_s)),
-    )
-
-
-def _events(log: SessionLog, playout: Playout) -> Iterator[Event]:
+def events_of(log: SessionLog, playout: Playout) -> Iterator[Event]:
+    """What the model decided, when it arrived and was played, and what it wrote; on the call's clock."""
     arrived: dict[str, tuple[float, float]] = {}
     lengths_s: dict[str, float] = {}
     for at_s, delta in log.of(Delta):
@@ -145,10 +123,6 @@ def _texts(log: SessionLog, shares: Mapping[str, float]) -> Iterator[Event]:
         left[text.item] -= len(heard)
         if heard:
             yield Event(TEXT, Span(at_s, at_s), heard)
-
-
-def _shifted(events: Iterator[Event], by_s: float) -> Iterator[Event]:
-    return (Event(event.kind, event.span.shifted(by_s), event.text) for event in events)
 
 
 def as_stored(log: SessionLog) -> CallLog:

@@ -158,4 +158,4 @@ def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:
     if arguments.json != "-":
         print(render_run(read_run(finished.folder)))
         print(finished.folder)
-    return EXIT_WITH_ERRORS if finished.n_errors else EXIT_OK
+    return EXIT_WITH_ERRORS if finished.n_errors or finished.n_left else EXIT_OK

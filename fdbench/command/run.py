@@ -55,8 +55,9 @@ def register(commands: Commands) -> None:
         type=float,
         default=100.0,
         metavar="MS",
-        help="make a call again whose frames leave later (100)",
+        help="make a call again whose frames leave later around annotated events (100)",
     )
+    run.add_argument("--condition", default="clean", metavar="NAME", help="what stands between (`fdbench list conditions`)")
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
     add_scoring_options(run, asr=DEFAULT_ASR, protocol="all")
 
@@ -72,7 +73,9 @@ def register(commands: Commands) -> None:
     )
     add_scoring_options(score, asr=None, protocol=None)
 
-    replay = add_command(commands, "replay", replay_command, "make a run on the wall clock again from the logs of its calls")
+    replay = add_command(
+        commands, "replay", replay_command, "make a run again from what its calls left behind, without the model"
+    )
     replay.add_argument("run", type=Path, metavar="RUN")
     replay.add_argument("--out", type=Path, help="keep what is made there (default: compare, and keep nothing)")
     add_scoring_options(replay, asr=DEFAULT_ASR, protocol="all")
@@ -84,7 +87,7 @@ def register(commands: Commands) -> None:
 
 
 def run_command(arguments: argparse.Namespace) -> int:
-    from fdbench.call.lockstep import Ending
+    from fdbench.call.call import Ending
     from fdbench.stages.estimate import estimate_of
     from fdbench.stages.plan import make_plan
     from fdbench.stages.request import RunRequest
@@ -105,6 +108,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         max_cost=arguments.max_cost,
         max_minutes=arguments.max_minutes,
         most_late_s=arguments.most_late / 1000,
+        condition=arguments.condition,
     )
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)
@@ -155,7 +159,7 @@ def replay_command(arguments: argparse.Namespace) -> int:
     for name in replayed.not_compared:
         print(f"fdbench: scores/{name}: the run has none by these engines to compare with", file=sys.stderr)
     verdict = f"{len(replayed.differences)} differences" if replayed.differences else "everything that was compared agrees"
-    print(f"fdbench: {replayed.n_calls} calls replayed from their logs: {verdict}", file=sys.stderr)
+    print(f"fdbench: {replayed.n_calls} calls replayed: {verdict}", file=sys.stderr)
     return EXIT_WITH_ERRORS if replayed.differences else status
 
 
@@ -215,7 +219,7 @@ def demo_command(arguments: argparse.Namespace) -> int:
 
 
 def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
-    from fdbench.call.lockstep import Ending
+    from fdbench.call.call import Ending
     from fdbench.hear.stage import Engines
     from fdbench.stages.options import ScoringOptions
     from fdbench.stages.plan import make_plan

@@ -63,6 +63,7 @@ _REASONS: Final = (
     Reason("not_told", "not_applicable", "the server did not say when it decided on this reply"),
     Reason("not_yielded", "not_applicable", "the server did not say that it gave way to the interruption"),
     Reason("no_own_text", "not_applicable", "the model wrote no word of its own to compare its audio with"),
+    Reason("not_called", "not_applicable", "no call has been made yet: the run is not finished, or its budget is spent"),
     Reason("no_reply", "censored", "no reply had begun when the recording ended"),
     Reason("audio_missing", "error", "there is no recording of the model"),
     Reason("audio_unreadable", "error", "the recording cannot be read"),

@@ -94,13 +94,17 @@ class Recording:
     """What a call gave, built by the harness and never by an adapter.
 
     Attributes:
-        user: What the model heard, at the rate at which it heard it.
+        user: What the user said.
         model: What the model said, each frame placed where it could first be heard (causal placement).
         clock: ``lockstep``, ``realtime`` or ``given``; latencies on different clocks are different quantities.
         prompt_s: Where the user had nothing more to say.
         right_censored: The recording stopped while the model was still speaking.
         events: What the model told about itself while it spoke.
         log: Of a call on the wall clock; the recording follows from it.
+        model_heard: What the model heard, at its rate; None = what the user said.
+        user_heard: What the user's side heard; None = what the model said, or nothing.
+        user_events: What happened on the user's side in this call; None = what the data says, when it says so.
+        notes: What everybody who reads the call's numbers has to know, a line each.
     """
 
     user: Track
@@ -110,6 +114,10 @@ class Recording:
     right_censored: bool
     events: tuple[Event, ...] = ()
     log: CallLog | None = None
+    model_heard: Track | None = None
+    user_heard: Track | None = None
+    user_events: tuple[Event, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,23 @@ class FailedCall(Absence):
         return CALL_FAILURES.get(self.reason, "call_failed")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """Something that the user's side is to do in a call after its prompt, when the time for it comes.
+
+    Attributes:
+        kind: Of the event that it is, e.g. ``interruption``, ``backchannel``, ``noise``, ``side_talk``.
+        audio: What it says.
+        after_onset_s: So long after the other side began to speak.
+        text: The words of it, or what it is to be about.
+    """
+
+    kind: str
+    audio: Audio | None = None
+    after_onset_s: float = 0.0
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Brief:
     """What a party is told before a call.
@@ -138,6 +163,7 @@ class Brief:
         seed: Determines every random choice the party makes in this call.
         lead_in_s: Silence before the prompt; the prompt's first sample is heard this long after the call begins.
         stimulus: For the player of a prompt.
+        stages: For a user's side that reacts: what it is to do after its prompt.
         truth: For the oracle: what an agent that knew the future would know. Nobody else is given it.
     """
 
@@ -145,4 +171,5 @@ class Brief:
     seed: int = 0
     lead_in_s: float = 0.0
     stimulus: Audio | None = None
+    stages: tuple[Stage, ...] = ()
     truth: Sample | None = field(default=None, repr=False)

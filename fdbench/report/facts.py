@@ -169,7 +169,7 @@ def _judge_check(check: JudgeCheck) -> dict[str, Any]:
 
 def _tracks(records: Sequence[TakeRecord], *, prompts: bool) -> Iterator[StoredTrack]:
     """What lies in the run's folder, which may hold no prompts."""
-    return (track for record in records for track in (record.user if prompts else None, record.model) if track)
+    return (track for record in records for name, track in record.tracks.items() if prompts or name == "model")
 
 
 def _audio(records: Sequence[TakeRecord]) -> dict[str, Any]:

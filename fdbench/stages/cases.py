@@ -105,12 +105,16 @@ class RecordedTake:
     Attributes:
         prompt_s, recorded_s: As in ``Annotations``.
         model_events: What the model said about itself while it spoke.
+        user_events: What happened on the user's side of this call; None = what the data says.
+        notes: What a reader of its numbers has to know.
     """
 
     audio: TakeAudio
     prompt_s: float | None = None
     recorded_s: float | None = None
     model_events: tuple[Event, ...] = field(default=(), repr=False)
+    user_events: tuple[Event, ...] | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     def shifted(self, by_s: float) -> RecordedTake:
         """The take with everything that the model did so much later; the user stays."""
@@ -171,7 +175,7 @@ class Case:
         return replace(self, takes=takes)
 
 
-NO_CALL: Final = Absence("call_failed", "no call has been made yet")
+NO_CALL: Final = Absence("not_called", "no call has been made yet")
 
 
 def recorded_take(run: Run, take: TakeId, behaviour: str) -> RecordedTake | Absence:
@@ -185,6 +189,8 @@ def recorded_take(run: Run, take: TakeId, behaviour: str) -> RecordedTake | Abse
         prompt_s=record.prompt_s,
         recorded_s=record.recorded_s,
         model_events=as_scored(record.model_events),
+        user_events=None if record.user_events is None else tuple(event.event for event in record.user_events),
+        notes=record.notes,
     )
 
 

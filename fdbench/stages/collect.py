@@ -6,8 +6,9 @@ import platform
 import time
 from dataclasses import dataclass
 
+from fdbench.call.budget import Budget
 from fdbench.call.session_log import spent_in
-from fdbench.call.source import Budget, Source
+from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.stages.plan import Plan
 from fdbench.stages.progress import Progress
@@ -21,7 +22,8 @@ class Collected:
 
     Attributes:
         left: Calls that the budget did not allow.
-        minutes, cost: Spent on the wall clock.
+        minutes, cost: Spent on the wall clock, by this start and the earlier ones of the run.
+        notes: What a user should know about how the calls were held.
     """
 
     made: int
@@ -30,6 +32,7 @@ class Collected:
     left: int = 0
     minutes: float = 0.0
     cost: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,17 @@ class CallsLeft:
 def calls_left(plan: Plan, run: Run) -> CallsLeft:
     """Find the calls that are left, and load the model if there are any. Raises FdbenchError where it cannot be loaded."""
     takes = tuple(take for take in plan.takes if not run.is_done(take.id))
-    budget = Budget(plan.request.max_cost, plan.request.max_minutes, plan.request.most_late_s, plan.supply.price_of)
-    return CallsLeft(takes, plan.supply.open_source(plan.collection, budget) if takes else None, budget)
+    minutes, cost = run.attempts().spent()
+    budget = Budget(
+        max_cost=plan.request.max_cost,
+        max_minutes=plan.request.max_minutes,
+        price_of=plan.supply.price_of,
+        cost=cost,
+        minutes=minutes,
+        on_begin=run.note_begun_call,
+    )
+    source = plan.supply.open_source(plan.collection, budget, plan.request.most_late_s) if takes else None
+    return CallsLeft(takes, source, budget)
 
 
 def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Collected:
@@ -80,14 +92,17 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
         close = getattr(outcomes, "close", None)
         if close is not None:  # calls that are going on end now, not when somebody looks at the traceback
             close()
+        for take, outcome in calls.source.interrupted:
+            run.note_attempt(_attempt(take, outcome, time.monotonic() - started))
         calls.source.release()  # those who hear the recordings want the memory
-    return Collected(made, resumed, failed, calls.budget.n_left, calls.budget.minutes, calls.budget.cost)
+    budget, notes = calls.budget, tuple(calls.source.notes)
+    return Collected(made, resumed, failed, budget.n_left, budget.minutes, budget.cost, notes)
 
 
 def _attempt(take: Take, outcome: Recording | FailedCall, elapsed_s: float) -> dict[str, object]:
     facts: dict[str, object] = {
         "take": str(take.id),
-        "status": "failed" if isinstance(outcome, FailedCall) else "recorded",
+        "status": _status(outcome),
         "at": utc_now(),
         "since_start_s": round(elapsed_s, 3),
         "host": platform.node(),
@@ -97,3 +112,9 @@ def _attempt(take: Take, outcome: Recording | FailedCall, elapsed_s: float) -> d
     if outcome.log is not None:
         facts["call"] = spent_in(outcome.log).as_json()
     return facts
+
+
+def _status(outcome: Recording | FailedCall) -> str:
+    if isinstance(outcome, FailedCall):
+        return "interrupted" if outcome.reason == "interrupted" else "failed"
+    return "recorded"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from fdbench.core.placement import PUBLISHED
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError
 from fdbench.judge.given import read_rating
-from fdbench.stages.cases import Case, EventKinds, TaskFacts, event_kinds, recorded_take
+from fdbench.stages.cases import Case, EventKinds, RecordedTake, TaskFacts, event_kinds, recorded_take
 from fdbench.stages.judging import Judging
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
@@ -120,6 +120,9 @@ def case_of(run: Run, manifest: RunManifest, main: TakeId, sample: Sample | Abse
     ids = {stimulus: TakeId(main.task, main.sample, stimulus, main.repeat, main.condition) for stimulus in task.stimuli}
     takes = {stimulus: recorded_take(run, id, task.behaviour) for stimulus, id in ids.items()}
     rating = partial(read_rating, run.rating_file(main))
+    answered = takes[MAIN]
+    if isinstance(answered, RecordedTake) and answered.user_events is not None:
+        sample = replace(sample, events=answered.user_events)
     return Case(sample, task.behaviour, takes, main.repeat, main.condition, rating)
 
 
@@ -163,7 +166,7 @@ def facts_of(manifest: RunManifest, shift_s: float = 0.0, kinds: EventKinds | No
         "clock": collection.clock,
         "placement": collection.placement_at(shift_s),
         "lead_in": collection.lead_in_s,
-        "condition": collection.condition,
+        "condition": collection.condition_signature,
         "seed": collection.seed,
         "slots": collection.slots,
         "tail": f"{collection.tail_silence_s:g}/{collection.tail_limit_s:g}",

@@ -12,11 +12,10 @@ from fdbench.adapter.base import Agent, AgentParty, Port, VirtualParty
 from fdbench.adapter.contract import CHECK_S, Check, check_party, converse, noise
 from fdbench.adapter.live import LiveParty
 from fdbench.adapter.load import Adapter
-from fdbench.call.live_call import Timeouts
-from fdbench.call.lockstep import Ending, Invitation, Lockstep
-from fdbench.call.player import PromptPlayer
-from fdbench.call.realtime import WallClock
+from fdbench.call.call import Ending, Invitation
+from fdbench.call.driver import Driver
 from fdbench.call.session_log import spent_in
+from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import Brief, Recording, Sample, Take
 from fdbench.core.event import PAUSE, TURN_END, Event
 from fdbench.core.sound import Audio, Samples
@@ -71,7 +70,7 @@ def _one_live_call(adapter: Adapter) -> tuple[Check, ...]:
     silence = Audio.silence(CHECK_S, party.hears.sample_rate)
     brief = Brief(seed=1, instructions="You are a helpful assistant.")
     invitation = Invitation(Take(Sample("doctor", "doctor", {})), Brief(stimulus=silence), brief)
-    ((_, outcome),) = WallClock(party, Ending(0.5, 2.0), Timeouts(tries=1)).run([invitation])
+    ((_, outcome),) = Driver(party, None, Ending(0.5, 2.0), timeouts=Timeouts(tries=1)).run([invitation])
     name = f"one call of {CHECK_S:g} s"
     if not isinstance(outcome, Recording):
         return (Check(name, False, f"{outcome.reason}: {outcome.message}"),)
@@ -104,7 +103,7 @@ def check_echo(party: VirtualParty) -> Check:
     at = round(CLICK_S * hears.sample_rate)
     click[at] = 1.0
     stimulus = Audio(click, hears.sample_rate)
-    driver = Lockstep(PromptPlayer(echo.says, echo.hears, 1), echo, Ending(0.1, 0.5))
+    driver = Driver(echo, None, Ending(0.1, 0.5))
     ((_, outcome),) = driver.run([Invitation(Take(Sample("click", "doctor", {})), Brief(stimulus=stimulus), Brief())])
     if not isinstance(outcome, Recording):
         return Check("a click through echo is shifted by one frame exactly", False, outcome.message)

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from fdbench import __version__
 from fdbench.adapter import load
 from fdbench.adapter.contract import Check
-from fdbench.call.lockstep import Ending
-from fdbench.call.source import Budget, LiveCalls, PromptCalls, Source
+from fdbench.call.budget import Budget
+from fdbench.call.call import Ending
+from fdbench.call.source import PromptCalls, Source
+from fdbench.call.timeouts import Timeouts
 from fdbench.errors import UsageError
 from fdbench.stages.doctor import examine_adapter
 from fdbench.stages.recordings import PREFIX, RecordingsModel, RecordingsSupply
 from fdbench.store.manifest import Collection
 from fdbench.store.run import Run
+from fdbench.task.conditions import find_condition
 from fdbench.task.load import LoadedTask
 
 if TYPE_CHECKING:
@@ -66,6 +69,8 @@ class PartyModel:
             published_shift_s=spec.published_shift_s,
             tail_silence_s=request.ending.silence_s,
             tail_limit_s=request.ending.limit_s,
+            condition=request.condition,
+            condition_facts=find_condition(request.condition).facts,
             fdbench=__version__,
         )
 
@@ -88,18 +93,18 @@ class PartyModel:
         tell = getattr(self.adapter.make, "price_of", None)
         return tell(minutes, **self.adapter.arguments) if tell else None
 
-    def open_source(self, collection: Collection, budget: Budget) -> Source:
+    def open_source(self, collection: Collection, budget: Budget, most_late_s: float) -> Source:
         """Load what is needed; only calls on the wall clock keep to the budget. Raises FdbenchError where that fails."""
-        ending = Ending(collection.tail_silence_s, collection.tail_limit_s)
-        if self.adapter.is_live:
-            party = self.adapter.open_live(collection.slots)
-            return LiveCalls(party, collection.seed, collection.lead_in_s, ending, budget)
+        open_model = self.adapter.open_live if self.adapter.is_live else self.adapter.open_party
         return PromptCalls(
-            model=self.adapter.open_party(collection.slots),
-            seed=collection.seed,
-            lead_in_s=collection.lead_in_s,
-            ending=ending,
+            open_model(collection.slots),
+            collection.seed,
+            collection.lead_in_s,
+            Ending(collection.tail_silence_s, collection.tail_limit_s),
+            find_condition(collection.condition),
             tells_truth=self.adapter.spec.tells_truth,
+            budget=budget,
+            timeouts=Timeouts(most_late_s=most_late_s),
         )
 
     def examine(self, data: Data | None) -> tuple[Check, ...]:

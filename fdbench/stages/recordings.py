@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Final
 from fdbench import __version__
 from fdbench.adapter.contract import Check
 from fdbench.adapter.load import settle_arguments
+from fdbench.call.budget import Budget
 from fdbench.call.matching import Matches, TaskSamples, list_recordings, match_folder
 from fdbench.call.recordings import CLOCK, FolderRecordings
-from fdbench.call.source import Budget, Source
+from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Take
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, UsageError
@@ -100,7 +101,7 @@ class RecordingsModel:
             )
         if request.shapes_calls or request.limits_live_calls:
             raise UsageError(
-                "--slots, --tail-silence, --tail-limit, --max-cost, --max-minutes and --most-late: nobody is called",
+                "--slots, --condition, --tail-silence, --tail-limit, --max-cost, --max-minutes, --most-late: nobody is called",
                 "leave them out: a folder's recordings are taken as they are",
             )
         if request.repeats > 1:
@@ -181,7 +182,7 @@ class RecordingsSupply:
     def price_of(self, minutes: float) -> float | None:
         return None
 
-    def open_source(self, collection: Collection, budget: Budget) -> Source:
+    def open_source(self, collection: Collection, budget: Budget, most_late_s: float) -> Source:
         return self.source
 
     def check(self, run: Run) -> None:

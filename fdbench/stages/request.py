@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fdbench.call.live_call import MOST_LATE_S
-from fdbench.call.lockstep import Ending
+from fdbench.call.call import Ending
+from fdbench.call.timeouts import MOST_LATE_S
+from fdbench.core.take_id import CLEAN
 from fdbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class RunRequest:
         lead_in_s: None = the model's own default.
         limit: Only the first so many samples of each task, None = all.
         max_cost, max_minutes: What this start may spend on calls on the wall clock, None = what they take.
-        most_late_s: A call on the wall clock in which a frame leaves later than this is made again.
+        most_late_s: A call on the wall clock in which a frame around an annotated event leaves later is made again.
+        condition: Name of what stands between the user and the model.
     """
 
     model: str
@@ -45,6 +47,7 @@ class RunRequest:
     max_cost: float | None = None
     max_minutes: float | None = None
     most_late_s: float = MOST_LATE_S
+    condition: str = CLEAN
 
     @property
     def limits_live_calls(self) -> bool:
@@ -53,8 +56,8 @@ class RunRequest:
 
     @property
     def shapes_calls(self) -> bool:
-        """Whether it asks for other calls than usual: how many at once, and when they end."""
-        return (self.slots, self.ending) != (SLOTS, Ending())
+        """Whether it asks for other calls than usual: how many at once, when they end, what stands in between."""
+        return (self.slots, self.ending, self.condition) != (SLOTS, Ending(), CLEAN)
 
     def __post_init__(self) -> None:
         for name, value in (("repeats", self.repeats), ("slots", self.slots), ("limit", self.limit)):

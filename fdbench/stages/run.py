@@ -29,8 +29,13 @@ class FinishedRun:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        spent = tuple(_spent(self.collected)) if self.collected else ()
-        return (*spent, *dict.fromkeys(note for scoring in self.scorings for note in scoring.notes))
+        collected = (*self.collected.notes, *_spent(self.collected)) if self.collected else ()
+        return (*collected, *dict.fromkeys(note for scoring in self.scorings for note in scoring.notes))
+
+    @property
+    def n_left(self) -> int:
+        """Calls that have not been made yet."""
+        return self.collected.left if self.collected else 0
 
     @property
     def n_errors(self) -> int:
@@ -40,7 +45,7 @@ class FinishedRun:
 def _spent(collected: Collected) -> Iterator[str]:
     if collected.minutes:
         cost = f", at a cost of {collected.cost:.4g}" if collected.cost else ""
-        yield f"{collected.minutes:.1f} min of conversation on the wall clock{cost}"
+        yield f"{collected.minutes:.1f} min of conversation on the wall clock in this run so far{cost}"
     if collected.left:
         yield f"the budget is spent: {collected.left} calls are left; the same command goes on from here"
 

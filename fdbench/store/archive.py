@@ -10,7 +10,7 @@ from fdbench.store.manifest import RunManifest
 from fdbench.store.run import Run
 
 Kind = Literal["record", "user", "model", "log", "rating", "annotation", "verdict", "scores", "summary"]
-"""What a file is; ``user`` and ``model`` are the audio of the two channels."""
+"""What a file is; ``model`` is the audio that the model said, ``user`` any other, in which the user may be heard."""
 
 
 def files_of(run: Run, manifest: RunManifest) -> Iterator[tuple[Kind, Path]]:
@@ -21,10 +21,8 @@ def files_of(run: Run, manifest: RunManifest) -> Iterator[tuple[Kind, Path]]:
         if run.rating_file(take).is_file():
             yield "rating", run.rating_file(take)
         record = run.record(take)
-        if record is not None and record.user is not None:
-            yield "user", run.folder / record.user.file
-        if record is not None and record.model is not None:
-            yield "model", run.folder / record.model.file
+        for name, track in record.tracks.items() if record is not None else ():
+            yield "model" if name == "model" else "user", run.folder / track.file
         if record is not None and record.log is not None:
             yield "log", run.folder / record.log.lines
             yield "log", run.folder / record.log.sound

@@ -6,7 +6,8 @@ line          says
 ``start``     a command began: host, platform, Python, versions of the packages that a number may depend on
 ``hearing``   recordings were annotated and scored: engines, and the SHA-256 of their weights
 ``judge``     a question went to a judge
-(``take``)    a call ended
+``begun``     a call on the wall clock began; ``most``: the minutes and the cost that were set aside for it
+(``take``)    a call ended, or was interrupted
 ============  ==========================================================================================
 
 Each process that works on a run appends to a file of its own: ``attempts.jsonl``, or ``attempts.SHARD.jsonl`` where several
@@ -32,6 +33,7 @@ from fdbench.errors import DataError
 ATTEMPTS: Final = "attempts.jsonl"
 START: Final = "start"
 HEARING: Final = "hearing"
+BEGUN: Final = "begun"
 PACKAGES: Final = (
     "fdbench", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "silero-vad", "pocketsphinx", "openai-whisper", "torch",
     "moshi", "jiwer", "datasets", "huggingface-hub", "openai", "websockets",
@@ -54,6 +56,28 @@ class Attempts:
     @property
     def takes(self) -> tuple[Mapping[str, Any], ...]:
         return tuple(each for each in self.events if isinstance(each.get("take"), str))
+
+    def spent(self) -> tuple[float, float]:
+        """Minutes and cost of all calls on the wall clock so far.
+
+        A call that began and of whose end nothing is on record, as its process was killed, counts with all that was set
+        aside for it: nobody knows how much of that it took.
+        """
+        open_calls: dict[str, tuple[float, float]] = {}
+        minutes = cost = 0.0
+        for each in self.events:
+            if each.get("event") == BEGUN:
+                open_calls[str(each.get("call"))] = _amounts(each.get("most"))
+            elif isinstance(each.get("take"), str):
+                open_calls.pop(str(each["take"]), None)
+                took = _amounts(each.get("call"))
+                minutes, cost = minutes + took[0], cost + took[1]
+            elif each.get("event") == START and each.get("command") == "run":
+                # What was going on when an earlier process ended will not be heard of any more.
+                minutes += sum(most for most, _ in open_calls.values())
+                cost += sum(most for _, most in open_calls.values())
+                open_calls.clear()
+        return minutes + sum(most for most, _ in open_calls.values()), cost + sum(most for _, most in open_calls.values())
 
 
 def append_attempt(folder: Path, facts: Mapping[str, Any], shard: str = "") -> None:
@@ -108,6 +132,13 @@ def installed_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def _amounts(facts: object) -> tuple[float, float]:
+    """The minutes and the cost that a line says; 0 where it does not."""
+    found = [facts.get(name) if isinstance(facts, Mapping) else None for name in ("minutes", "cost")]
+    minutes, cost = (float(each) if isinstance(each, (int, float)) and each >= 0 else 0.0 for each in found)
+    return minutes, cost
 
 
 def utc_now() -> str:

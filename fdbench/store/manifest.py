@@ -24,8 +24,13 @@ MANIFEST = "manifest.json"
 
 
 class Collection(Stored):
-    """The settings that determine what a call gives."""
+    """The settings that determine what a call gives.
 
+    Attributes:
+        condition_facts: All that the condition does to sound; nothing where it is ``clean``.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("condition_facts",)
     model: str
     kind: Literal["trivial", "model", "recordings"]
     adapter: str
@@ -36,11 +41,17 @@ class Collection(Stored):
     slots: int
     seed: int
     condition: str = "clean"
+    condition_facts: dict[str, Any] = Field(default={})
     lead_in_s: float
     tail_silence_s: float
     tail_limit_s: float
     published_shift_s: float = Field(default=0.0, allow_inf_nan=False)
     fdbench: str
+
+    @property
+    def condition_signature(self) -> str:
+        """The condition as signatures write it: with its version, where it does anything."""
+        return f"{self.condition}@{self.condition_facts['version']}" if self.condition_facts else self.condition
 
     @property
     def run_id(self) -> str:

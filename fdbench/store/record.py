@@ -66,9 +66,15 @@ class StoredLog(Stored):
 
 
 class TakeRecord(Stored):
-    """What a call gave, or why it gave nothing."""
+    """What a call gave, or why it gave nothing.
 
-    later: ClassVar[tuple[str, ...]] = ("log", "condition")
+    Attributes:
+        model_heard, user_heard: Where that is not what the other side said.
+        user_events: What happened on the user's side, where that is not what the data says.
+        notes: What a reader of the call's numbers has to know.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("log", "condition", "model_heard", "user_heard", "user_events", "notes")
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     task: str
     sample: str
@@ -84,6 +90,10 @@ class TakeRecord(Stored):
     model: StoredTrack | None = None
     events: list[StoredEvent] = Field(default_factory=list)
     log: StoredLog | None = None
+    model_heard: StoredTrack | None = None
+    user_heard: StoredTrack | None = None
+    user_events: tuple[StoredEvent, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def id(self) -> TakeId:
@@ -93,6 +103,12 @@ class TakeRecord(Stored):
     def model_events(self) -> tuple[Event, ...]:
         """What the model said about itself."""
         return tuple(event.event for event in self.events)
+
+    @property
+    def tracks(self) -> dict[str, StoredTrack]:
+        """Every channel that is stored, by the name that its file has; the user's voice is in all but ``model``."""
+        named = {"user": self.user, "model": self.model, "model-heard": self.model_heard, "user-heard": self.user_heard}
+        return {name: track for name, track in named.items() if track is not None}
 
     @property
     def absence(self) -> FailedCall | None:

@@ -24,7 +24,7 @@ from typing import Any, Final
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, UsageError
 from fdbench.io.files import digest_of, read_json, sha256_of, write_bytes_atomically, write_json_atomically
-from fdbench.store.attempts import HEARING, Attempts, Command, append_attempt, read_attempts, start_event
+from fdbench.store.attempts import BEGUN, HEARING, Attempts, Command, append_attempt, read_attempts, start_event
 from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.manifest import MANIFEST, Collection, RunManifest, Scored
 from fdbench.store.take_files import TakeFiles, json_lines
@@ -195,6 +195,10 @@ class Run(TakeFiles):
     def note_attempt(self, facts: Mapping[str, Any]) -> None:
         """Append one line to the log."""
         append_attempt(self.folder, facts, self.shard)
+
+    def note_begun_call(self, take: str, most_minutes: float, most_cost: float) -> None:
+        """Log that a call on the wall clock begins, and what it may take."""
+        self.note_attempt({"event": BEGUN, "call": take, "most": {"minutes": round(most_minutes, 4), "cost": most_cost}})
 
     def note_start(self, command: Command, data_origin: str) -> None:
         """Log that a command begins, on which machine and with which packages."""

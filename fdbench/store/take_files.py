@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import Channel
 from fdbench.core.conversation import CallLog, FailedCall, Recording, Take
 from fdbench.core.sound import Track
 from fdbench.core.take_id import TakeId
@@ -59,10 +58,13 @@ class TakeFiles:
         record = self.record(take)
         if record is None or record.status != "recorded" or record.model is None or record.user is None:
             return False
-        tracks = (record.user, record.model) if self.has_prompts else (record.model,)
-        return all(_is_whole(self.folder / track.file, track.n_bytes) for track in tracks)
+        return all(_is_whole(self.folder / track.file, track.n_bytes) for track in self.tracks_of(record).values())
 
-    def audio_file(self, take: TakeId, channel: Channel) -> Path:
+    def tracks_of(self, record: TakeRecord) -> dict[str, StoredTrack]:
+        """The channels of a record that are to be in the folder, by name; the user's are in none that was exported without."""
+        return {name: track for name, track in record.tracks.items() if self.has_prompts or name == "model"}
+
+    def audio_file(self, take: TakeId, channel: str) -> Path:
         return self.folder / "audio" / f"{_as_path(take)}.{channel}.flac"
 
     def load(self, track: StoredTrack) -> Track:
@@ -122,6 +124,10 @@ class TakeFiles:
                 user=self._write_track(id, "user", outcome.user),
                 model=self._write_track(id, "model", outcome.model),
                 events=[StoredEvent.of(event) for event in outcome.events],
+                model_heard=self._write_other(id, "model-heard", outcome.model_heard),
+                user_heard=self._write_other(id, "user-heard", outcome.user_heard),
+                user_events=None if outcome.user_events is None else tuple(map(StoredEvent.of, outcome.user_events)),
+                notes=outcome.notes,
             )
         write_json_atomically(self.record_file(id), record.model_dump(by_alias=True))
         return record
@@ -153,7 +159,7 @@ class TakeFiles:
             raise DataError(f"{self.folder / record.log.sound}: is not the sound that was recorded")
         return CallLog(tuple(json.loads(line) for line in data.splitlines()), sound)
 
-    def _write_track(self, take: TakeId, channel: Channel, track: Track) -> StoredTrack:
+    def _write_track(self, take: TakeId, channel: str, track: Track) -> StoredTrack:
         path = self.audio_file(take, channel)
         data = write_flac(path, track.audio)
         return StoredTrack(
@@ -164,6 +170,9 @@ class TakeFiles:
             n_samples=len(track.audio.samples),
             start_s=track.start_s,
         )
+
+    def _write_other(self, take: TakeId, channel: str, track: Track | None) -> StoredTrack | None:
+        return None if track is None else self._write_track(take, channel, track)
 
     def relative(self, path: Path) -> str:
         """A path of the run as messages name it."""

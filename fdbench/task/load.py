@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fdbench.core.family import FAMILIES
 from fdbench.errors import DataError, UsageError, unknown_name
+from fdbench.task.conditions import FILE as CONDITIONS
 from fdbench.task.loaded import LoadedTask, loaded_task
 from fdbench.task.tree import find_set, folder_above, roots_of
 
@@ -33,7 +34,7 @@ def task_specs() -> dict[str, TaskSpec]:
     specs: dict[str, TaskSpec] = {}
     for package in _TASK_PACKAGES:
         for file in resources.files(package).iterdir():
-            if not file.name.endswith(".yaml"):
+            if not file.name.endswith(".yaml") or file.name == CONDITIONS:
                 continue
             spec = parse_task(
                 file.read_text(encoding="utf-8"), f"{package.removeprefix('fdbench.').replace('.', '/')}/{file.name}"

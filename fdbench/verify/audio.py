@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from fdbench.call.session_log import from_stored, recording_of
+from fdbench.call.call import Ending
+from fdbench.call.replay import replay_call
+from fdbench.call.session_log import from_stored
+from fdbench.core.conversation import FailedCall, Sample, Take
+from fdbench.core.sound import Audio
 from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio
 from fdbench.store.record import StoredEvent
@@ -18,11 +20,10 @@ def check_audio(takes: Takes) -> Group:
     Of a run that was exported without its prompts, the model's alone.
     """
     group, run = Group("audio"), takes.run
-    known = {run.relative(run.audio_file(take, channel)) for take in takes.faulty for channel in ("user", "model")}
+    channels = ("user", "model", "model-heard", "user-heard")
+    known = {run.relative(run.audio_file(take, channel)) for take in takes.faulty for channel in channels}
     for take, record in takes.records.items():
-        for track in (record.user if run.has_prompts else None, record.model):
-            if track is None:
-                continue
+        for track in run.tracks_of(record).values():
             known.add(track.file)
             group.count("files")
             try:
@@ -50,14 +51,19 @@ def check_logs(takes: Takes) -> Group:
             continue
         group.count("logs")
         try:
-            stored = from_stored(takes.run.read_log(record))
-            given = recording_of(stored, np.zeros(0, np.float32), collection.tail_silence_s)
+            log = from_stored(takes.run.read_log(record))
+            silence = Audio.silence(log.prompt_s, log.rate_user)  # the log says what came, whatever the user said
+            ending = Ending(collection.tail_silence_s, collection.tail_limit_s)
+            given = replay_call(Take(Sample(take.sample, take.task, {})), silence, log.lead_in_s, log, ending)
         except (DataError, ValueError) as error:
             what = error.what.removeprefix(f"{takes.run.folder}/") if isinstance(error, DataError) else f"no log: {error}"
             group.differ(record.log.lines, what)
             continue
         if record.model is None or take in takes.faulty:
             continue  # of a call that broke there is no recording
+        if isinstance(given, FailedCall):
+            group.differ(record.log.lines, given.message)
+            continue
         group.count("recordings replayed")
         says = {
             "model's audio": record.model.digest,

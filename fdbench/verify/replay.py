@@ -1,24 +1,28 @@
-"""`fdbench replay RUN`: a run made again from the logs of its calls, without whoever was called.
+"""`fdbench replay RUN`: a run made again from what its calls left behind, without whoever was called.
 
-The log of a call holds everything that came and when; what was heard follows from it. So a bug in the client, the playout or
-a scorer is mended after the fact, and a number is recomputed without paying for the calls again.
+The log of a call on the wall clock holds everything that came and when; what was heard follows from it. Of a call in virtual
+time the model's recording is the tape. So a bug in the client, the playout, a path or a scorer is mended after the fact, and a
+number is recomputed without paying for the calls, or loading the model, again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from fdbench.call.realtime import user_sound
-from fdbench.call.session_log import from_stored, recording_of
+from fdbench.call.call import Ending
+from fdbench.call.replay import replay_call
+from fdbench.call.session_log import SessionLog, from_stored
+from fdbench.call.taped_leg import RecordedTape
+from fdbench.core.condition import Condition
 from fdbench.core.conversation import FailedCall, Recording, Take
-from fdbench.errors import FdbenchError, UsageError
+from fdbench.errors import DataError, FdbenchError, UsageError
 from fdbench.stages.derive import same_data
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
 from fdbench.stages.run import FinishedRun, score_run
-from fdbench.store.manifest import RunManifest
+from fdbench.store.manifest import Collection, RunManifest
 from fdbench.store.record import TakeRecord
 from fdbench.store.run import Run
 from fdbench.task.data import Data
@@ -30,7 +34,7 @@ class Replayed:
     """What a replay gave.
 
     Attributes:
-        n_calls: Calls with a log.
+        n_calls: Calls that were made again.
         differences: A line for each recording or score that is not what the run holds.
         not_compared: Scorings by engines, or under protocols, by which the run was not scored.
     """
@@ -45,15 +49,14 @@ def replay_run(folder: Path, out: Path, options: ScoringOptions, data: Data | No
     """Make a run again in ``out``, score it, and compare it with the first.
 
     Raises:
-        FdbenchError: It is no run of calls on the wall clock, its data is not there, or ``out`` holds it already.
+        FdbenchError: Nobody was called in this run, its data is not there, or ``out`` holds it already.
     """
     options.check()
     first = Run.existing(folder)
     manifest = first.manifest()
-    if manifest.collection.clock != "realtime":
+    if manifest.collection.kind == "recordings":
         raise UsageError(
-            f"{folder}: its clock is {manifest.collection.clock}, and only calls on the wall clock have logs",
-            "virtual time needs no replay: the same command gives the same run again",
+            f"{folder}: its recordings were made elsewhere, so there is no call to make again", "use `fdbench score`"
         )
     again = Run(out / manifest.run_id)
     if again.folder.exists():
@@ -69,7 +72,7 @@ def replay_run(folder: Path, out: Path, options: ScoringOptions, data: Data | No
                 continue  # the run was ended before this call was made
             broke = before.absence  # its log says how far it came, and no more
             n_calls += broke is None
-            after = again.write(take, broke or _replayed(first, take, before, manifest.collection.tail_silence_s))
+            after = again.write(take, broke or _replayed(first, take, before, manifest.collection))
             differences += _record_differs(before, after)
             progress("replay", done, len(takes), len(differences))
         first.copy_judgements(again)  # they are part of the run, not of the calls
@@ -88,24 +91,42 @@ def _takes(run: Run, manifest: RunManifest, loader: TaskLoader) -> Iterator[Take
             yield Take(sample, id.stimulus, id.repeat, id.condition)
 
 
-def _replayed(run: Run, take: Take, record: TakeRecord, silence_s: float) -> Recording | FailedCall:
-    """What a call gave, from its log alone."""
+def _replayed(run: Run, take: Take, record: TakeRecord, collection: Collection) -> Recording | FailedCall:
+    """What a call gave, from what it left behind alone."""
     try:
-        stored = run.read_log(record)
-        log = from_stored(stored)
-        recording = recording_of(log, user_sound(take, log.rate_user, log.lead_in_s), silence_s)
-        return replace(recording, log=stored)
+        lead_in_s, tape = _tape(run, record, collection)
+        condition = Condition.of(collection.condition, collection.condition_facts)
+        ending = Ending(collection.tail_silence_s, collection.tail_limit_s)
+        return replay_call(take, take.prompt(), lead_in_s, tape, ending, condition)
     except FdbenchError as error:
         return FailedCall("log", error.what)
     except ValueError as error:
         return FailedCall("log", f"the log cannot be replayed: {error}")
 
 
+def _tape(run: Run, record: TakeRecord, collection: Collection) -> tuple[float, SessionLog | RecordedTape]:
+    """What a call left behind, and how much silence there was before its prompt."""
+    if record.log is not None:
+        log = from_stored(run.read_log(record))
+        return log.lead_in_s, log
+    if record.model is None or record.user is None:
+        raise DataError(f"{record.id}: nothing was recorded")
+    heard = record.model_heard or record.user
+    tape = RecordedTape(
+        said=run.load(record.model).audio,
+        heard_hz=heard.sample_rate,
+        heard_samples=heard.n_samples,
+        events=record.model_events,
+        right_censored=record.right_censored,
+    )
+    return collection.lead_in_s, tape
+
+
 def _record_differs(before: TakeRecord, after: TakeRecord) -> Iterator[str]:
     if before.model_dump(exclude={"log"}) == after.model_dump(exclude={"log"}):
         return
     why = f" ({after.failure.message})" if after.failure else ""
-    for name in ("status", "user", "model", "events", "right_censored", "prompt_s"):
+    for name in ("status", "user", "model", "events", "right_censored", "prompt_s", "model_heard", "user_events", "notes"):
         if getattr(before, name) != getattr(after, name):
             yield f"{after.id}: {name} is not what was recorded{why}"
             return

@@ -25,10 +25,10 @@ import pytest
 from fdbench.adapters.moshi_server import MoshiServer
 
 from fdbench.adapter.live import Delta, Note
-from fdbench.call.live_call import Timeouts
-from fdbench.call.lockstep import Ending, Invitation
-from fdbench.call.realtime import WallClock
+from fdbench.call.call import Ending, Invitation
+from fdbench.call.driver import Driver
 from fdbench.call.session_log import SessionLog, from_stored
+from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import Brief, FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 from fdbench.errors import AdapterError
@@ -129,7 +129,7 @@ def hold(party: MoshiServer, n: int = N_CLIPS, meanwhile: threading.Thread | Non
     # Random weights never fall silent, so a call ends at its limit.
     held = {
         take.sample.id: Held(outcome, from_stored(outcome.log) if outcome.log else None)
-        for take, outcome in WallClock(party, Ending(0.5, 0.8), timeouts).run(invitations)
+        for take, outcome in Driver(party, None, Ending(0.5, 0.8), timeouts=timeouts).run(invitations)
     }
     if meanwhile:
         meanwhile.join()

@@ -38,10 +38,10 @@ from fdbench.adapters.realtime import Realtime as Adapter
 
 from fdbench.adapter.base import Brief
 from fdbench.adapter.live import CallError, Flush, LiveParty, Note, Session, Text
-from fdbench.call.live_call import Timeouts
-from fdbench.call.lockstep import Ending, Invitation
-from fdbench.call.realtime import WallClock
+from fdbench.call.call import Ending, Invitation
+from fdbench.call.driver import Driver
 from fdbench.call.session_log import as_stored, from_stored
+from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.event import DECIDED, PLAYED, YIELDED
 from fdbench.core.sound import Audio
@@ -124,8 +124,8 @@ def held(parties: dict[str, LiveParty], ending: Ending = ENDING, timeouts: Timeo
     return {take.sample.id: outcome for take, outcome in driver(parties, ending, timeouts).run(invitations)}
 
 
-def driver(parties: dict[str, LiveParty], ending: Ending = ENDING, timeouts: Timeouts = QUICK) -> WallClock:
-    return WallClock(Switchboard(parties), ending, timeouts, asyncio.get_event_loop())
+def driver(parties: dict[str, LiveParty], ending: Ending = ENDING, timeouts: Timeouts = QUICK) -> Driver:
+    return Driver(Switchboard(parties), None, ending, timeouts=timeouts, loop=asyncio.get_event_loop())
 
 
 HEARD = (
@@ -299,7 +299,8 @@ def test_the_server_got_every_frame_and_the_settings_before_the_first(facts: dic
 def test_a_closed_door_ends_the_run_in_two_lines_after_one_try(server: RealtimeServer, case: str) -> None:
     n_before = len(server.facts())
     closed = party(server.base_url, case, slots=2)
-    calls = WallClock(closed, ENDING, QUICK, asyncio.get_event_loop()).run(invitation(f"{case}{n}") for n in range(20))
+    at_once = Driver(closed, None, ENDING, timeouts=QUICK, loop=asyncio.get_event_loop())
+    calls = at_once.run(invitation(f"{case}{n}") for n in range(20))
     with pytest.raises(AdapterError) as caught:
         list(calls)
     assert len(str(caught.value).splitlines()) == 2 and KEY not in str(caught.value)

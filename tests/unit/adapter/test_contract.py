@@ -8,8 +8,8 @@ import pytest
 from fdbench.adapter.base import Agent, AgentParty, Batch, Brief, Opening, Port, Spoken
 from fdbench.adapter.contract import check_party
 from fdbench.adapter.load import find_model, resolve
-from fdbench.call.lockstep import Ending, Invitation, Lockstep
-from fdbench.call.player import PromptPlayer
+from fdbench.call.call import Ending, Invitation
+from fdbench.call.driver import Driver
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.event import Event
 from fdbench.core.sound import Audio
@@ -38,10 +38,9 @@ class Party:
 
 
 def outcomes(party, n=3):
-    player = PromptPlayer(party.says, party.hears, party.slots)
     stimulus = Audio(np.zeros(1600, np.float32), 16000)
     invitations = [Invitation(Take(Sample(str(i), "t", {})), Brief(stimulus=stimulus), Brief()) for i in range(n)]
-    return [outcome for _, outcome in Lockstep(player, party, Ending(0.2, 0.4)).run(invitations)]
+    return [outcome for _, outcome in Driver(party, None, Ending(0.2, 0.4)).run(invitations)]
 
 
 def raises(error):

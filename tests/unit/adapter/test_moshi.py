@@ -20,7 +20,7 @@ import soundfile
 
 from fdbench.adapter.base import Batch, Brief
 from fdbench.adapter.load import find_model, resolve
-from fdbench.call.lockstep import Ending
+from fdbench.call.call import Ending
 from fdbench.call.source import PromptCalls
 from fdbench.core.conversation import Recording, Sample, Take
 from fdbench.core.event import TEXT

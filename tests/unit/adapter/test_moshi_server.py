@@ -22,10 +22,10 @@ from fdbench.adapters.moshi_server_pool import addresses_of
 from fdbench.adapters.moshi_server_sound import FRAME_S, AnswerPace, Opus
 
 from fdbench.adapter.live import CallError, Delta, Note, Text, within
-from fdbench.call.live_call import Timeouts
-from fdbench.call.lockstep import Ending, Invitation
-from fdbench.call.realtime import WallClock
+from fdbench.call.call import Ending, Invitation
+from fdbench.call.driver import Driver
 from fdbench.call.session_log import SessionLog, from_stored
+from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import Brief, FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 from fdbench.errors import AdapterError, UsageError
@@ -85,9 +85,10 @@ def hold(party: MoshiServer, n: int = 1, tries: int = 3, prompt_s: float = PROMP
     invitations = [
         Invitation(Take(Sample(f"clip{i}", "unit", {})), Brief(stimulus=prompt), Brief(INSTRUCTIONS)) for i in range(n)
     ]
+    driver = Driver(party, None, Ending(0.35, 3.0), timeouts=timeouts, loop=asyncio.get_event_loop())
     held = {
         str(take.id): Held(outcome, from_stored(outcome.log) if outcome.log else None)
-        for take, outcome in WallClock(party, Ending(0.35, 3.0), timeouts, asyncio.get_event_loop()).run(invitations)
+        for take, outcome in driver.run(invitations)
     }
     return [held[name] for name in sorted(held)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from fdbench.call.source import Budget
+from fdbench.call.budget import Budget
 
 
 def test_without_limits_everything_is_allowed_and_counted():

@@ -15,10 +15,11 @@ import pytest
 
 from fdbench.adapter.base import Brief, Port
 from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, Flush, Note, Speech, Text, Usage
-from fdbench.call.live_call import Timeouts
-from fdbench.call.lockstep import Ending, Invitation
-from fdbench.call.realtime import WallClock
-from fdbench.call.session_log import from_stored, recording_of, spent_in
+from fdbench.call.call import Ending, Invitation
+from fdbench.call.driver import Driver
+from fdbench.call.replay import replay_call
+from fdbench.call.session_log import from_stored, spent_in
+from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import CallLog, FailedCall, Recording, Sample, Take
 from fdbench.core.sound import Audio
 from fdbench.errors import AdapterError
@@ -102,7 +103,7 @@ def calls(server, n=1, lead_in_s=0.0, ending=None, timeouts=TIMEOUTS):
     )
     return {
         take.sample.id: outcome
-        for take, outcome in WallClock(server, ending or Ending(0.1, 0.4), timeouts, loop()).run(invitations)
+        for take, outcome in Driver(server, None, ending or Ending(0.1, 0.4), timeouts=timeouts, loop=loop()).run(invitations)
     }
 
 
@@ -228,7 +229,7 @@ def test_what_ended_well_before_a_key_was_refused_is_kept():
     invitations = (Invitation(Take(Sample(str(i), "t", {})), Brief(stimulus=PROMPT), Brief(seed=i)) for i in range(9))
     kept = []
     with pytest.raises(AdapterError, match="no quota"):
-        for take, outcome in WallClock(server, Ending(0.1, 0.4), TIMEOUTS, loop()).run(invitations):
+        for take, outcome in Driver(server, None, Ending(0.1, 0.4), timeouts=TIMEOUTS, loop=loop()).run(invitations):
             kept.append((take.sample.id, type(outcome)))
     assert kept == [("0", Recording)]
 
@@ -271,7 +272,7 @@ def test_a_key_that_is_not_accepted_ends_everything():
 def test_whoever_stops_asking_ends_the_calls_that_are_going_on():
     server = Server(slots=3)
     invitations = (Invitation(Take(Sample(str(i), "t", {})), Brief(stimulus=PROMPT), Brief(seed=i)) for i in range(100))
-    outcomes = WallClock(server, Ending(0.1, 0.4), TIMEOUTS, loop()).run(invitations)
+    outcomes = Driver(server, None, Ending(0.1, 0.4), timeouts=TIMEOUTS, loop=loop()).run(invitations)
     next(outcomes)
     outcomes.close()
     assert server.n_closed == len(server.heard), "every conversation that was begun has been closed"
@@ -295,8 +296,7 @@ def test_a_log_survives_being_stored_and_gives_the_same_recording():
     recording = one(Server(EVERYTHING), lead_in_s=0.05)
     stored = CallLog(tuple(json.loads(json.dumps(line)) for line in recording.log.lines), recording.log.sound)
     log = from_stored(stored)
-    user = np.concatenate([np.zeros(400, np.float32), PROMPT.samples])
-    again = recording_of(log, user, 0.1)
+    again = replay_call(Take(Sample("0", "t", {})), PROMPT, 0.05, log, Ending(0.1, 0.4))
     np.testing.assert_array_equal(again.model.audio.samples, recording.model.audio.samples)
     np.testing.assert_array_equal(again.user.audio.samples, recording.user.audio.samples)
     assert (again.events, again.right_censored, again.prompt_s) == (recording.events, recording.right_censored, 0.25)

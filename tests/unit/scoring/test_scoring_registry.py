@@ -128,6 +128,7 @@ def test_every_reason_that_a_scorer_gives_is_registered_and_every_registered_one
         "rating_missing",
         "rating_unreadable",
         "call_failed",
+        "not_called",
         "annotator_crashed",
     }
     assert set(REASONS) - literals == given_elsewhere

@@ -15,8 +15,8 @@ import pytest
 
 from fdbench.adapter.base import Batch, Brief, Port
 from fdbench.adapter.contract import check_party
-from fdbench.call.lockstep import Ending, Invitation, Lockstep
-from fdbench.call.player import PromptPlayer
+from fdbench.call.call import Ending, Invitation
+from fdbench.call.driver import Driver
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.event import TEXT
 from fdbench.core.sound import Audio
@@ -166,13 +166,12 @@ def as_told(brief):
 
 def calls(party, n=SLOTS, length_s=0.12, manners=None):
     """Hold ``n`` calls, each with a prompt and a seed of its own; outcomes by sample."""
-    player = PromptPlayer(PORT, PORT, party.slots)
     invitations = []
     for index in range(n):
         sound = np.random.default_rng(index).uniform(-0.1, 0.1, round(length_s * 8000)).astype(np.float32)
         user, model = Brief(stimulus=Audio(sound, 8000)), Brief((manners or {}).get(index, ""), index)
         invitations.append(Invitation(Take(Sample(str(index), "t", {})), user, model))
-    return {take.sample.id: outcome for take, outcome in Lockstep(player, party, Ending(0.02, 0.05)).run(invitations)}
+    return {take.sample.id: outcome for take, outcome in Driver(party, None, Ending(0.02, 0.05)).run(invitations)}
 
 
 def samples(outcome):

@@ -1,0 +1,53 @@
+"""What stands between the two sides of a call: named effects in each direction, and the truth untouched.
+
+The condition ``clean`` is the empty one. The user says the same and the same things are asked about it under every condition;
+only what the listener hears is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from fdbench.core.take_id import CLEAN
+
+EffectFacts: TypeAlias = Mapping[str, Any]
+"""``effect`` names its kind; the other keys are its parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition, by name.
+
+    Attributes:
+        name: As ``TakeId.condition`` writes it.
+        version: Raised when what it does to sound changes.
+        to_model: Effects on what the model hears, in their order.
+        to_user: Effects on what the user's side hears.
+    """
+
+    name: str = CLEAN
+    version: int = 1
+    to_model: tuple[EffectFacts, ...] = ()
+    to_user: tuple[EffectFacts, ...] = ()
+    summary: str = field(default="", compare=False)
+
+    @classmethod
+    def of(cls, name: str, facts: Mapping[str, Any]) -> Condition:
+        """The condition that a manifest records (``facts``)."""
+        return cls(name, facts.get("version", 1), tuple(facts.get("to_model", ())), tuple(facts.get("to_user", ())))
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.to_model or self.to_user)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything that determines what it does, for a manifest; nothing for ``clean``."""
+        if self.is_clean:
+            return {}
+        return {"version": self.version, "to_model": [*map(dict, self.to_model)], "to_user": [*map(dict, self.to_user)]}
+
+
+NOTHING_BETWEEN: Final = Condition()
