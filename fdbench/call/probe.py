@@ -117,7 +117,8 @@ class _Probing:
         """Say the next clip if its time comes within the frame that begins at ``first``."""
         stage, clip = self.stages[0]
         assert self.onset_s is not None
-        at = max(round((self.onset_s + stage.after_onset_s) * self.rate), first, len(self.says))
+        # A voice that was going on before what it is said to ended counts from there.
+        at = max(round((max(self.onset_s, self.waits_from_s) + stage.after_onset_s) * self.rate), first)
         if at >= first + round(FRAME_S * self.rate):
             return []
         self.stages.pop(0)

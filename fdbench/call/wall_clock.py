@@ -227,10 +227,9 @@ class WallClock:
         loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
-            next_s = self._hear_what_is_over(loop.time())
-            if next_s <= loop.time():
-                await asyncio.sleep(0)  # what is overdue is made up for, and yet others get their turn
-                continue
+            now_s = next_s = loop.time()
+            while next_s <= now_s:  # what is overdue leaves together: nobody is let in between
+                next_s = self._hear_what_is_over(now_s)
             timer = loop.call_at(next_s, self._changed.set) if math.isfinite(next_s) else None
             await self._changed.wait()
             if timer is not None:
