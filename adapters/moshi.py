@@ -22,7 +22,7 @@ from __future__ import annotations
 import gc
 import importlib.metadata
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final
 
@@ -37,12 +37,12 @@ from fdbench.core.span import Span
 from fdbench.errors import AdapterError, MissingExtraError, UsageError
 
 from .moshi_checkpoint import WANTED, Checkpoint
+from .moshi_text import Spelling
 
 FRAME_80_MS: Final = Port(24000, 1920)
 FRAME_S: Final = float(FRAME_80_MS.frame_s)
 DTYPES: Final = ("bfloat16", "float16", "float32")
 PACKAGES: Final = ("moshi", "torch")
-_WORD_BEGINS: Final = "▁"
 _FRAMES_HZ: Final = 12.5
 
 
@@ -103,7 +103,7 @@ class Moshi:
         self._module = lm
         self._torch = torch
         padding = {self._model.text_padding_token_id, self._model.end_of_text_padding_id}
-        self._spelling = _Spelling(tokenizer, padding, slots)
+        self._spelling = Spelling(tokenizer, padding, slots)
         self._most_frames = most_frames
         self.slots = slots
         self._device = torch.device(where)
@@ -248,41 +248,6 @@ class Moshi:
             enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=cudnn.allow_tf32
         )
         return flags
-
-
-class _Spelling:
-    """Text from tokens, piece by piece: a space before the beginning of a word, nothing for padding and control tokens.
-
-    A character that the vocabulary lacks is written in several tokens, a byte each; it is told with the last of them.
-    """
-
-    def __init__(self, tokenizer: Any, padding: Collection[int], rows: int) -> None:
-        self._pieces: dict[int, str] = {}
-        self._bytes: dict[int, int] = {}
-        for token in range(tokenizer.vocab_size()):
-            piece = str(tokenizer.id_to_piece(token))
-            if tokenizer.is_byte(token):
-                self._bytes[token] = int(piece[3:-1], 16)  # <0xC3>
-            elif token not in padding and not tokenizer.is_control(token):
-                self._pieces[token] = piece.replace(_WORD_BEGINS, " ")
-        self._begun = [bytearray() for _ in range(rows)]
-
-    def begin(self, row: int) -> None:
-        self._begun[row].clear()
-
-    def piece(self, row: int, token: int) -> str:
-        """What a row's next token adds to its text."""
-        begun = self._begun[row]
-        if token not in self._bytes:
-            begun.clear()
-            return self._pieces.get(token, "")
-        begun.append(self._bytes[token])
-        try:
-            character = begun.decode()
-        except UnicodeDecodeError:
-            return ""
-        begun.clear()
-        return character
 
 
 def _import_torch() -> Any:

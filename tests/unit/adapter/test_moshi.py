@@ -268,7 +268,7 @@ def test_a_folder_may_name_files_elsewhere_and_what_they_hold_is_in_the_runs_id(
 
 
 def test_a_character_that_the_vocabulary_lacks_is_told_whole_and_control_tokens_are_not_told():
-    from fdbench.adapters.moshi import _Spelling
+    from fdbench.adapters.moshi_text import Spelling
 
     class Tokenizer:
         pieces = ("<unk>", "<s>", "</s>", "<pad>", "▁caf", "<0xC3>", "<0xA9>", "s")
@@ -285,7 +285,7 @@ def test_a_character_that_the_vocabulary_lacks_is_told_whole_and_control_tokens_
         def is_control(self, token):
             return token in (1, 2)
 
-    spelling = _Spelling(Tokenizer(), {0, 3}, 2)
+    spelling = Spelling(Tokenizer(), {0, 3}, 2)
     assert [spelling.piece(0, token) for token in (4, 5, 6, 7)] == [" caf", "", "é", "s"]
     assert [spelling.piece(1, token) for token in (0, 1, 2, 3, -2, 99)] == [""] * 6
     spelling.piece(0, 5)
