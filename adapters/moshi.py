@@ -22,8 +22,8 @@ from __future__ import annotations
 import gc
 import importlib.metadata
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Final
 
 import numpy as np
@@ -34,15 +34,14 @@ from fdbench.adapter.weights import fetch, name_of, need_weights
 from fdbench.core.conversation import FailedCall
 from fdbench.core.event import Event
 from fdbench.core.span import Span
-from fdbench.errors import AdapterError, MissingExtraError, UsageError
+from fdbench.errors import UsageError
 
 from .moshi_checkpoint import WANTED, Checkpoint
+from .moshi_machine import PACKAGES, device_of, dtype_of, import_torch, memory_told, need_package, threads_of
 from .moshi_text import Spelling
 
 FRAME_80_MS: Final = Port(24000, 1920)
 FRAME_S: Final = float(FRAME_80_MS.frame_s)
-DTYPES: Final = ("bfloat16", "float16", "float32")
-PACKAGES: Final = ("moshi", "torch")
 _FRAMES_HZ: Final = 12.5
 
 
@@ -83,10 +82,10 @@ class Moshi:
         threads: int | None = None,
         slots: int = 8,
     ) -> None:
-        torch = _import_torch()
-        where = _device(device)
+        torch = import_torch()
+        where = device_of(device)
         if where == "cpu":
-            torch.set_num_threads(_threads(threads))
+            torch.set_num_threads(threads_of(threads))
             # Read when moshi is imported: on a CPU, compiling costs 16 s and gains nothing.
             os.environ.setdefault("NO_TORCH_COMPILE", "1")
         from moshi.models import LMGen, lm
@@ -96,8 +95,8 @@ class Moshi:
         check_sampling({"temp": temp, "temp_text": temp_text}, {"top_k": top_k, "top_k_text": top_k_text})
         files = Checkpoint.at(fetch(checkpoint, revision, WANTED))
         most_frames = None if longest_call_s is None else _frames(longest_call_s)
-        with _memory_told(torch, slots):
-            self._codec, self._model, tokenizer = self._load(files, where, _dtype(dtype, where), most_frames)
+        with memory_told(torch, slots):
+            self._codec, self._model, tokenizer = self._load(files, where, dtype_of(dtype, where), most_frames)
         sampling = files.sampling({"temp": temp, "top_k": top_k, "temp_text": temp_text, "top_k_text": top_k_text})
         self._steps = LMGen(self._model, use_sampling=not greedy, **sampling, support_out_of_sync=True)
         self._module = lm
@@ -115,7 +114,7 @@ class Moshi:
         self._n_steps = [0] * slots
         self._fresh: set[int] = set()
         self._streaming = ExitStack()
-        with torch.no_grad(), _memory_told(torch, slots):
+        with torch.no_grad(), memory_told(torch, slots):
             self._streaming.enter_context(self._codec.streaming(slots))
             self._streaming.enter_context(self._steps.streaming(slots))
 
@@ -134,26 +133,26 @@ class Moshi:
         self._streaming.close()
         self.__dict__.clear()  # states and modules hold each other in circles that only the collector finds
         gc.collect()
-        torch = _import_torch()
+        torch = import_torch()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
     @classmethod
     def needs(cls, checkpoint: str, revision: str | None = None, **_: Any) -> tuple[Need, ...]:
-        return (*(_package(name) for name in PACKAGES), need_weights(checkpoint, revision, WANTED))
+        return (*(need_package(name) for name in PACKAGES), need_weights(checkpoint, revision, WANTED))
 
     @classmethod
     def provenance(cls, checkpoint: str, revision: str | None = None, **arguments: Any) -> Provenance:
-        _import_torch()
+        import_torch()
         files = Checkpoint.at(fetch(checkpoint, revision, WANTED))
-        where = _device(str(arguments["device"]))
+        where = device_of(str(arguments["device"]))
         settled = {
             "checkpoint": name_of(checkpoint),
             **arguments,
             **({} if arguments["greedy"] else files.sampling(arguments)),
             "device": where.partition(":")[0],
-            "dtype": str(_dtype(str(arguments["dtype"]), where)).removeprefix("torch."),
-            "threads": _threads(arguments["threads"]) if where == "cpu" else None,
+            "dtype": str(dtype_of(str(arguments["dtype"]), where)).removeprefix("torch."),
+            "threads": threads_of(arguments["threads"]) if where == "cpu" else None,
         }
         return Provenance(settled, files.revision)
 
@@ -248,66 +247,6 @@ class Moshi:
             enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=cudnn.allow_tf32
         )
         return flags
-
-
-def _import_torch() -> Any:
-    for name in reversed(PACKAGES):
-        if not _package(name).is_met:
-            raise MissingExtraError(name, "moshi", "Moshi in process")
-    import torch
-
-    return torch
-
-
-def _package(name: str) -> Need:
-    try:
-        return Need(f"package {name}", True, importlib.metadata.version(name))
-    except importlib.metadata.PackageNotFoundError:
-        return Need(f"package {name}", False, "pip install 'fdbench[moshi]'")
-
-
-def _device(given: str) -> str:
-    torch = _import_torch()
-    if given == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(given).type
-    except RuntimeError:
-        kind = ""
-    if kind not in ("cuda", "cpu") or (kind == "cuda" and not torch.cuda.is_available()):
-        found = f"{torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
-        raise UsageError(f"--arg device={given}: expected auto, cpu, cuda or cuda:N; this machine has {found}", "leave it out")
-    return given
-
-
-def _dtype(given: str, device: str) -> Any:
-    torch = _import_torch()
-    if given == "auto":
-        return torch.float32 if device == "cpu" else torch.bfloat16
-    if given not in DTYPES:
-        raise UsageError(f"--arg dtype={given}: expected auto, {', '.join(DTYPES)}", "leave it out")
-    return getattr(torch, given)
-
-
-def _threads(given: int | None) -> int:
-    if given is None:
-        return int(_import_torch().get_num_threads())
-    if given < 1:
-        raise UsageError(f"--arg threads={given}: expected at least 1", "leave it out for as many as torch finds fit")
-    return given
-
-
-@contextmanager
-def _memory_told(torch: Any, slots: int) -> Iterator[None]:
-    """A GPU that is too small for so many conversations, told in two lines."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        needed = str(error).splitlines()[0]
-        raise AdapterError(
-            f"{slots} conversations do not fit into the GPU: {needed}",
-            "give fewer --slots, or --arg longest_call_s=S so that less is kept of each",
-        ) from None
 
 
 def _frames(seconds: float) -> int:
