@@ -11,10 +11,13 @@ Each slot is a row of one batch whose size never changes, for the last bits of a
 that has nothing to do is masked; a row whose conversation begins is reset. What a row says depends on its own brief and on
 what it has heard: not on its neighbours, on which row it is, or on what the row did before.
 
-Placement. A reply frame is recorded where the user's frame that it answers ends. Kyutai's offline script writes the same
-frame where that user frame begins, 80 ms earlier than anybody could have heard it: ``published_shift_s`` in models.yaml.
-That script also feeds the first frame twice, to have as many frames out as in; here, as on Kyutai's server, the first frame
-of a reply is silence instead, and every later one lies at the same place.
+Programs. Kyutai has two, which begin a conversation differently, so that no frame of theirs is the same. The server
+(``moshi.server``) encodes the first frame and then lets the codec forget it, for to the model that frame is in the past; its
+first reply frame is silence. The script (``moshi.run_inference``) feeds the first frame's codes twice, to have as many frames
+out as in. ``program`` says which of the two a conversation equals, to the sample where nothing is drawn at random.
+
+Placement. A reply frame is recorded where the user's frame that it answers ends. The script writes the same frame where that
+user frame begins, 80 ms earlier than anybody could have heard it: ``published_shift_s`` in models.yaml.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import importlib.metadata
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -42,6 +46,7 @@ from .moshi_text import Spelling
 
 FRAME_80_MS: Final = Port(24000, 1920)
 FRAME_S: Final = float(FRAME_80_MS.frame_s)
+PROGRAMS: Final = ("server", "script")
 _FRAMES_HZ: Final = 12.5
 
 
@@ -53,7 +58,9 @@ class Moshi:
         revision: Commit of the repository; None = the newest that is, or can be, fetched. It is in the run's id.
         device: ``cuda``, ``cuda:1``, ``cpu``; ``auto`` = a GPU where there is one.
         dtype: ``bfloat16``, ``float16``, ``float32``; ``auto`` = bfloat16 on a GPU, float32 elsewhere.
-        greedy: Take the likeliest token instead of sampling.
+        program: Which of Kyutai's programs a conversation equals: ``server`` (``moshi.server``), ``script``
+            (``moshi.run_inference``).
+        greedy: Take the likeliest token instead of sampling; None = as the checkpoint says, else sample.
         temp, top_k: Sampling of audio; None = the checkpoint's own, else 0.8 and 250.
         temp_text, top_k_text: Sampling of text; None = the checkpoint's own, else 0.7 and 25.
         longest_call_s: Memory is kept for calls of this length, lead-in included; a longer one fails. None = as long as the
@@ -73,7 +80,8 @@ class Moshi:
         revision: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
-        greedy: bool = False,
+        program: str = "server",
+        greedy: bool | None = None,
         temp: float | None = None,
         top_k: int | None = None,
         temp_text: float | None = None,
@@ -93,12 +101,16 @@ class Moshi:
         from .moshi_sampling import RowSampler
 
         check_sampling({"temp": temp, "temp_text": temp_text}, {"top_k": top_k, "top_k_text": top_k_text})
+        self._n_repeats = int(_is_script(program))
         files = Checkpoint.at(fetch(checkpoint, revision, WANTED))
         most_frames = None if longest_call_s is None else _frames(longest_call_s)
         with memory_told(torch, slots):
             self._codec, self._model, tokenizer = self._load(files, where, dtype_of(dtype, where), most_frames)
+        self._greedy = files.is_greedy(greedy)
         sampling = files.sampling({"temp": temp, "top_k": top_k, "temp_text": temp_text, "top_k_text": top_k_text})
-        self._steps = LMGen(self._model, use_sampling=not greedy, **sampling, support_out_of_sync=True)
+        self._steps = LMGen(
+            self._model, use_sampling=not self._greedy, **sampling, condition_tensors={}, support_out_of_sync=True
+        )
         self._module = lm
         self._torch = torch
         padding = {self._model.text_padding_token_id, self._model.end_of_text_padding_id}
@@ -108,11 +120,10 @@ class Moshi:
         self._device = torch.device(where)
         cards = [self._model.text_linear.out_features, *(head.out_features for head in self._model.linears)]
         self._sampler = RowSampler(slots, cards, self._device)
-        self._greedy = greedy
         self._heard = torch.zeros(slots, 1, FRAME_80_MS.frame_samples, pin_memory=self._device.type == "cuda")
+        self._modules = {"codec": self._codec, "model": self._steps}
         self._masks: dict[str, set[int]] = {}
-        self._n_steps = [0] * slots
-        self._fresh: set[int] = set()
+        self._n_heard = [0] * slots
         self._streaming = ExitStack()
         with torch.no_grad(), memory_told(torch, slots):
             self._streaming.enter_context(self._codec.streaming(slots))
@@ -122,11 +133,16 @@ class Moshi:
         """The codec, the model and the text tokenizer."""
         from moshi.models import loaders
 
-        # Without a configuration the package would look for one on the hub; its own is what it means then.
-        info = loaders.CheckpointInfo.from_hf_repo("", **files.files) if files.config else loaders.CheckpointInfo(**files.files)
-        shorter = {} if most_frames is None else {"context": most_frames}
-        model = info.get_moshi(device, dtype=dtype, lm_kwargs_overrides=shorter)
-        return info.get_mimi(device).eval(), model.eval(), info.get_text_tokenizer()
+        shorter = {} if most_frames is None else {"context": most_frames + self._n_repeats}
+        with files.refusals_explained():
+            # Without a configuration the package would look for one on the hub; its own is what it means then.
+            has_config = "config_path" in files.files
+            make = partial(loaders.CheckpointInfo.from_hf_repo, "") if has_config else loaders.CheckpointInfo
+            info = make(**files.files)
+            # The server adds an adapter's weights to the model's, the script computes beside them: other last bits.
+            fuse_lora = not self._n_repeats
+            model = info.get_moshi(device, dtype=dtype, fuse_lora=fuse_lora, lm_kwargs_overrides=shorter)
+            return info.get_mimi(device).eval(), model.eval(), info.get_text_tokenizer()
 
     def release(self) -> None:
         """Give all memory back, the weights' too; nothing can be asked of the party afterwards."""
@@ -144,12 +160,15 @@ class Moshi:
     @classmethod
     def provenance(cls, checkpoint: str, revision: str | None = None, **arguments: Any) -> Provenance:
         import_torch()
+        _is_script(str(arguments["program"]))
         files = Checkpoint.at(fetch(checkpoint, revision, WANTED))
         where = device_of(str(arguments["device"]))
+        is_greedy = files.is_greedy(arguments["greedy"])
         settled = {
             "checkpoint": name_of(checkpoint),
             **arguments,
-            **({} if arguments["greedy"] else files.sampling(arguments)),
+            "greedy": is_greedy,
+            **({} if is_greedy else files.sampling(arguments)),
             "device": where.partition(":")[0],
             "dtype": str(dtype_of(str(arguments["dtype"]), where)).removeprefix("torch."),
             "threads": threads_of(arguments["threads"]) if where == "cpu" else None,
@@ -168,8 +187,7 @@ class Moshi:
         return facts
 
     def open(self, slot: int, brief: Brief) -> Opening:
-        self._fresh.add(slot)
-        self._n_steps[slot] = 0
+        self._n_heard[slot] = 0
         self._sampler.seed(slot, brief.seed)
         self._spelling.begin(slot)
         return Opening()
@@ -178,7 +196,7 @@ class Moshi:
         """Nothing to do: the row is idle until its next conversation resets it."""
 
     def step(self, heard: Batch) -> Spoken:
-        too_long = [slot for slot in heard.slots if self._n_steps[slot] == self._most_frames]
+        too_long = [slot for slot in heard.slots if self._n_heard[slot] == self._most_frames]
         with self._torch.no_grad(), self._exactly():
             spoken, texts = self._advance(heard)
         events = {}
@@ -191,19 +209,24 @@ class Moshi:
     def _advance(self, heard: Batch) -> tuple[np.ndarray[Any, np.dtype[np.float32]], list[str]]:
         """One step of the rows; returns their frames and, for each, the piece of text that goes with it."""
         rows = list(heard.slots)
-        self._begin(rows)
+        begun = [row for row in rows if self._n_heard[row] == 0]
+        self._reset("codec", begun)
+        self._reset("model", begun)
         self._heard.numpy()[rows, 0] = heard.audio
-        self._let_step("codec", self._codec, rows)
+        self._let_step("codec", rows)
         codes = self._codec.encode(self._heard.to(self._device, non_blocking=True))
-        self._let_step("model", self._steps, rows)
+        if not self._n_repeats:
+            self._reset("codec", begun)
+        elif begun:
+            self._sampled(codes, begun)
         tokens = self._sampled(codes, rows)
         # Codebooks are delayed against each other: the first steps of a conversation give no whole frame.
-        silent = {row for row in rows if self._n_steps[row] < self._steps.max_delay}
+        silent = {row for row in rows if self._n_heard[row] + self._n_repeats < self._steps.max_delay}
         for row in rows:
-            self._n_steps[row] += 1
+            self._n_heard[row] += 1
         if len(silent) == len(rows):
             return np.zeros_like(heard.audio), [""] * len(rows)
-        self._let_step("codec", self._codec, [row for row in rows if row not in silent])
+        self._let_step("codec", [row for row in rows if row not in silent])
         # Rows without a whole frame hold -2, which no codebook has; they are masked, so what they decode is lost anyway.
         audio = self._codec.decode(tokens[:, 1:].clamp(min=0))
         said = audio[:, 0].float().cpu().numpy()[rows]
@@ -211,28 +234,25 @@ class Moshi:
         tokens_of_text = tokens[:, 0, 0].tolist()
         return said, [self._spelling.piece(row, tokens_of_text[row]) for row in rows]
 
-    def _begin(self, rows: Sequence[int]) -> None:
-        fresh = [row for row in rows if row in self._fresh]
-        if not fresh:
-            return
-        mask = self._mask_of(fresh)
-        self._codec.reset_streaming(mask)
-        self._steps.reset_streaming(mask)
-        self._masks.clear()  # a reset unmasks its rows
-        self._fresh.difference_update(fresh)
-
     def _sampled(self, codes: Any, rows: Sequence[int]) -> Any:
         from .moshi_sampling import sampling_with
 
+        self._let_step("model", rows)
         if not self._greedy:
             self._sampler.draw(rows)
         with sampling_with(self._sampler, self._module):
             return self._steps.step(codes)
 
-    def _let_step(self, name: str, module: Any, rows: Sequence[int]) -> None:
+    def _reset(self, name: str, rows: Sequence[int]) -> None:
+        """Let a module forget what it has heard in some rows."""
+        if rows:
+            self._modules[name].reset_streaming(self._mask_of(rows))
+            self._masks.pop(name, None)  # a reset unmasks its rows
+
+    def _let_step(self, name: str, rows: Sequence[int]) -> None:
         """Mask all other rows of a module; costs nothing where the same rows step as before."""
         if self._masks.get(name) != set(rows):
-            module.set_exec_mask(self._mask_of(rows))
+            self._modules[name].set_exec_mask(self._mask_of(rows))
             self._masks[name] = set(rows)
 
     def _mask_of(self, rows: Sequence[int]) -> Any:
@@ -254,3 +274,9 @@ def _frames(seconds: float) -> int:
     if frames < 1:
         raise UsageError(f"--arg longest_call_s={seconds:g}: expected more than {FRAME_S:g} s", "leave it out for 240 s")
     return frames
+
+
+def _is_script(program: str) -> bool:
+    if program not in PROGRAMS:
+        raise UsageError(f"--arg program={program}: expected {' or '.join(PROGRAMS)}", f"leave it out for {PROGRAMS[0]}")
+    return program == "script"
