@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
+import shutil
 import sys
 
 import numpy as np
@@ -36,6 +38,30 @@ def clips():
 
 
 @pytest.fixture(scope="module")
+def tuned(tiny_moshi, tmp_path_factory):
+    """The checkpoint with an adapter of low rank."""
+    import torch
+    from moshi.models import loaders
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("tuned")
+    shutil.copytree(tiny_moshi, folder, dirs_exist_ok=True)
+    config = json.loads((folder / "config.json").read_text())
+    config.update(lora=True, lora_rank=4, lora_scaling=2.0, lora_name="lora.safetensors")
+    (folder / "config.json").write_text(json.dumps(config))
+    own = {
+        key: value for key, value in config.items() if not key.endswith("_name") and key not in ("model_type", "lm_gen_config")
+    }
+    names = loaders.get_moshi_lm(None, own, dtype=torch.float32).state_dict()
+    noise = torch.Generator().manual_seed(1)
+    save_file(
+        {name: torch.randn(each.shape, generator=noise) * 0.1 for name, each in names.items() if "lora_" in name},
+        folder / "lora.safetensors",
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
 def server():
     """The module. It runs its main() when it is imported, which is asked for --help and so ends before it begins."""
     pytest.importorskip("sphn", reason="needs pip install 'fdbench[moshi]'")
@@ -52,7 +78,9 @@ def official(checkpoint):
     from moshi.models import loaders
 
     names = ("model.safetensors", "mimi.safetensors", "tokenizer.model", "config.json", "mimi_config.json")
-    return loaders.CheckpointInfo.from_hf_repo("none/none", *(checkpoint / name for name in names))
+    adapter = checkpoint / "lora.safetensors"
+    files = [*(checkpoint / name for name in names), adapter if adapter.is_file() else None]
+    return loaders.CheckpointInfo.from_hf_repo("none/none", *files)
 
 
 def ours(checkpoint, clips, slots=1, **arguments):
@@ -75,11 +103,11 @@ def ours(checkpoint, clips, slots=1, **arguments):
 class Served:
     """Conversations with the server's own coroutine, one after another."""
 
-    def __init__(self, server, checkpoint):
+    def __init__(self, server, checkpoint, dtype="float32"):
         import torch
 
         info = official(checkpoint)
-        codec, model = info.get_mimi(), info.get_moshi(dtype=torch.float32, fuse_lora=True)
+        codec, model = info.get_mimi(), info.get_moshi(dtype=getattr(torch, dtype), fuse_lora=True)
         settings = {**info.lm_gen_config, "use_sampling": False}
         self._state = server.ServerState(info.model_type, codec, info.get_text_tokenizer(), model, 1.0, "cpu", **settings)
         self._decoded = []
@@ -152,25 +180,42 @@ def test_a_conversation_in_any_row_is_the_servers(server, tiny_moshi, clips):
         np.testing.assert_allclose(frames[1:], decoded, atol=1e-5)
 
 
-@pytest.mark.parametrize("slots", [1, 3])
-def test_every_frame_is_the_scripts(slots, tiny_moshi, clips):
-    """In a batch of the same size: of ours the rows hold different conversations, of the script's the same."""
+def scripted(checkpoint, clips, slots, dtype="float32"):
+    """Of each clip, the frames of the script and the text of each; its batch holds the same clip in every row."""
     import torch
     from moshi.run_inference import InferenceState
 
-    heard = clips[:2] if slots == 1 else clips[1:]
-    info = official(tiny_moshi)
+    info = official(checkpoint)
+    codec, model, tokenizer = info.get_mimi(), info.get_moshi(dtype=getattr(torch, dtype)), info.get_text_tokenizer()
     settings = {**info.lm_gen_config, "use_sampling": False}
-    codec, model, tokenizer = info.get_mimi(), info.get_moshi(dtype=torch.float32), info.get_text_tokenizer()
     state = InferenceState(info, codec, tokenizer, model, slots, 1.0, "cpu", **settings)
-    for clip, (frames, texts) in zip(heard, ours(tiny_moshi, heard, slots, program="script"), strict=True):
+    for clip in clips:
         codec.reset_streaming()
         state.lm_gen.reset_streaming()
         with torch.no_grad():
             tokens, said = state.run(torch.from_numpy(clip)[None, None].expand(slots, -1, -1))[0]
-        assert n_equal(frames, said[0].numpy().reshape(-1, FRAME)) == len(clip) // FRAME
-        spoken = ["" if int(token) in (0, 1, 2, 3) else tokenizer.id_to_piece(int(token)).replace("▁", " ") for token in tokens]
-        assert texts == spoken
+        pieces = ["" if token in (0, 1, 2, 3) else tokenizer.id_to_piece(token).replace("▁", " ") for token in tokens.tolist()]
+        yield said[0].numpy().reshape(-1, FRAME), pieces
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_every_frame_is_the_scripts(slots, tiny_moshi, clips):
+    """In a batch of the same size: of ours the rows hold different conversations."""
+    heard = clips[:2] if slots == 1 else clips[1:]
+    replies = ours(tiny_moshi, heard, slots, program="script")
+    for (frames, texts), (said, pieces) in zip(replies, scripted(tiny_moshi, heard, slots), strict=True):
+        assert n_equal(frames, said) == len(said) and texts == pieces
+
+
+def test_with_an_adapter_of_low_rank_every_frame_is_theirs_too(server, tuned, clips):
+    """In the programs' own bfloat16, for the server merges the adapter's weights, and float32 is too exact to show that."""
+    packets, heard = over_opus(clips[0])
+    decoded, _, _ = Served(server, tuned, "bfloat16").hold(packets, len(heard) // FRAME - 1)
+    ((frames, _),) = ours(tuned, [heard], dtype="bfloat16")
+    assert n_equal(frames[1:], decoded) == len(decoded)
+    ((said, _),) = scripted(tuned, [heard], 1, "bfloat16")
+    ((frames, _),) = ours(tuned, [heard], dtype="bfloat16", program="script")
+    assert n_equal(frames, said) == len(said)
 
 
 def test_the_two_programs_differ_from_the_first_frame_on(tiny_moshi, clips):
