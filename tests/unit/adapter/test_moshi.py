@@ -159,11 +159,21 @@ def test_a_call_longer_than_memory_is_kept_for_fails_alone(tiny_moshi):
     assert told["clip1"].reason == "adapter" and "longest_call_s" in told["clip1"].message
 
 
-def test_memory_for_exactly_as_long_as_a_call_changes_no_reply(tiny_moshi):
+@pytest.mark.parametrize("program", ["server", "script"])
+def test_memory_for_exactly_as_long_as_a_call_changes_no_reply(program, tiny_moshi):
     """A shorter memory is another shape of the same arithmetic; on this machine not even the last bits differ."""
-    (take,) = takes()[:1]
-    lengths = [replies(open_party(tiny_moshi, 1, greedy=True, longest_call_s=s), [take])["clip0"][1] for s in (1.6, 16.0)]
-    assert lengths[0] == lengths[1]
+    lead_in, clip, tail = (n_frames * FRAME_S for n_frames in (2, 14, 5))
+    take = Take(Sample("clip", "t", {"main": Clip(sounds(1, clip, RATE, seed=3)[0])}))
+    found = []
+    for longest_call_s in (lead_in + clip + tail + FRAME_S / 2, 16.0):
+        party = open_party(tiny_moshi, 1, greedy=True, program=program, longest_call_s=longest_call_s)
+        ((_, outcome),) = PromptCalls(party, SEED, lead_in, Ending(tail, tail)).collect([take])
+        assert isinstance(outcome, Recording), outcome
+        found.append((outcome.model.audio.samples.tobytes(), outcome.events))
+    assert found[0] == found[1]
+    party = open_party(tiny_moshi, 1, program=program, longest_call_s=lead_in + clip + tail - FRAME_S / 2)
+    ((_, outcome),) = PromptCalls(party, SEED, lead_in, Ending(tail, tail)).collect([take])
+    assert "longest_call_s" in outcome.message
 
 
 REFUSALS = {
@@ -263,6 +273,7 @@ def test_a_character_that_the_vocabulary_lacks_is_told_whole_and_control_tokens_
     [
         ({"device": "tpu"}, "device=tpu"),
         ({"dtype": "int8"}, "dtype=int8"),
+        ({"program": "client"}, "program=client: expected server or script"),
         ({"longest_call_s": 0.01}, "longest_call_s=0.01"),
         ({"threads": 0, "device": "cpu"}, "threads=0"),
         ({"top_k": -1}, "top_k=-1"),
