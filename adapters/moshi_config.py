@@ -38,12 +38,12 @@ _SHAPE: Final = {"n_q": int, "dep_q": int, "delays": list[int], "context": int, 
 _DEPFORMER: Final = {"depformer_num_heads": int, "depformer_num_layers": int}
 _LOADERS_OWN: Final[Mapping[str, Any]] = {
     **{key: str | None for key, _ in FILE_KEYS.values()},
-    **dict.fromkeys(("lm_gen_config", "tts_config", "stt_config", "model_id", "conditioners"), dict),
+    **dict.fromkeys(("lm_gen_config", "tts_config", "conditioners"), dict),
+    **dict.fromkeys(("stt_config", "model_id", "depformer_causal"), Any),
     "model_type": str,
     "fuser": dict | None,
-    "depformer_causal": Any,
     "demux_second_stream": bool,
-    "lora": bool,
+    "lora": bool | None,
     "lora_rank": int,
     "lora_scaling": float,
 }
@@ -81,7 +81,8 @@ def check_config(path: Path, config: Mapping[str, Any]) -> None:
     Raises:
         AdapterError: Names the key, what was expected and what was found.
     """
-    _check(path, config, {"model_type": str, "lm_gen_config": dict, "conditioners": dict, "quantize": bool, "lora": bool})
+    _check(path, config, {"model_type": str, "lm_gen_config": dict, "conditioners": dict})
+    _check(path, config, {"quantize": bool | None, "lora": bool | None})
     kind = config.get("model_type", "moshi")
     if kind != "moshi" or config.get("conditioners"):
         found = f"a '{kind}' checkpoint" + (" with conditioners" if config.get("conditioners") else "")
@@ -95,7 +96,7 @@ def check_config(path: Path, config: Mapping[str, Any]) -> None:
         raise _unexpected(path, "delays", f"{n_q + 1} numbers of steps (the text, and n_q={n_q} codebooks)", delays)
     _check(path, config, _DEPFORMER, must_have=True)
     _check_generation(path, config.get("lm_gen_config", {}))
-    if config.get("lora", False) != bool(config.get("lora_name")):
+    if bool(config.get("lora")) != bool(config.get("lora_name")):
         told = "a name where lora is true, and none elsewhere"
         raise _unexpected(path, "lora_name", told, config.get("lora_name"))
     is_q8 = config.get("quantize") or "q8" in Path(config.get("moshi_name") or MODEL).name.split(".")
@@ -114,7 +115,7 @@ def check_codec(path: Path) -> None:
     """
     config = _read_object(path)
     parts = {"seanet": dict, "transformer": dict, "quantizer": dict}
-    _check(path, config, {**parts, "sample_rate": int, "frame_rate": float, "channels": int}, must_have=True)
+    _check(path, config, {**parts, "sample_rate": float, "frame_rate": float, "channels": int}, must_have=True)
     for key, expected in (("sample_rate", 24000), ("frame_rate", 12.5), ("channels", 1)):
         if config[key] != expected:
             raise _unexpected(path, key, f"{expected:g}", config[key])
@@ -142,8 +143,9 @@ def _kinds_of_package() -> dict[str, Any]:
     own = {name: kind for name, kind in _parameters(LMModel).items() if name not in _NOT_FROM_CONFIG}
     depformer = {f"depformer_{name}": kind for name, kind in layers.items()}
     # The package says that hidden_scale is whole, but its own is 4.125; without a context it does not stream.
-    corrected = {**_SHAPE, **_DEPFORMER, "hidden_scale": float, "depformer_context": int | None}
-    return {**layers, **depformer, **own, **_LOADERS_OWN, **corrected}
+    corrected = {**_SHAPE, **_DEPFORMER, "hidden_scale": float}
+    nullable = {"depformer_context": int | None, "quantize": bool | None}
+    return {**layers, **depformer, **own, **_LOADERS_OWN, **corrected, **nullable}
 
 
 def _parameters(of: type) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def _check_generation(path: Path, settings: Mapping[str, Any]) -> None:
             raise AdapterError(told, f"remove it; known: {', '.join(sorted(kinds))}")
     _check(path, settings, kinds, where=where)
     for key, kind in _SAMPLING.items():
-        if kind is not bool and settings.get(key, 0) < 0:
+        if kind is not bool and not settings.get(key, 0) >= 0:  # NaN, too
             raise _unexpected(path, where + key, "0 or more", settings[key])
 
 
@@ -187,15 +189,15 @@ def _unexpected(path: Path, key: str, expected: str, found: object) -> AdapterEr
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value from JSON is of a kind, which is a type or an annotation."""
-    if kind in (Any, inspect.Parameter.empty):
-        return True
+    """Whether a value from JSON is of a kind, which is a type or an annotation; what is neither says nothing."""
     if get_origin(kind) in (Union, types.UnionType):
         return any(_fits(value, each) for each in get_args(kind))
     if get_origin(kind) in (list, tuple):
         return isinstance(value, list) and all(_fits(each, get_args(kind)[0]) for each in value)
-    if isinstance(value, bool) or kind is bool:
-        return isinstance(value, bool) and kind is bool
+    if kind in (int, float) and isinstance(value, bool):
+        return False
+    if not isinstance(kind, type) or kind in (Any, inspect.Parameter.empty):
+        return True
     return isinstance(value, (int, float) if kind is float else kind)
 
 

@@ -112,6 +112,7 @@ BROKEN = {
     "guidance": ({"lm_gen_config": {"cfg_coef": 2.0}}, "lm_gen_config.cfg_coef: Kyutai's programs take no such key"),
     "a temperature that is a text": ({"lm_gen_config": {"temp": "hot"}}, 'lm_gen_config.temp: expected a number, found "hot"'),
     "a temperature below 0": ({"lm_gen_config": {"temp": -1}}, "lm_gen_config.temp: expected 0 or more, found -1"),
+    "a temperature that is no number": ({"lm_gen_config": {"temp": float("nan")}}, "lm_gen_config.temp: expected 0 or more"),
     "a broken count": ({"lm_gen_config": {"top_k": 2.5}}, "lm_gen_config.top_k: expected a whole number, found 2.5"),
     "sampling neither on nor off": (
         {"lm_gen_config": {"use_sampling": "no"}},
@@ -167,7 +168,7 @@ def test_the_packages_own_architecture_and_its_released_keys_are_taken(tmp_path)
     from moshi.models import loaders
 
     released = {"lm_gen_config": {}, "conditioners": {}, "fuser": None, "quantize": False, "model_id": {"sig": "a", "epoch": 1}}
-    released |= {"cross_attention": False, "demux_second_stream": False}
+    released |= {"cross_attention": False, "demux_second_stream": False, "depformer_causal": True, "lora": None}
     for config in (loaders._lm_kwargs, {**loaders._lm_kwargs, **released}):
         check_config(tmp_path / "config.json", config)
         check_for_package(tmp_path / "config.json", config)
