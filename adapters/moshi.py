@@ -101,7 +101,7 @@ class Moshi:
         from .moshi_sampling import RowSampler
 
         check_sampling({"temp": temp, "temp_text": temp_text}, {"top_k": top_k, "top_k_text": top_k_text})
-        self._n_repeats = int(_is_script(program))
+        self._n_repeats = int(_is_script(program))  # of the first frame
         files = Checkpoint.at(fetch(checkpoint, revision, WANTED))
         most_frames = None if longest_call_s is None else _frames(longest_call_s)
         with memory_told(torch, slots):
@@ -216,9 +216,9 @@ class Moshi:
         self._let_step("codec", rows)
         codes = self._codec.encode(self._heard.to(self._device, non_blocking=True))
         if not self._n_repeats:
-            self._reset("codec", begun)
+            self._reset("codec", begun)  # as the server does
         elif begun:
-            self._sampled(codes, begun)
+            self._sampled(codes, begun)  # as the script does
         tokens = self._sampled(codes, rows)
         # Codebooks are delayed against each other: the first steps of a conversation give no whole frame.
         silent = {row for row in rows if self._n_heard[row] + self._n_repeats < self._steps.max_delay}
