@@ -11,10 +11,13 @@ Each slot is a row of one batch whose size never changes, for the last bits of a
 that has nothing to do is masked; a row whose conversation begins is reset. What a row says depends on its own brief and on
 what it has heard: not on its neighbours, on which row it is, or on what the row did before.
 
-Placement. A reply frame is recorded where the user's frame that it answers ends. Kyutai's offline script writes the same
-frame where that user frame begins, 80 ms earlier than anybody could have heard it: ``published_shift_s`` in models.yaml.
-That script also feeds the first frame twice, to have as many frames out as in; here, as on Kyutai's server, the first frame
-of a reply is silence instead, and every later one lies at the same place.
+Programs. Kyutai has two, which begin a conversation differently, so that no frame of theirs is the same. The server
+(``moshi.server``) encodes the first frame and then lets the codec forget it, for to the model that frame is in the past; its
+first reply frame is silence. The script (``moshi.run_inference``) feeds the first frame's codes twice, to have as many frames
+out as in. ``program`` says which of the two a conversation equals, to the sample where nothing is drawn at random.
+
+Placement. A reply frame is recorded where the user's frame that it answers ends. The script writes the same frame where that
+user frame begins, 80 ms earlier than anybody could have heard it: ``published_shift_s`` in models.yaml.
 """
 
 from __future__ import annotations
@@ -22,8 +25,9 @@ from __future__ import annotations
 import gc
 import importlib.metadata
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -34,15 +38,15 @@ from fdbench.adapter.weights import fetch, name_of, need_weights
 from fdbench.core.conversation import FailedCall
 from fdbench.core.event import Event
 from fdbench.core.span import Span
-from fdbench.errors import AdapterError, MissingExtraError, UsageError
+from fdbench.errors import UsageError
 
 from .moshi_checkpoint import WANTED, Checkpoint
+from .moshi_machine import PACKAGES, device_of, dtype_of, import_torch, memory_told, need_package, threads_of
+from .moshi_text import Spelling
 
 FRAME_80_MS: Final = Port(24000, 1920)
 FRAME_S: Final = float(FRAME_80_MS.frame_s)
-DTYPES: Final = ("bfloat16", "float16", "float32")
-PACKAGES: Final = ("moshi", "torch")
-_WORD_BEGINS: Final = "▁"
+PROGRAMS: Final = ("server", "script")
 _FRAMES_HZ: Final = 12.5
 
 
@@ -54,7 +58,9 @@ class Moshi:
         revision: Commit of the repository; None = the newest that is, or can be, fetched. It is in the run's id.
         device: ``cuda``, ``cuda:1``, ``cpu``; ``auto`` = a GPU where there is one.
         dtype: ``bfloat16``, ``float16``, ``float32``; ``auto`` = bfloat16 on a GPU, float32 elsewhere.
-        greedy: Take the likeliest token instead of sampling.
+        program: Which of Kyutai's programs a conversation equals: ``server`` (``moshi.server``), ``script``
+            (``moshi.run_inference``).
+        greedy: Take the likeliest token instead of sampling; None = as the checkpoint says, else sample.
         temp, top_k: Sampling of audio; None = the checkpoint's own, else 0.8 and 250.
         temp_text, top_k_text: Sampling of text; None = the checkpoint's own, else 0.7 and 25.
         longest_call_s: Memory is kept for calls of this length, lead-in included; a longer one fails. None = as long as the
@@ -74,7 +80,8 @@ class Moshi:
         revision: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
-        greedy: bool = False,
+        program: str = "server",
+        greedy: bool | None = None,
         temp: float | None = None,
         top_k: int | None = None,
         temp_text: float | None = None,
@@ -83,10 +90,10 @@ class Moshi:
         threads: int | None = None,
         slots: int = 8,
     ) -> None:
-        torch = _import_torch()
-        where = _device(device)
+        torch = import_torch()
+        where = device_of(device)
         if where == "cpu":
-            torch.set_num_threads(_threads(threads))
+            torch.set_num_threads(threads_of(threads))
             # Read when moshi is imported: on a CPU, compiling costs 16 s and gains nothing.
             os.environ.setdefault("NO_TORCH_COMPILE", "1")
         from moshi.models import LMGen, lm
@@ -94,28 +101,31 @@ class Moshi:
         from .moshi_sampling import RowSampler
 
         check_sampling({"temp": temp, "temp_text": temp_text}, {"top_k": top_k, "top_k_text": top_k_text})
+        self._n_repeats = int(_is_script(program))  # of the first frame
         files = Checkpoint.at(fetch(checkpoint, revision, WANTED))
         most_frames = None if longest_call_s is None else _frames(longest_call_s)
-        with _memory_told(torch, slots):
-            self._codec, self._model, tokenizer = self._load(files, where, _dtype(dtype, where), most_frames)
+        with memory_told(torch, slots):
+            self._codec, self._model, tokenizer = self._load(files, where, dtype_of(dtype, where), most_frames)
+        self._greedy = files.is_greedy(greedy)
         sampling = files.sampling({"temp": temp, "top_k": top_k, "temp_text": temp_text, "top_k_text": top_k_text})
-        self._steps = LMGen(self._model, use_sampling=not greedy, **sampling, support_out_of_sync=True)
+        self._steps = LMGen(
+            self._model, use_sampling=not self._greedy, **sampling, condition_tensors={}, support_out_of_sync=True
+        )
         self._module = lm
         self._torch = torch
         padding = {self._model.text_padding_token_id, self._model.end_of_text_padding_id}
-        self._spelling = _Spelling(tokenizer, padding, slots)
+        self._spelling = Spelling(tokenizer, padding, slots)
         self._most_frames = most_frames
         self.slots = slots
         self._device = torch.device(where)
         cards = [self._model.text_linear.out_features, *(head.out_features for head in self._model.linears)]
         self._sampler = RowSampler(slots, cards, self._device)
-        self._greedy = greedy
         self._heard = torch.zeros(slots, 1, FRAME_80_MS.frame_samples, pin_memory=self._device.type == "cuda")
+        self._modules = {"codec": self._codec, "model": self._steps}
         self._masks: dict[str, set[int]] = {}
-        self._n_steps = [0] * slots
-        self._fresh: set[int] = set()
+        self._n_heard = [0] * slots
         self._streaming = ExitStack()
-        with torch.no_grad(), _memory_told(torch, slots):
+        with torch.no_grad(), memory_told(torch, slots):
             self._streaming.enter_context(self._codec.streaming(slots))
             self._streaming.enter_context(self._steps.streaming(slots))
 
@@ -123,37 +133,45 @@ class Moshi:
         """The codec, the model and the text tokenizer."""
         from moshi.models import loaders
 
-        # Without a configuration the package would look for one on the hub; its own is what it means then.
-        info = loaders.CheckpointInfo.from_hf_repo("", **files.files) if files.config else loaders.CheckpointInfo(**files.files)
-        shorter = {} if most_frames is None else {"context": most_frames}
-        model = info.get_moshi(device, dtype=dtype, lm_kwargs_overrides=shorter)
-        return info.get_mimi(device).eval(), model.eval(), info.get_text_tokenizer()
+        shorter = {} if most_frames is None else {"context": most_frames + self._n_repeats}
+        with files.refusals_explained():
+            # Without a configuration the package would look for one on the hub; its own is what it means then.
+            has_config = "config_path" in files.files
+            make = partial(loaders.CheckpointInfo.from_hf_repo, "") if has_config else loaders.CheckpointInfo
+            info = make(**files.files)
+            # The server adds an adapter's weights to the model's, the script computes beside them: other last bits.
+            fuse_lora = not self._n_repeats
+            model = info.get_moshi(device, dtype=dtype, fuse_lora=fuse_lora, lm_kwargs_overrides=shorter)
+            return info.get_mimi(device).eval(), model.eval(), info.get_text_tokenizer()
 
     def release(self) -> None:
         """Give all memory back, the weights' too; nothing can be asked of the party afterwards."""
         self._streaming.close()
         self.__dict__.clear()  # states and modules hold each other in circles that only the collector finds
         gc.collect()
-        torch = _import_torch()
+        torch = import_torch()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
     @classmethod
     def needs(cls, checkpoint: str, revision: str | None = None, **_: Any) -> tuple[Need, ...]:
-        return (*(_package(name) for name in PACKAGES), need_weights(checkpoint, revision, WANTED))
+        return (*(need_package(name) for name in PACKAGES), need_weights(checkpoint, revision, WANTED))
 
     @classmethod
     def provenance(cls, checkpoint: str, revision: str | None = None, **arguments: Any) -> Provenance:
-        _import_torch()
+        import_torch()
+        _is_script(str(arguments["program"]))
         files = Checkpoint.at(fetch(checkpoint, revision, WANTED))
-        where = _device(str(arguments["device"]))
+        where = device_of(str(arguments["device"]))
+        is_greedy = files.is_greedy(arguments["greedy"])
         settled = {
             "checkpoint": name_of(checkpoint),
             **arguments,
-            **({} if arguments["greedy"] else files.sampling(arguments)),
+            "greedy": is_greedy,
+            **({} if is_greedy else files.sampling(arguments)),
             "device": where.partition(":")[0],
-            "dtype": str(_dtype(str(arguments["dtype"]), where)).removeprefix("torch."),
-            "threads": _threads(arguments["threads"]) if where == "cpu" else None,
+            "dtype": str(dtype_of(str(arguments["dtype"]), where)).removeprefix("torch."),
+            "threads": threads_of(arguments["threads"]) if where == "cpu" else None,
         }
         return Provenance(settled, files.revision)
 
@@ -169,8 +187,7 @@ class Moshi:
         return facts
 
     def open(self, slot: int, brief: Brief) -> Opening:
-        self._fresh.add(slot)
-        self._n_steps[slot] = 0
+        self._n_heard[slot] = 0
         self._sampler.seed(slot, brief.seed)
         self._spelling.begin(slot)
         return Opening()
@@ -179,7 +196,7 @@ class Moshi:
         """Nothing to do: the row is idle until its next conversation resets it."""
 
     def step(self, heard: Batch) -> Spoken:
-        too_long = [slot for slot in heard.slots if self._n_steps[slot] == self._most_frames]
+        too_long = [slot for slot in heard.slots if self._n_heard[slot] == self._most_frames]
         with self._torch.no_grad(), self._exactly():
             spoken, texts = self._advance(heard)
         events = {}
@@ -192,19 +209,24 @@ class Moshi:
     def _advance(self, heard: Batch) -> tuple[np.ndarray[Any, np.dtype[np.float32]], list[str]]:
         """One step of the rows; returns their frames and, for each, the piece of text that goes with it."""
         rows = list(heard.slots)
-        self._begin(rows)
+        begun = [row for row in rows if self._n_heard[row] == 0]
+        self._reset("codec", begun)
+        self._reset("model", begun)
         self._heard.numpy()[rows, 0] = heard.audio
-        self._let_step("codec", self._codec, rows)
+        self._let_step("codec", rows)
         codes = self._codec.encode(self._heard.to(self._device, non_blocking=True))
-        self._let_step("model", self._steps, rows)
+        if not self._n_repeats:
+            self._reset("codec", begun)  # as the server does
+        elif begun:
+            self._sampled(codes, begun)  # as the script does
         tokens = self._sampled(codes, rows)
         # Codebooks are delayed against each other: the first steps of a conversation give no whole frame.
-        silent = {row for row in rows if self._n_steps[row] < self._steps.max_delay}
+        silent = {row for row in rows if self._n_heard[row] + self._n_repeats < self._steps.max_delay}
         for row in rows:
-            self._n_steps[row] += 1
+            self._n_heard[row] += 1
         if len(silent) == len(rows):
             return np.zeros_like(heard.audio), [""] * len(rows)
-        self._let_step("codec", self._codec, [row for row in rows if row not in silent])
+        self._let_step("codec", [row for row in rows if row not in silent])
         # Rows without a whole frame hold -2, which no codebook has; they are masked, so what they decode is lost anyway.
         audio = self._codec.decode(tokens[:, 1:].clamp(min=0))
         said = audio[:, 0].float().cpu().numpy()[rows]
@@ -212,28 +234,25 @@ class Moshi:
         tokens_of_text = tokens[:, 0, 0].tolist()
         return said, [self._spelling.piece(row, tokens_of_text[row]) for row in rows]
 
-    def _begin(self, rows: Sequence[int]) -> None:
-        fresh = [row for row in rows if row in self._fresh]
-        if not fresh:
-            return
-        mask = self._mask_of(fresh)
-        self._codec.reset_streaming(mask)
-        self._steps.reset_streaming(mask)
-        self._masks.clear()  # a reset unmasks its rows
-        self._fresh.difference_update(fresh)
-
     def _sampled(self, codes: Any, rows: Sequence[int]) -> Any:
         from .moshi_sampling import sampling_with
 
+        self._let_step("model", rows)
         if not self._greedy:
             self._sampler.draw(rows)
         with sampling_with(self._sampler, self._module):
             return self._steps.step(codes)
 
-    def _let_step(self, name: str, module: Any, rows: Sequence[int]) -> None:
+    def _reset(self, name: str, rows: Sequence[int]) -> None:
+        """Let a module forget what it has heard in some rows."""
+        if rows:
+            self._modules[name].reset_streaming(self._mask_of(rows))
+            self._masks.pop(name, None)  # a reset unmasks its rows
+
+    def _let_step(self, name: str, rows: Sequence[int]) -> None:
         """Mask all other rows of a module; costs nothing where the same rows step as before."""
         if self._masks.get(name) != set(rows):
-            module.set_exec_mask(self._mask_of(rows))
+            self._modules[name].set_exec_mask(self._mask_of(rows))
             self._masks[name] = set(rows)
 
     def _mask_of(self, rows: Sequence[int]) -> Any:
@@ -250,103 +269,14 @@ class Moshi:
         return flags
 
 
-class _Spelling:
-    """Text from tokens, piece by piece: a space before the beginning of a word, nothing for padding and control tokens.
-
-    A character that the vocabulary lacks is written in several tokens, a byte each; it is told with the last of them.
-    """
-
-    def __init__(self, tokenizer: Any, padding: Collection[int], rows: int) -> None:
-        self._pieces: dict[int, str] = {}
-        self._bytes: dict[int, int] = {}
-        for token in range(tokenizer.vocab_size()):
-            piece = str(tokenizer.id_to_piece(token))
-            if tokenizer.is_byte(token):
-                self._bytes[token] = int(piece[3:-1], 16)  # <0xC3>
-            elif token not in padding and not tokenizer.is_control(token):
-                self._pieces[token] = piece.replace(_WORD_BEGINS, " ")
-        self._begun = [bytearray() for _ in range(rows)]
-
-    def begin(self, row: int) -> None:
-        self._begun[row].clear()
-
-    def piece(self, row: int, token: int) -> str:
-        """What a row's next token adds to its text."""
-        begun = self._begun[row]
-        if token not in self._bytes:
-            begun.clear()
-            return self._pieces.get(token, "")
-        begun.append(self._bytes[token])
-        try:
-            character = begun.decode()
-        except UnicodeDecodeError:
-            return ""
-        begun.clear()
-        return character
-
-
-def _import_torch() -> Any:
-    for name in reversed(PACKAGES):
-        if not _package(name).is_met:
-            raise MissingExtraError(name, "moshi", "Moshi in process")
-    import torch
-
-    return torch
-
-
-def _package(name: str) -> Need:
-    try:
-        return Need(f"package {name}", True, importlib.metadata.version(name))
-    except importlib.metadata.PackageNotFoundError:
-        return Need(f"package {name}", False, "pip install 'fdbench[moshi]'")
-
-
-def _device(given: str) -> str:
-    torch = _import_torch()
-    if given == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(given).type
-    except RuntimeError:
-        kind = ""
-    if kind not in ("cuda", "cpu") or (kind == "cuda" and not torch.cuda.is_available()):
-        found = f"{torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
-        raise UsageError(f"--arg device={given}: expected auto, cpu, cuda or cuda:N; this machine has {found}", "leave it out")
-    return given
-
-
-def _dtype(given: str, device: str) -> Any:
-    torch = _import_torch()
-    if given == "auto":
-        return torch.float32 if device == "cpu" else torch.bfloat16
-    if given not in DTYPES:
-        raise UsageError(f"--arg dtype={given}: expected auto, {', '.join(DTYPES)}", "leave it out")
-    return getattr(torch, given)
-
-
-def _threads(given: int | None) -> int:
-    if given is None:
-        return int(_import_torch().get_num_threads())
-    if given < 1:
-        raise UsageError(f"--arg threads={given}: expected at least 1", "leave it out for as many as torch finds fit")
-    return given
-
-
-@contextmanager
-def _memory_told(torch: Any, slots: int) -> Iterator[None]:
-    """A GPU that is too small for so many conversations, told in two lines."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        needed = str(error).splitlines()[0]
-        raise AdapterError(
-            f"{slots} conversations do not fit into the GPU: {needed}",
-            "give fewer --slots, or --arg longest_call_s=S so that less is kept of each",
-        ) from None
-
-
 def _frames(seconds: float) -> int:
     frames = int(seconds * _FRAMES_HZ)
     if frames < 1:
         raise UsageError(f"--arg longest_call_s={seconds:g}: expected more than {FRAME_S:g} s", "leave it out for 240 s")
     return frames
+
+
+def _is_script(program: str) -> bool:
+    if program not in PROGRAMS:
+        raise UsageError(f"--arg program={program}: expected {' or '.join(PROGRAMS)}", f"leave it out for {PROGRAMS[0]}")
+    return program == "script"

@@ -5,36 +5,26 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from fdbench.adapter.weights import HASHED, Wanted, Weights, hash_of_files
 from fdbench.errors import AdapterError
-from fdbench.io.files import read_json
 
-CONFIG: Final = "config.json"
-MODEL: Final = "model.safetensors"
+from .moshi_config import CONFIG, FILE_KEYS, MODEL, check_codec, check_config, check_for_package, read_config
 
 SAMPLING: Final[Mapping[str, float | int]] = {"temp": 0.8, "temp_text": 0.7, "top_k": 250, "top_k_text": 25}
 """What the package samples with where a checkpoint does not say otherwise."""
-
-_NAMES: Final = {
-    "moshi_weights": ("moshi_name", MODEL),
-    "mimi_weights": ("mimi_name", "tokenizer-e351c8d8-checkpoint125.safetensors"),
-    "tokenizer": ("tokenizer_name", "tokenizer_spm_32k_3.model"),
-    "mimi_config_path": ("mimi_config_name", None),
-    "lora_weights": ("lora_name", None),
-}
-"""By argument of the package's loader: the key in config.json that names the file, and the name where it does not."""
 
 _CODEBOOK_HEAD: Final = re.compile(r"^linears\.(\d+)\.")
 
 
 def lacking(folder: Path) -> list[str]:
     """Which of a checkpoint's files a folder, or a download that broke off, lacks."""
-    config = _config_of(folder)
+    config = read_config(folder)
     absent = [name for name in _names(config).values() if not name.startswith("hf://") and not _path(folder, name).is_file()]
     is_sharded = MODEL in absent and any(folder.glob("model-*-of-*.safetensors"))
     return [*absent, *(["(it is in shards, which the moshi package does not read: merge them)"] if is_sharded else [])]
@@ -66,14 +56,16 @@ class Checkpoint:
             FdbenchError: It is no Moshi, or would not hear the user.
         """
         folder = weights.folder
-        config = _config_of(folder)
-        kind = config.get("model_type", "moshi")
-        if kind != "moshi" or config.get("conditioners"):
-            told = f"{folder / CONFIG}: a '{kind}' checkpoint, expected one of a dialogue model ('moshi')"
-            raise AdapterError(told, "name another one")
-        files: dict[str, Path | str] = {"config_path": folder / CONFIG} if config else {}
+        config = read_config(folder)
+        files: dict[str, Path | str] = {}
+        if (folder / CONFIG).is_file():
+            check_config(folder / CONFIG, config)
+            files["config_path"] = folder / CONFIG
         for argument, name in _names(config).items():
             files[argument] = name if name.startswith("hf://") else _path(folder, name)
+        codec = files.get("mimi_config_path")
+        if isinstance(codec, Path):
+            check_codec(codec)
         is_hashed = weights.revision.startswith(HASHED)
         checkpoint = cls(config, files, hash_of_files(files) if is_hashed else weights.revision)
         checkpoint._check_that_it_hears(folder)
@@ -81,8 +73,32 @@ class Checkpoint:
 
     def sampling(self, given: Mapping[str, Any]) -> dict[str, float | int]:
         """How it samples: as given, else as the checkpoint says, else as the package does."""
-        own = self.config.get("lm_gen_config") or {}
+        own = self.config.get("lm_gen_config", {})
         return {key: given[key] if given.get(key) is not None else own.get(key, default) for key, default in SAMPLING.items()}
+
+    def is_greedy(self, given: bool | None) -> bool:
+        """Whether it takes the likeliest token: as given, else as the checkpoint says, else not."""
+        if given is not None:
+            return given
+        return not self.config.get("lm_gen_config", {}).get("use_sampling", True)
+
+    @contextmanager
+    def refusals_explained(self) -> Iterator[None]:
+        """What the package cannot load, told in two lines; all that it knows of a file is looked at first."""
+        config_path = self.files.get("config_path")
+        if isinstance(config_path, Path):
+            check_for_package(config_path, self.config)
+        try:
+            yield
+        except Exception as error:  # of the package and of three libraries below it: a dozen kinds
+            if type(error).__name__ == "OutOfMemoryError":
+                raise
+            words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            named = ", ".join(str(each) for each in self.files.values())
+            raise AdapterError(
+                f"the moshi package cannot make a model of these files ({named}): {words}",
+                "do the weights belong to this config.json? Fetch them again, or name another checkpoint",
+            ) from error
 
     def _check_that_it_hears(self, folder: Path) -> None:
         n_streams = self.config.get("n_q", 16)
@@ -98,18 +114,9 @@ class Checkpoint:
             )
 
 
-def _config_of(folder: Path) -> dict[str, Any]:
-    """Of config.json; empty where there is none."""
-    path = folder / CONFIG
-    config = read_json(path) if path.is_file() else {}
-    if not isinstance(config, dict):
-        raise AdapterError(f"{path}: expected a JSON object, found {type(config).__name__}", "is it a Moshi checkpoint?")
-    return config
-
-
 def _names(config: Mapping[str, Any]) -> dict[str, str]:
     """By argument of the package's loader, how a checkpoint's file is called."""
-    names = {argument: config.get(key) or default for argument, (key, default) in _NAMES.items()}
+    names = {argument: config.get(key) or default for argument, (key, default) in FILE_KEYS.items()}
     return {argument: str(name) for argument, name in names.items() if name}
 
 

@@ -52,6 +52,7 @@ def test_the_manifest_names_weights_by_content_and_holds_no_path(whole, tiny_mos
     collection = json.loads((whole / "manifest.json").read_text())["collection"]
     assert collection["weights_revision"].startswith("sha256:")
     assert collection["arguments"]["checkpoint"] == tiny_moshi.name
+    assert (collection["arguments"]["program"], collection["arguments"]["greedy"]) == ("server", False)
     assert (collection["lead_in_s"], collection["published_shift_s"], collection["slots"]) == (0.4, -0.08, 2)
     assert str(tiny_moshi.parent) not in (whole / "manifest.json").read_text()
 

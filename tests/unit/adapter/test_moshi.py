@@ -64,9 +64,10 @@ def replies(party, some_takes, seed=SEED, lead_in_s=0.16):
     return {name: (sha256_of(each.model.audio.samples.tobytes()), each.events) for name, each in outcomes.items()}
 
 
-@pytest.fixture(scope="module", params=[1, 4, 16])
+@pytest.fixture(scope="module", params=[(1, "server"), (4, "script"), (16, "server")], ids=str)
 def party(request, tiny_moshi):
-    return open_party(tiny_moshi, request.param)
+    slots, program = request.param
+    return open_party(tiny_moshi, slots, program=program)
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +79,14 @@ def test_a_reply_does_not_depend_on_order_or_neighbours_or_on_what_a_slot_did_be
     everything = takes()
     assert replies(party, everything[::-1]) == straight
     assert replies(party, everything[3:4] + everything[:1]) == {name: straight[name] for name in ("clip3", "clip0")}
+    for take in everything[1:3]:
+        assert replies(party, [take]) == {take.sample.id: straight[take.sample.id]}
 
 
-def test_a_party_made_anew_gives_the_same(party, straight, tiny_moshi):
-    assert replies(open_party(tiny_moshi, party.slots), takes()[:2]) == {name: straight[name] for name in ("clip0", "clip1")}
+def test_a_party_made_anew_gives_the_same(party, straight, tiny_moshi, request):
+    slots, program = request.node.callspec.params["party"]
+    anew = open_party(tiny_moshi, slots, program=program)
+    assert replies(anew, takes()[:2]) == {name: straight[name] for name in ("clip0", "clip1")}
 
 
 def test_a_reply_depends_on_the_seed_and_on_what_the_user_says(tiny_moshi):
@@ -112,42 +117,9 @@ def test_replies_differ_between_samples_and_events_are_text_with_times_on_the_fr
         assert all(event.span.duration_s == pytest.approx(FRAME_S) for event in events)
 
 
-def bare_loop(checkpoint, heard):
-    """The package's own loop, greedy: the frame that each step gives (None where there is none yet) and its text token."""
-    import torch
-    from moshi.models import LMGen, loaders
-
-    names = ("model.safetensors", "mimi.safetensors", "tokenizer.model", "config.json", "mimi_config.json")
-    info = loaders.CheckpointInfo.from_hf_repo("none/none", *(checkpoint / name for name in names))
-    codec, steps, given = info.get_mimi(), LMGen(info.get_moshi(dtype=torch.float32), use_sampling=False), []
-    with torch.no_grad(), codec.streaming(1), steps.streaming(1):
-        for frame in heard.reshape(-1, FRAME):
-            tokens = steps.step(codec.encode(torch.from_numpy(frame)[None, None]))
-            given.append((None, 3) if tokens is None else (codec.decode(tokens[:, 1:])[0, 0].numpy(), int(tokens[0, 0, 0])))
-    return given, info.get_text_tokenizer()
-
-
-def test_every_frame_is_the_packages_own_and_lies_where_the_users_frame_ends(tiny_moshi):
-    """Sample for sample, silence where the package gives nothing yet, and each piece of text beside its frame."""
-    heard = sounds(1, 2.0, RATE, seed=4)[0]
-    party = open_party(tiny_moshi, 1, greedy=True)
-    calls = PromptCalls(party, SEED, 0.0, Ending(FRAME_S, FRAME_S))
-    ((_, recording),) = calls.collect([Take(Sample("clip", "t", {"main": Clip(heard)}))])
-    said = recording.model.audio.samples
-    given, tokenizer = bare_loop(tiny_moshi, heard)
-    assert [frame is None for frame, _ in given[:2]] == [True, False]
-    assert recording.model.start_s == 0.0 and not said[: 2 * FRAME].any()
-    texts = {round(event.span.start_s / FRAME_S): event.text for event in recording.events}
-    for step, (frame, token) in enumerate(given[1:-1], start=1):
-        np.testing.assert_array_equal(said[(step + 1) * FRAME : (step + 2) * FRAME], frame)
-        wanted = "" if token in (0, 1, 2, 3) else tokenizer.id_to_piece(token).replace("▁", " ")
-        assert texts.get(step + 1, "") == wanted
-
-
-def test_moved_by_the_published_shift_a_reply_lies_where_the_official_script_writes_it(tiny_moshi, tmp_path, monkeypatch):
-    """The script is run as it is. It feeds the codes of its first frame twice, so here a lead-in of one frame has them too."""
-    heard = np.concatenate([np.zeros(FRAME, np.float32), sounds(1, 1.6, RATE, seed=5)[0]])
-    soundfile.write(tmp_path / "in.wav", heard, RATE)
+def test_moved_by_the_published_shift_a_reply_lies_where_the_official_script_writes_it(tiny_moshi, tmp_path):
+    """The script is run from its command line, on a file, into a file, in its own bfloat16."""
+    soundfile.write(tmp_path / "in.wav", sounds(1, 1.6, RATE, seed=5)[0], RATE)
     for file in tiny_moshi.iterdir():
         shutil.copy(file, tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
@@ -166,15 +138,8 @@ def test_moved_by_the_published_shift_a_reply_lies_where_the_official_script_wri
     official, rate = soundfile.read(tmp_path / "out.wav", dtype="int16")
     assert rate == RATE
 
-    party = open_party(tiny_moshi, 1, greedy=True, dtype="bfloat16")
-    encode, given = party._codec.encode, []
-
-    def first_frame_twice(frame):
-        given.append(given[0] if len(given) == 1 else encode(frame))
-        return given[-1]
-
-    monkeypatch.setattr(party._codec, "encode", first_frame_twice)
-    calls = PromptCalls(party, SEED, FRAME_S, Ending(0.2, 0.2))
+    party = open_party(tmp_path, 1, dtype="bfloat16", program="script")
+    calls = PromptCalls(party, SEED, 0.0, Ending(0.2, 0.2))
     written = soundfile.read(tmp_path / "in.wav", dtype="float32")[0]
     ((_, recording),) = calls.collect([Take(Sample("clip", "t", {"main": Clip(written)}))])
     shift_s = find_model("moshi").published_shift_s
@@ -194,11 +159,21 @@ def test_a_call_longer_than_memory_is_kept_for_fails_alone(tiny_moshi):
     assert told["clip1"].reason == "adapter" and "longest_call_s" in told["clip1"].message
 
 
-def test_memory_for_exactly_as_long_as_a_call_changes_no_reply(tiny_moshi):
+@pytest.mark.parametrize("program", ["server", "script"])
+def test_memory_for_exactly_as_long_as_a_call_changes_no_reply(program, tiny_moshi):
     """A shorter memory is another shape of the same arithmetic; on this machine not even the last bits differ."""
-    (take,) = takes()[:1]
-    lengths = [replies(open_party(tiny_moshi, 1, greedy=True, longest_call_s=s), [take])["clip0"][1] for s in (1.6, 16.0)]
-    assert lengths[0] == lengths[1]
+    lead_in, clip, tail = (n_frames * FRAME_S for n_frames in (2, 14, 5))
+    take = Take(Sample("clip", "t", {"main": Clip(sounds(1, clip, RATE, seed=3)[0])}))
+    found = []
+    for longest_call_s in (lead_in + clip + tail + FRAME_S / 2, 16.0):
+        party = open_party(tiny_moshi, 1, greedy=True, program=program, longest_call_s=longest_call_s)
+        ((_, outcome),) = PromptCalls(party, SEED, lead_in, Ending(tail, tail)).collect([take])
+        assert isinstance(outcome, Recording), outcome
+        found.append((outcome.model.audio.samples.tobytes(), outcome.events))
+    assert found[0] == found[1]
+    party = open_party(tiny_moshi, 1, program=program, longest_call_s=lead_in + clip + tail - FRAME_S / 2)
+    ((_, outcome),) = PromptCalls(party, SEED, lead_in, Ending(tail, tail)).collect([take])
+    assert "longest_call_s" in outcome.message
 
 
 REFUSALS = {
@@ -268,7 +243,7 @@ def test_a_folder_may_name_files_elsewhere_and_what_they_hold_is_in_the_runs_id(
 
 
 def test_a_character_that_the_vocabulary_lacks_is_told_whole_and_control_tokens_are_not_told():
-    from fdbench.adapters.moshi import _Spelling
+    from fdbench.adapters.moshi_text import Spelling
 
     class Tokenizer:
         pieces = ("<unk>", "<s>", "</s>", "<pad>", "▁caf", "<0xC3>", "<0xA9>", "s")
@@ -285,7 +260,7 @@ def test_a_character_that_the_vocabulary_lacks_is_told_whole_and_control_tokens_
         def is_control(self, token):
             return token in (1, 2)
 
-    spelling = _Spelling(Tokenizer(), {0, 3}, 2)
+    spelling = Spelling(Tokenizer(), {0, 3}, 2)
     assert [spelling.piece(0, token) for token in (4, 5, 6, 7)] == [" caf", "", "é", "s"]
     assert [spelling.piece(1, token) for token in (0, 1, 2, 3, -2, 99)] == [""] * 6
     spelling.piece(0, 5)
@@ -298,6 +273,7 @@ def test_a_character_that_the_vocabulary_lacks_is_told_whole_and_control_tokens_
     [
         ({"device": "tpu"}, "device=tpu"),
         ({"dtype": "int8"}, "dtype=int8"),
+        ({"program": "client"}, "program=client: expected server or script"),
         ({"longest_call_s": 0.01}, "longest_call_s=0.01"),
         ({"threads": 0, "device": "cpu"}, "threads=0"),
         ({"top_k": -1}, "top_k=-1"),
