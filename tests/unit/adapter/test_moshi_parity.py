@@ -20,7 +20,7 @@ import sys
 import numpy as np
 import pytest
 
-from fdbench.call.lockstep import Ending
+from fdbench.call.call import Ending
 from fdbench.call.source import PromptCalls
 from fdbench.core.conversation import Recording, Sample, Take
 from tests.tiny_moshi import sounds

@@ -25,7 +25,8 @@ def probed(party, n, order=1):
     """Interrupted calls, by sample: what either side said, and when the user heard and did what."""
     driver = Driver(party, Probe(party.hears, party.says, party.slots, patience_s=3.0), Ending(0.4, 0.8))
     invitations = [
-        Invitation(Take(Sample(str(k), "t", {})), Brief(stimulus=PROMPT, stages=STAGES, seed=k), Brief(seed=k)) for k in range(n)
+        Invitation(Take(Sample(str(k), "t", {})), Brief(stimulus=PROMPT, stages=STAGES, seed=k), Brief(seed=k))
+        for k in range(n)
     ]
     outcomes = {take.sample.id: made for take, made in driver.run(invitations[::order])}
     assert all(isinstance(made, Recording) for made in outcomes.values()), outcomes

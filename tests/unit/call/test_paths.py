@@ -1,4 +1,4 @@
-"""What stands between the two sides of a call: the same bytes however sound is cut, delays that are declared, one's own echo."""
+"""What stands between the two sides of a call: the same bytes however sound is cut, declared delays, one's own echo."""
 
 from __future__ import annotations
 

@@ -34,9 +34,7 @@ def time_is_virtual():
 
 def held(server, n=1, events=TURN_ENDS, timeouts=STRICT, prompt=PROMPT, ending=None):
     driver = Driver(server, None, ending or Ending(0.1, 0.4), timeouts=timeouts, loop=asyncio.get_event_loop())
-    invitations = (
-        Invitation(Take(Sample(str(k), "t", {}, events)), Brief(stimulus=prompt), Brief(seed=k)) for k in range(n)
-    )
+    invitations = (Invitation(Take(Sample(str(k), "t", {}, events)), Brief(stimulus=prompt), Brief(seed=k)) for k in range(n))
     return driver, {take.sample.id: outcome for take, outcome in driver.run(invitations)}
 
 
