@@ -36,6 +36,7 @@ from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.core.event import Event
 from fdbench.core.sound import Audio, Samples, Track
 from fdbench.core.take_id import MAIN
+from fdbench.io.wav import as_kept
 
 Party = VirtualParty | LiveParty | TapedLeg
 Leg = VirtualLeg | LiveLeg | TapedLeg
@@ -183,9 +184,9 @@ class Driver:
         return frame
 
     def _said(self, side: Side, begin: int, end: int) -> Samples:
-        """What a side says between two ticks."""
+        """What a side says between two ticks, as its recording holds it: what the other hears follows from that."""
         first, last = (-(-tick * side.says_hz // self.tick_rate) for tick in (begin, end))
-        return side.tape.read(first, last - first)
+        return as_kept(side.tape.read(first, last - first))
 
     def recording(self, call: Call) -> Recording:
         """What a call gave that is over."""

@@ -17,9 +17,9 @@ from fdbench.call.live_side import LiveSide
 from fdbench.call.session_log import Arrival, SessionLog, plain
 from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import FailedCall
-from fdbench.core.sound import Audio, Samples
+from fdbench.core.sound import Samples
 from fdbench.errors import FdbenchError
-from fdbench.io.wav import as_pcm16
+from fdbench.io.wav import as_kept
 
 _LOOK_S: Final = 0.25
 """How often a side is looked after: whether its frames are taken, and how far away its server is."""
@@ -169,7 +169,7 @@ class ConnectedSide(LiveSide):
             at_s = loop.time() - self._start_s
             event = plain(came)
             if isinstance(event, Delta):
-                event = Delta(event.item, _kept(event.audio))
+                event = Delta(event.item, as_kept(event.audio))
             for item, upto_s in self.arrive(Arrival(at_s, event)):
                 await session.played(item, upto_s)
             if isinstance(event, Closed):
@@ -224,12 +224,6 @@ class ConnectedSide(LiveSide):
             elif self._outbox and loop.time() - self._start_s - since_s > self.timeouts.send_s:
                 raise CallError("stalled", f"the server took no audio for {self.timeouts.send_s:g} s", may_retry=True)
             await asyncio.sleep(_LOOK_S)
-
-
-def _kept(samples: Samples) -> Samples:
-    """Samples as a log keeps them, so that what follows from the log now follows from it for ever."""
-    kept: Samples = as_pcm16(Audio(samples, 1)).astype(np.float32) / np.float32(32768)
-    return kept
 
 
 async def cancel_all(tasks: Iterable[asyncio.Future[Any]], seconds: float) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def register(commands: Commands) -> None:
     """`list`, `doctor`, `leaderboard`."""
     listing = add_command(commands, "list", list_command, "what there is")
-    listing.add_argument("what", choices=("models", "tasks", "metrics"))
+    listing.add_argument("what", choices=("models", "tasks", "metrics", "conditions"))
     listing.add_argument("--json", action="store_true", help="for a program")
 
     doctor = add_command(commands, "doctor", doctor_command, "check this machine and a model against the contract")
@@ -33,7 +33,8 @@ def register(commands: Commands) -> None:
 
 
 def list_command(arguments: argparse.Namespace) -> int:
-    rows = {"models": _models, "tasks": _tasks, "metrics": _metrics}[arguments.what]()
+    listings = {"models": _models, "tasks": _tasks, "metrics": _metrics, "conditions": _conditions}
+    rows = listings[arguments.what]()
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return EXIT_OK
@@ -85,6 +86,15 @@ def _metrics() -> list[dict[str, str]]:
             "sentence": metric.sentence,
         }
         for metric in METRICS.values()
+    ]
+
+
+def _conditions() -> list[dict[str, str]]:
+    from fdbench.task.conditions import conditions
+
+    return [
+        {"name": each.name, "version": f"v{each.version}", "summary": each.summary or "nothing stands between the two sides"}
+        for each in conditions().values()
     ]
 
 

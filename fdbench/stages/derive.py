@@ -70,9 +70,10 @@ def derive_scores(
         progress=progress,
     )
     engines = {**options.engines.signature_facts(), "judge": judging.signature}
+    notes = notes_of(cases)
     return tuple(
         Derived(
-            scoring=scoring,
+            scoring=replace(scoring, notes=(*notes, *scoring.notes)),
             scored=Scored(
                 folder=scores_folder(scoring.protocol, engines, shift_s),
                 protocol=scoring.protocol,
@@ -82,10 +83,20 @@ def derive_scores(
                 shift_s=shift_s,
             ),
             lines=[sample.as_json() for sample in scoring.samples],
-            summary=summary_json(manifest.run_id, scoring, tasks, engines, shift_s),
+            summary=summary_json(manifest.run_id, scoring, tasks, engines, shift_s, notes),
         )
         for scoring in scorings
     )
+
+
+def notes_of(cases: Sequence[Case]) -> tuple[str, ...]:
+    """What the calls noted for whoever reads their numbers, each with how many did and the first of them."""
+    noted: dict[str, list[str]] = {}
+    for case in cases:
+        for take in case.recorded.values():
+            for note in take.notes:
+                noted.setdefault(note, []).append(str(case.id))
+    return tuple(f"{note} ({len(ids)} calls; first: {ids[0]})" for note, ids in noted.items())
 
 
 def placed_cases(run: Run, manifest: RunManifest, placement: str, loader: TaskLoader) -> list[Case]:
@@ -194,7 +205,12 @@ def _model_facts(collection: Collection) -> dict[str, str]:
 
 
 def summary_json(
-    run_id: str, scoring: Scoring, tasks: Mapping[str, TaskFacts], engines: Mapping[str, str], shift_s: float
+    run_id: str,
+    scoring: Scoring,
+    tasks: Mapping[str, TaskFacts],
+    engines: Mapping[str, str],
+    shift_s: float,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The content of ``summary.json``; the placement is in it where it is not that of the recordings."""
     summary = Summary(
@@ -204,6 +220,7 @@ def summary_json(
         placement=PUBLISHED if shift_s else None,
         shift_s=shift_s,
         judges=dict(scoring.judges),
+        notes=list(notes),
         tasks={
             name: ScoredTask(
                 version=facts.version,

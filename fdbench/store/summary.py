@@ -59,10 +59,11 @@ class Summary(Stored):
         placement: Where the model's replies lay when they were scored; None = where they were recorded.
         shift_s: How far they were moved for it.
         judges: How many verdicts came from each model that the judge's server named.
+        notes: What a reader has to know of how the calls were held.
     """
 
     model_config = _LENIENT
-    later: ClassVar[tuple[str, ...]] = ("placement", "shift_s", "judges")
+    later: ClassVar[tuple[str, ...]] = ("placement", "shift_s", "judges", "notes")
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     run_id: str
     protocol: str
@@ -70,4 +71,5 @@ class Summary(Stored):
     placement: str | None = None
     shift_s: float = 0.0
     judges: dict[str, int] = Field(default={})
+    notes: list[str] = Field(default=[])
     tasks: dict[str, ScoredTask]

@@ -19,6 +19,7 @@ from fdbench.call.timeouts import Timeouts
 from fdbench.core.condition import Condition
 from fdbench.core.conversation import FailedCall, Recording, Sample, Stage, Take
 from fdbench.core.sound import Audio
+from fdbench.io.wav import as_kept
 from tests.virtual_time import virtual_time
 
 RATE = 16000
@@ -229,11 +230,9 @@ def echoing(delay_ms):
 @pytest.mark.parametrize("delay_ms", [0, 60])
 def test_a_model_in_virtual_time_hears_itself_to_the_sample(delay_ms):
     recording = one(AgentParty(Speaker, 1), condition=echoing(delay_ms))
-    said, heard = recording.model.audio.samples, recording.model_heard.audio.samples
+    user, said = (as_kept(track.audio.samples) for track in (recording.user, recording.model))
     later = np.concatenate([np.zeros(RATE * delay_ms // 1000, np.float32), said])[: len(said)]
-    user = np.zeros_like(heard)
-    user[: len(recording.user.audio.samples)] = recording.user.audio.samples[: len(user)]
-    np.testing.assert_array_equal(heard, user + np.float32(0.1) * later)
+    np.testing.assert_array_equal(recording.model_heard.audio.samples, user + np.float32(0.1) * later)
     assert loud_spans(recording.user) == [pytest.approx((0.0, 0.5))], "the truth is what the user said"
 
 
