@@ -23,7 +23,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fdbench.adapter.base import Brief, Need, Port, Provenance
-from fdbench.adapter.live import CallError, Note, Session
+from fdbench.adapter.live import CallError, Session
 from fdbench.errors import MissingExtraError, UsageError
 from fdbench.io.http import published_name
 from fdbench.io.secret import looks_like_a_key
@@ -32,7 +32,8 @@ from .realtime_connection import Backoff, begin, dial, socket_options
 from .realtime_conversation import LiveSession
 from .realtime_events import RealtimeReader
 from .realtime_key import http_url, is_local, query_of, read_key
-from .realtime_session import SessionSettings, not_taken, overlay_of
+from .realtime_session import SessionSettings, overlay_of
+from .realtime_settings import SettingsCheck
 from .realtime_usage import Price
 
 OPENAI: Final = "https://api.openai.com/v1"
@@ -177,6 +178,8 @@ class Realtime:
             extra_headers=headers,
             websocket_connection_options=self._account.socket_options,
         )
+        told = brief.instructions if self._instructions is None else self._instructions
+        session = self._settings.session(told)
         reader = RealtimeReader(
             secret,
             self._settings.output_hz,
@@ -185,20 +188,16 @@ class Realtime:
             price=self._price,
             model=self._reports,
             truncates=self._truncates,
+            settings=SettingsCheck(session, self._settings.input_hz, self._settings.output_hz, self._awaits, secret),
             on_limit=self._backoff.ask,
         )
-        told = brief.instructions if self._instructions is None else self._instructions
-        update = {"type": "session.update", "session": self._settings.session(told)}
+        update = {"type": "session.update", "session": session}
         try:
             connection = await dial(manager, secret)
             opening = await begin(connection, reader, update, self._awaits, secret, BEGIN_S)
         except CallError as fault:
             self._backoff.ask(fault.retry_after_s)
             raise
-        for said in [event for event in opening if isinstance(event, Note) and event.what == "session.updated"]:
-            otherwise = sorted(not_taken(update["session"], said.facts))
-            if otherwise:
-                opening.append(Note("settings_not_taken", {"settings": otherwise}))
         return LiveSession(connection, secret, reader, "input_audio_buffer.append", opening=opening)
 
     def describe(self) -> Mapping[str, str]:

@@ -120,11 +120,6 @@ class TestAReply:
         assert (caught.value.kind, caught.value.may_retry) == ("dropped", True)
         assert came == [Done("r1"), Usage({"input_tokens": 7})]
 
-    def test_one_cut_at_its_limit_is_complete_and_noted(self) -> None:
-        details = {"type": "incomplete", "reason": "max_output_tokens"}
-        came = read(begun(), 0.0, "response.done", response={"id": "r1", "status": "incomplete", "status_details": details})
-        assert came[0] == Done("r1") and isinstance(came[1], Note) and came[1].facts["reason"] == "max_output_tokens"
-
     def test_text_that_comes_only_at_the_end_is_taken_and_other_is_not_repeated(self) -> None:
         late, early = begun(), begun()
         whole = {"response_id": "r1", "transcript": "hello"}
@@ -364,7 +359,7 @@ class TestASession:
             "idle_timeout_ms": None,
         }
         del got["audio"]["input"]["noise_reduction"]
-        assert list(not_taken(asked, got)) == ["audio.input.turn_detection.silence_duration_ms"]
+        assert list(not_taken(asked, got)) == [("audio.input.turn_detection.silence_duration_ms", 500, 200)]
 
     @pytest.mark.parametrize(
         "given",
