@@ -45,8 +45,12 @@ _FATAL_CODES: Final = NO_QUOTA_CODES | {
     "invalid_api_key", "authentication_error", "permission_denied", "permission_error", "account_deactivated",
     "model_not_found", "unauthorized",
 }  # fmt: skip
-_RATE_WORDS: Final = ("rate_limit", "rate limit", "too many requests", "too_many_requests")
-_LATER_CODES: Final = frozenset({"server_error", "internal_error", "internal_server_error", "overloaded_error", "overloaded"})
+_RATE_WORDS: Final = (
+    "rate_limit", "rate limit", "too many requests", "too_many_requests", "resource_exhausted", "resource has been exhausted",
+)  # fmt: skip
+_LATER_CODES: Final = frozenset(
+    {"server_error", "internal_error", "internal_server_error", "overloaded_error", "overloaded", "admission_rejected"}
+)
 _LATER_WORDS: Final = ("try again", "retry", "temporar", "overload", "restart", "busy", "capacity", *_RATE_WORDS)
 _LOST: Final = frozenset({1005, 1006, 1011, 1012, 1013, 1014, 1015})
 
@@ -160,8 +164,8 @@ async def _begun(connection: Any, reader: Reader, message: Mapping[str, Any], aw
         while awaited:
             said = parsed(await connection.recv_bytes())
             if said["type"] == "error":
-                error, doing = said.get("error"), "the server does not take the session"
-                reason = error.get("message") or error.get("code") if isinstance(error, dict) else error
+                error, doing = error_of(said), "the server does not take the session"
+                reason = error.get("message") or error.get("code")
                 raise fault_of_error(error, secret, doing) or CallError("refused", f"{doing}: {secret.excerpt(str(reason))}")
             opening.extend(reader.read(said, clock()))
             if said["type"] == awaited:
@@ -211,6 +215,14 @@ def parsed(raw: bytes | str) -> Mapping[str, Any]:
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise CallError("protocol", "the server sent a message without a type")
     return message
+
+
+def error_of(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The facts of an ``error``, which some servers write beside it: ``{"error": "text", "code": ...}``."""
+    error = message.get("error")
+    if isinstance(error, dict):
+        return error
+    return {"message": message.get("message") if error is None else error, "code": message.get("code")}
 
 
 def fault_of_status(status: int, headers: Mapping[str, str], body: bytes | None, secret: Secret) -> CallError:

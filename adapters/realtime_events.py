@@ -33,7 +33,7 @@ from fdbench.adapter.live import CallError, Decided, Delta, Done, Flush, Incomin
 from fdbench.core.sound import Samples
 from fdbench.io.secret import Secret
 
-from .realtime_connection import fault_of_error
+from .realtime_connection import error_of, fault_of_error
 from .realtime_reply import USERS_TURN, Reply, fault_of_reply
 from .realtime_session import check_model, session_facts
 from .realtime_settings import SettingsCheck
@@ -282,7 +282,7 @@ class RealtimeReader:
             yield from self._settings.read(str(message["type"]), session)
 
     def _error(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
-        error = message.get("error", {name: message.get(name) for name in ("code", "message")})
+        error = error_of(message)
         yield Note("error", {"error": self._secret.clean(error)})
         fault = fault_of_error(error, self._secret, "the server reported an error")
         if fault is not None:

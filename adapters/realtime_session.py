@@ -59,7 +59,7 @@ class SessionSettings:
             (session["audio"]["output"] if self.dialect == "ga" else session)["voice"] = self.voice
         if instructions:
             session["instructions"] = instructions
-        return _laid_over(session, self.overlay)
+        return laid_over(session, self.overlay)
 
     def turn_detection(self) -> dict[str, Any] | None:
         if self.vad == "none":
@@ -184,13 +184,13 @@ def overlay_of(text: str | None) -> Mapping[str, Any]:
     return found
 
 
-def _laid_over(base: Any, overlay: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(base: Any, overlay: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = dict(base) if isinstance(base, dict) else {}
     for name, value in overlay.items():
         if value is None:
             out.pop(name, None)
         else:
-            out[name] = _laid_over(out.get(name), value) if isinstance(value, dict) else value
+            out[name] = laid_over(out.get(name), value) if isinstance(value, dict) else value
     return out
 
 

@@ -10,6 +10,7 @@ is a caution. Of what a server does not mention nothing is known, and nothing is
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,9 +21,12 @@ from fdbench.io.secret import Secret
 from .realtime_session import VADS, differs, not_taken
 
 PCM: Final = frozenset({"pcm", "pcm16", "audio/pcm", "pcm_s16le", "s16le", "linear16", "audio/l16"})
-"""Names of 16 bit little-endian samples; the adapter sends and plays nothing else."""
+"""Names of 16 bit little-endian samples; the adapter sends and plays nothing else.
 
-_ARGUMENTS: Final = {
+Alibaba's older models call theirs ``pcm24``, for its kHz; such a name is taken from who asks for it.
+"""
+
+ARGUMENTS: Final = {
     "input.rate": "input_hz", "output.rate": "output_hz", "turns.type": "vad", "turns.silence_duration_ms": "silence_ms",
     "turns.prefix_padding_ms": "prefix_ms", "turns.threshold": "threshold", "turns.eagerness": "eagerness",
     "turns.interrupt_response": "interrupt",
@@ -47,13 +51,23 @@ class SettingsCheck:
         asked: The session of ``session.update``.
         input_hz, output_hz: Of what is sent and played.
         awaited: Type of the message that says what the server took; empty where none does.
+        arguments: The adapter's names of what can be asked for.
     """
 
-    def __init__(self, asked: Mapping[str, Any], input_hz: int, output_hz: int, awaited: str, secret: Secret) -> None:
-        self._asked, self._awaited, self._secret = asked, awaited, secret
+    def __init__(
+        self,
+        asked: Mapping[str, Any],
+        input_hz: int,
+        output_hz: int,
+        awaited: str,
+        secret: Secret,
+        arguments: Mapping[str, str] = ARGUMENTS,
+    ) -> None:
+        self._asked, self._awaited, self._secret, self._arguments = asked, awaited, secret, arguments
+        named = {said.value for said in sound_statements(asked) if said.key.endswith(".encoding")}
+        self._encodings = PCM | {name for name in named if re.fullmatch(r"pcm\d+", name)}
         self._wanted: dict[str, Any] = {said.key: said.value for said in turn_statements(asked, asked)}
-        self._wanted |= {"input.encoding": PCM, "output.encoding": PCM, "input.rate": input_hz, "output.rate": output_hz}
-        self._wanted |= {"kind": "realtime", "modalities": "audio"}
+        self._wanted |= {"input.rate": input_hz, "output.rate": output_hz, "kind": "realtime"}
         self._at_first: tuple[Statement, ...] = ()
         self._has_been_taken = False
         self._told: set[str] = set()
@@ -99,7 +113,7 @@ class SettingsCheck:
             if each.key == "modalities":
                 is_other = "audio" not in each.value
             elif each.key.endswith(".encoding"):
-                is_other = each.value not in PCM
+                is_other = each.value not in self._encodings
             else:
                 is_other = wanted is not None and each.value is not None and differs(wanted, each.value)
             if is_other:
@@ -111,7 +125,7 @@ class SettingsCheck:
             raise CallError("settings", f"the server's settings are not those asked for: {told}", is_fatal=is_fatal)
 
     def _told_of(self, said: Statement) -> str:
-        got, argument = self._shown(said.value), _ARGUMENTS.get(said.key)
+        got, argument = self._shown(said.value), self._arguments.get(said.key)
         if said.key == "modalities":
             return f"{said.path}: asked for audio, got {got}, so it would answer in text"
         if said.key.endswith(".encoding"):
@@ -144,6 +158,8 @@ def sound_statements(session: Mapping[str, Any]) -> Iterator[Statement]:
     for side in ("input", "output"):
         of_side = audio.get(side) if isinstance(audio, dict) else None
         places = [(f"{side}_audio_format", session.get(f"{side}_audio_format"))]
+        if isinstance(audio, dict):
+            places.append(("audio.format", audio.get("format")))
         if isinstance(of_side, dict):
             places += [(f"audio.{side}.format", of_side.get("format")), (f"audio.{side}", {**of_side, "type": None})]
         for path, value in places:

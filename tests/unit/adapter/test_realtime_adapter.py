@@ -6,20 +6,22 @@ import asyncio
 import base64
 import json
 import pickle
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pytest
-from fdbench.adapters.live_api import Live, LiveReader
+from fdbench.adapters.live_api import Live, LiveReader, MinutePrice
 from fdbench.adapters.realtime import Realtime
 from fdbench.adapters.realtime_connection import Backoff, fault_of_error, fault_of_status, parsed
 from fdbench.adapters.realtime_events import RealtimeReader
 from fdbench.adapters.realtime_key import Secret, http_url, query_of, read_key
-from fdbench.adapters.realtime_session import SessionSettings, check_model, not_taken
+from fdbench.adapters.realtime_session import SessionSettings, check_model, not_taken, overlay_of
+from fdbench.adapters.realtime_settings import SettingsCheck
 from fdbench.adapters.realtime_usage import Price, counts_of
 
 from fdbench.adapter.live import CallError, Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
-from fdbench.adapter.load import ModelSpec, resolve
+from fdbench.adapter.load import ModelSpec, find_model, model_specs, resolve
 from fdbench.errors import UsageError
 from fdbench.io.http import published_name
 from tests.virtual_time import virtual_time
@@ -224,11 +226,10 @@ class TestWhatIsOdd:
 
     @pytest.mark.parametrize("junk", [None, 5, "x", [], {"a": {"b": []}}])
     def test_fields_of_the_wrong_kind_break_nothing(self, junk: Any) -> None:
-        to = begun()
-        for kind in to._handlers.keys() - {"response.output_audio.delta", "response.audio.delta"}:
+        for kind in begun()._handlers.keys() - {"response.output_audio.delta", "response.audio.delta"}:
             fields = ("response", "response_id", "item_id", "delta", "transcript", "session", "rate_limits", "error", "usage")
-            read(to, 0.0, kind, audio_start_ms=junk, audio_end_ms=junk, **dict.fromkeys(fields, junk))
-        delta(to, 0.0, 1, response_id=junk, item_id=junk, content_index=junk, output_index=junk, sequence_number=junk)
+            read(begun(), 0.0, kind, audio_start_ms=junk, audio_end_ms=junk, **dict.fromkeys(fields, junk))
+        delta(begun(), 0.0, 1, response_id=junk, item_id=junk, content_index=junk, output_index=junk, sequence_number=junk)
 
 
 class TestTheModelsName:
@@ -375,6 +376,37 @@ def resolved(**given: str) -> Any:
     return resolve(spec, {"base_url": LOCAL, **given})
 
 
+class TestPresets:
+    def test_every_server_and_vendor_says_when_it_was_read(self) -> None:
+        specs = [spec for spec in model_specs().values() if spec.clock == "realtime" and "server" not in spec.name]
+        assert len(specs) >= 10 and all(date.fromisoformat(spec.read_on) for spec in specs)
+
+    @pytest.mark.parametrize(
+        ("name", "model"),
+        [
+            ("grok-voice", "grok-voice-latest"),
+            ("grok-voice-think-fast", "grok-voice-think-fast-2.0"),
+            ("qwen-omni-realtime", "qwen3.8-omni-flash-realtime"),
+            ("gpt-live-1.1", "gpt-live-1.1"),
+        ],
+    )
+    def test_speak_to_a_server_of_their_protocol(self, name: str, model: str) -> None:
+        adapter = resolve(find_model(name), {"base_url": LOCAL})
+        assert adapter.make(**adapter.arguments, slots=1).describe()["model"] == model
+
+    def test_an_endpoint_with_a_blank_in_it_has_to_be_completed(self) -> None:
+        adapter = resolve(find_model("qwen-omni-realtime"), {})
+        with pytest.raises(UsageError, match="WorkspaceId"):
+            adapter.provenance()
+        assert [need.what for need in adapter.needs() if not need.is_met] == ["key in DASHSCOPE_API_KEY"]
+
+    def test_alibabas_session_has_their_names_of_formats(self) -> None:
+        overlay = overlay_of(str(resolve(find_model("qwen-omni-realtime"), {}).arguments["session"]))
+        session = settings(dialect="beta", input_hz=16000, overlay=overlay).session("")
+        assert session["input_audio_format"] == session["output_audio_format"] == "pcm"
+        assert not {"input_audio_noise_reduction", "input_audio_transcription"} & session.keys()
+
+
 class TestTheParty:
     def test_text_arguments_become_typed_ones(self) -> None:
         adapter = resolved(vad="semantic_vad", interrupt="false", frame_ms="80", silence_ms="200", threshold="0.3")
@@ -479,7 +511,7 @@ class TestAddresses:
 
 class TestGptLive:
     def live(self) -> LiveReader:
-        return LiveReader(Secret(KEY), "gpt-live-1", 0.06)
+        return LiveReader(Secret(KEY), "gpt-live-1", MinutePrice.parsed(0.06))
 
     def test_all_that_comes_is_sound_and_text(self) -> None:
         to = self.live()
@@ -497,11 +529,47 @@ class TestGptLive:
         assert [event.counts["audio_ms"] for event in used if isinstance(event, Usage)] == [10000, 15000, 0]
         assert sum(event.cost or 0 for event in used if isinstance(event, Usage)) == pytest.approx(25 / 60 * 0.06)
 
+    def test_what_it_has_not_counted_yet_is_counted_by_the_clock_and_not_again(self) -> None:
+        to = self.live()
+        read(to, 100.0, "session.started", session={"model": "gpt-live-1"})
+        came = [read(to, 100.0 + after_s, "session.output_audio.delta", delta="AAA=") for after_s in (0.5, 1.5, 2.2, 9.9)]
+        assert [event.counts["audio_ms"] for each in came for event in each if isinstance(event, Usage)] == [1000, 1000, 7000]
+        assert read(to, 115.0, "session.usage.updated", usage={"seconds": 15.2})[0] == Usage(
+            {"audio_ms": 6200}, 6.2 / 60 * 0.06
+        )
+
+    def test_standby_has_a_rate_of_its_own_and_a_plan_counts_with_the_dearer_one(self) -> None:
+        to = LiveReader(Secret(KEY), "gpt-live-1.1", MinutePrice.parsed("0.05,0.02"))
+        (used,) = read(to, 0.0, "session.usage.updated", usage={"seconds": 90, "standby_seconds": 30})
+        assert isinstance(used, Usage) and used.counts == {"audio_ms": 90_000, "standby_ms": 30_000}
+        assert used.cost == pytest.approx(0.05 + 0.01)
+        (used,) = read(to, 0.0, "session.usage.updated", usage={"seconds": 150})
+        assert isinstance(used, Usage) and used.cost == pytest.approx(0.05)
+        assert Live.price_of(10.0, usd_per_minute="0.05,0.02") == pytest.approx(0.5)
+        assert Live.price_of(10.0, usd_per_minute="0.02,0.05") == pytest.approx(0.5)
+
+    @pytest.mark.parametrize("text", ["x", "1,2,3", "-1", "nan", "0.05,"])
+    def test_a_price_that_is_none_is_a_usage_error(self, text: str) -> None:
+        with pytest.raises(UsageError, match="usd_per_minute"):
+            Live(base_url=LOCAL, usd_per_minute=text)
+
+    def test_another_format_than_asked_is_an_error(self) -> None:
+        for told in ({"type": "audio/pcm", "rate": 16000}, {"type": "audio/pcmu", "rate": 8000}):
+            asked = {"audio": {"format": {"type": "audio/pcm", "rate": 24000}, "output": {"voice": "marin"}}}
+            names = {"input.rate": "rate", "output.rate": "rate"}
+            settings = SettingsCheck(asked, 24000, 24000, "session.started", Secret(KEY), names)
+            with pytest.raises(CallError, match=r"audio\.format") as caught:
+                read(LiveReader(Secret(KEY), "", None, settings), 0.0, "session.started", session={"audio": {"format": told}})
+            assert caught.value.kind == "settings" and caught.value.is_fatal
+
     def test_its_end(self) -> None:
         assert read(self.live(), 0.0, "session.closed", reason="expired")[-1] == Closed("expired")
         with pytest.raises(CallError) as caught:
             read(self.live(), 0.0, "session.closed", reason="connection_lost")
         assert caught.value.may_retry
+        with pytest.raises(CallError) as caught:
+            read(self.live(), 0.0, "session.closed", reason="content", usage={"seconds": 3})
+        assert caught.value.kind == "incomplete"
 
     def test_other_rates_are_refused(self) -> None:
         with pytest.raises(UsageError):
