@@ -16,10 +16,9 @@ Vendors differ in data: where they listen, the variable of their key, the rate o
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from fdbench.adapter.base import Brief, Need, Port, Provenance
@@ -39,7 +38,6 @@ from .realtime_usage import Price
 OPENAI: Final = "https://api.openai.com/v1"
 OPENAI_KEY: Final = "OPENAI_API_KEY"
 PACKAGES: Final = ("openai", "websockets")
-INSTALL: Final = "pip install 'fdbench[realtime]'"
 UNUSED_KEY: Final = "unused"
 """The SDK wants some text; a server without keys ignores it."""
 
@@ -62,10 +60,14 @@ class Account:
         UsageError: There is no key, it would travel in the clear, or an argument holds a secret.
     """
 
+    packages: ClassVar[tuple[str, ...]] = PACKAGES
+    extra: ClassVar = "realtime"
+    what: ClassVar = "a Realtime server"
+
     def __init__(self, base_url: str, key_variable: str) -> None:
-        for package in PACKAGES:
-            if importlib.util.find_spec(package) is None:
-                raise MissingExtraError(package, "realtime", "a Realtime server")
+        for package in self.packages:
+            if package not in versions(self.packages):
+                raise MissingExtraError(package, self.extra, self.what)
         self.url = http_url(base_url)
         _check_variable(key_variable)
         self.secret = read_key(os.environ, key_variable)
@@ -246,10 +248,12 @@ def port_of(rate: int, frame_ms: int) -> Port:
     return Port(rate, rate * frame_ms // 1000)
 
 
-def needs_of(base_url: str, key_variable: str) -> tuple[Need, ...]:
+def needs_of(
+    base_url: str, key_variable: str, packages: tuple[str, ...] = PACKAGES, extra: str = "realtime"
+) -> tuple[Need, ...]:
     """The packages, and the key by its variable's name."""
-    found = versions()
-    needs = [Need(f"package {name}", name in found, found.get(name, INSTALL)) for name in PACKAGES]
+    found = versions(packages)
+    needs = [Need(f"package {name}", name in found, found.get(name, f"pip install 'fdbench[{extra}]'")) for name in packages]
     if looks_like_a_key(key_variable) or not key_variable.isidentifier():
         return (*needs, Need("a key", False, "--arg key_variable is the name of an environment variable, never the key"))
     is_set = bool(os.environ.get(key_variable, "").strip())
@@ -261,10 +265,10 @@ def needs_of(base_url: str, key_variable: str) -> tuple[Need, ...]:
     return (*needs, Need(f"key in {key_variable}", is_set or not is_needed, detail))
 
 
-def versions() -> dict[str, str]:
+def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     """Those of the packages that are here."""
     found = {}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -24,7 +24,7 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -108,10 +108,24 @@ async def dial(manager: Any, secret: Secret) -> Any:
         CallError: It cannot be opened; says nothing that was sent.
     """
     from openai import OpenAIError
+
+    try:
+        return await opened(manager.enter(), secret)
+    except OpenAIError as error:
+        fault = CallError("refused", secret.excerpt(str(error)), is_fatal=True)
+    raise fault from None
+
+
+async def opened(opening: Awaitable[Any], secret: Secret) -> Any:
+    """A connection of the websockets library, by whomever it is opened.
+
+    Raises:
+        CallError: It cannot be opened; says nothing that was sent.
+    """
     from websockets.exceptions import InvalidStatus, WebSocketException
 
     try:
-        return await manager.enter()
+        return await opening
     except InvalidStatus as error:
         fault = fault_of_status(error.response.status_code, error.response.headers, error.response.body, secret)
     except (asyncio.TimeoutError, TimeoutError):
@@ -125,8 +139,6 @@ async def dial(manager: Any, secret: Secret) -> Any:
             fault = CallError("protocol", f"no websocket there: {secret.excerpt(in_one_line(error))}")
     except OSError as error:
         fault = CallError("refused", f"nobody there: {secret.excerpt(error.strerror or in_one_line(error))}", may_retry=True)
-    except OpenAIError as error:
-        fault = CallError("refused", secret.excerpt(str(error)), is_fatal=True)
     raise fault from None
 
 
@@ -257,14 +269,19 @@ def fault_of_error(error: Any, secret: Secret, doing: str) -> CallError | None:
 def fault_of_close(closed: Any, secret: Secret, when: str) -> CallError:
     """What it means that the connection was closed like this."""
     code, reason = close_of(closed)
-    said = f": {secret.excerpt(reason)}" if reason else ""
     if closed.rcvd is None and closed.sent is not None and closed.sent.code in (1002, 1003, 1007, 1009):
         what = f"more than {MAX_MESSAGE_BYTES >> 20} MiB in one message" if closed.sent.code == 1009 else "no websocket frames"
         return CallError("protocol", f"the server sent {what} {when}")
-    if code in _LOST or code in (1000, 1001):
-        how = "the connection was lost" if closed.rcvd is None else f"the server closed the connection ({code})"
-        return CallError("dropped", f"{how} {when}{said}", may_retry=True)
+    return fault_of_code(code, reason, secret, when)
+
+
+def fault_of_code(code: int, reason: str, secret: Secret, when: str) -> CallError:
+    """What it means that the connection was closed with this code; 1006 where it was lost."""
+    said = f": {secret.excerpt(reason)}" if reason else ""
     is_rate = any(word in reason.lower() for word in _RATE_WORDS)
+    if not is_rate and (code in _LOST or code in (1000, 1001)):
+        how = "the connection was lost" if code == 1006 else f"the server closed the connection ({code})"
+        return CallError("dropped", f"{how} {when}{said}", may_retry=True)
     may_retry = any(word in reason.lower() for word in _LATER_WORDS)
     return CallError(
         "rate_limited" if is_rate else "refused", f"the server closed the connection ({code}) {when}{said}", may_retry=may_retry
