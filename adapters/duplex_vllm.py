@@ -46,7 +46,7 @@ HEARTBEAT_S: Final = 30.0
 VADS: Final = ("none", "server_vad")
 NATIVE: Final = "model_native_duplex"
 _GONE: Final = frozenset({"session.expired", "session.replaced", "session.resync_required"})
-_ENDS_WELL: Final = frozenset({"", "client_close", "idle_ttl_expired"})
+_ENDS_WELL: Final = frozenset({"", "client_close"})
 
 
 class DuplexReader(RealtimeReader):
@@ -221,8 +221,7 @@ class VllmDuplex:
         check_texts(model=model, voice=voice, instructions=instructions, session=session)
         if vad not in VADS:
             raise UsageError(f"--arg vad={vad}: expected none or server_vad", "none leaves it to the model")
-        if ref_audio is None and "minicpm-o" in model.casefold():
-            raise UsageError(f"{model} speaks in a voice that it is given", "name a WAV file with it: --arg ref_audio=FILE")
+        _check_voice(model, ref_audio)
         self.hears, self.says, self.slots = port_of(input_hz, frame_ms), port_of(output_hz, frame_ms), slots
         self._voice_of = None if ref_audio is None else base64.b64encode(voice_bytes(ref_audio)).decode("ascii")
         self._model, self._voice, self._instructions, self._vad = model, voice, instructions, vad
@@ -290,8 +289,14 @@ class VllmDuplex:
     @classmethod
     def provenance(cls, **arguments: Any) -> Provenance:
         check_texts(**{name: value for name, value in arguments.items() if isinstance(value, str) and name != "ref_audio"})
+        _check_voice(str(arguments["model"]), arguments["ref_audio"])
         pointless = {"threshold", "silence_ms", "prefix_ms"} if arguments["vad"] == "none" else set()
         left_out = ("base_url", "key_variable", "slots")
         settled = {name: None if name in pointless else each for name, each in arguments.items() if name not in left_out}
         settled["ref_audio"] = voice_identity(arguments["ref_audio"])
         return Provenance({"server": published_name(http_url(str(arguments["base_url"]))), **settled})
+
+
+def _check_voice(model: str, ref_audio: str | None) -> None:
+    if ref_audio is None and "minicpm-o" in model.casefold():
+        raise UsageError(f"{model} speaks in a voice that it is given", "name a WAV file with it: --arg ref_audio=FILE")

@@ -47,8 +47,8 @@ _QUIETLY: Final = frozenset(
         "conversation.created", "conversation.item.added", "conversation.item.created", "conversation.item.done",
         "input_audio_buffer.committed", "input_audio_buffer.cleared", "response.output_item.added",
         "response.output_item.done", "response.content_part.added", "response.content_part.done",
-        "response.output_audio.done", "response.audio.done", "response.output_text.done", "response.text.done",
-        "conversation.item.input_audio_transcription.delta", "ping", "keepalive",
+        "response.output_audio.done", "response.audio.done", "conversation.item.input_audio_transcription.delta",
+        "ping", "keepalive",
     }
 )  # fmt: skip
 """Types that tell nothing that another one does not."""
@@ -95,6 +95,8 @@ class RealtimeReader:
             "response.text.delta": self._text,
             "response.output_audio_transcript.done": self._whole_text,
             "response.audio_transcript.done": self._whole_text,
+            "response.output_text.done": self._whole_text,
+            "response.text.done": self._whole_text,
             "response.done": self._done,
             "response.cancelled": self._done,
             "input_audio_buffer.speech_started": self._speech_started,
@@ -211,9 +213,10 @@ class RealtimeReader:
 
     def _whole_text(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
         """For servers that write the text at the end only."""
-        text, reply = message.get("transcript"), self._reply_of(message)
+        text, reply = message.get("transcript") or message.get("text"), self._reply_of(message)
         if isinstance(text, str) and text and not reply.has_text:
             reply.has_text = True
+            reply.is_text_only = "transcript" not in str(message["type"])
             yield Text(self._secret.redacted(text), reply.item)
 
     def _speech_started(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:

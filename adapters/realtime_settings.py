@@ -182,8 +182,9 @@ def turn_statements(session: Mapping[str, Any], asked: Mapping[str, Any]) -> Ite
         value = _at(session, path)
         if isinstance(value, str):
             value = {"type": value}
-        fields: Mapping[str, Any] = value if isinstance(value, dict) else {}
-        yield Statement("turns.type", f"{path}.type", fields.get("type") or "none")
+        fields: Mapping[str, Any] = {"type": None} if value is None else value if isinstance(value, dict) else {}
+        if "type" in fields:
+            yield Statement("turns.type", f"{path}.type", fields["type"] or "none")
         yield from (Statement(f"turns.{name}", f"{path}.{name}", each) for name, each in fields.items() if name != "type")
 
 

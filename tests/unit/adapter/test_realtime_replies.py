@@ -94,9 +94,11 @@ class TestAReplyThatIsGivenUp:
         ended(to, "completed")
         assert ended(to, "completed")[0] == []
 
-    def test_one_in_text_alone_is_no_silence(self) -> None:
+    @pytest.mark.parametrize("kind", ["output_text.delta", "text.delta", "output_text.done", "text.done"])
+    def test_one_in_text_alone_is_no_silence(self, kind: str) -> None:
         to = begun()
-        list(to.read({"type": "response.output_text.delta", "response_id": "r1", "delta": "hello"}, 0.1))
+        written = {"delta" if kind.endswith("delta") else "text": "hello"}
+        assert list(to.read({"type": f"response.{kind}", "response_id": "r1", **written}, 0.1)) == [Text("hello", "r1")]
         _, fault = ended(to, "completed")
         assert fault is not None and fault.kind == "settings" and "in text, without sound" in fault.message
 

@@ -142,7 +142,7 @@ class TestWhatChangesTimingOrSound:
         assert not refused(to, changed(asked(), ("audio", "output", "format", "rate"), 8000)).is_fatal
 
     def test_a_field_that_nobody_mentions_is_no_contradiction(self) -> None:
-        for session in ({}, {"id": "s"}, {"audio": {}}, {"audio": {"output": {}}}, {"turn_detection": {"type": "server_vad"}}):
+        for session in ({}, {"id": "s"}, {"audio": {}}, {"audio": {"output": {}}}, {"turn_detection": {"threshold": 0.5}}):
             assert said(check(), session) == []
 
     @pytest.mark.parametrize("junk", [None, 5, "x", [], {"a": {"b": []}}, [[]], {}])
