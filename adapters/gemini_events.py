@@ -43,7 +43,7 @@ class GeminiReader:
         self._checked: set[str] = set()
         self._n_turns = 0
         self._has_begun = self._is_done = self._has_yielded = False
-        self._has_sound = self._has_words = False
+        self._is_audible = self._has_words = False
         self._carry = b""
         self._queue_ends_s = float("-inf")
         self._last = ""
@@ -91,14 +91,16 @@ class GeminiReader:
         blob = part.inline_data
         if blob is not None and blob.data:
             self._check(str(blob.mime_type or ""))
-            self._has_begun = self._has_sound = True
+            self._has_begun = True
             pcm = self._carry + blob.data
             whole = len(pcm) & ~1
             self._carry = pcm[whole:]
             if whole:
+                audio = samples_of(pcm[:whole])
+                self._is_audible = self._is_audible or bool(audio.any())
                 if not self._has_yielded:
                     self._queue_ends_s = max(now_s, self._queue_ends_s) + whole / 2 / SAYS_HZ
-                yield Delta(self._item, samples_of(pcm[:whole]))
+                yield Delta(self._item, audio)
         elif part.text and not part.thought:
             self._has_words = True
             yield Text(self._secret.redacted(part.text), self._item)
@@ -126,16 +128,19 @@ class GeminiReader:
 
     def _turn_is_over(self, reason: str) -> Iterator[Incoming]:
         yield from self._done()
-        has_words_only = self._has_words and not self._has_sound
+        has_words_only = self._has_words and not self._has_begun
+        is_of_zeros = self._has_begun and not (self._is_audible or self._has_yielded)
         if self._has_begun:
             self._last = self._item
         self._n_turns += 1
-        self._has_begun = self._is_done = self._has_yielded = self._has_sound = self._has_words = False
+        self._has_begun = self._is_done = self._has_yielded = self._is_audible = self._has_words = False
         self._carry = b""
         if reason not in WHOLE:
             raise CallError("incomplete", f"the server gave its turn up: {self._secret.excerpt(reason)}")
         if has_words_only:
             raise CallError("settings", "the server replied in text, without sound")
+        if is_of_zeros:
+            raise CallError("silent", "all samples of the server's reply are zero")
 
     def _usage(self, usage: Any) -> Usage:
         counts = {name: getattr(usage, field, None) for field, name in _COUNTS.items()}

@@ -189,6 +189,7 @@ class RealtimeReader:
         audio = samples_of(pcm[:whole])
         reply.parts[part] = reply.parts.get(part, 0) + len(audio)
         if len(audio):
+            reply.has_sound = reply.has_sound or bool(audio.any())
             if not (reply.has_yielded and self._flushes):  # what was flushed is not queued
                 self._queue_ends_s = reply.ends_s = max(now_s, self._queue_ends_s) + len(audio) / self._rate
             yield Delta(reply.item, audio)

@@ -30,6 +30,7 @@ class Reply:
     has_yielded: bool = False
     has_text: bool = False
     is_text_only: bool = False
+    has_sound: bool = False
     is_counted: bool = False
     noted: set[str] = field(default_factory=set)
     names: dict[tuple[str, str, int], str] = field(default_factory=dict)
@@ -58,12 +59,15 @@ def fault_of_reply(status: str, details: Mapping[str, Any], reply: Reply, secret
 
     ``failed`` may pass by itself. ``incomplete``, and any status that is not known, is a reply without its end, which costs the
     same on another try and is none. ``cancelled`` for a reason that is not the user's turn is one, too: the server has stopped
-    of its own accord, which is not giving way.
+    of its own accord, which is not giving way. A whole reply has sound: one of zeros, or in text alone, is not silence.
     """
     reason = str(details.get("reason") or "")
     if status == "completed":
-        if reply.is_text_only and not any(reply.parts.values()):
+        n_samples = sum(reply.parts.values())
+        if reply.is_text_only and not n_samples:
             return CallError("settings", "the server replied in text, without sound")
+        if n_samples and not reply.has_sound:
+            return CallError("silent", "all samples of the server's reply are zero")
         return None
     if status == "failed":
         error = details.get("error")

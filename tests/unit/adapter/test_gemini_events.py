@@ -42,7 +42,7 @@ def part(data: bytes | None = None, mime_type: str = "audio/pcm;rate=24000", tex
 
 
 def sound(seconds: float) -> Any:
-    return turn(part(bytes(round(seconds * 24000) * 2)))
+    return turn(part(b"\1\0" * round(seconds * 24000)))
 
 
 def reader() -> GeminiReader:
@@ -119,6 +119,14 @@ def test_thoughts_are_no_words_and_words_alone_are_no_reply() -> None:
     read(to, model_turn=turn(part(text="hello")))
     with pytest.raises(CallError, match="without sound"):
         read(to, turn_complete=True)
+
+
+def test_a_turn_of_zeros_is_no_reply() -> None:
+    to = reader()
+    read(to, model_turn=turn(part(bytes(4800))))
+    with pytest.raises(CallError) as caught:
+        read(to, turn_complete=True)
+    assert caught.value.kind == "silent"
 
 
 @pytest.mark.parametrize("mime_type", ["audio/pcm;rate=16000", "audio/pcmu", "audio/pcm;rate=nonsense"])

@@ -102,6 +102,13 @@ class TestAReplyThatIsGivenUp:
         _, fault = ended(to, "completed")
         assert fault is not None and fault.kind == "settings" and "in text, without sound" in fault.message
 
+    def test_one_of_zeros_is_no_silence_either(self) -> None:
+        for samples, kind in ((b"\0\0\0\0", "silent"), (b"\0\0\1\0", None)):
+            to = begun()
+            list(to.read({"type": NEW, "response_id": "r1", "delta": base64.b64encode(samples).decode()}, 0.1))
+            _, fault = ended(to, "completed")
+            assert (fault and fault.kind) == kind
+
     def test_one_that_says_that_its_sound_is_another_is_no_sound_of_ours(self) -> None:
         to = reader(settings=SettingsCheck({}, 24000, 24000, "session.updated", Secret(KEY)))
         for kind, facts in (
