@@ -31,6 +31,10 @@ ARGUMENTS: Final = {
     "turns.prefix_padding_ms": "prefix_ms", "turns.threshold": "threshold", "turns.eagerness": "eagerness",
     "turns.interrupt_response": "interrupt",
 }  # fmt: skip
+_FACETS: Final = {
+    **dict.fromkeys(("rate", "samplerate", "sampleratehz", "sampleratehertz", "samplingrate"), "rate"),
+    "channels": "channels", **dict.fromkeys(("bitdepth", "bitspersample"), "bits"),
+}  # fmt: skip
 _CHECKED_APART: Final = frozenset({"model", "type", "modalities", "output_modalities"})
 _CHECKED_ENDS: Final = ("audio_format", "sample_rate", "sample_rate_hz")
 
@@ -68,6 +72,7 @@ class SettingsCheck:
         self._encodings = PCM | {name for name in named if re.fullmatch(r"pcm\d+", name)}
         self._wanted: dict[str, Any] = {said.key: said.value for said in turn_statements(asked, asked)}
         self._wanted |= {"input.rate": input_hz, "output.rate": output_hz, "kind": "realtime"}
+        self._wanted |= {f"{side}.{facet}": n for side in ("input", "output") for facet, n in (("channels", 1), ("bits", 16))}
         self._at_first: tuple[Statement, ...] = ()
         self._has_been_taken = False
         self._told: set[str] = set()
@@ -164,8 +169,10 @@ def sound_statements(session: Mapping[str, Any]) -> Iterator[Statement]:
             places += [(f"audio.{side}.format", of_side.get("format")), (f"audio.{side}", {**of_side, "type": None})]
         for path, value in places:
             yield from _format_statements(side, path, value)
-        for name in ("sample_rate", "sample_rate_hz"):
-            yield from _format_statements(side, f"{side}_{name}", {name: session.get(f"{side}_{name}")}, is_leaf=True)
+        for name, value in session.items():
+            facet = _facet(name.removeprefix(f"{side}_").removeprefix("audio_")) if name.startswith(f"{side}_") else None
+            if facet is not None and value is not None:
+                yield Statement(f"{side}.{facet}", name, value)
     for name in ("output_modalities", "modalities"):
         value = session.get(name)
         if isinstance(value, (list, str)) and value:
@@ -188,18 +195,23 @@ def turn_statements(session: Mapping[str, Any], asked: Mapping[str, Any]) -> Ite
         yield from (Statement(f"turns.{name}", f"{path}.{name}", each) for name, each in fields.items() if name != "type")
 
 
-def _format_statements(side: str, path: str, value: Any, *, is_leaf: bool = False) -> Iterator[Statement]:
+def _format_statements(side: str, path: str, value: Any) -> Iterator[Statement]:
     if isinstance(value, str):  # audio/pcm;rate=16000
         encoding, *parameters = value.lower().replace(" ", "").split(";")
         value = {"type": encoding, **dict(each.split("=", 1) for each in parameters if "=" in each)}
     if not isinstance(value, dict):
         return
-    for name in ("type", "encoding"):
-        if isinstance(value.get(name), str) and value[name]:
-            yield Statement(f"{side}.encoding", f"{path}.{name}", value[name].lower())
-    for name in ("rate", "sample_rate", "sample_rate_hz"):
-        if value.get(name) is not None:
-            yield Statement(f"{side}.rate", path if is_leaf else f"{path}.{name}", value[name])
+    for name, each in value.items():
+        if name in ("type", "encoding"):
+            if isinstance(each, str) and each:
+                yield Statement(f"{side}.encoding", f"{path}.{name}", each.lower())
+        elif (facet := _facet(name)) is not None and each is not None:
+            yield Statement(f"{side}.{facet}", f"{path}.{name}", each)
+
+
+def _facet(name: str) -> str | None:
+    """What of a format a field tells, by any of the names that it has."""
+    return _FACETS.get(name.lower().replace("_", ""))
 
 
 def _has(session: Any, path: str) -> bool:
