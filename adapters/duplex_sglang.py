@@ -21,7 +21,7 @@ from itertools import count
 from typing import Any, Final
 
 from fdbench.adapter.base import Brief, Need, Provenance
-from fdbench.adapter.live import CallError, Closed, Incoming, Session
+from fdbench.adapter.live import CallError, Closed, Decided, Incoming, Session
 from fdbench.io.http import published_name
 
 from .duplex_voice import voice_bytes, voice_identity
@@ -42,12 +42,22 @@ _FULL: Final = frozenset({"context_exhausted", "context_limit"})
 
 
 class SglangReader(RealtimeReader):
-    """One conversation's events."""
+    """One conversation's events.
 
-    def __init__(self, *arguments: Any, **given: Any) -> None:
+    Args:
+        continuous: Whether the whole call is one response, whose beginning decides nothing.
+    """
+
+    def __init__(self, *arguments: Any, continuous: bool = False, **given: Any) -> None:
         super().__init__(*arguments, interrupts=False, flushes=True, truncates=False, **given)
+        self._is_continuous = continuous
         self._handlers |= dict.fromkeys(QUIETLY, self._nothing)
         self._handlers["session.closed"] = self._closed
+
+    def _created(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        for event in super()._created(message, now_s):
+            if not (self._is_continuous and isinstance(event, Decided)):
+                yield event
 
     def _nothing(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
         return iter(())
@@ -113,6 +123,7 @@ class SglangDuplex:
         key_variable: Name of the environment variable that holds the key, where the server wants one.
         ref_audio: Path of a WAV file with the voice to speak in, for models that take one.
         instructions: What the model is told instead of the task's instructions.
+        continuous: Whether the model sends sound all the time, the whole call as one response (PersonaPlex).
         frame_ms: Of what is sent.
         input_hz, output_hz: Of the audio there and back, the model's own: 16000 and 24000 for MiniCPM-o.
         session: JSON laid over the session, ``{"sglang": {"sampling": {"greedy": true}}}``; null takes a field out.
@@ -132,6 +143,7 @@ class SglangDuplex:
         key_variable: str = "SGLANG_API_KEY",
         ref_audio: str | None = None,
         instructions: str | None = None,
+        continuous: bool = False,
         frame_ms: int = 80,
         input_hz: int = 16000,
         output_hz: int = 24000,
@@ -142,6 +154,7 @@ class SglangDuplex:
         self.hears, self.says, self.slots = port_of(input_hz, frame_ms), port_of(output_hz, frame_ms), slots
         self._voice_of = None if ref_audio is None else base64.b64encode(voice_bytes(ref_audio)).decode("ascii")
         self._model, self._instructions, self._overlay = model, instructions, overlay_of(session)
+        self.always_sounds = self._is_continuous = continuous
         self._account = Account(base_url, key_variable)
         self._backoff = Backoff()
 
@@ -150,7 +163,9 @@ class SglangDuplex:
         secret = self._account.secret
         asked = self._session(brief.instructions if self._instructions is None else self._instructions)
         settings = SettingsCheck(asked, self.hears.sample_rate, self.says.sample_rate, "session.updated", secret)
-        reader = SglangReader(secret, self.says.sample_rate, model=self._model, settings=settings)
+        reader = SglangReader(
+            secret, self.says.sample_rate, model=self._model, settings=settings, continuous=self._is_continuous
+        )
         named = {"model": self._model} if self._model else {}
         manager = self._account.client.realtime.connect(**named, websocket_connection_options=self._account.socket_options)
         update = {"type": "session.update", "event_id": "update", "session": self._with_voice(asked)}

@@ -45,6 +45,8 @@ ACK_EVERY_MS: Final = 200
 HEARTBEAT_S: Final = 30.0
 VADS: Final = ("none", "server_vad")
 NATIVE: Final = "model_native_duplex"
+CONTINUOUS: Final = "continuous_stream"
+"""Of models that send sound all the time, the whole call as one response, whose beginning decides nothing."""
 _GONE: Final = frozenset({"session.expired", "session.replaced", "session.resync_required"})
 _ENDS_WELL: Final = frozenset({"", "client_close"})
 
@@ -61,6 +63,7 @@ class DuplexReader(RealtimeReader):
         super().__init__(*arguments, interrupts=vad != "none", flushes=True, **given)
         self._overlap_policy, self._vad = overlap_policy, vad
         self._has_spoken: set[str] = set()
+        self._is_continuous = False
         self._acknowledged_ms: dict[str, int] = {}
         self._n_overlaps = 0
         for kind in ("response.listen", "playback.acknowledged", "session.heartbeat_ack", "turn.event"):
@@ -102,7 +105,7 @@ class DuplexReader(RealtimeReader):
 
     def _speak(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
         reply = self._reply_of(message)
-        if reply.item not in self._has_spoken:
+        if reply.item not in self._has_spoken and not self._is_continuous:
             self._has_spoken.add(reply.item)
             yield Decided("speak", reply.item)
 
@@ -133,7 +136,10 @@ class DuplexReader(RealtimeReader):
     def _session(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
         yield from super()._session(message, now_s)
         session = message.get("session")
-        told = _not_duplex(session if isinstance(session, dict) else {}, self._vad, self._overlap_policy)
+        session = session if isinstance(session, dict) else {}
+        can = session.get("capabilities")
+        self._is_continuous |= isinstance(can, dict) and can.get("response_lifecycle") == CONTINUOUS
+        told = _not_duplex(session, self._vad, self._overlap_policy)
         if told and message["type"] == "session.created":
             raise CallError("settings", self._secret.excerpt(told), is_fatal=True)
 

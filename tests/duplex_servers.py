@@ -201,7 +201,9 @@ class VllmConversation(Conversation):
             "overlap_policy": session["overlap_policy"], "playback_commit_policy": session["playback_commit_policy"],
             "turn_detection": detection, "playback": {"played_ms": 0}, "capabilities": dict(self.capabilities),
         }  # fmt: skip
-        if self.behave == "by_turns":
+        if self.behave == "continuous":
+            granted["capabilities"]["response_lifecycle"] = "continuous_stream"
+        elif self.behave == "by_turns":
             granted["capabilities"]["implementation_level"] = "turn_based"
         elif self.behave == "another_policy":
             granted["overlap_policy"] = "barge_in_on_speech"
@@ -216,7 +218,8 @@ class VllmConversation(Conversation):
         await self.say("response.created", response_id=self.place["response_id"], response=response)
         await self.say("response.speak", **self.place)
         await self.pieces()
-        await self.done("completed")
+        if self.behave != "continuous":
+            await self.done("completed")
 
     async def piece(self, delta: str) -> None:
         rate = 22050 if self.behave == "piece_of_22_khz" else OUT_HZ
@@ -306,6 +309,8 @@ class SglangConversation(Conversation):
         response = {"id": self.place["response_id"], "status": "in_progress", "output": []}
         await self.say("response.created", response=response)
         await self.pieces()
+        if self.behave == "continuous":
+            return
         details = {"reason": "turn_end"}
         response = {"id": self.place["response_id"], "status": "completed", "status_details": details, "usage": None}
         await self.say("response.done", response=response)

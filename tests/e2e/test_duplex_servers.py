@@ -175,6 +175,12 @@ class TestVllmOmni:
             outcome = held(self.party(server, voice), TALKED_OVER)
         assert isinstance(outcome, Recording) and times(outcome, YIELDED)  # its buffer was cleared first: the user was heard
 
+    def test_a_model_whose_whole_call_is_one_response_decides_nothing_and_ends_by_its_silence(self, voice: str) -> None:
+        with VllmServer("continuous") as server:
+            of = recording(self.party(server, voice))
+        ((_, end_s),) = played(of)
+        assert not times(of, DECIDED) and not of.right_censored and of.user.audio.duration_s < end_s + 2
+
     def test_minicpm_needs_a_voice(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="ref_audio"):
             VllmDuplex()
@@ -218,6 +224,13 @@ class TestSglangOmni:
             },
         }  # fmt: skip
         assert seen.events["session.close"] == 1
+
+    def test_a_model_whose_whole_call_is_one_response_decides_nothing_and_ends_by_its_silence(self) -> None:
+        with SglangServer("continuous") as server:
+            of = recording(self.party(server, continuous=True))
+        ((start_s, end_s),) = played(of)
+        assert end_s - start_s == pytest.approx(REPLY_S, abs=0.01)
+        assert not times(of, DECIDED)
 
     def test_a_reply_that_is_talked_over_goes_on_until_the_model_stops(self) -> None:
         with SglangServer() as server:
