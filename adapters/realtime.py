@@ -16,14 +16,13 @@ Vendors differ in data: where they listen, the variable of their key, the rate o
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from fdbench.adapter.base import Brief, Need, Port, Provenance
-from fdbench.adapter.live import CallError, Note, Session
+from fdbench.adapter.live import CallError, Session
 from fdbench.errors import MissingExtraError, UsageError
 from fdbench.io.http import published_name
 from fdbench.io.secret import looks_like_a_key
@@ -32,13 +31,13 @@ from .realtime_connection import Backoff, begin, dial, socket_options
 from .realtime_conversation import LiveSession
 from .realtime_events import RealtimeReader
 from .realtime_key import http_url, is_local, query_of, read_key
-from .realtime_session import SessionSettings, not_taken, overlay_of
+from .realtime_session import SessionSettings, overlay_of
+from .realtime_settings import SettingsCheck
 from .realtime_usage import Price
 
 OPENAI: Final = "https://api.openai.com/v1"
 OPENAI_KEY: Final = "OPENAI_API_KEY"
 PACKAGES: Final = ("openai", "websockets")
-INSTALL: Final = "pip install 'fdbench[realtime]'"
 UNUSED_KEY: Final = "unused"
 """The SDK wants some text; a server without keys ignores it."""
 
@@ -61,10 +60,14 @@ class Account:
         UsageError: There is no key, it would travel in the clear, or an argument holds a secret.
     """
 
+    packages: ClassVar[tuple[str, ...]] = PACKAGES
+    extra: ClassVar = "realtime"
+    what: ClassVar = "a Realtime server"
+
     def __init__(self, base_url: str, key_variable: str) -> None:
-        for package in PACKAGES:
-            if importlib.util.find_spec(package) is None:
-                raise MissingExtraError(package, "realtime", "a Realtime server")
+        for package in self.packages:
+            if package not in versions(self.packages):
+                raise MissingExtraError(package, self.extra, self.what)
         self.url = http_url(base_url)
         _check_variable(key_variable)
         self.secret = read_key(os.environ, key_variable)
@@ -177,6 +180,8 @@ class Realtime:
             extra_headers=headers,
             websocket_connection_options=self._account.socket_options,
         )
+        told = brief.instructions if self._instructions is None else self._instructions
+        session = self._settings.session(told)
         reader = RealtimeReader(
             secret,
             self._settings.output_hz,
@@ -185,20 +190,16 @@ class Realtime:
             price=self._price,
             model=self._reports,
             truncates=self._truncates,
+            settings=SettingsCheck(session, self._settings.input_hz, self._settings.output_hz, self._awaits, secret),
             on_limit=self._backoff.ask,
         )
-        told = brief.instructions if self._instructions is None else self._instructions
-        update = {"type": "session.update", "session": self._settings.session(told)}
+        update = {"type": "session.update", "session": session}
         try:
             connection = await dial(manager, secret)
             opening = await begin(connection, reader, update, self._awaits, secret, BEGIN_S)
         except CallError as fault:
             self._backoff.ask(fault.retry_after_s)
             raise
-        for said in [event for event in opening if isinstance(event, Note) and event.what == "session.updated"]:
-            otherwise = sorted(not_taken(update["session"], said.facts))
-            if otherwise:
-                opening.append(Note("settings_not_taken", {"settings": otherwise}))
         return LiveSession(connection, secret, reader, "input_audio_buffer.append", opening=opening)
 
     def describe(self) -> Mapping[str, str]:
@@ -247,10 +248,12 @@ def port_of(rate: int, frame_ms: int) -> Port:
     return Port(rate, rate * frame_ms // 1000)
 
 
-def needs_of(base_url: str, key_variable: str) -> tuple[Need, ...]:
+def needs_of(
+    base_url: str, key_variable: str, packages: tuple[str, ...] = PACKAGES, extra: str = "realtime"
+) -> tuple[Need, ...]:
     """The packages, and the key by its variable's name."""
-    found = versions()
-    needs = [Need(f"package {name}", name in found, found.get(name, INSTALL)) for name in PACKAGES]
+    found = versions(packages)
+    needs = [Need(f"package {name}", name in found, found.get(name, f"pip install 'fdbench[{extra}]'")) for name in packages]
     if looks_like_a_key(key_variable) or not key_variable.isidentifier():
         return (*needs, Need("a key", False, "--arg key_variable is the name of an environment variable, never the key"))
     is_set = bool(os.environ.get(key_variable, "").strip())
@@ -262,10 +265,10 @@ def needs_of(base_url: str, key_variable: str) -> tuple[Need, ...]:
     return (*needs, Need(f"key in {key_variable}", is_set or not is_needed, detail))
 
 
-def versions() -> dict[str, str]:
+def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     """Those of the packages that are here."""
     found = {}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

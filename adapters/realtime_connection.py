@@ -24,7 +24,7 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -45,8 +45,12 @@ _FATAL_CODES: Final = NO_QUOTA_CODES | {
     "invalid_api_key", "authentication_error", "permission_denied", "permission_error", "account_deactivated",
     "model_not_found", "unauthorized",
 }  # fmt: skip
-_RATE_WORDS: Final = ("rate_limit", "rate limit", "too many requests", "too_many_requests")
-_LATER_CODES: Final = frozenset({"server_error", "internal_error", "internal_server_error", "overloaded_error", "overloaded"})
+_RATE_WORDS: Final = (
+    "rate_limit", "rate limit", "too many requests", "too_many_requests", "resource_exhausted", "resource has been exhausted",
+)  # fmt: skip
+_LATER_CODES: Final = frozenset(
+    {"server_error", "internal_error", "internal_server_error", "overloaded_error", "overloaded", "admission_rejected"}
+)
 _LATER_WORDS: Final = ("try again", "retry", "temporar", "overload", "restart", "busy", "capacity", *_RATE_WORDS)
 _LOST: Final = frozenset({1005, 1006, 1011, 1012, 1013, 1014, 1015})
 
@@ -104,10 +108,24 @@ async def dial(manager: Any, secret: Secret) -> Any:
         CallError: It cannot be opened; says nothing that was sent.
     """
     from openai import OpenAIError
+
+    try:
+        return await opened(manager.enter(), secret)
+    except OpenAIError as error:
+        fault = CallError("refused", secret.excerpt(str(error)), is_fatal=True)
+    raise fault from None
+
+
+async def opened(opening: Awaitable[Any], secret: Secret) -> Any:
+    """A connection of the websockets library, by whomever it is opened.
+
+    Raises:
+        CallError: It cannot be opened; says nothing that was sent.
+    """
     from websockets.exceptions import InvalidStatus, WebSocketException
 
     try:
-        return await manager.enter()
+        return await opening
     except InvalidStatus as error:
         fault = fault_of_status(error.response.status_code, error.response.headers, error.response.body, secret)
     except (asyncio.TimeoutError, TimeoutError):
@@ -121,8 +139,6 @@ async def dial(manager: Any, secret: Secret) -> Any:
             fault = CallError("protocol", f"no websocket there: {secret.excerpt(in_one_line(error))}")
     except OSError as error:
         fault = CallError("refused", f"nobody there: {secret.excerpt(error.strerror or in_one_line(error))}", may_retry=True)
-    except OpenAIError as error:
-        fault = CallError("refused", secret.excerpt(str(error)), is_fatal=True)
     raise fault from None
 
 
@@ -160,8 +176,8 @@ async def _begun(connection: Any, reader: Reader, message: Mapping[str, Any], aw
         while awaited:
             said = parsed(await connection.recv_bytes())
             if said["type"] == "error":
-                error, doing = said.get("error"), "the server does not take the session"
-                reason = error.get("message") or error.get("code") if isinstance(error, dict) else error
+                error, doing = error_of(said), "the server does not take the session"
+                reason = error.get("message") or error.get("code")
                 raise fault_of_error(error, secret, doing) or CallError("refused", f"{doing}: {secret.excerpt(str(reason))}")
             opening.extend(reader.read(said, clock()))
             if said["type"] == awaited:
@@ -213,6 +229,14 @@ def parsed(raw: bytes | str) -> Mapping[str, Any]:
     return message
 
 
+def error_of(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The facts of an ``error``, which some servers write beside it: ``{"error": "text", "code": ...}``."""
+    error = message.get("error")
+    if isinstance(error, dict):
+        return error
+    return {"message": message.get("message") if error is None else error, "code": message.get("code")}
+
+
 def fault_of_status(status: int, headers: Mapping[str, str], body: bytes | None, secret: Secret) -> CallError:
     """What it means that the server answered a call with this HTTP status."""
     facts = error_facts(body or b"")
@@ -245,14 +269,19 @@ def fault_of_error(error: Any, secret: Secret, doing: str) -> CallError | None:
 def fault_of_close(closed: Any, secret: Secret, when: str) -> CallError:
     """What it means that the connection was closed like this."""
     code, reason = close_of(closed)
-    said = f": {secret.excerpt(reason)}" if reason else ""
     if closed.rcvd is None and closed.sent is not None and closed.sent.code in (1002, 1003, 1007, 1009):
         what = f"more than {MAX_MESSAGE_BYTES >> 20} MiB in one message" if closed.sent.code == 1009 else "no websocket frames"
         return CallError("protocol", f"the server sent {what} {when}")
-    if code in _LOST or code in (1000, 1001):
-        how = "the connection was lost" if closed.rcvd is None else f"the server closed the connection ({code})"
-        return CallError("dropped", f"{how} {when}{said}", may_retry=True)
+    return fault_of_code(code, reason, secret, when)
+
+
+def fault_of_code(code: int, reason: str, secret: Secret, when: str) -> CallError:
+    """What it means that the connection was closed with this code; 1006 where it was lost."""
+    said = f": {secret.excerpt(reason)}" if reason else ""
     is_rate = any(word in reason.lower() for word in _RATE_WORDS)
+    if not is_rate and (code in _LOST or code in (1000, 1001)):
+        how = "the connection was lost" if code == 1006 else f"the server closed the connection ({code})"
+        return CallError("dropped", f"{how} {when}{said}", may_retry=True)
     may_retry = any(word in reason.lower() for word in _LATER_WORDS)
     return CallError(
         "rate_limited" if is_rate else "refused", f"the server closed the connection ({code}) {when}{said}", may_retry=may_retry

@@ -39,13 +39,17 @@ class LiveSession:
         opening: Iterable[Incoming] = (),
     ) -> None:
         self._connection, self._secret, self._reader, self._opening = connection, secret, reader, tuple(opening)
-        self._parting = parting
-        self._head, self._tail = f'{{"type":"{append}","audio":"', '"}'
+        self._parting, self._append = parting, append
 
     async def send(self, frame: Samples) -> None:
         # By hand and raw: the SDK's typed way walks through a union of all events for every frame.
         pcm = np.rint(np.clip(frame, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
-        await self._write(f"{self._head}{base64.b64encode(pcm).decode('ascii')}{self._tail}")
+        audio = base64.b64encode(pcm).decode("ascii")
+        await self._write(json.dumps({"type": self._append, "audio": audio, **self._append_facts(len(frame))}))
+
+    def _append_facts(self, n_samples: int) -> Mapping[str, Any]:
+        """What this protocol wants to be told with a frame."""
+        return {}
 
     async def events(self) -> AsyncIterator[Incoming]:
         from websockets.exceptions import ConnectionClosed

@@ -7,9 +7,10 @@
     speech_started            Speech, and where a reply is going on or still to be heard:
                               Decided(yield, R), Flush(R)
     response.done             Done(R), Usage               cancelled without speech_started: yield and flush first
-                              failed: CallError
+                              not brought to its end: CallError
 
-Dispatch is on ``type`` as it is written, in its present and its older spelling; a type that is not known is noted.
+Dispatch is on ``type`` as it is written, in its present and its older spelling; a type that is not known is noted. Of a server
+that sends every piece under both names one is heard, with a note ``sent_twice``.
 
 What a server does wrong, and what becomes of it: deltas out of order (by ``content_index``, ``output_index`` or
 ``sequence_number``) are played as they arrive, for that is what a listener hears, with a note ``out_of_order``; one that comes
@@ -24,7 +25,6 @@ import base64
 import binascii
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -33,8 +33,10 @@ from fdbench.adapter.live import CallError, Decided, Delta, Done, Flush, Incomin
 from fdbench.core.sound import Samples
 from fdbench.io.secret import Secret
 
-from .realtime_connection import fault_of_error
+from .realtime_connection import error_of, fault_of_error
+from .realtime_reply import USERS_TURN, Reply, fault_of_reply
 from .realtime_session import check_model, session_facts
+from .realtime_settings import SettingsCheck
 from .realtime_usage import MAX_COUNT, Price, counts_of
 
 MAX_NOTES: Final = 20
@@ -45,28 +47,11 @@ _QUIETLY: Final = frozenset(
         "conversation.created", "conversation.item.added", "conversation.item.created", "conversation.item.done",
         "input_audio_buffer.committed", "input_audio_buffer.cleared", "response.output_item.added",
         "response.output_item.done", "response.content_part.added", "response.content_part.done",
-        "response.output_audio.done", "response.audio.done", "response.output_text.done", "response.text.done",
-        "conversation.item.input_audio_transcription.delta", "ping", "keepalive",
+        "response.output_audio.done", "response.audio.done", "conversation.item.input_audio_transcription.delta",
+        "ping", "keepalive",
     }
 )  # fmt: skip
 """Types that tell nothing that another one does not."""
-
-
-@dataclass(slots=True)
-class _Reply:
-    """A reply as far as it has come; ``parts`` are (item, content index) of the server's, with the samples of each."""
-
-    item: str
-    parts: dict[tuple[str, int], int] = field(default_factory=dict)
-    carry: bytes = b""
-    carry_of: tuple[str, int] = ("", 0)
-    last: tuple[int, int] = (-1, -1)
-    last_number: int = -1
-    ends_s: float = float("-inf")
-    is_done: bool = False
-    has_yielded: bool = False
-    has_text: bool = False
-    noted: set[str] = field(default_factory=set)
 
 
 class RealtimeReader:
@@ -78,6 +63,7 @@ class RealtimeReader:
         flushes: Whether what was not played by then is dropped; if not, it is played to its end.
         price: For the cost of a reply.
         model: Who is expected to answer.
+        settings: What the session is held against, where it was asked to be something.
         on_limit: Told how long the server wants to be left alone, when its limits are used up.
     """
 
@@ -91,11 +77,12 @@ class RealtimeReader:
         price: Price | None = None,
         model: str = "",
         truncates: bool = True,
+        settings: SettingsCheck | None = None,
         on_limit: Callable[[float], None] | None = None,
     ) -> None:
         self._secret, self._rate, self._interrupts, self._flushes, self._price = secret, rate, interrupts, flushes, price
-        self._model, self._truncates, self._on_limit = model, truncates, on_limit
-        self._replies: dict[str, _Reply] = {}
+        self._model, self._truncates, self._settings, self._on_limit = model, truncates, settings, on_limit
+        self._replies: dict[str, Reply] = {}
         self._queue_ends_s = float("-inf")
         self._unknown: Counter[str] = Counter()
         self._handlers: dict[str, Callable[[Mapping[str, Any], float], Iterator[Incoming]]] = {
@@ -108,6 +95,8 @@ class RealtimeReader:
             "response.text.delta": self._text,
             "response.output_audio_transcript.done": self._whole_text,
             "response.audio_transcript.done": self._whole_text,
+            "response.output_text.done": self._whole_text,
+            "response.text.done": self._whole_text,
             "response.done": self._done,
             "response.cancelled": self._done,
             "input_audio_buffer.speech_started": self._speech_started,
@@ -152,7 +141,7 @@ class RealtimeReader:
                     "audio_end_ms": of_this * 1000 // self._rate,
                 }
 
-    def _reply_of(self, message: Mapping[str, Any], *, is_new: bool = False) -> _Reply:
+    def _reply_of(self, message: Mapping[str, Any], *, is_new: bool = False) -> Reply:
         """The reply that a message belongs to: by its name, else the one going on, else the server's item."""
         response = message.get("response")
         name = message.get("response_id") or (response.get("id") if isinstance(response, dict) else None)
@@ -160,12 +149,17 @@ class RealtimeReader:
             going_on = [] if is_new else [reply for reply in self._replies.values() if not reply.is_done]
             if going_on:
                 return going_on[-1]
-            item = message.get("item_id")
-            name = item if isinstance(item, str) and item else f"reply-{len(self._replies) + 1}"
+            item = _text_in(message, "item_id")
+            of_item = [reply for reply in self._replies.values() if item and any(part[0] == item for part in reply.parts)]
+            if of_item and not is_new:
+                return of_item[-1]
+            name = item or f"reply-{len(self._replies) + 1}"
         name = self._secret.excerpt(name, 100)
-        return self._replies.setdefault(name, _Reply(name))
+        return self._replies.setdefault(name, Reply(name))
 
     def _created(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
+        if self._settings is not None:
+            self._settings.read_output(message.get("response"))
         n_before = len(self._replies)
         reply = self._reply_of(message, is_new=True)
         if len(self._replies) > n_before:
@@ -175,7 +169,13 @@ class RealtimeReader:
 
     def _audio(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
         reply = self._reply_of(message)
-        part = (_text_in(message, "item_id"), _index_in(message, "content_index"))
+        part = _part_of(message)
+        if reply.is_repeated("audio", str(message["type"]), part):
+            yield from self._noted(reply, "sent_twice")
+            return
+        if self._settings is not None and ("format" in message or "sample_rate_hz" in message):
+            said = {"type": message.get("format"), "rate": message.get("sample_rate_hz")}
+            self._settings.read_output({"audio": {"output": {"format": said}}})
         yield from self._order(reply, message)
         if reply.is_done:
             yield from self._noted(reply, "late_delta")
@@ -189,11 +189,12 @@ class RealtimeReader:
         audio = samples_of(pcm[:whole])
         reply.parts[part] = reply.parts.get(part, 0) + len(audio)
         if len(audio):
+            reply.has_sound = reply.has_sound or bool(audio.any())
             if not (reply.has_yielded and self._flushes):  # what was flushed is not queued
                 self._queue_ends_s = reply.ends_s = max(now_s, self._queue_ends_s) + len(audio) / self._rate
             yield Delta(reply.item, audio)
 
-    def _order(self, reply: _Reply, message: Mapping[str, Any]) -> Iterator[Incoming]:
+    def _order(self, reply: Reply, message: Mapping[str, Any]) -> Iterator[Incoming]:
         place = (_index_in(message, "output_index"), _index_in(message, "content_index"))
         number = _index_in(message, "sequence_number", -1)
         if place < reply.last or -1 < number < reply.last_number:
@@ -203,14 +204,20 @@ class RealtimeReader:
     def _text(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
         text = message.get("delta")
         if isinstance(text, str) and text:
-            reply = self._reply_of(message)
+            reply, kind = self._reply_of(message), str(message["type"])
+            if reply.is_repeated("text", kind, _part_of(message)):
+                yield from self._noted(reply, "sent_twice")
+                return
             reply.has_text = True
+            reply.is_text_only |= "transcript" not in kind
             yield Text(self._secret.redacted(text), reply.item)
 
     def _whole_text(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
         """For servers that write the text at the end only."""
-        text, reply = message.get("transcript"), self._reply_of(message)
+        text, reply = message.get("transcript") or message.get("text"), self._reply_of(message)
         if isinstance(text, str) and text and not reply.has_text:
+            reply.has_text = True
+            reply.is_text_only = "transcript" not in str(message["type"])
             yield Text(self._secret.redacted(text), reply.item)
 
     def _speech_started(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
@@ -220,7 +227,7 @@ class RealtimeReader:
                 if not reply.is_done or reply.ends_s > now_s:
                     yield from self._yielding(reply, now_s)
 
-    def _yielding(self, reply: _Reply, now_s: float) -> Iterator[Incoming]:
+    def _yielding(self, reply: Reply, now_s: float) -> Iterator[Incoming]:
         if reply.has_yielded:
             return
         reply.has_yielded = True
@@ -243,24 +250,19 @@ class RealtimeReader:
         if reply.carry:
             yield from self._noted(reply, "half_sample")
             reply.carry = b""
-        if status == "cancelled":
+        if status == "cancelled" and str(details.get("reason") or "") in USERS_TURN:
             yield from self._yielding(reply, now_s)
         if not reply.is_done:
             reply.is_done = True
             yield Done(reply.item)
         usage = facts.get("usage")
-        if isinstance(usage, dict):
+        if isinstance(usage, dict) and not reply.is_counted:
+            reply.is_counted = True
             counts = counts_of(usage)
             yield Usage(counts, self._price.of(counts) if self._price is not None else None)
-        if status == "failed":
-            error = details.get("error")
-            doing = "the server gave its reply up"
-            fault = fault_of_error(error or {}, self._secret, doing)
-            raise fault or CallError(
-                "dropped", f"{doing}: {self._secret.excerpt(str(error or 'no reason given'))}", may_retry=True
-            )
-        if status not in ("completed", "cancelled"):
-            yield Note("reply_not_complete", {"status": self._secret.excerpt(status), **self._secret.clean(details)})
+        fault = fault_of_reply(status, details, reply, self._secret)
+        if fault is not None:
+            raise fault
 
     def _truncated(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
         yield Note("truncated", self._secret.clean({name: message.get(name) for name in ("item_id", "audio_end_ms")}))
@@ -280,15 +282,17 @@ class RealtimeReader:
         session = message.get("session")
         check_model(self._model, session, self._secret)
         yield Note(str(message["type"]), session_facts(session, self._secret))
+        if self._settings is not None:
+            yield from self._settings.read(str(message["type"]), session)
 
     def _error(self, message: Mapping[str, Any], now_s: float) -> Iterator[Incoming]:
-        error = message.get("error", {name: message.get(name) for name in ("code", "message")})
+        error = error_of(message)
         yield Note("error", {"error": self._secret.clean(error)})
         fault = fault_of_error(error, self._secret, "the server reported an error")
         if fault is not None:
             raise fault
 
-    def _noted(self, reply: _Reply, what: str) -> Iterator[Incoming]:
+    def _noted(self, reply: Reply, what: str) -> Iterator[Incoming]:
         """Once for each reply."""
         if what not in reply.noted:
             reply.noted.add(what)
@@ -314,6 +318,10 @@ def decoded(delta: Any) -> bytes:
         return base64.b64decode(delta, validate=True)
     except (binascii.Error, ValueError):
         raise CallError("protocol", "the server sent a piece of audio that is no base64") from None
+
+
+def _part_of(message: Mapping[str, Any]) -> tuple[str, int]:
+    return _text_in(message, "item_id"), _index_in(message, "content_index")
 
 
 def _text_in(message: Mapping[str, Any], name: str) -> str:

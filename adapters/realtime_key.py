@@ -30,6 +30,9 @@ def http_url(url: str) -> str:
     Raises:
         UsageError: It is none, or it may hold a secret that would be stored; never repeats it.
     """
+    blank = re.search(r"{([A-Za-z]{1,40})}", url)
+    if blank:
+        raise UsageError(f"--arg base_url has a blank, {blank[0]}", "give the address with your own value in its place")
     example = "give it like wss://HOST[:PORT]/v1, without /realtime; harmless parameters go into --arg query="
     parts = check_url(url, "--arg base_url", example, ("ws", "wss", "http", "https"))
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)

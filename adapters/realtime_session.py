@@ -59,7 +59,7 @@ class SessionSettings:
             (session["audio"]["output"] if self.dialect == "ga" else session)["voice"] = self.voice
         if instructions:
             session["instructions"] = instructions
-        return _laid_over(session, self.overlay)
+        return laid_over(session, self.overlay)
 
     def turn_detection(self) -> dict[str, Any] | None:
         if self.vad == "none":
@@ -135,17 +135,36 @@ def session_facts(session: Any, secret: Secret) -> dict[str, Any]:
     return cleaned
 
 
-def not_taken(asked: Any, got: Any, path: str = "") -> Iterator[str]:
-    """The settings of a session that the server has set otherwise; one that it does not mention counts as taken."""
+def not_taken(asked: Any, got: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The settings of a session that the server has set otherwise: where, what was asked, what it is.
+
+    One that it does not mention counts as taken.
+    """
     if isinstance(asked, dict) and isinstance(got, dict):
         for name, value in asked.items():
-            if name in got and name != "instructions":
+            if name in got:
                 yield from not_taken(value, got[name], f"{path}.{name}" if path else name)
-    elif isinstance(asked, (int, float)) and isinstance(got, (int, float)):
-        if abs(asked - got) > 1e-6 * max(1.0, abs(asked)):  # threshold: 0.5 comes back as 0.5000000298
-            yield path
-    elif asked != got:
-        yield path
+    elif differs(asked, got):
+        yield path, asked, got
+
+
+def differs(asked: Any, got: Any) -> bool:
+    """Whether a setting is another one than asked, and not only written otherwise: 0.5 comes back as 0.5000000298."""
+    numbers = [number for number in map(_number, (asked, got)) if number is not None]
+    if len(numbers) == 2:
+        return not abs(numbers[0] - numbers[1]) <= 1e-6 * max(1.0, abs(numbers[0]))  # NaN is no number that was asked for
+    if isinstance(asked, str) and isinstance(got, str):
+        return asked.strip().casefold() != got.strip().casefold()
+    return bool(asked != got)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, (bool, type(None))):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def overlay_of(text: str | None) -> Mapping[str, Any]:
@@ -165,13 +184,13 @@ def overlay_of(text: str | None) -> Mapping[str, Any]:
     return found
 
 
-def _laid_over(base: Any, overlay: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(base: Any, overlay: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = dict(base) if isinstance(base, dict) else {}
     for name, value in overlay.items():
         if value is None:
             out.pop(name, None)
         else:
-            out[name] = _laid_over(out.get(name), value) if isinstance(value, dict) else value
+            out[name] = laid_over(out.get(name), value) if isinstance(value, dict) else value
     return out
 
 

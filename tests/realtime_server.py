@@ -148,9 +148,19 @@ class _Conversation:
             return
         else:
             echoed = {"echo": f"Bearer {self.facts['key']}"} if self.behave == "echoes_key" else {}
-            if self.behave == "settles_otherwise":
-                session["audio"]["input"]["turn_detection"]["silence_duration_ms"] = 200
+            self.settle(session)
             await self.say("session.updated", session={**session, "model": self.model, **echoed})
+
+    def settle(self, session: dict[str, Any]) -> None:
+        """Make it another session than asked."""
+        if self.behave == "settles_otherwise":
+            session["audio"]["input"]["turn_detection"]["silence_duration_ms"] = 200
+        elif self.behave == "settles_16_khz":
+            session["audio"]["output"]["format"]["rate"] = 16000
+        elif self.behave == "settles_mulaw":
+            session["audio"]["output"]["format"] = {"type": "audio/pcmu"}
+        elif self.behave == "another_voice":
+            session["audio"]["output"]["voice"] = "alloy"
 
     async def probe(self, received: float) -> None:
         """An answer to every tenth frame; its name says to which, and how long it took here."""
@@ -219,9 +229,12 @@ class _Conversation:
         if self.is_live:
             await self.say("session.output_audio.delta", delta=b64(data) if isinstance(data, bytes) else data)
             return
-        name = "response.audio.delta" if self.old_names else "response.output_audio.delta"
+        names = ["response.audio.delta" if self.old_names else "response.output_audio.delta"]
+        if self.behave == "both_names":
+            names = ["response.output_audio.delta", "response.audio.delta"]
         place = {"response_id": f"r{self.n_replies}", "item_id": f"i{self.n_replies}", "output_index": 0, "content_index": 0}
-        await self.say(name, **{**place, **facts}, delta=b64(data) if isinstance(data, bytes) else data)
+        for name in names:
+            await self.say(name, **{**place, **facts}, delta=b64(data) if isinstance(data, bytes) else data)
 
     async def done(self, status: str = "completed", **details: Any) -> None:
         self.is_replying = False
@@ -296,6 +309,18 @@ class _Conversation:
         elif behave == "incomplete":
             await self.delta(pieces[0])
             await self.done("incomplete", reason="max_output_tokens")
+            return
+        elif behave == "cancels_itself":
+            await self.delta(pieces[0])
+            await self.done("cancelled", reason="overloaded")
+            return
+        elif behave == "text_only":
+            await self.say("response.output_text.delta", response_id=f"r{self.n_replies}", item_id="i", delta="hello")
+            await self.done()
+            return
+        elif behave == "changes_its_rate":
+            await self.delta(pieces[0])
+            await self.say("session.updated", session={"audio": {"output": {"format": {"type": "audio/pcm", "rate": 8000}}}})
             return
         elif behave == "strange":
             await self.say("response.totally_unknown", what="?")

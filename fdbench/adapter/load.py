@@ -40,6 +40,7 @@ class ModelSpec:
         weights_revision: Of the weights, where there are any and the class does not say itself.
         licence: Of the weights, and what has to be accepted to get them.
         published_shift_s: From where a reply is recorded (causal placement) to where the model's official script writes it.
+        read_on: When the vendor's own description was read from which the entry was written, as an ISO date.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ModelSpec:
     weights_revision: str | None = None
     licence: str = ""
     published_shift_s: float = 0.0
+    read_on: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 

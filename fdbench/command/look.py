@@ -54,7 +54,7 @@ def _models() -> list[dict[str, str]]:
             "clock": spec.clock,
             "licence": spec.licence or "-",
             "missing": ", ".join(missing_of(spec)) or "-",
-            "summary": spec.summary,
+            "summary": f"{spec.summary}; as of {spec.read_on}" if spec.read_on else spec.summary,
         }
         for spec in model_specs().values()
     ]

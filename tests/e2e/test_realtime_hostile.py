@@ -116,7 +116,7 @@ def key() -> Iterator[None]:
 
 def party(base_url: str, behave: str, **given: Any) -> Adapter:
     query = "&".join([f"behave={behave}", *given.pop("ask", ())])
-    return Adapter(**{"base_url": base_url, "query": query, "frame_ms": FRAME_MS, "slots": 1, **given})
+    return Adapter(**{"base_url": base_url, "query": query, "frame_ms": FRAME_MS, "voice": "marin", "slots": 1, **given})
 
 
 def held(parties: dict[str, LiveParty], ending: Ending = ENDING, timeouts: Timeouts = QUICK, **prompts: Audio) -> Outcomes:
@@ -130,21 +130,22 @@ def driver(parties: dict[str, LiveParty], ending: Ending = ENDING, timeouts: Tim
 
 HEARD = (
     "normal", "burst", "late", "out_of_order", "half_sample", "snapshot", "speech_never", "speech_twice", "endless",
-    "endless_silent", "incomplete", "strange", "late_delta", "ends_well", "old_names", "echoes_key", "cancels", "mute",
-    "answers_429_once", "answers_503_once", "settles_otherwise",
+    "endless_silent", "strange", "late_delta", "ends_well", "old_names", "both_names", "echoes_key", "cancels", "mute",
+    "answers_429_once", "answers_503_once", "another_voice",
 )  # fmt: skip
 BROKEN = {
     "drop": "dropped", "close_1011": "dropped", "close_1012": "dropped", "close_1013": "dropped", "close_4000": "refused",
     "close_4000_later": "refused", "close_1008_key": "refused", "answers_429": "rate_limited", "answers_503": "refused",
     "answers_400": "refused", "bad_json": "protocol", "no_object": "protocol", "bad_base64": "protocol", "bad_utf8": "protocol",
     "big": "protocol", "other_model": "wrong_model", "mini_model": "wrong_model", "refuses_session": "refused",
-    "silent_open": "timeout", "failed": "dropped", "failed_rate": "rate_limited",
+    "silent_open": "timeout", "failed": "dropped", "failed_rate": "rate_limited", "incomplete": "incomplete",
+    "cancels_itself": "incomplete", "text_only": "settings", "changes_its_rate": "settings",
 }  # fmt: skip
 TRIED_AGAIN = (
     "drop", "close_1011", "close_1012", "close_1013", "close_4000_later", "answers_429", "answers_503", "silent_open",
     "failed", "failed_rate",
 )  # fmt: skip
-FATAL = ("answers_401", "answers_403", "answers_404", "quota")
+FATAL = ("answers_401", "answers_403", "answers_404", "quota", "settles_otherwise", "settles_16_khz", "settles_mulaw")
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +197,11 @@ def notes(of: Recording) -> dict[str, Any]:
     return {line["what"]: line["facts"] for line in of.log.lines if line.get("event") == "Note"}
 
 
+def cautions(of: Recording) -> list[str]:
+    assert of.log is not None
+    return [line["message"] for line in of.log.lines if line.get("event") == "Caution"]
+
+
 def played(of: Recording) -> tuple[float, float]:
     (event,) = [event for event in of.events if event.kind == PLAYED]
     return event.span.start_s, event.span.end_s
@@ -214,7 +220,9 @@ def test_what_may_pass_is_tried_again_and_nothing_else(facts: dict[str, list[dic
     assert tries == {case: QUICK.tries if case in TRIED_AGAIN else 1 for case in BROKEN}
 
 
-@pytest.mark.parametrize("case", ["normal", "burst", "out_of_order", "half_sample", "old_names", "late_delta", "speech_twice"])
+@pytest.mark.parametrize(
+    "case", ["normal", "burst", "out_of_order", "half_sample", "old_names", "both_names", "late_delta", "speech_twice"]
+)
 def test_a_reply_that_comes_in_any_form_is_heard_where_it_was_sent(outcomes: Outcomes, case: str) -> None:
     of = recording(outcomes, case)
     assert marker_s(of) - SPEECH_S == pytest.approx(0.3, abs=1e-3)
@@ -236,11 +244,21 @@ def test_what_is_odd_is_in_the_log(outcomes: Outcomes) -> None:
     assert "out_of_order" in notes(recording(outcomes, "out_of_order"))
     assert "half_sample" in notes(recording(outcomes, "half_sample"))
     assert "late_delta" in notes(recording(outcomes, "late_delta"))
-    assert notes(recording(outcomes, "incomplete"))["reply_not_complete"]["reason"] == "max_output_tokens"
+    assert notes(recording(outcomes, "both_names"))["sent_twice"] == {"item": "r1"}
     assert {"unknown_event", "rate_limits", "error"} <= notes(recording(outcomes, "strange")).keys()
-    otherwise = notes(recording(outcomes, "settles_otherwise"))["settings_not_taken"]
-    assert otherwise == {"settings": ["audio.input.turn_detection.silence_duration_ms"]}
-    assert "settings_not_taken" not in notes(recording(outcomes, "normal"))
+
+
+def test_a_setting_that_was_not_taken_and_changes_no_timing_is_a_caution(outcomes: Outcomes) -> None:
+    assert cautions(recording(outcomes, "another_voice")) == [
+        "the server did not take audio.output.voice: asked marin, got alloy"
+    ]
+    assert not cautions(recording(outcomes, "normal"))
+
+
+def test_what_a_reply_that_was_given_up_used_is_counted(outcomes: Outcomes) -> None:
+    for case in ("incomplete", "cancels_itself", "failed"):
+        log = outcomes[case].log
+        assert log is not None and [line for line in log.lines if line.get("event") == "Usage"], case
 
 
 def test_a_delta_that_is_40_ms_late_leaves_a_gap_of_that_length(outcomes: Outcomes) -> None:
