@@ -99,7 +99,7 @@ class Conversation:
             self.has_heard, self.n_loud_until = True, self.n_heard
             if self.is_replying:
                 await self.interrupted()
-        elif self.has_heard and self.n_heard - self.n_loud_until >= ANSWER_S * IN_HZ:
+        elif self.has_heard and not self.is_replying and self.n_heard - self.n_loud_until >= ANSWER_S * IN_HZ:
             self.has_heard = False
             self.n_replies += 1
             self.replying = asyncio.ensure_future(self._reply())
@@ -309,8 +309,9 @@ class SglangConversation(Conversation):
         response = {"id": self.place["response_id"], "status": "in_progress", "output": []}
         await self.say("response.created", response=response)
         await self.pieces()
-        if self.behave == "continuous":
-            return
+        while self.behave == "continuous":  # it sends sound all the time, and silence where it says nothing
+            await self.piece(b64(bytes(2 * round(PIECE_S * OUT_HZ))))
+            await asyncio.sleep(PIECE_S)
         details = {"reason": "turn_end"}
         response = {"id": self.place["response_id"], "status": "completed", "status_details": details, "usage": None}
         await self.say("response.done", response=response)

@@ -96,4 +96,4 @@ def test_a_condition_that_there_is_not_is_two_lines(tmp_path):
 
 def test_conditions_are_listed():
     listed = json.loads(fdbench("list", "conditions", "--json").out)
-    assert [each["name"] for each in listed][0] == "clean" and {"echo-0ms", "echo-60ms"} <= {each["name"] for each in listed}
+    assert listed[0]["name"] == "clean" and {"echo-0ms", "echo-60ms"} <= {each["name"] for each in listed}

@@ -21,9 +21,9 @@ from fdbench.adapters.gemini_live import GeminiLive
 from fdbench.adapter.base import Brief
 from fdbench.adapter.live import CallError
 from fdbench.adapter.load import find_model, resolve
-from fdbench.call.live_call import Timeouts
-from fdbench.call.lockstep import Ending, Invitation
-from fdbench.call.realtime import WallClock
+from fdbench.call.call import Ending, Invitation
+from fdbench.call.driver import Driver
+from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.event import DECIDED, PLAYED, YIELDED
 from fdbench.core.sound import Audio
@@ -81,7 +81,7 @@ TWO_TURNS = speech((0.0, SPEECH_S), (4.0, 4.6), total_s=4.6)
 def held(server: GeminiServer, behave: str, prompt: Audio = ONE_TURN, **given: Any) -> Recording | FailedCall:
     party = GeminiLive(model=behave, base_url=server.base_url, slots=1, **given)
     invited = Invitation(Take(Sample("s", "t", {})), Brief(stimulus=prompt), Brief(instructions="Be brief."))
-    ((_, outcome),) = WallClock(party, ENDING, QUICK, asyncio.get_event_loop()).run([invited])
+    ((_, outcome),) = Driver(party, None, ENDING, timeouts=QUICK, loop=asyncio.get_event_loop()).run([invited])
     return outcome
 
 
