@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fdbench.adapter.base import Brief, Need, Provenance
+from fdbench.adapter.base import Brief, Equipped, Need, Provenance
 from fdbench.adapter.live import CallError, Closed, Delta, Incoming, Note, Session, Text, Usage
 from fdbench.errors import UsageError
 from fdbench.io.http import published_name
@@ -106,7 +106,7 @@ class LiveReader:
             yield Usage({"audio_ms": new_ms}, None if self._price is None else new_ms / 60_000 * self._price)
 
 
-class Live:
+class Live(Equipped):
     """GPT-Live.
 
     Args:
@@ -123,8 +123,6 @@ class Live:
     Raises:
         FdbenchError: A package or the key is missing, or an argument makes no sense.
     """
-
-    clock = "realtime"
 
     def __init__(
         self,

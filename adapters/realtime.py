@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from fdbench.adapter.base import Brief, Need, Port, Provenance
+from fdbench.adapter.base import Brief, Equipped, Need, Port, Provenance
 from fdbench.adapter.live import CallError, Note, Session
 from fdbench.errors import MissingExtraError, UsageError
 from fdbench.io.http import published_name
@@ -90,7 +90,7 @@ class Account:
         return client
 
 
-class Realtime:
+class Realtime(Equipped):
     """A server of the Realtime protocol.
 
     Args:
@@ -121,8 +121,6 @@ class Realtime:
     Raises:
         FdbenchError: A package or the key is missing, or an argument makes no sense.
     """
-
-    clock = "realtime"
 
     def __init__(
         self,
