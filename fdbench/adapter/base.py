@@ -164,12 +164,9 @@ class AgentParty(Equipped):
 
     def __init__(self, make: Callable[..., Agent], slots: int, arguments: Mapping[str, Any] | None = None) -> None:
         given = dict(arguments or {})
-        if isinstance(make, type) and issubclass(make, Agent):
-            self._shared = make.load(**given)
-            self._agents = [_sharing(make, self._shared, given) for _ in range(slots)]
-        else:
-            self._shared = None
-            self._agents = [make(**given) for _ in range(slots)]
+        kind = make if isinstance(make, type) and issubclass(make, Agent) else None
+        self._shared = kind.load(**given) if kind else None
+        self._agents = [_sharing(kind, self._shared, given) if kind else make(**given) for _ in range(slots)]
         self.hears = self._agents[0].hears
         self.says = self._agents[0].says
         self.slots = slots
