@@ -57,6 +57,7 @@ def register(commands: Commands) -> None:
         metavar="MS",
         help="make a call again whose frames leave later (100)",
     )
+    run.add_argument("--keep-going", action="store_true", help="make all calls, although 8 in a row have failed alike")
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
     add_scoring_options(run, asr=DEFAULT_ASR, protocol="all")
 
@@ -105,6 +106,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         max_cost=arguments.max_cost,
         max_minutes=arguments.max_minutes,
         most_late_s=arguments.most_late / 1000,
+        keep_going=arguments.keep_going,
     )
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)

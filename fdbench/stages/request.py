@@ -29,6 +29,7 @@ class RunRequest:
         limit: Only the first so many samples of each task, None = all.
         max_cost, max_minutes: What this start may spend on calls on the wall clock, None = what they take.
         most_late_s: A call on the wall clock in which a frame leaves later than this is made again.
+        keep_going: Whether calls are made although one after the other fails alike.
     """
 
     model: str
@@ -45,6 +46,7 @@ class RunRequest:
     max_cost: float | None = None
     max_minutes: float | None = None
     most_late_s: float = MOST_LATE_S
+    keep_going: bool = False
 
     @property
     def limits_live_calls(self) -> bool:
