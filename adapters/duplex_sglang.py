@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, Final
 
-from fdbench.adapter.base import Brief, Need, Provenance
+from fdbench.adapter.base import Brief, Equipped, Need, Provenance
 from fdbench.adapter.live import CallError, Closed, Decided, Incoming, Session
 from fdbench.io.http import published_name
 
@@ -114,7 +114,7 @@ class SglangSession(LiveSession):
         return {"event_id": f"append-{number}", "sglang": {"seq": number}}
 
 
-class SglangDuplex:
+class SglangDuplex(Equipped):
     """A full-duplex model on an SGLang-Omni server.
 
     Args:
@@ -133,7 +133,6 @@ class SglangDuplex:
         FdbenchError: A package, the key or the voice is missing, or an argument makes no sense.
     """
 
-    clock = "realtime"
     open_s = BEGIN_S + PATIENCE_S
 
     def __init__(

@@ -26,7 +26,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fdbench.adapter.base import Brief, Need, Provenance
+from fdbench.adapter.base import Brief, Equipped, Need, Provenance
 from fdbench.adapter.live import CallError, Closed, Decided, Incoming, Note, Session
 from fdbench.core.sound import Samples
 from fdbench.errors import UsageError
@@ -183,7 +183,7 @@ class DuplexSession(LiveSession):
         return {"format": "pcm16", "sample_rate_hz": self._rate, **times}
 
 
-class VllmDuplex:
+class VllmDuplex(Equipped):
     """A full-duplex model on a vLLM-Omni server.
 
     Args:
@@ -203,8 +203,6 @@ class VllmDuplex:
     Raises:
         FdbenchError: A package, the key or the voice is missing, or an argument makes no sense.
     """
-
-    clock = "realtime"
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from fdbench.adapter.base import Brief, Need, Provenance
+from fdbench.adapter.base import Brief, Equipped, Need, Provenance
 from fdbench.adapter.live import CallError, Closed, Incoming, Session, within
 from fdbench.core.sound import Samples
 from fdbench.errors import UsageError
@@ -132,7 +132,7 @@ class GeminiSession:
         return "in the middle of a reply" if self._reader.is_busy else "during the call"
 
 
-class GeminiLive:
+class GeminiLive(Equipped):
     """Gemini Live.
 
     Args:
@@ -155,7 +155,7 @@ class GeminiLive:
         FdbenchError: A package or the key is missing, or an argument makes no sense.
     """
 
-    clock = "realtime"
+    ends_replies = True
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fdbench.adapter.base import Brief, Need, Provenance
+from fdbench.adapter.base import Brief, Equipped, Need, Provenance
 from fdbench.adapter.live import CallError, Closed, Delta, Incoming, Note, Session, Text, Usage
 from fdbench.errors import UsageError
 from fdbench.io.http import published_name
@@ -169,7 +169,7 @@ def _milliseconds(seconds: Any) -> int | None:
     return round(seconds * 1000) if is_number else None
 
 
-class Live:
+class Live(Equipped):
     """GPT-Live.
 
     Args:
@@ -187,7 +187,7 @@ class Live:
         FdbenchError: A package or the key is missing, or an argument makes no sense.
     """
 
-    clock = "realtime"
+    takes_frames_together = True
 
     def __init__(
         self,

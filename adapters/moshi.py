@@ -33,7 +33,7 @@ from typing import Any, Final
 import numpy as np
 
 from fdbench.adapter.arguments import check_sampling
-from fdbench.adapter.base import TEXT, Batch, Brief, Need, Opening, Port, Provenance, Spoken
+from fdbench.adapter.base import TEXT, Batch, Brief, Equipped, Need, Opening, Port, Provenance, Spoken
 from fdbench.adapter.weights import fetch, name_of, need_weights
 from fdbench.core.conversation import FailedCall
 from fdbench.core.event import Event
@@ -50,7 +50,7 @@ PROGRAMS: Final = ("server", "script")
 _FRAMES_HZ: Final = 12.5
 
 
-class Moshi:
+class Moshi(Equipped):
     """A virtual party of ``slots`` conversations with one set of weights.
 
     Args:

@@ -28,7 +28,7 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from fdbench.adapter.base import Brief, Need, Provenance
+from fdbench.adapter.base import Brief, Equipped, Need, Provenance
 from fdbench.adapter.live import CallError, within
 from fdbench.errors import MissingExtraError, UsageError
 
@@ -45,7 +45,7 @@ LOOK_S: Final = 3.0
 LONGEST_CALL_S: Final = 900.0
 
 
-class MoshiServer:
+class MoshiServer(Equipped):
     """A pool of servers, each of which holds one conversation.
 
     Args:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fdbench.adapter.arguments import check_sampling
-from fdbench.adapter.base import Batch, Brief, Need, Opening, Port, Provenance, Spoken
+from fdbench.adapter.base import Batch, Brief, Equipped, Need, Opening, Port, Provenance, Spoken
 from fdbench.adapter.weights import Wanted, Weights, fetch, is_folder, locate, name_of, need_weights, split_revision
 from fdbench.errors import AdapterError, DataError, FdbenchError, UsageError, unknown_name
 from fdbench.io.files import sha256_of_file, user_cache
@@ -51,7 +51,7 @@ DEFAULT_PROMPT: Final = "You enjoy having a good conversation."
 """What a task without instructions gets: the prompt of NVIDIA's own measurements of pauses, backchannels and turns."""
 
 
-class PersonaPlex:
+class PersonaPlex(Equipped):
     """A pool of PersonaPlex workers.
 
     Args:

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from fdbench.adapter.base import Brief, Need, Port, Provenance
+from fdbench.adapter.base import Brief, Equipped, Need, Port, Provenance
 from fdbench.adapter.live import CallError, Session
 from fdbench.errors import MissingExtraError, UsageError
 from fdbench.io.http import published_name
@@ -93,7 +93,7 @@ class Account:
         return client
 
 
-class Realtime:
+class Realtime(Equipped):
     """A server of the Realtime protocol.
 
     Args:
@@ -125,7 +125,7 @@ class Realtime:
         FdbenchError: A package or the key is missing, or an argument makes no sense.
     """
 
-    clock = "realtime"
+    takes_frames_together = True
 
     def __init__(
         self,

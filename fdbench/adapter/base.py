@@ -17,24 +17,17 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fdbench.adapter.equipped import Equipped, Need, Provenance
+from fdbench.adapter.failure import FOREIGN, failure_of, in_one_line
 from fdbench.core.conversation import Brief, FailedCall
 from fdbench.core.event import TEXT, Event
 from fdbench.core.sound import Samples
 from fdbench.errors import AdapterError
 
 __all__ = [
-    "FOREIGN", "TEXT", "Agent", "AgentParty", "Batch", "Brief", "Equipped", "Need", "Opening", "Port", "Provenance", "Spoken",
-    "VirtualParty",
+    "FOREIGN", "TEXT", "Agent", "AgentParty", "Batch", "Brief", "Equipped", "EquippedParty", "Need", "Opening", "Port",
+    "Provenance", "Spoken", "VirtualParty", "check_ports", "failure_of", "frame_fault", "in_one_line",
 ]  # fmt: skip
-
-
-FOREIGN = (Exception, SystemExit)
-"""What an adapter may raise without ending the run: it is foreign code, and whatever it raises is its call's status."""
-
-
-def in_one_line(error: BaseException) -> str:
-    """An adapter's exception in one line."""
-    return f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,53 +92,6 @@ class Opening:
     says: Samples | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """Something that a model needs on this machine.
-
-    Attributes:
-        what: e.g. ``package moshi`` or ``weights kyutai/moshiko-pytorch-bf16``.
-        is_met: Whether it is here.
-        detail: What was found; where it is missing, the exact command that gets it.
-    """
-
-    what: str
-    is_met: bool
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What a manifest records of a model in the place of this machine's paths.
-
-    Attributes:
-        arguments: Those of the class; a folder is recorded by its name alone.
-        weights_revision: The commit of a repository, or a hash of the files' content.
-    """
-
-    arguments: Mapping[str, Any]
-    weights_revision: str | None = None
-
-
-class Equipped(Protocol):
-    """What an adapter class with weights or a package of its own may tell before it is loaded, with nothing heavy imported."""
-
-    @classmethod
-    def needs(cls, **arguments: Any) -> tuple[Need, ...]:
-        """What this machine must have; quick, offline, never raises for what is missing."""
-
-    @classmethod
-    def provenance(cls, **arguments: Any) -> Provenance:
-        """What determines its replies, for the run's id.
-
-        Raises:
-            AdapterError: The weights are not here and cannot be named.
-        """
-
-    def describe(self) -> Mapping[str, str]:
-        """Once loaded: versions, device, memory, for ``fdbench doctor``."""
-
-
 class VirtualParty(Protocol):
     """One side of up to ``slots`` conversations in virtual time.
 
@@ -167,15 +113,42 @@ class VirtualParty(Protocol):
         """End the slot's conversation, finished or not."""
 
 
-class Agent(ABC):
+class EquippedParty(VirtualParty, Protocol):
+    """A virtual party as it is loaded: of a class that is ``Equipped``."""
+
+    def describe(self) -> Mapping[str, str]:
+        """Versions, device, memory."""
+
+    def release(self) -> None:
+        """Give all memory back; nothing is asked of the party afterwards."""
+
+
+class Agent(ABC, Equipped):
     """One conversation at a time: the short way to write an adapter.
 
     Set the two ports, keep your state in ``self``, and write ``reset`` and ``step``; arguments of ``__init__`` become
-    ``--arg name=value``. One instance is made per slot.
+    ``--arg name=value``. One instance is made per slot; what all of them use, such as a model's weights, is loaded once::
+
+        class Parrot(Agent):
+            @classmethod
+            def load(cls, checkpoint: str):  # once, with the arguments of __init__
+                return torch.load(checkpoint)
+
+            def __init__(self, checkpoint: str) -> None:
+                self.memory = self.shared.new_memory()  # what load() returned
+
+    Attributes:
+        shared: What ``load`` returned, in every agent, ``__init__`` included; dropped when the party is released.
     """
 
     hears: Port
     says: Port
+    shared: Any = None
+
+    @classmethod
+    def load(cls, *_: Any, **arguments: Any) -> Any:
+        """Load what all agents of a party share; by default there is nothing."""
+        return None
 
     @abstractmethod
     def reset(self, brief: Brief) -> None:
@@ -186,11 +159,20 @@ class Agent(ABC):
         """Hear a frame of shape ``(hears.frame_samples,)``, return one of shape ``(says.frame_samples,)``."""
 
 
-class AgentParty:
-    """Makes a virtual party of agents, one per slot; one agent's exception is that slot's failure and nobody else's."""
+class AgentParty(Equipped):
+    """Makes a virtual party of agents, one per slot; one agent's exception is that slot's failure and nobody else's.
 
-    def __init__(self, make: Callable[[], Agent], slots: int) -> None:
-        self._agents = [make() for _ in range(slots)]
+    Args:
+        make: The agents' class, or a function that makes one; only a class can load what they share.
+        slots: How many.
+        arguments: Of the class.
+    """
+
+    def __init__(self, make: Callable[..., Agent], slots: int, arguments: Mapping[str, Any] | None = None) -> None:
+        given = dict(arguments or {})
+        kind = make if isinstance(make, type) and issubclass(make, Agent) else None
+        self._shared = kind.load(**given) if kind else None
+        self._agents = [_sharing(kind, self._shared, given) if kind else make(**given) for _ in range(slots)]
         self.hears = self._agents[0].hears
         self.says = self._agents[0].says
         self.slots = slots
@@ -207,7 +189,7 @@ class AgentParty:
             try:
                 said = self._agents[slot].step(frame)
             except FOREIGN as error:
-                failed[slot] = FailedCall("adapter", f"step() raised {in_one_line(error)}")
+                failed[slot] = failure_of("step()", error)
                 said = self._silence
             else:
                 fault = frame_fault(said, self.says)
@@ -219,6 +201,25 @@ class AgentParty:
 
     def close(self, slot: int) -> None:
         """Nothing is held between conversations."""
+
+    def describe(self) -> Mapping[str, str]:
+        return self._agents[0].describe()
+
+    def release(self) -> None:
+        """Let every agent give back what it has, then what they share."""
+        shared, self._shared = self._shared, None
+        for agent in self._agents:
+            agent.release()
+            if agent.shared is shared:
+                agent.shared = None
+
+
+def _sharing(make: type[Agent], shared: Any, arguments: Mapping[str, Any]) -> Agent:
+    """An agent that has what it shares before ``__init__``: ports and states may follow from it."""
+    agent = make.__new__(make, **arguments)
+    agent.shared = shared
+    agent.__init__(**arguments)  # type: ignore[misc]
+    return agent
 
 
 def frame_fault(said: object, port: Port) -> str:

@@ -153,6 +153,8 @@ class Session(Protocol):
     async def send(self, frame: Samples) -> None:
         """Hand over a frame of the user's speech, shape ``(hears.frame_samples,)``.
 
+        Where the party ``takes_frames_together``, it may be several, one after the other: ``(k * hears.frame_samples,)``.
+
         Raises:
             CallError: The conversation cannot go on.
         """
@@ -177,15 +179,22 @@ class Session(Protocol):
 class LiveParty(Protocol):
     """A server or API, of which up to ``slots`` conversations are held at once.
 
-    Class methods may tell, from the arguments alone, what minutes cost (``price_of(minutes, **arguments)``) and how many
-    conversations are held at once where so many are wanted (``slots_of(slots, **arguments)``). Two attributes may say more:
-    ``always_sounds`` (it sends audio all the time, so that nothing but digital silence is an error and what has not arrived is
-    no silence), and ``open_s`` (how long a caller may have to wait for a conversation).
+    A class is one where its ``open`` is an ``async def``. ``Equipped``, which it inherits from, says what the rest means.
     """
 
     hears: Port
     says: Port
     slots: int
+    always_sounds: bool
+    open_s: float
+    takes_frames_together: bool
+    ends_replies: bool
+
+    def describe(self) -> Mapping[str, str]:
+        """Versions, the server, the model."""
+
+    def release(self) -> None:
+        """Nothing is asked of the party afterwards."""
 
     async def open(self, brief: Brief) -> Session:
         """Begin a conversation; returns when audio may be sent.

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.util
 import inspect
 import math
-import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from fdbench.adapter.base import FOREIGN, Agent, AgentParty, Need, Port, Provenance, VirtualParty, check_ports, in_one_line
+from fdbench.adapter.base import Agent, AgentParty, EquippedParty, Port, check_ports
+from fdbench.adapter.equipped import Equipped, Need, Provenance, equipped_class, equipped_party
+from fdbench.adapter.failure import FOREIGN, with_place
 from fdbench.adapter.live import LiveParty
+from fdbench.adapter.neighbours import load_file
 from fdbench.errors import AdapterError, DataError, FdbenchError, UsageError, unknown_name
-from fdbench.io.files import sha256_of
 from fdbench.io.strict_yaml import load_yaml
 
 ENTRY_POINTS = "fdbench.adapters"
@@ -101,6 +100,7 @@ def find_model(name: str) -> ModelSpec:
     return specs[name]
 
 
+LOCKSTEP: Final = "lockstep"
 LIVE: Final = "realtime"
 """The clock of models that are servers or APIs."""
 
@@ -121,8 +121,10 @@ class Adapter:
     """A model with its arguments resolved: enough to name a run, not yet loaded.
 
     Attributes:
-        identity: The class, and for a class in a file the hash of that file; part of the run id.
+        identity: The class, and for a class in a file the hash of that file and of the neighbours that it imports; part of
+            the run id.
         arguments: Every argument of the class with the value it will have.
+        make: The class, which is ``Equipped``, or a function that makes a party.
     """
 
     spec: ModelSpec
@@ -130,28 +132,40 @@ class Adapter:
     arguments: Mapping[str, Any]
     make: Callable[..., Any]
 
+    @property
+    def equipment(self) -> type[Equipped]:
+        """What the class says of itself; a function says nothing."""
+        return self.make if isinstance(self.make, type) else Equipped
+
     def needs(self) -> tuple[Need, ...]:
         """What this machine must have before the model can be loaded."""
-        tell = getattr(self.make, "needs", None)
-        return tell(**self.arguments) if tell else ()
+        return self.equipment.needs(**self.arguments)
 
     def provenance(self) -> Provenance:
         """What a manifest records. Raises AdapterError where the weights are not here and cannot be named."""
-        tell = getattr(self.make, "provenance", None)
-        return tell(**self.arguments) if tell else Provenance(self.arguments, self.spec.weights_revision)
+        told = self.equipment.provenance(**self.arguments)
+        return told or Provenance(self.arguments, self.spec.weights_revision)
+
+    def price_of(self, minutes: float) -> float | None:
+        """What so many minutes of conversation may cost; None where nobody knows."""
+        return self.equipment.price_of(minutes, **self.arguments)
+
+    def slots_of(self, slots: int) -> int:
+        """How many conversations are held at once where so many are wanted."""
+        return self.equipment.slots_of(slots, **self.arguments)
 
     @property
     def is_live(self) -> bool:
         """Whether the model lives on the wall clock: it is opened by ``open_live``."""
         return self.spec.clock == LIVE
 
-    def open_party(self, slots: int) -> VirtualParty:
+    def open_party(self, slots: int) -> EquippedParty:
         """Load the model.
 
         Raises:
             AdapterError: The class is neither an agent nor a party, or its constructor failed.
         """
-        party: VirtualParty = self._made(slots, ("open", "step", "close"), "see fdbench/adapter/base.py for the contract")
+        party: EquippedParty = self._made(slots, ("open", "step", "close"), "see fdbench/adapter/base.py for the contract")
         check_ports(self.identity, party.hears, party.says)
         return party
 
@@ -167,19 +181,19 @@ class Adapter:
     def _made(self, slots: int, methods: Sequence[str], contract: str) -> Any:
         try:
             if is_agent(self.make):
-                party: Any = AgentParty(partial(self.make, **self.arguments), slots)
+                party: Any = AgentParty(self.make, slots, self.arguments)
             else:
                 party = self.make(**self.arguments, slots=slots)
         except FdbenchError:
             raise
         except FOREIGN as error:
-            raise AdapterError(f"{self.identity}: cannot be made: {in_one_line(error)}", contract) from error
+            raise AdapterError(f"{self.identity}: cannot be made: {with_place(error)}", contract) from error
         missing = [name for name in ("hears", "says", "slots", *methods) if not hasattr(party, name)]
         if missing:
             raise AdapterError(f"{self.identity} lacks {', '.join(missing)}", contract)
         if not (isinstance(party.hears, Port) and isinstance(party.says, Port) and party.slots >= 1):
             raise AdapterError(f"{self.identity}: hears and says must be Ports and slots at least 1", contract)
-        return party
+        return equipped_party(party)
 
 
 def resolve(spec: ModelSpec, given: Mapping[str, str]) -> Adapter:
@@ -191,12 +205,31 @@ def resolve(spec: ModelSpec, given: Mapping[str, str]) -> Adapter:
 
     Raises:
         UsageError: No such argument, or the text is not of its type.
-        AdapterError: The module or class cannot be imported.
+        AdapterError: The module or class cannot be imported, or it is not the kind of party that its entry says.
     """
     make, identity = _import(spec)
-    if spec.origin != "models.yaml":
-        spec = replace(spec, clock=getattr(make, "clock", spec.clock))
-    return Adapter(spec, identity, settle_arguments(make, spec.name, identity, given, spec.arguments), make)
+    clock = _clock_of(make, identity)
+    if spec.origin == "models.yaml" and clock != spec.clock:
+        raise AdapterError(
+            f"adapters/models.yaml: {spec.name} has the clock {spec.clock}, but {spec.adapter} is made for {clock}",
+            "servers and APIs, whose open() is `async def`, have `clock: realtime`; other models have no clock",
+        )
+    arguments = settle_arguments(make, spec.name, identity, given, spec.arguments)
+    return Adapter(replace(spec, clock=clock), identity, arguments, make)
+
+
+def _clock_of(make: Callable[..., Any], identity: str) -> str:
+    """A class is a live party where its ``open`` is an async function. A function makes virtual parties."""
+    if not isinstance(make, type) or is_agent(make) or not hasattr(make, "open"):
+        return LOCKSTEP
+    if inspect.iscoroutinefunction(make.open):
+        return LIVE
+    if not hasattr(make, "step"):
+        raise AdapterError(
+            f"{identity} has neither step() nor an open() that is an async function",
+            "the client of a server begins with `async def open(self, brief)`; a model in process needs step() and close()",
+        )
+    return LOCKSTEP
 
 
 def settle_arguments(
@@ -246,23 +279,22 @@ def _import(spec: ModelSpec) -> tuple[Callable[..., Any], str]:
     identity = spec.adapter
     try:
         if spec.origin == "file":
-            path = Path(module_name)
-            identity = f"{path.name}:{attribute}@{sha256_of(path.read_bytes())[:12]}"
-            module = _module_from_file(path)
+            module, digest = load_file(Path(module_name))
+            identity = f"{Path(module_name).name}:{attribute}@{digest[:12]}"
         else:
             module = importlib.import_module(f"fdbench.adapters.{module_name}" if spec.origin == "models.yaml" else module_name)
     except FdbenchError:
         raise
     except FOREIGN as error:
         raise AdapterError(
-            f"{spec.adapter}: cannot be imported ({in_one_line(error)})", "install what it needs, or mend it"
+            f"{spec.adapter}: cannot be imported: {with_place(error)}", "install what it needs, or mend it"
         ) from error
     make = getattr(module, attribute, None)
     if not callable(make):
         classes = [name for name, value in vars(module).items() if isinstance(value, type) and issubclass(value, Agent)]
         missing = unknown_name(f"class in {module_name}", attribute, classes)
         raise AdapterError(missing.what, missing.remedy)
-    return make, identity
+    return equipped_class(make), identity
 
 
 def _signature(make: Callable[..., Any]) -> inspect.Signature:
@@ -277,16 +309,6 @@ def _type_of(parameter: inspect.Parameter) -> Any:
     if parameter.annotation is not parameter.empty and not isinstance(parameter.annotation, str):
         return parameter.annotation
     return str if parameter.default in (None, parameter.empty) else type(parameter.default)
-
-
-def _module_from_file(path: Path) -> types.ModuleType:
-    specification = importlib.util.spec_from_file_location(f"fdbench_adapter_{path.stem}", path)
-    if specification is None or specification.loader is None:
-        raise AdapterError(f"{path}: not a Python file")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module  # dataclasses and pickle look their module up there
-    specification.loader.exec_module(module)
-    return module
 
 
 def _converted(where: str, text: str, wanted: Any) -> Any:

@@ -11,7 +11,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 from fdbench.adapter.base import Agent, AgentParty, VirtualParty
-from fdbench.adapter.load import JSON_TYPES, Adapter, ModelSpec
+from fdbench.adapter.live import LiveParty
+from fdbench.adapter.load import JSON_TYPES, LIVE, LOCKSTEP, Adapter, ModelSpec
 from fdbench.api.results import RunResults
 from fdbench.core.metric import CORRECTED, PROTOCOLS
 from fdbench.errors import UsageError, unknown_name
@@ -26,11 +27,12 @@ from fdbench.stages.request import SLOTS, RunRequest
 from fdbench.stages.run import FinishedRun, run_plan
 from fdbench.task.data import open_data
 
-PARTY: Final = ("hears", "says", "slots", "open", "step", "close")
+LIVE_PARTY: Final = ("hears", "says", "slots", "open")
+PARTY: Final = (*LIVE_PARTY, "step", "close")
 
 
 def run(
-    model: str | type[Agent] | Agent | VirtualParty,
+    model: str | type[Agent] | Agent | VirtualParty | LiveParty,
     tasks: str | Sequence[str] = "mini",
     *,
     out: str | Path = "results",
@@ -49,7 +51,7 @@ def run(
 
     Args:
         model: A name as for ``--model``; an ``Agent`` class, made once per slot; or an object: an ``Agent``, which holds one
-            conversation at a time, or a ``VirtualParty`` with slots of its own.
+            conversation at a time, or a ``VirtualParty`` or ``LiveParty`` with slots of its own.
         tasks: As for ``--tasks``.
         out: Root of the results; the run is a folder in it.
         name: What the model is called in tables; by default as its class.
@@ -124,29 +126,33 @@ def _model_of(model: object, name: str | None, arguments: dict[str, Any], slots:
             raise UsageError(
                 f"arguments: no manifest can record {', '.join(unrecordable)}", "use text, numbers, booleans or None"
             )
-        make = partial(_agents, partial(model, **arguments))
+        make = partial(_agents, model)
         return _party_model(name or model.__name__, f"{model.__qualname__}@{_source_hash(model)}", arguments, make), slots
     if arguments:
         raise UsageError("arguments: the model is made already", "give its class, or leave them out")
     identity = f"{type(model).__qualname__}@{uuid4().hex[:12]}"
     if isinstance(model, Agent):
         return _party_model(name or type(model).__name__, identity, {}, partial(_agents, lambda: model)), 1
-    missing = [each for each in PARTY if not hasattr(model, each)]
+    is_live = inspect.iscoroutinefunction(getattr(model, "open", None))
+    missing = [each for each in (LIVE_PARTY if is_live else PARTY) if not hasattr(model, each)]
     if missing:
         raise UsageError(
             f"a {type(model).__name__} is no model: it lacks {', '.join(missing)}",
-            "give a name, an Agent or its class, or a VirtualParty (fdbench/adapter/base.py)",
+            "give a name, an Agent or its class, a VirtualParty (fdbench/adapter/base.py) or a LiveParty (live.py)",
         )
     own_slots: int = model.slots  # type: ignore[attr-defined]
-    return _party_model(name or type(model).__name__, identity, {}, lambda slots: model), own_slots
+    clock = LIVE if is_live else LOCKSTEP
+    return _party_model(name or type(model).__name__, identity, {}, lambda slots: model, clock), own_slots
 
 
-def _party_model(name: str, identity: str, arguments: Mapping[str, Any], make: Callable[..., Any]) -> PartyModel:
-    return PartyModel(Adapter(ModelSpec(name, identity, "object"), identity, arguments, make))
+def _party_model(
+    name: str, identity: str, arguments: Mapping[str, Any], make: Callable[..., Any], clock: str = LOCKSTEP
+) -> PartyModel:
+    return PartyModel(Adapter(ModelSpec(name, identity, "object", clock=clock), identity, arguments, make))
 
 
-def _agents(make: Callable[[], Agent], slots: int, **arguments: Any) -> AgentParty:
-    return AgentParty(make, slots)
+def _agents(make: Callable[..., Agent], slots: int, **arguments: Any) -> AgentParty:
+    return AgentParty(make, slots, arguments)
 
 
 def _source_hash(model: type[Agent]) -> str:

@@ -15,12 +15,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from fdbench.adapter.base import VirtualParty
+from fdbench.adapter.equipped import equipped_party
 from fdbench.adapter.live import LiveParty
 from fdbench.call.call import Call, Ending, Invitation, Side
 from fdbench.call.clock import ticks_of_frames
@@ -75,7 +76,7 @@ class Driver:
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         user = PromptPlayer(hears=model.says, says=model.hears, slots=model.slots) if user is None else user
-        self._parties = (user, model)
+        self._parties = user, model = equipped_party(user), equipped_party(model)
         self.timeouts = timeouts or Timeouts()
         self.user = self._leg_of(user, "the user's side", leads=True, kind="prompt")
         self.model = self._leg_of(model, "the model", leads=False, kind="adapter")
@@ -115,9 +116,7 @@ class Driver:
     def release(self) -> None:
         """Give the memory of both parties back, where they can; no call can be made afterwards."""
         for party in self._parties:
-            release = getattr(party, "release", None)
-            if release is not None:
-                release()
+            party.release()
 
     # One call
 
@@ -223,12 +222,12 @@ class Driver:
         effects = self.condition.to_model if listener == "model" else self.condition.to_user
         return path_between(effects, speaker.says.sample_rate, to.hears.sample_rate, to.says.sample_rate)
 
-    def _leg_of(self, party: Party, name: str, *, leads: bool, kind: str) -> Leg:
+    def _leg_of(self, party: Any, name: str, *, leads: bool, kind: str) -> Leg:
         if isinstance(party, TapedLeg):
             return party
         if inspect.iscoroutinefunction(party.open):
-            return LiveLeg(cast(LiveParty, party), self.timeouts)
-        return VirtualLeg(cast(VirtualParty, party), name, leads=leads, kind=kind)
+            return LiveLeg(party, self.timeouts)
+        return VirtualLeg(party, name, leads=leads, kind=kind)
 
 
 def _track(samples: Samples, rate: int, lead_in_s: float) -> Track:

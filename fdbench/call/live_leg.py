@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fdbench.adapter.base import FOREIGN, Brief, in_one_line
+from fdbench.adapter.base import Brief
+from fdbench.adapter.failure import FOREIGN, with_place
 from fdbench.adapter.live import CallError, Closed, Delta, LiveParty, Session, within
 from fdbench.call.live_side import LiveSide
 from fdbench.call.session_log import Arrival, SessionLog, plain
@@ -44,12 +45,13 @@ class LiveLeg:
                 self.hears.frame_s,
                 frame_ticks,
                 self._timeouts,
-                always_sounds=getattr(self._party, "always_sounds", False),
+                always_sounds=self._party.always_sounds,
             ),
-            together=getattr(self._party, "takes_frames_together", False),
+            ends_replies=self._party.ends_replies,
+            together=self._party.takes_frames_together,
         )
         # Some servers make a caller wait their turn.
-        side.begin(self._party.open(brief), max(self._timeouts.open_s, getattr(self._party, "open_s", 0.0)))
+        side.begin(self._party.open(brief), max(self._timeouts.open_s, self._party.open_s))
         return side
 
     def hear(self, sides: Sequence[ConnectedSide], audio: npt.NDArray[np.float32], tick_rate: int) -> None:
@@ -103,7 +105,7 @@ class ConnectedSide(LiveSide):
             told = f"the conversation did not begin within {self._open_s:g} s"
             raise CallError("timeout", told, may_retry=True) from None
         except FOREIGN as error:
-            raise CallError("adapter", f"open() raised {in_one_line(error)}") from error
+            raise CallError("adapter", f"open() raised {with_place(error)}") from error
         except asyncio.CancelledError:
             if self._opening.done() and not self._opening.cancelled() and self._opening.exception() is None:
                 self._session = self._opening.result()  # it began just as nobody wanted it any more
@@ -154,7 +156,7 @@ class ConnectedSide(LiveSide):
             elif isinstance(error, FdbenchError):
                 self._fail(CallError("adapter", error.what))
             else:
-                broke = CallError("adapter", f"the adapter raised {in_one_line(error)}")
+                broke = CallError("adapter", f"the adapter raised {with_place(error)}")
                 broke.__cause__ = error
                 self._fail(broke)
 

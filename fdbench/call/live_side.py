@@ -41,6 +41,7 @@ class LiveSide(Side):
     Attributes:
         frame, frame_s: Length of what it is sent, in seconds.
         always_sounds: It sends audio all the time, so that what has not come is not its silence.
+        ends_replies: The end of every reply is told, so that one without it has never ended.
         has_moved: An event of what it was sent was sent late.
     """
 
@@ -50,9 +51,11 @@ class LiveSide(Side):
     frame_s: float = field(kw_only=True)
     timeouts: Timeouts = field(kw_only=True)
     always_sounds: bool = field(default=False, kw_only=True)
+    ends_replies: bool = field(default=False, kw_only=True)
     is_closed: bool = False
     has_moved: bool = False
     _open_items: dict[str, float] = field(default_factory=dict)
+    _ended_items: set[str] = field(default_factory=set)
     _last_arrival_s: float = 0.0
 
     @staticmethod
@@ -97,13 +100,16 @@ class LiveSide(Side):
         if isinstance(event, Decided) and event.what == "speak":
             self._open_items[event.item] = arrival.at_s
         elif isinstance(event, Done):
-            self._open_items.pop(event.item, None)
-            if not event.item:
-                self._open_items.clear()
+            ended = {event.item} if event.item else set(self._open_items)
+            self._ended_items |= ended
+            for item in ended:
+                self._open_items.pop(item, None)
         elif isinstance(event, Closed):
             self.is_closed = True
         elif isinstance(event, Delta):
             self._last_arrival_s = arrival.at_s
+            if self.ends_replies and event.item not in self._ended_items:
+                self._open_items.setdefault(event.item, arrival.at_s)
             if self.playout.end_s - arrival.at_s > self.timeouts.most_queued_s:
                 most_s = self.timeouts.most_queued_s
                 raise CallError("protocol", f"more than {most_s:g} s of audio are waiting to be played")

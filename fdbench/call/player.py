@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from fdbench.adapter.base import Batch, Brief, Opening, Port, Spoken
+from fdbench.adapter.equipped import Equipped
 from fdbench.io.wav import resampled
 
 
-class PromptPlayer:
+class PromptPlayer(Equipped):
     """A virtual party that hears nothing and says ``brief.stimulus`` after ``brief.lead_in_s`` of silence.
 
     The prompt is resampled as a whole to the listener's rate before the call, so every sample lies exactly where the

@@ -20,6 +20,7 @@ from typing import Final
 import numpy as np
 
 from fdbench.adapter.base import Batch, Brief, Opening, Port, Spoken
+from fdbench.adapter.equipped import Equipped
 from fdbench.audio.onset import OnsetDetector
 from fdbench.core.conversation import Stage
 from fdbench.core.event import HEARD_ONSET, Event
@@ -32,7 +33,7 @@ LEAST_OFFSET_S: Final = 0.08
 """An onset is certain only when so much has been heard of it, and what was decided is said a frame later."""
 
 
-class Probe:
+class Probe(Equipped):
     """A virtual party that does the stages of its brief, one after another, each after an onset of its own.
 
     Args:

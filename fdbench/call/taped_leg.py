@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fdbench.adapter.base import Brief, Port
+from fdbench.adapter.equipped import Equipped
 from fdbench.call.call import Side
 from fdbench.call.live_side import LiveSide
 from fdbench.call.session_log import Arrival, SessionLog
@@ -41,7 +42,7 @@ class RecordedTape:
     right_censored: bool
 
 
-class TapedLeg:
+class TapedLeg(Equipped):
     """See above. It hangs up where the tape ends."""
 
     needs_wall, is_deaf, slots = False, False, 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from fdbench.adapter.base import FOREIGN, Batch, Brief, Opening, Spoken, VirtualParty, check_ports, frame_fault, in_one_line
+from fdbench.adapter.base import Batch, Brief, Opening, Spoken, VirtualParty, check_ports, frame_fault
+from fdbench.adapter.failure import FOREIGN, failure_of
 from fdbench.call.call import Side
 from fdbench.call.player import PromptPlayer
 from fdbench.call.tape import KnownTape, SpokenTape
@@ -49,7 +51,7 @@ class VirtualLeg:
         except FdbenchError as error:
             return FailedCall(self._kind, str(error.what))
         except FOREIGN as error:
-            return FailedCall(self._kind, f"open() raised {in_one_line(error)}")
+            return replace(failure_of("open()", error), reason=self._kind)
         if not isinstance(opening, Opening):
             return FailedCall("contract", f"open() returned {type(opening).__name__}, expected Opening")
         n = self.says.frame_samples
@@ -85,7 +87,7 @@ class VirtualLeg:
         try:
             spoken = self._party.step(Batch(tuple([side.slot for side in sides]), audio, t_s))
         except FOREIGN as error:
-            return _fail(sides, FailedCall("adapter", f"step() raised {in_one_line(error)}"))
+            return _fail(sides, failure_of("step()", error))
         fault = _fault_of(spoken, shape)
         if fault:
             return _fail(sides, FailedCall("contract", f"step() returned {fault}"))
@@ -120,7 +122,7 @@ def _asked(side: Side, ready: Callable[[], bool]) -> Callable[[], bool]:
         try:
             return bool(ready())
         except FOREIGN as error:
-            side.fault = FailedCall("adapter", f"ready() raised {in_one_line(error)}")
+            side.fault = failure_of("ready()", error)
             return True
 
     return is_ready

@@ -151,7 +151,8 @@ def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:
     from fdbench.store.run import Run
 
     report_notes(finished.notes)
-    report_messages([sample for scoring in finished.scorings for sample in scoring.samples])
+    if not finished.ended_in_vain:
+        report_messages([sample for scoring in finished.scorings for sample in scoring.samples])
     if arguments.json:
         summaries = Run(finished.folder).summaries()
         write_result(arguments.json, {"run": str(finished.folder), "errors": finished.n_errors, "summaries": summaries})

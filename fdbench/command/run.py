@@ -58,6 +58,7 @@ def register(commands: Commands) -> None:
         help="make a call again whose frames leave later around annotated events (100)",
     )
     run.add_argument("--condition", default="clean", metavar="NAME", help="what stands between (`fdbench list conditions`)")
+    run.add_argument("--keep-going", action="store_true", help="make all calls, although 8 in a row have failed alike")
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
     add_scoring_options(run, asr=DEFAULT_ASR, protocol="all")
 
@@ -109,6 +110,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         max_minutes=arguments.max_minutes,
         most_late_s=arguments.most_late / 1000,
         condition=arguments.condition,
+        keep_going=arguments.keep_going,
     )
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from fdbench.call.budget import Budget
 from fdbench.call.session_log import spent_in
 from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
+from fdbench.io.secret import NO_SECRET
 from fdbench.stages.plan import Plan
 from fdbench.stages.progress import Progress
 from fdbench.store.attempts import utc_now
 from fdbench.store.run import Run
+
+MOST_ALIKE: Final = 8
+"""After so many calls in a row that failed for one reason, the next would fail for it, too."""
+
+_NOT_THE_MODELS: Final = ("data", "prompt", "recording", "recording_missing")
+"""Failures of a sample's own files: each is that sample's, however alike they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +31,10 @@ class Collected:
     """What a collection did: calls made now, those already there, and those that failed.
 
     Attributes:
-        left: Calls that the budget did not allow.
+        left: Calls that the budget did not allow, or that were not begun because of ``in_vain``.
         minutes, cost: Spent on the wall clock, by this start and the earlier ones of the run.
         notes: What a user should know about how the calls were held.
+        in_vain: The last of ``MOST_ALIKE`` failures in a row, which ended it.
     """
 
     made: int
@@ -33,6 +44,7 @@ class Collected:
     minutes: float = 0.0
     cost: float = 0.0
     notes: tuple[str, ...] = ()
+    in_vain: FailedCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,8 @@ def calls_left(plan: Plan, run: Run) -> CallsLeft:
 def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Collected:
     """Make every call that is left; failed ones are tried again.
 
-    Each call is stored as it ends. A sample whose data is broken is stored as a failure without a call.
+    Each call is stored as it ends. A sample whose data is broken is stored as a failure without a call. Where call after call
+    fails for one reason, the others are left, unless the request says to keep going.
     """
     resumed, made, failed = len(plan.takes) - len(calls.takes), 0, len(plan.broken)
     for id, why in plan.broken.items():
@@ -79,15 +92,23 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
         return Collected(made, resumed, failed)
     started = time.monotonic()
     outcomes = calls.source.collect(calls.takes)
+    in_a_row = _InARow()
+    in_vain: FailedCall | None = None
+    left = len(calls.takes)
     try:
         for take, outcome in outcomes:
             run.write(take, outcome)
             run.note_attempt(_attempt(take, outcome, time.monotonic() - started))
+            left -= 1
             if isinstance(outcome, FailedCall):
                 failed += 1
             else:
                 made += 1
             progress("calls", resumed + made + failed, total, failed)
+            in_a_row.add(take, outcome)
+            if isinstance(outcome, FailedCall) and in_a_row.n >= MOST_ALIKE and left and not plan.request.keep_going:
+                in_vain = outcome
+                break
     finally:
         close = getattr(outcomes, "close", None)
         if close is not None:  # calls that are going on end now, not when somebody looks at the traceback
@@ -96,7 +117,24 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
             run.note_attempt(_attempt(take, outcome, time.monotonic() - started))
         calls.source.release()  # those who hear the recordings want the memory
     budget, notes = calls.budget, tuple(calls.source.notes)
-    return Collected(made, resumed, failed, budget.n_left, budget.minutes, budget.cost, notes)
+    n_left = left if in_vain else budget.n_left
+    return Collected(made, resumed, failed, n_left, budget.minutes, budget.cost, notes, in_vain)
+
+
+@dataclass(slots=True)
+class _InARow:
+    """How many calls in a row have failed alike: for one reason and in the same words, numbers and names apart."""
+
+    n: int = 0
+    words: str = ""
+
+    def add(self, take: Take, outcome: Recording | FailedCall) -> None:
+        if not isinstance(outcome, FailedCall) or outcome.reason in _NOT_THE_MODELS:
+            self.n, self.words = 0, ""
+            return
+        words = f"{outcome.reason}: " + re.sub(r"\S*\d\S*", "#", outcome.message.replace(take.id.sample, "#"))
+        self.n = self.n + 1 if words == self.words else 1
+        self.words = words
 
 
 def _attempt(take: Take, outcome: Recording | FailedCall, elapsed_s: float) -> dict[str, object]:
@@ -109,6 +147,8 @@ def _attempt(take: Take, outcome: Recording | FailedCall, elapsed_s: float) -> d
     }
     if isinstance(outcome, FailedCall):
         facts["failure"] = f"{outcome.reason}: {outcome.message}"
+        if outcome.trace:
+            facts["traceback"] = _without_folders(outcome.trace)
     if outcome.log is not None:
         facts["call"] = spent_in(outcome.log).as_json()
     return facts
@@ -118,3 +158,10 @@ def _status(outcome: Recording | FailedCall) -> str:
     if isinstance(outcome, FailedCall):
         return "interrupted" if outcome.reason == "interrupted" else "failed"
     return "recorded"
+
+
+def _without_folders(trace: str) -> str:
+    """A traceback as others may read it: of each path its last two parts, and nothing that looks like a key."""
+    trace = trace.replace(str(Path.home()), "~")
+    trace = re.sub(r'File "([^"]+)"', lambda found: f'File "{"/".join(Path(found[1]).parts[-2:])}"', trace)
+    return NO_SECRET.redacted(re.sub(r"(?<![\w./:])~?(?:/[^/\s\"':,;()]+)+(/[^/\s\"':,;()]+/[^/\s\"':,;()]+)", r"...\1", trace))

@@ -55,7 +55,6 @@ class PartyModel:
                 "say it with --arg price=IN,OUT per million tokens (gpt-live: usd_per_minute=), or use --max-minutes",
             )
         spec, provenance = self.adapter.spec, self.adapter.provenance()
-        slots_of = getattr(self.adapter.make, "slots_of", None)
         return Collection(
             model=spec.name,
             kind=spec.kind,
@@ -63,7 +62,7 @@ class PartyModel:
             arguments=dict(provenance.arguments),
             weights_revision=provenance.weights_revision,
             clock=spec.clock,
-            slots=slots_of(request.slots, **self.adapter.arguments) if slots_of else request.slots,
+            slots=self.adapter.slots_of(request.slots),
             seed=request.seed,
             lead_in_s=spec.lead_in_s if request.lead_in_s is None else request.lead_in_s,
             published_shift_s=spec.published_shift_s,
@@ -90,8 +89,7 @@ class PartyModel:
 
     def price_of(self, minutes: float) -> float | None:
         """What so many minutes of conversation on the wall clock may cost; None where nobody knows."""
-        tell = getattr(self.adapter.make, "price_of", None)
-        return tell(minutes, **self.adapter.arguments) if tell else None
+        return self.adapter.price_of(minutes)
 
     def open_source(self, collection: Collection, budget: Budget, most_late_s: float) -> Source:
         """Load what is needed; only calls on the wall clock keep to the budget. Raises FdbenchError where that fails."""

@@ -31,6 +31,7 @@ class RunRequest:
         max_cost, max_minutes: What this start may spend on calls on the wall clock, None = what they take.
         most_late_s: A call on the wall clock in which a frame around an annotated event leaves later is made again.
         condition: Name of what stands between the user and the model.
+        keep_going: Whether calls are made although one after the other fails alike.
     """
 
     model: str
@@ -48,6 +49,7 @@ class RunRequest:
     max_minutes: float | None = None
     most_late_s: float = MOST_LATE_S
     condition: str = CLEAN
+    keep_going: bool = False
 
     @property
     def limits_live_calls(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fdbench.stages.cases import Case
-from fdbench.stages.collect import Collected, calls_left, collect
+from fdbench.stages.collect import MOST_ALIKE, Collected, calls_left, collect
 from fdbench.stages.derive import derive_scores, placed_cases
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.plan import Plan, write_plan
@@ -38,6 +38,11 @@ class FinishedRun:
         return self.collected.left if self.collected else 0
 
     @property
+    def ended_in_vain(self) -> bool:
+        """Whether call after call failed alike: a note says so once, and no sample has anything to add."""
+        return self.collected is not None and self.collected.in_vain is not None
+
+    @property
     def n_errors(self) -> int:
         return max([scoring.n_errors for scoring in self.scorings] + [self.collected.failed if self.collected else 0])
 
@@ -46,7 +51,12 @@ def _spent(collected: Collected) -> Iterator[str]:
     if collected.minutes:
         cost = f", at a cost of {collected.cost:.4g}" if collected.cost else ""
         yield f"{collected.minutes:.1f} min of conversation on the wall clock in this run so far{cost}"
-    if collected.left:
+    if collected.in_vain is not None:
+        yield (
+            f"{MOST_ALIKE} calls in a row failed alike, {collected.left} are left (--keep-going makes them all the same): "
+            f"{collected.in_vain.reason}: {collected.in_vain.message}"
+        )
+    elif collected.left:
         yield f"the budget is spent: {collected.left} calls are left; the same command goes on from here"
 
 

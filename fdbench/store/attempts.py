@@ -7,14 +7,15 @@ line          says
 ``hearing``   recordings were annotated and scored: engines, and the SHA-256 of their weights
 ``judge``     a question went to a judge
 ``begun``     a call on the wall clock began; ``most``: the minutes and the cost that were set aside for it
-(``take``)    a call ended, or was interrupted
+(``take``)    a call ended, or was interrupted; where an adapter raised, with its traceback
 ============  ==========================================================================================
 
 Each process that works on a run appends to a file of its own: ``attempts.jsonl``, or ``attempts.SHARD.jsonl`` where several
 share the work; they are read as one, in the order of their names.
 
-No line holds arguments, environment variables or paths, so none can hold a secret. A process that is killed may leave half
-a line, and other versions other events: a reader counts what it cannot read and goes on.
+No line holds arguments or environment variables, so none can hold a secret. A traceback has lines of an adapter's code, of each
+path the last two parts, and nothing that looks like a key. A process that is killed may leave half a line, and other versions
+other events: a reader counts what it cannot read and goes on.
 """
 
 from __future__ import annotations

@@ -36,7 +36,6 @@ class Answerer:
         cost: Of a reply.
     """
 
-    clock = "realtime"
     hears = says = Port(16000, 320)
 
     def __init__(

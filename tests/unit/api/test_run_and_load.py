@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 
 import fdbench
 from fdbench.adapter.base import Agent, AgentParty, Port
+from tests.e2e.live_stand_ins import Answerer
+from tests.virtual_time import VirtualTimeLoop
 
 TASK = "mini/turn_taking"
 
@@ -96,6 +99,20 @@ def test_scorings_of_one_run_are_told_apart(tmp_path):
 def test_a_party_keeps_its_slots(tmp_path):
     results = run(AgentParty(Hum, 3), tmp_path, name="party")
     assert json.loads((results.path / "manifest.json").read_text())["collection"]["slots"] == 3
+
+
+def test_a_live_party_is_called_on_the_wall_clock(tmp_path, monkeypatch):
+    monkeypatch.setattr(asyncio, "new_event_loop", VirtualTimeLoop)
+    results = run(Answerer(slots=2), tmp_path)
+    collection = json.loads((results.path / "manifest.json").read_text())["collection"]
+    assert (collection["model"], collection["clock"], collection["slots"]) == ("Answerer", "realtime", 2)
+    assert next(row["value"] for row in results.metrics() if row["metric"] == "takeover_rate") == 1.0
+
+
+def test_a_party_that_is_released_at_the_end_of_a_run_can_be_run_again(tmp_path):
+    party = AgentParty(Hum, 2)
+    once, again = run(party, tmp_path), run(party, tmp_path)
+    assert [row["value"] for row in once.metrics()] == [row["value"] for row in again.metrics()]
 
 
 def test_a_name_is_the_same_run_as_on_the_command_line(tmp_path):

@@ -41,7 +41,7 @@ def held(server, n=1, events=TURN_ENDS, timeouts=STRICT, prompt=PROMPT, ending=N
 class Busy(Server):
     """The machine does nothing for ``busy_s`` at ``busy_at_s`` of the first ``n_busy`` calls that begin."""
 
-    takes_frames_together, open_s = True, 0.0
+    takes_frames_together = True
 
     def __init__(self, busy_at_s, busy_s, n_busy=1, **more):
         super().__init__(**more)
