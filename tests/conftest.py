@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import io
@@ -59,7 +60,7 @@ def fdbench(*arguments: object, cwd: Path | None = None, process: bool = False, 
 def _in_this_process(arguments: list[str], cwd: Path | None, environment: dict[str, str]) -> Finished:
     from fdbench.cli import main
 
-    out, err, before = io.StringIO(), io.StringIO(), Path.cwd()
+    out, err, before, make_loop = io.StringIO(), io.StringIO(), Path.cwd(), asyncio.new_event_loop
     with mock.patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err):
         os.chdir(cwd or before)
         try:
@@ -68,6 +69,7 @@ def _in_this_process(arguments: list[str], cwd: Path | None, environment: dict[s
             status = int(end.code or 0)
         finally:
             os.chdir(before)
+            asyncio.new_event_loop = make_loop  # a stand-in may have made time virtual, for this command alone
     return Finished(status, out.getvalue(), err.getvalue())
 
 
