@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from fdbench.adapter.live import CallError
 from fdbench.call.call import Call, Invitation
 from fdbench.call.live_leg import ConnectedSide, cancel_all
+from fdbench.call.room import Room
+from fdbench.call.session_log import SessionLog, as_stored
 from fdbench.core.conversation import CallLog, FailedCall, Recording, Take
 from fdbench.errors import AdapterError
 
@@ -63,7 +65,7 @@ class WallClock:
         self._going_on: dict[int, _GoingOn] = {}
         self._changed = asyncio.Event()
         self._fatal: CallError | None = None
-        self._room = _Room(driver.slots)
+        self._room = Room(driver.slots)
         self._origin_s = 0.0
         # A player of prompts is a virtual party, too; it never has to think.
         self._thinks = [role for role in _ROLES if not (driver.leg(role).needs_wall or driver.leg(role).is_deaf)]
@@ -135,41 +137,45 @@ class WallClock:
     # One call, however often it has to be made
 
     async def _hold(self, invitation: Invitation, slot: int) -> Recording | FailedCall:
+        """Make a call, again where it broke in a way that may not happen again."""
         broken: list[dict[str, Any]] = []
-        while True:
-            began_s = asyncio.get_running_loop().time()
-            call = self._driver.begin(invitation, slot)
-            if isinstance(call, FailedCall):
-                return call
-            live = [side for side in (call.user, call.model) if isinstance(side, ConnectedSide)]
-            for side in live:
-                side.log.broken = broken
-            try:
-                await self._talk(call, slot, live)
-            except CallError as error:
-                if error.is_fatal:
-                    self._fatal = error
-                if error.kind == "clock":
-                    self._room.narrow(began_s)
-                if error.may_retry and len(broken) + 1 < self._timeouts.tries and not self._is_doomed():
+        live: list[ConnectedSide] = []
+        try:
+            while True:
+                began_s = asyncio.get_running_loop().time()
+                call = self._driver.begin(invitation, slot)
+                if isinstance(call, FailedCall):
+                    return call
+                live = [side for side in (call.user, call.model) if isinstance(side, ConnectedSide)]
+                for side in live:
+                    side.log.broken = broken
+                try:
+                    await self._talk(call, slot, live)
+                except CallError as error:
+                    if error.is_fatal:
+                        self._fatal = error
+                    if error.kind == "clock":
+                        self._room.narrow(began_s)
+                    if not error.may_retry or len(broken) + 1 >= self._timeouts.tries or self._is_doomed():
+                        tried = f" ({len(broken) + 1} tries)" if broken else ""
+                        log = await _beside(_log_of, live, broken)
+                        return FailedCall(error.kind, f"{error.message}{tried}", log, _trace_of(error))
                     broken.append(_spent(error, live))
-                    pause_s = max(self._timeouts.pause_s * 2 ** (len(broken) - 1), error.retry_after_s or 0.0)
-                    await self._room.step_aside(pause_s)
+                    live = []
+                    pause_s = self._timeouts.pause_s * 2 ** (len(broken) - 1)
+                    await self._room.step_aside(max(pause_s, error.retry_after_s or 0.0))
                     continue
-                tried = f" ({len(broken) + 1} tries)" if broken else ""
-                has_log = any(side.has_begun for side in live) or broken
-                log = await _beside(_log_of, live) if has_log else None
-                return FailedCall(error.kind, f"{error.message}{tried}", log, _trace_of(error))
-            except asyncio.CancelledError:
-                if any(side.has_begun for side in live) or broken:
-                    fault = FailedCall("interrupted", "nobody waited for its end", _log_of(live))
-                    self._driver.interrupted.append((invitation.take, fault))
-                raise
-            self._room.widen()
-            if call.fault is not None:
-                return call.fault
-            recording: Recording = await _beside(self._driver.recording, call)
-            return recording
+                self._room.widen()
+                if call.fault is not None:
+                    return call.fault
+                recording: Recording = await _beside(self._driver.recording, call)
+                return recording
+        except asyncio.CancelledError:
+            log = _log_of(live, broken)
+            if log is not None:
+                fault = FailedCall("interrupted", "nobody waited for its end", log)
+                self._driver.interrupted.append((invitation.take, fault))
+            raise
 
     async def _talk(self, call: Call, slot: int, live: Sequence[ConnectedSide]) -> None:
         """Open both sides, let time pass until the call is over, close them, and make sure that it may be scored.
@@ -281,61 +287,6 @@ class WallClock:
                 each.end()
 
 
-class _Room:
-    """How many calls may be held at once: fewer where this machine is too busy, more again while it is not."""
-
-    def __init__(self, slots: int) -> None:
-        self._slots = self._limit = self._lowest = slots
-        self._n_inside = self._n_late = 0
-        self._narrowed_s = -math.inf
-        self._waiting: list[asyncio.Future[None]] = []
-
-    async def enter(self) -> None:
-        while self._n_inside >= self._limit:
-            self._waiting.append(asyncio.get_running_loop().create_future())
-            await self._waiting[-1]
-        self._n_inside += 1
-
-    def leave(self) -> None:
-        self._n_inside -= 1
-        self._look_again()
-
-    async def step_aside(self, seconds: float) -> None:
-        """Let others in for a while."""
-        self.leave()
-        await asyncio.sleep(seconds)
-        await self.enter()
-
-    def narrow(self, began_s: float) -> None:
-        """A call that began then was late. Calls that were held beside it are late for the same reason."""
-        self._n_late += 1
-        if began_s >= self._narrowed_s:
-            self._narrowed_s = asyncio.get_running_loop().time()
-            self._limit = max(1, min(self._limit, self._n_inside) // 2)
-            self._lowest = min(self._lowest, self._limit)
-
-    def widen(self) -> None:
-        """A call was on time."""
-        if self._limit < self._slots:
-            self._limit += 1
-            self._look_again()
-
-    @property
-    def notes(self) -> list[str]:
-        if not self._n_late:
-            return []
-        return [
-            f"this machine was too busy for {self._slots} conversations at once: frames around annotated events left late in "
-            f"{self._n_late} calls; as few as {self._lowest} were held at once from then on"
-        ]
-
-    def _look_again(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            if not each.done():
-                each.set_result(None)
-
-
 def _next_of(invitations: Iterator[Invitation]) -> Invitation | None:
     return next(invitations, None)
 
@@ -355,9 +306,11 @@ def _spent(error: CallError, live: Sequence[ConnectedSide]) -> dict[str, Any]:
     }
 
 
-def _log_of(live: Sequence[ConnectedSide]) -> CallLog | None:
-    """That of the model's side where it is live, else of the user's."""
-    return live[-1].stored_log() if live else None
+def _log_of(live: Sequence[ConnectedSide], broken: Sequence[dict[str, Any]]) -> CallLog | None:
+    """That of the model's side where it is live, else of the user's; what broken tries took where there is no other."""
+    if any(side.has_begun for side in live):
+        return live[-1].stored_log()
+    return as_stored(SessionLog(1, 1, 0.0, 0.0, broken=list(broken))) if broken else None
 
 
 def _trace_of(error: CallError) -> str:

@@ -179,3 +179,25 @@ def test_what_an_interrupted_call_took_is_known():
     calls.close()
     assert driver.interrupted and all(fault.reason == "interrupted" for _, fault in driver.interrupted)
     assert sum(spent_in(fault.log).minutes for _, fault in driver.interrupted) > 0
+
+
+def test_what_broken_tries_took_is_known_of_a_call_that_is_interrupted_before_its_next():
+    class Breaks(Server):
+        async def open(self, brief):
+            self.script = {5: [CallError("dropped", "gone", may_retry=True)]} if brief.seed == 1 else {}
+            return await super().open(brief)
+
+    driver = Driver(
+        Breaks(slots=2),
+        None,
+        Ending(0.1, 0.4),
+        timeouts=replace(TIMEOUTS, pause_s=50.0),
+        loop=asyncio.get_event_loop(),
+    )
+    invitations = (Invitation(Take(Sample(str(k), "t", {})), Brief(stimulus=PROMPT), Brief(seed=k)) for k in range(2))
+    calls = driver.run(invitations)
+    assert next(calls)[0].sample.id == "0"
+    calls.close()
+    ((take, fault),) = driver.interrupted
+    spent = spent_in(fault.log)
+    assert take.sample.id == "1" and len(spent.broken) == 1 and 0 < spent.minutes < 0.01
