@@ -29,6 +29,7 @@ from fdbench.call.live_leg import LiveLeg
 from fdbench.call.live_side import LiveSide
 from fdbench.call.path import Path, path_between
 from fdbench.call.player import PromptPlayer
+from fdbench.call.tape import as_kept
 from fdbench.call.taped_leg import TapedLeg
 from fdbench.call.timeouts import Timeouts
 from fdbench.call.virtual_leg import VirtualLeg
@@ -37,7 +38,6 @@ from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.core.event import Event
 from fdbench.core.sound import Audio, Samples, Track
 from fdbench.core.take_id import MAIN
-from fdbench.io.wav import as_kept
 
 Party = VirtualParty | LiveParty | TapedLeg
 Leg = VirtualLeg | LiveLeg | TapedLeg

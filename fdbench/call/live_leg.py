@@ -16,11 +16,11 @@ from fdbench.adapter.failure import FOREIGN, with_place
 from fdbench.adapter.live import CallError, Closed, Delta, LiveParty, Session, within
 from fdbench.call.live_side import LiveSide
 from fdbench.call.session_log import Arrival, SessionLog, plain
+from fdbench.call.tape import as_kept
 from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import FailedCall
 from fdbench.core.sound import Samples
 from fdbench.errors import FdbenchError
-from fdbench.io.wav import as_kept
 
 _LOOK_S: Final = 0.25
 """How often a side is looked after: whether its frames are taken, and how far away its server is."""

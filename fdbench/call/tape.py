@@ -11,7 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from fdbench.audio.playout import Playout
-from fdbench.core.sound import Samples
+from fdbench.core.sound import Audio, Samples
+from fdbench.io.wav import as_pcm16
 
 
 class Tape(Protocol):
@@ -81,3 +82,9 @@ class PlayedTape:
 
     def read(self, first: int, n: int) -> Samples:
         return self._playout.samples(first, n)
+
+
+def as_kept(samples: Samples) -> Samples:
+    """Samples as a recording keeps them, so that what follows from them now follows from the recording for ever."""
+    kept: Samples = as_pcm16(Audio(samples, 1)).astype(np.float32) / np.float32(32768)
+    return kept

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from fdbench.core.sound import Audio, Samples
+from fdbench.core.sound import Audio
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of, write_bytes_atomically
 
@@ -105,12 +105,6 @@ def _riff_promises_more(data: bytes) -> bool:
 def as_pcm16(audio: Audio) -> npt.NDArray[np.int16]:
     """16-bit samples, clipped, in the scale that decoding undoes: encoding what was decoded changes nothing."""
     return np.asarray(np.clip(np.rint(audio.samples * 32768.0), -32768, 32767), np.int16)
-
-
-def as_kept(samples: Samples) -> Samples:
-    """Samples as a recording keeps them, so that what follows from them now follows from the recording for ever."""
-    kept: Samples = as_pcm16(Audio(samples, 1)).astype(np.float32) / np.float32(32768)
-    return kept
 
 
 def digest_of_audio(audio: Audio) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
 from fdbench.errors import DataError, unknown_name
 from fdbench.io.strict_yaml import load_yaml
-
-FILE: Final = "conditions.yaml"
+from fdbench.task.load import CONDITIONS
 
 
 class _Written(BaseModel):
@@ -32,15 +31,15 @@ def conditions() -> dict[str, Condition]:
     Raises:
         DataError: The file is damaged; names the condition and the field.
     """
-    text = (resources.files("fdbench.tasks") / FILE).read_text(encoding="utf-8")
+    text = (resources.files("fdbench.tasks") / CONDITIONS).read_text(encoding="utf-8")
     found = {NOTHING_BETWEEN.name: NOTHING_BETWEEN}
-    for name, facts in load_yaml(text, f"tasks/{FILE}").items():
+    for name, facts in load_yaml(text, f"tasks/{CONDITIONS}").items():
         try:
             written = _Written.model_validate(facts)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            raise DataError(f"tasks/{FILE}: {name}: {where}: {first['msg']}", "mend the file") from None
+            raise DataError(f"tasks/{CONDITIONS}: {name}: {where}: {first['msg']}", "mend the file") from None
         found[name] = Condition(name, written.version, written.to_model, written.to_user, written.summary)
     return found
 

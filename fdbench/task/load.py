@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from fdbench.core.family import FAMILIES
 from fdbench.errors import DataError, UsageError, unknown_name
-from fdbench.task.conditions import FILE as CONDITIONS
 from fdbench.task.loaded import LoadedTask, loaded_task
 from fdbench.task.tree import find_set, folder_above, roots_of
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["LoadedTask", "find_set", "load_samples", "select_tasks", "task_specs"]
 
 ALL, AVAILABLE = "all", "available"
+CONDITIONS = "conditions.yaml"
+"""Lies beside the tasks, and is none."""
 _TASK_PACKAGES = ("fdbench.tasks", "fdbench.tasks.mini")
 
 

@@ -153,7 +153,7 @@ def test_a_budget_ends_a_run_between_calls_and_a_larger_one_goes_on(tmp_path):
 
 
 def test_a_budget_counts_what_earlier_starts_of_the_run_took(tmp_path):
-    """A call costs 0.5: with 0.6 for the run there is one, however often it is started. The other is left, it has not failed."""
+    """A call costs 0.5: with 0.6 for the run there is one, however often it is started; the other is left, not failed."""
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
     command = ("run", "--model", ANSWERER, *TWO, "--out", tmp_path, "--max-cost", "0.6")
     first, second = live(*command), live(*command)

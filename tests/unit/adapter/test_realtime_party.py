@@ -92,7 +92,7 @@ class TestASession:
 
 
 def resolved(**given: str) -> Any:
-    spec = ModelSpec("gpt-realtime", "realtime:Realtime", "models.yaml")
+    spec = ModelSpec("gpt-realtime", "realtime:Realtime", "models.yaml", clock="realtime")
     return resolve(spec, {"base_url": LOCAL, **given})
 
 

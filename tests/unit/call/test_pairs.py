@@ -15,11 +15,11 @@ from fdbench.adapter.live import Decided, Delta, Done
 from fdbench.call.call import Ending, Invitation
 from fdbench.call.driver import Driver
 from fdbench.call.probe import FRAME_S, Probe
+from fdbench.call.tape import as_kept
 from fdbench.call.timeouts import Timeouts
 from fdbench.core.condition import Condition
 from fdbench.core.conversation import FailedCall, Recording, Sample, Stage, Take
 from fdbench.core.sound import Audio
-from fdbench.io.wav import as_kept
 from tests.virtual_time import virtual_time
 
 RATE = 16000
