@@ -2,6 +2,7 @@
 
     python benchmarks/realtime.py                                   # 16, 32 and 64 at once: four minutes
     python benchmarks/realtime.py --conversations 16 --seconds 5 --only late
+    python benchmarks/realtime.py --busy 1                          # the same with one core kept busy; --busy 2: with two
 
 | number | how |
 |---|---|
@@ -50,17 +51,23 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="of each conversation")
     parser.add_argument("--processes", type=int, default=2, help="of the split client")
     parser.add_argument("--only", default="late,accuracy")
+    parser.add_argument("--busy", type=int, default=0, help="cores that another program keeps busy")
     parser.add_argument("--child", nargs=4, metavar=("CLIENT", "N", "SECONDS", "URL"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         client, n, seconds, url = given.child
         sys.stdout.write(json.dumps(measured(client, int(n), float(seconds), url)) + "\n")
         return
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before it began\n")
-    if "late" in given.only:
-        late([int(n) for n in given.conversations.split(",")], given.seconds, given.processes)
-    if "accuracy" in given.only:
-        accuracy()
+    print(f"{os.cpu_count()} cores, {given.busy} kept busy, load {os.getloadavg()[0]:.1f} before it began\n")
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(given.busy)]
+    try:
+        if "late" in given.only:
+            late([int(n) for n in given.conversations.split(",")], given.seconds, given.processes)
+        if "accuracy" in given.only:
+            accuracy()
+    finally:
+        for each in busy:
+            each.kill()
 
 
 def late(counts: Sequence[int], seconds: float, n_processes: int) -> None:

@@ -116,7 +116,7 @@ class _Conversation:
         self.facts["events"][kind] += 1
         if kind in ("input_audio_buffer.append", "session.input_audio.append"):
             if self.behave == "probe":
-                await self.probe(asyncio.get_running_loop().time())
+                await self.probe(len(base64.b64decode(event["audio"])) // 960, asyncio.get_running_loop().time())
             else:
                 await self.listen(np.frombuffer(base64.b64decode(event["audio"]), "<i2"))
         elif kind == "session.update":
@@ -162,11 +162,12 @@ class _Conversation:
         elif self.behave == "another_voice":
             session["audio"]["output"]["voice"] = "alloy"
 
-    async def probe(self, received: float) -> None:
-        """An answer to every tenth frame; its name says to which, and how long it took here."""
-        n = self.facts["events"]["input_audio_buffer.append"]
-        if n % 10 == 0:
-            audio = b64(bytes(960))
+    async def probe(self, n_frames: int, received: float) -> None:
+        """An answer to every tenth frame of 20 ms; its name says to which, and how long it took here."""
+        before, self.heard = self.heard // 480, self.heard + 480 * n_frames
+        n = self.heard // 4800 * 10
+        if n > before:
+            audio = b64(b"\x01\x00" * 480)
             await self.say(
                 "response.output_audio.delta",
                 response_id=f"{n}:{round((asyncio.get_running_loop().time() - received) * 1e6)}",
