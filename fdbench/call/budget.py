@@ -29,6 +29,7 @@ class Budget:
     n_left: int = 0
     on_begin: Callable[[str, float, float], None] = lambda name, minutes, cost: None
     _held: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _one_try: dict[str, tuple[float, float]] = field(default_factory=dict)
     _dearest: float = 0.0
     _is_stopped: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -45,7 +46,7 @@ class Budget:
                 held_minutes = sum(minutes for minutes, _ in self._held.values())
                 held_cost = sum(cost for _, cost in self._held.values())
                 if self._fits(self.minutes + held_minutes + most_minutes, self.cost + held_cost + most_cost):
-                    self._held[name] = (most_minutes, most_cost)
+                    self._held[name] = self._one_try[name] = (most_minutes, most_cost)
                     self.on_begin(name, most_minutes, most_cost)
                     return True
                 if not self._held or not self._fits(self.minutes + most_minutes, self.cost + most_cost):
@@ -53,10 +54,24 @@ class Budget:
                 self._changed.wait(_LOOK_S)
             return False
 
+    def may_try_again(self, name: str, minutes: float, cost: float) -> bool:
+        """Whether a call that has taken so much in vain may be made again; if so, another try is set aside for it."""
+        with self._changed:
+            most_minutes, most_cost = self._one_try[name]
+            wanted = (minutes + most_minutes, cost + most_cost)
+            others = [held for each, held in self._held.items() if each != name]
+            held_minutes, held_cost = (sum(each) for each in zip(wanted, *others, strict=True))
+            if not self._fits(self.minutes + held_minutes, self.cost + held_cost):
+                return False
+            self._held[name] = wanted
+            self.on_begin(name, *wanted)
+            return True
+
     def end(self, name: str, minutes: float, cost: float) -> None:
         """A call has ended, having taken so much."""
         with self._changed:
             self._held.pop(name, None)
+            self._one_try.pop(name, None)
             self.minutes += minutes
             self.cost += cost
             self._dearest = max(self._dearest, cost)

@@ -193,7 +193,7 @@ class Call:
             return False
         now_s, until_s = self.now_s, self.user.until_s or 0.0
         if now_s < until_s:
-            return math.isinf(until_s) and now_s >= LONGEST_S
+            return not self.user.is_deaf and now_s >= LONGEST_S
         if now_s - until_s >= self.ending.limit_s:
             return True
         listened_to = [side for side in (self.user, self.model) if side.until_s is None]

@@ -38,6 +38,7 @@ from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.core.event import Event
 from fdbench.core.sound import Audio, Samples, Track
 from fdbench.core.take_id import MAIN
+from fdbench.errors import AdapterError
 
 Party = VirtualParty | LiveParty | TapedLeg
 Leg = VirtualLeg | LiveLeg | TapedLeg
@@ -84,22 +85,30 @@ class Driver:
         self.condition = condition
         self.loop = loop
         self.slots = min(user.slots, model.slots)
+        if self.slots < 1:
+            raise AdapterError(f"slots: expected at least 1 on both sides, found {user.slots} and {model.slots}")
         self.is_on_the_wall_clock = self.user.needs_wall or self.model.needs_wall
         self.notes: list[str] = []
         """What a user should know about how calls on the wall clock were held."""
         self.interrupted: list[tuple[Take, FailedCall]] = []
-        """Calls on the wall clock that were going on when nobody wanted any more, with what they had taken."""
+        """Calls on the wall clock that were given up, as nobody wanted any or none could succeed, with what they took."""
+        self.uncollected: list[Outcome] = []
+        """Calls on the wall clock that had ended when nobody asked for outcomes any more."""
         self.tick_rate, self._ticks = ticks_of_frames(self.user.hears, self.model.hears)
         self._path_between("model"), self._path_between("user")  # a condition that cannot be is refused before any call
 
     def run(
-        self, invitations: Iterable[Invitation], ended: Callable[[Take, Recording | FailedCall], None] | None = None
+        self,
+        invitations: Iterable[Invitation],
+        ended: Callable[[Take, Recording | FailedCall], None] | None = None,
+        may_try_again: Callable[[Take, float, float], bool] | None = None,
     ) -> Generator[Outcome, None, None]:
         """Hold all the calls; yield each as it ends, in no particular order.
 
         Args:
             invitations: Lazily consumed, one whenever a slot is free; on the wall clock in a thread of its own.
-            ended: Called with each call on the wall clock as it ends, before another is begun in its place.
+            ended: Called with each call on the wall clock as it ends, or is given up, before another is begun in its place.
+            may_try_again: Asked before a call on the wall clock is made again, with the minutes and the cost that it has taken.
 
         Raises:
             AdapterError: No call can succeed (a key that is not accepted); what was held before has been yielded.
@@ -107,7 +116,7 @@ class Driver:
         if self.is_on_the_wall_clock:
             from fdbench.call.wall_clock import WallClock
 
-            yield from WallClock(self).run(invitations, ended)
+            yield from WallClock(self, ended, may_try_again).run(invitations)
         else:
             from fdbench.call.virtual_time import hold_calls
 
@@ -117,6 +126,11 @@ class Driver:
         """Give the memory of both parties back, where they can; no call can be made afterwards."""
         for party in self._parties:
             party.release()
+
+    def prepare(self, invitation: Invitation) -> None:
+        """Do beforehand, in any thread, what would hold up the calls that are going on."""
+        if isinstance(self._parties[0], PromptPlayer):
+            self._parties[0].prepare(invitation.user)
 
     # One call
 
@@ -193,6 +207,7 @@ class Driver:
         lead_in_s = round(brief.lead_in_s * call.user.says_hz) / call.user.says_hz
         prompt_s = brief.stimulus.duration_s if brief.stimulus else max(0.0, min(call.user.until_s or 0.0, end_s) - lead_in_s)
         log = call.model.stored_log()
+        user_events = self._user_events(call, lead_in_s)  # which finds out whether there is something to caution about
         return Recording(
             user=_track(call.user.tape.read(0, round(end_s * call.user.says_hz)), call.user.says_hz, lead_in_s),
             model=_track(call.model.tape.read(0, round(end_s * call.model.says_hz)), call.model.says_hz, lead_in_s),
@@ -203,19 +218,20 @@ class Driver:
             log=log,
             model_heard=_heard(call.model, self.model.hears.sample_rate, lead_in_s),
             user_heard=_heard(call.user, self.user.hears.sample_rate, lead_in_s),
-            user_events=self._user_events(call, lead_in_s),
+            user_events=user_events,
             notes=(*call.user.cautions(), *call.model.cautions()),
         )
 
     def _user_events(self, call: Call, lead_in_s: float) -> tuple[Event, ...] | None:
-        """What happened on the user's side, where that is not what the data says: its own events, or a late sending."""
-        told = call.user.told()
-        if told:
-            return _shifted(told, -lead_in_s)
+        """What happened on the user's side, where that is not what the data says: its own events, or a late sending.
+
+        A user who reacts says what it did, if only that it did nothing; one that plays a prompt does what the data says.
+        """
         take = call.invitation.take
         annotated = take.sample.events if take.stimulus == MAIN else ()
-        moved = tuple(call.model.as_sent(event, lead_in_s) for event in annotated)
-        return moved if moved != tuple(annotated) else None
+        events = tuple(annotated) if call.user.is_deaf else _shifted(call.user.told(), -lead_in_s)
+        moved = tuple(call.model.as_sent(event, lead_in_s) for event in events)
+        return None if call.user.is_deaf and moved == events else moved
 
     def _path_between(self, listener: Role) -> Path | None:
         to, speaker = (self.model, self.user) if listener == "model" else (self.user, self.model)

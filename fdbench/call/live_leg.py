@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -51,7 +53,7 @@ class LiveLeg:
             together=self._party.takes_frames_together,
         )
         # Some servers make a caller wait their turn.
-        side.begin(self._party.open(brief), max(self._timeouts.open_s, self._party.open_s))
+        side.begin(partial(self._party.open, brief), max(self._timeouts.open_s, self._party.open_s))
         return side
 
     def hear(self, sides: Sequence[ConnectedSide], audio: npt.NDArray[np.float32], tick_rate: int) -> None:
@@ -86,10 +88,18 @@ class ConnectedSide(LiveSide):
     _tasks: tuple[asyncio.Future[Any], ...] = ()
     _outbox: list[Samples] = field(default_factory=list)
     _sender: asyncio.Future[None] | None = None
-    _drained: asyncio.Future[None] | None = None
 
-    def begin(self, opening: Any, open_s: float) -> None:
-        self._opening, self._open_s = asyncio.ensure_future(opening), open_s
+    def begin(self, open: Callable[[], Any], open_s: float) -> None:
+        async def opening() -> Session:
+            try:
+                session: Session = await open()
+                return session
+            except asyncio.CancelledError:
+                if self.closing is None:  # nobody here cancelled it
+                    raise CallError("adapter", "open() was cancelled by the adapter itself") from None
+                raise
+
+        self._opening, self._open_s = asyncio.ensure_future(opening()), open_s
 
     async def opened(self) -> None:
         """Wait until audio may be sent.
@@ -106,10 +116,6 @@ class ConnectedSide(LiveSide):
             raise CallError("timeout", told, may_retry=True) from None
         except FOREIGN as error:
             raise CallError("adapter", f"open() raised {with_place(error)}") from error
-        except asyncio.CancelledError:
-            if self._opening.done() and not self._opening.cancelled() and self._opening.exception() is None:
-                self._session = self._opening.result()  # it began just as nobody wanted it any more
-            raise
 
     def start(self, at_s: float) -> None:
         """The call begins at this time of the loop."""
@@ -141,8 +147,9 @@ class ConnectedSide(LiveSide):
             self.closing = asyncio.ensure_future(self._hung_up())
 
     async def _hung_up(self) -> None:
-        self._opening.cancel()
         await cancel_all((*self._tasks, self._opening), self.timeouts.close_s)
+        if self._opening.done() and not self._opening.cancelled() and self._opening.exception() is None:
+            self._session = self._opening.result()  # perhaps it began just as nobody wanted it any more
         if self._session is not None:
             with suppress(*FOREIGN, asyncio.TimeoutError):
                 await within(asyncio.ensure_future(self._session.close()), self.timeouts.close_s)
@@ -150,6 +157,10 @@ class ConnectedSide(LiveSide):
     async def _guarded(self, work: Any) -> None:
         try:
             await work
+        except asyncio.CancelledError:
+            if self.closing is not None:
+                raise
+            self._fail(CallError("adapter", "the adapter cancelled its own conversation"))
         except FOREIGN as error:
             if isinstance(error, CallError):
                 self._fail(error)
@@ -168,12 +179,16 @@ class ConnectedSide(LiveSide):
     async def _listen(self, session: Session) -> None:
         loop = asyncio.get_running_loop()
         async for came in session.events():
-            at_s = loop.time() - self._start_s
+            at_s = max(0.0, loop.time() - self._start_s)  # what came before the call began is heard from its beginning
             event = plain(came)
             if isinstance(event, Delta):
                 event = Delta(event.item, as_kept(event.audio))
             for item, upto_s in self.arrive(Arrival(at_s, event)):
-                await session.played(item, upto_s)
+                try:
+                    await within(session.played(item, upto_s), self.timeouts.send_s)
+                except asyncio.TimeoutError:
+                    told = f"the server was not told within {self.timeouts.send_s:g} s how much of a reply was heard"
+                    raise CallError("stalled", told, may_retry=True) from None
             if isinstance(event, Closed):
                 break
         self.is_closed = True
@@ -181,7 +196,8 @@ class ConnectedSide(LiveSide):
         if now_s < until_s:
             raise CallError(
                 "dropped",
-                f"the server ended the conversation {now_s:.1f} s into a prompt of {until_s:.1f} s",
+                f"the server ended the conversation {now_s:.1f} s into "
+                + (f"a prompt of {until_s:.1f} s" if math.isfinite(until_s) else "a call in which the user had more to say"),
                 may_retry=True,
             )
 
@@ -193,21 +209,19 @@ class ConnectedSide(LiveSide):
                 self._sender = loop.create_future()
                 await self._sender
             frames = self._outbox.copy()
-            before_s = loop.time() - self._start_s
-            if len(frames) == 1 or not self.together:
-                for frame in frames:
-                    await session.send(frame)
-            else:
-                await session.send(np.concatenate(frames))
-            took_s = loop.time() - self._start_s - before_s
-            if took_s > patience_s:
-                told = f"the server took {took_s:.2f} s to take {len(frames)} frames of {self.frame_s:g} s"
-                raise CallError("stalled", told, may_retry=True)
-            del self._outbox[: len(frames)]
-            for _ in frames:
-                due_s = (len(self.log.sent_s) + 1) * self.frame_s
-                self.log.sent_s.append(before_s)
-                self.log.late_s.append(max(0.0, before_s - due_s))
+            for piece in [np.concatenate(frames)] if self.together and len(frames) > 1 else frames:
+                n = len(frames) if piece is not frames[0] and self.together else 1
+                before_s = loop.time() - self._start_s
+                await session.send(piece)
+                took_s = loop.time() - self._start_s - before_s
+                if took_s > patience_s:
+                    told = f"the server took {took_s:.2f} s to take {n} frames of {self.frame_s:g} s"
+                    raise CallError("stalled", told, may_retry=True)
+                del self._outbox[:n]
+                for _ in range(n):
+                    due_s = (len(self.log.sent_s) + 1) * self.frame_s
+                    self.log.sent_s.append(before_s)
+                    self.log.late_s.append(max(0.0, before_s - due_s))
 
     async def _look_after(self, session: Session) -> None:
         """The network's round trip, now and then; and a send that never returns."""
@@ -217,8 +231,8 @@ class ConnectedSide(LiveSide):
             now_s = loop.time() - self._start_s
             if now_s >= next_ping_s:
                 next_ping_s += self.timeouts.ping_s
-                with suppress(*FOREIGN):
-                    took_s = await session.round_trip_s()
+                with suppress(*FOREIGN, asyncio.TimeoutError):
+                    took_s = await within(session.round_trip_s(), self.timeouts.close_s)
                     if took_s is not None:
                         self.log.round_trips_s.append(took_s)
             if len(self.log.sent_s) != seen:

@@ -31,6 +31,9 @@ from fdbench.core.span import Span
 AROUND_S = 1.0
 """A frame that leaves late within this time after an annotated event moves the reply to it."""
 
+_CERTAIN_S = 0.5
+"""A reply of which nothing has come for this long is not just between two pieces."""
+
 MOVED = "annotated events were sent late, and are scored where they were sent"
 
 
@@ -178,9 +181,9 @@ class LiveSide(Side):
                 "sends some",
                 may_retry=True,
             )
-        if self._open_items and not self.is_closed:
+        if self._open_items:
             quiet_s = end_s - max(self._last_arrival_s, self.playout.last_loud_s(end_s), *self._open_items.values())
-            if quiet_s >= silence_s:
+            if quiet_s >= max(silence_s, _CERTAIN_S) or self.is_closed:
                 raise CallError(
                     "unfinished",
                     f"a reply was begun at {min(self._open_items.values()):.1f} s and never ended: nothing came in the last "

@@ -6,6 +6,7 @@ import numpy as np
 
 from fdbench.adapter.base import Batch, Brief, Opening, Port, Spoken
 from fdbench.adapter.equipped import Equipped
+from fdbench.core.sound import Samples
 from fdbench.io.wav import resampled
 
 
@@ -18,12 +19,19 @@ class PromptPlayer(Equipped):
 
     def __init__(self, hears: Port, says: Port, slots: int) -> None:
         self.hears, self.says, self.slots = hears, says, slots
+        self._prepared: dict[int, tuple[Brief, Samples]] = {}
+
+    def prepare(self, brief: Brief) -> None:
+        """Resample a prompt before its call begins."""
+        if brief.stimulus is not None and id(brief) not in self._prepared:
+            self._prepared[id(brief)] = brief, resampled(brief.stimulus, self.says.sample_rate).samples
 
     def open(self, slot: int, brief: Brief) -> Opening:
         if brief.stimulus is None:
             raise ValueError("a prompt player needs a stimulus")
         rate = self.says.sample_rate
-        prompt = resampled(brief.stimulus, rate).samples
+        self.prepare(brief)
+        _, prompt = self._prepared.pop(id(brief))
         lead_in = round(brief.lead_in_s * rate)
         says = np.concatenate([np.zeros(lead_in, np.float32), prompt]) if lead_in else prompt
         return Opening(speaks_until_s=lead_in / rate + brief.stimulus.duration_s, says=says)

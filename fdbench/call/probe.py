@@ -29,8 +29,6 @@ from fdbench.core.span import Span
 from fdbench.io.wav import resampled
 
 FRAME_S: Final = 0.02
-LEAST_OFFSET_S: Final = 0.08
-"""An onset is certain only when so much has been heard of it, and what was decided is said a frame later."""
 
 
 class Probe(Equipped):
@@ -119,7 +117,7 @@ class _Probing:
         stage, clip = self.stages[0]
         assert self.onset_s is not None
         # A voice that was going on before what it is said to ended counts from there.
-        at = max(round((max(self.onset_s, self.waits_from_s) + stage.after_onset_s) * self.rate), first)
+        at = max(round((max(self.onset_s, self.waits_from_s) + stage.after_onset_s) * self.rate), first, len(self.says))
         if at >= first + round(FRAME_S * self.rate):
             return []
         self.stages.pop(0)

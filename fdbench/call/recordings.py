@@ -62,7 +62,7 @@ class FolderRecordings:
     def release(self) -> None:
         """Nothing is held."""
 
-    interrupted = notes = ()
+    uncollected = interrupted = notes = ()
 
     def read(self, task: str, sample_id: str) -> Track:
         """A sample's recording on the prompt's timeline.

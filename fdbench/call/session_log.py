@@ -7,6 +7,7 @@ a run and when a log is replayed.
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fdbench.adapter.live import Caution, Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
+from fdbench.adapter.live import CallError, Caution, Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
 from fdbench.audio.playout import Playout
 from fdbench.core.conversation import CallLog
 from fdbench.core.event import ARRIVED, DECIDED, PLAYED, TEXT, YIELDED, Event
@@ -173,12 +174,34 @@ def from_stored(stored: CallLog) -> SessionLog:
 
 
 def plain(event: Incoming) -> Incoming:
-    """An event that any file can hold, without half characters and without NaN or infinity, both of which servers send."""
+    """An event that any file can hold, without half characters and without NaN or infinity, both of which servers send.
+
+    Raises:
+        CallError: It is none of the kinds that there are, or what it counts is no count.
+    """
+    kind: Any = type(event)
+    if kind not in _KINDS.values():
+        raise CallError("contract", f"events() gave {kind.__name__}, expected one of {', '.join(sorted(_KINDS))}")
     if isinstance(event, Delta):
         return Delta(_plain(event.item), event.audio)
-    kind: Any = type(event)
+    if isinstance(event, Usage):
+        return _usage(event)
+    if isinstance(event, (Text, Caution)) and not all(isinstance(getattr(event, name), str) for name in event.__slots__):
+        raise CallError("contract", f"events() gave a {kind.__name__} that is no text: {str(event)[:80]}")
     made: Incoming = kind(**{name: _plain(getattr(event, name)) for name in kind.__dataclass_fields__})
     return made
+
+
+def _usage(usage: Usage) -> Usage:
+    """Counts and a cost that can be added up. Raises CallError where they cannot."""
+    try:
+        counts = {str(name): operator.index(count) for name, count in usage.counts.items()}
+        cost = None if usage.cost is None else float(usage.cost)
+    except (TypeError, ValueError, AttributeError):
+        counts, cost = {"": -1}, None
+    if min(counts.values(), default=0) < 0 or not (cost is None or 0 <= cost < math.inf):
+        raise CallError("contract", f"events() gave a Usage that cannot be added up: {str(usage)[:80]}")
+    return Usage({_plain(name): count for name, count in counts.items()}, cost)
 
 
 def _plain(value: Any) -> Any:

@@ -27,8 +27,12 @@ class Source(Protocol):
         """Let go of whatever is held; called once, when nothing more is to be collected."""
 
     @property
+    def uncollected(self) -> Iterable[tuple[Take, Recording | FailedCall]]:
+        """Calls that had ended when nobody asked for outcomes any more."""
+
+    @property
     def interrupted(self) -> Iterable[tuple[Take, FailedCall]]:
-        """Calls that were going on when nobody waited any more, with what they had taken."""
+        """Calls that were given up, with what they had taken."""
 
     @property
     def notes(self) -> Iterable[str]:
@@ -83,7 +87,7 @@ class PromptCalls:
                     return
                 yield invitation
 
-        calls = self.driver.run(invitations(), self._count)
+        calls = self.driver.run(invitations(), self._count, self._may_try_again)
         try:
             for outcome in calls:
                 while not unreadable.empty():
@@ -93,8 +97,6 @@ class PromptCalls:
             if budget is not None:
                 budget.stop()
             calls.close()
-            for take, fault in self.driver.interrupted:
-                self._count(take, fault)
         while not unreadable.empty():
             yield unreadable.get()
 
@@ -103,12 +105,19 @@ class PromptCalls:
         self.driver.release()
 
     @property
+    def uncollected(self) -> Iterable[tuple[Take, Recording | FailedCall]]:
+        return self.driver.uncollected
+
+    @property
     def interrupted(self) -> Iterable[tuple[Take, FailedCall]]:
         return self.driver.interrupted
 
     @property
     def notes(self) -> Iterable[str]:
         return self.driver.notes
+
+    def _may_try_again(self, take: Take, minutes: float, cost: float) -> bool:
+        return self._budget is None or self._budget.may_try_again(str(take.id), minutes, cost)
 
     def _count(self, take: Take, outcome: Recording | FailedCall) -> None:
         if self._budget is not None:

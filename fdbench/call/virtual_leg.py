@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +54,9 @@ class VirtualLeg:
             return replace(failure_of("open()", error), reason=self._kind)
         if not isinstance(opening, Opening):
             return FailedCall("contract", f"open() returned {type(opening).__name__}, expected Opening")
+        fault = _fault_of_opening(opening, leads=self._leads)
+        if fault:
+            return FailedCall("contract", f"open() returned an Opening whose {fault}")
         n = self.says.frame_samples
         tape = SpokenTape(n, 0 if self._leads else n) if opening.says is None else KnownTape(opening.says)
         side = Side(
@@ -141,8 +144,35 @@ def _fault_of(spoken: object, shape: tuple[int, int]) -> str:
     if not isinstance(audio, np.ndarray) or audio.shape != shape or audio.dtype.kind != "f":
         found = f"{audio.dtype} {audio.shape}" if isinstance(audio, np.ndarray) else type(audio).__name__
         return f"{found}, expected float32 {shape}"
+    if not all(isinstance(each, Mapping) for each in (spoken.failed, spoken.events, spoken.speaks_until_s)):
+        return "events, failures or times that are no mapping by slot"
     if not all(isinstance(failure, FailedCall) for failure in spoken.failed.values()):
         return "a failed slot without a FailedCall"
+    if not all(isinstance(events, Sequence) for events in spoken.events.values()):
+        return "events of a slot that are no sequence"
     if not all(isinstance(event, Event) for events in spoken.events.values() for event in events):
         return "an event that is no Event"
+    if not all(_is_time(until_s) for until_s in spoken.speaks_until_s.values()):
+        return "a time until which it speaks that is no time"
     return ""
+
+
+def _fault_of_opening(opening: Opening, *, leads: bool) -> str:
+    """What is wrong with it; empty when nothing is."""
+    says = opening.says
+    if opening.speaks_until_s is not None and not _is_time(opening.speaks_until_s):
+        return f"speaks_until_s is {opening.speaks_until_s!r}, expected seconds from 0 on, infinity or None"
+    if says is None:
+        return ""
+    if not leads:
+        return "says is given: only the user's side is not asked for frames"
+    if not isinstance(says, np.ndarray) or says.ndim != 1 or says.dtype != np.float32 or not np.isfinite(says).all():
+        return "says is no array of finite float32 samples of shape (n,)"
+    if opening.speaks_until_s is None or math.isinf(opening.speaks_until_s):
+        return "says is given without speaks_until_s, which then is known, too"
+    return ""
+
+
+def _is_time(value: object) -> bool:
+    """Seconds from the call's beginning, or infinity."""
+    return isinstance(value, (int, float, np.floating)) and not isinstance(value, bool) and bool(value >= 0)

@@ -18,7 +18,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fdbench.adapter.live import CallError
@@ -45,12 +45,11 @@ _SOON_S: Final = 1e-6
 
 @dataclass(slots=True)
 class _GoingOn:
-    """A call going on, ``start_s`` on the loop's clock, and which of its sides are thinking."""
+    """A call going on, ``start_s`` on the loop's clock."""
 
     call: Call
     start_s: float
     ended: asyncio.Future[None]
-    thinking: set[str]
 
     def end(self) -> None:
         if not self.ended.done():
@@ -60,8 +59,14 @@ class _GoingOn:
 class WallClock:
     """Holds the calls of a driver whose parties, or one of them, live on the wall clock."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        ended: Callable[[Take, Recording | FailedCall], None] | None,
+        may_try_again: Callable[[Take, float, float], bool] | None,
+    ) -> None:
         self._driver, self._timeouts = driver, driver.timeouts
+        self._ended, self._may_try_again = ended, may_try_again
         self._going_on: dict[int, _GoingOn] = {}
         self._changed = asyncio.Event()
         self._fatal: CallError | None = None
@@ -69,14 +74,15 @@ class WallClock:
         self._origin_s = 0.0
         # A player of prompts is a virtual party, too; it never has to think.
         self._thinks = [role for role in _ROLES if not (driver.leg(role).needs_wall or driver.leg(role).is_deaf)]
+        self._thinking: dict[str, asyncio.Future[None]] = {}
+        self._party = asyncio.Lock()
+        """Of the virtual parties: whoever holds it may ask them for something."""
 
-    def run(
-        self, invitations: Iterable[Invitation], ended: Callable[[Take, Recording | FailedCall], None] | None = None
-    ) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
+    def run(self, invitations: Iterable[Invitation]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         """See ``Driver.run``."""
         outcomes: queue.SimpleQueue[tuple[Take, Recording | FailedCall] | BaseException | None] = queue.SimpleQueue()
         loop = self._driver.loop or asyncio.new_event_loop()
-        main = loop.create_task(self._hold_all(iter(invitations), outcomes, ended))
+        main = loop.create_task(self._hold_all(iter(invitations), outcomes))
         closes = self._driver.loop is None
         thread = threading.Thread(target=_in_thread, args=(loop, main, outcomes, closes), daemon=True)
         thread.start()
@@ -88,33 +94,28 @@ class WallClock:
         finally:
             with suppress(RuntimeError):  # the loop has ended by itself
                 loop.call_soon_threadsafe(main.cancel)
-            thread.join(2 * self._timeouts.close_s + 2.0)
+            thread.join(3 * self._timeouts.close_s + 2.0)
             self._driver.notes += self._room.notes
+            while not outcomes.empty():
+                ended = outcomes.get()
+                if isinstance(ended, tuple):
+                    self._driver.uncollected.append(ended)
 
-    async def _hold_all(
-        self,
-        invitations: Iterator[Invitation],
-        outcomes: queue.SimpleQueue[Any],
-        ended: Callable[[Take, Recording | FailedCall], None] | None,
-    ) -> None:
+    async def _hold_all(self, invitations: Iterator[Invitation], outcomes: queue.SimpleQueue[Any]) -> None:
         lock = asyncio.Lock()
         self._origin_s = asyncio.get_running_loop().time()
 
         async def hold(slot: int) -> None:
             while not self._is_doomed():
-                await self._room.enter()
-                try:
-                    async with lock:  # reading and resampling must not hold up the loop
-                        invitation: Invitation | None = await _beside(_next_of, invitations)
-                    if invitation is None:
-                        return
-                    outcome = await self._hold(invitation, slot)
-                finally:
-                    self._room.leave()
-                if self._is_doomed() and isinstance(outcome, FailedCall):
-                    return  # it could not have succeeded; what did is kept
-                if ended is not None:
-                    ended(invitation.take, outcome)
+                async with lock:  # reading and resampling must not hold up the loop
+                    invitation: Invitation | None = await _beside(self._next_of, invitations)
+                if invitation is None:
+                    return
+                outcome = await self._hold(invitation, slot)
+                if outcome is None:
+                    return  # no call can succeed any more
+                if self._ended is not None:
+                    self._ended(invitation.take, outcome)
                 outcomes.put((invitation.take, outcome))
 
         ticking = asyncio.ensure_future(self._tick())
@@ -130,52 +131,75 @@ class WallClock:
         if self._fatal is not None:
             raise AdapterError(self._fatal.message, "nothing was spent on the calls that are left; mend this and start again")
 
+    def _next_of(self, invitations: Iterator[Invitation]) -> Invitation | None:
+        invitation = next(invitations, None)
+        if invitation is not None:
+            self._driver.prepare(invitation)
+        return invitation
+
     def _is_doomed(self) -> bool:
         """Whether no call can succeed any more."""
         return self._fatal is not None
 
     # One call, however often it has to be made
 
-    async def _hold(self, invitation: Invitation, slot: int) -> Recording | FailedCall:
-        """Make a call, again where it broke in a way that may not happen again."""
-        broken: list[dict[str, Any]] = []
-        live: list[ConnectedSide] = []
+    async def _hold(self, invitation: Invitation, slot: int) -> Recording | FailedCall | None:
+        """Make a call, again where it broke in a way that may not happen again; None where none can succeed any more."""
+        tries = _Tries()
         try:
             while True:
-                began_s = asyncio.get_running_loop().time()
-                call = self._driver.begin(invitation, slot)
-                if isinstance(call, FailedCall):
-                    return call
-                live = [side for side in (call.user, call.model) if isinstance(side, ConnectedSide)]
-                for side in live:
-                    side.log.broken = broken
+                await self._room.enter()
                 try:
-                    await self._talk(call, slot, live)
-                except CallError as error:
-                    if error.is_fatal:
-                        self._fatal = error
-                    if error.kind == "clock":
-                        self._room.narrow(began_s)
-                    if not error.may_retry or len(broken) + 1 >= self._timeouts.tries or self._is_doomed():
-                        tried = f" ({len(broken) + 1} tries)" if broken else ""
-                        log = await _beside(_log_of, live, broken)
-                        return FailedCall(error.kind, f"{error.message}{tried}", log, _trace_of(error))
-                    broken.append(_spent(error, live))
-                    live = []
-                    pause_s = self._timeouts.pause_s * 2 ** (len(broken) - 1)
-                    await self._room.step_aside(max(pause_s, error.retry_after_s or 0.0))
-                    continue
-                self._room.widen()
-                if call.fault is not None:
-                    return call.fault
-                recording: Recording = await _beside(self._driver.recording, call)
-                return recording
+                    outcome = await self._try(invitation, slot, tries)
+                finally:
+                    self._room.leave()
+                if isinstance(outcome, FailedCall) and self._is_doomed():
+                    self._give_up(invitation.take, outcome)
+                    return None
+                if outcome is not None:
+                    return outcome
+                await asyncio.sleep(tries.pause_s)
         except asyncio.CancelledError:
-            log = _log_of(live, broken)
-            if log is not None:
-                fault = FailedCall("interrupted", "nobody waited for its end", log)
-                self._driver.interrupted.append((invitation.take, fault))
+            self._give_up(invitation.take, FailedCall("interrupted", "nobody waited for its end", tries.log))
             raise
+
+    def _give_up(self, take: Take, fault: FailedCall) -> None:
+        self._driver.interrupted.append((take, fault))
+        if self._ended is not None:
+            self._ended(take, fault)
+
+    async def _try(self, invitation: Invitation, slot: int, tries: _Tries) -> Recording | FailedCall | None:
+        """Make a call; None where it is to be made again."""
+        began_s = asyncio.get_running_loop().time()
+        async with self._party:
+            call = self._driver.begin(invitation, slot)
+        if isinstance(call, FailedCall):
+            return replace(call, log=tries.log)
+        tries.live = [side for side in (call.user, call.model) if isinstance(side, ConnectedSide)]
+        for side in tries.live:
+            side.log.broken = tries.broken
+        try:
+            await self._talk(call, slot, tries.live)
+        except CallError as error:
+            if error.is_fatal:
+                self._fatal = error
+            # That this machine was too busy is no try, as long as it can hold fewer calls at once.
+            tries.n_counted += not (error.kind == "clock" and self._room.narrow(began_s))
+            n_tries = len(tries.broken) + 1
+            if error.may_retry and tries.n_counted < self._timeouts.tries and not self._is_doomed():
+                minutes, cost = tries.broke(error, self._timeouts.pause_s)
+                if self._may_try_again is None or self._may_try_again(invitation.take, minutes, cost):
+                    return None
+                why = f"{error.message} (the budget allows no other try)"
+                return FailedCall(error.kind, why, await _beside(getattr, tries, "log"), _trace_of(error))
+            tried = f" ({n_tries} tries)" if n_tries > 1 else ""
+            log = await _beside(getattr, tries, "log")
+            return FailedCall(error.kind, f"{error.message}{tried}", log, _trace_of(error))
+        self._room.widen()
+        if call.fault is not None:
+            return replace(call.fault, log=await _beside(getattr, tries, "log"))
+        recording: Recording = await _beside(self._driver.recording, call)
+        return recording
 
     async def _talk(self, call: Call, slot: int, live: Sequence[ConnectedSide]) -> None:
         """Open both sides, let time pass until the call is over, close them, and make sure that it may be scored.
@@ -186,8 +210,7 @@ class WallClock:
         try:
             for side in live:
                 await side.opened()
-            while not call.is_ready():
-                await asyncio.sleep(POLL_S)
+            await self._both_ready(call)
             if call.fault is None:
                 await self._let_time_pass(call, slot, live)
             for side in live:
@@ -195,8 +218,7 @@ class WallClock:
         finally:
             for side in live:
                 side.finish()
-            self._driver.close(call)
-            await asyncio.gather(*(side.closing for side in live if side.closing is not None), return_exceptions=True)
+            await asyncio.shield(asyncio.ensure_future(self._closed(call, live)))
         for side in live:
             if side.error is not None:
                 raise side.error
@@ -204,9 +226,25 @@ class WallClock:
             for side in live:
                 side.check(call.asked_about if side is call.model else (), call.ending.silence_s)
 
+    async def _both_ready(self, call: Call) -> None:
+        """Wait until virtual parties are ready, too. Raises CallError where one never is."""
+        deadline_s = asyncio.get_running_loop().time() + self._timeouts.open_s
+        while True:
+            async with self._party:
+                if call.is_ready():
+                    return
+            if asyncio.get_running_loop().time() > deadline_s:
+                raise CallError("timeout", f"a party was not ready within {self._timeouts.open_s:g} s", may_retry=True)
+            await asyncio.sleep(POLL_S)
+
+    async def _closed(self, call: Call, live: Sequence[ConnectedSide]) -> None:
+        async with self._party:  # a party is not asked to end a conversation while it thinks
+            self._driver.close(call)
+        await asyncio.gather(*(side.closing for side in live if side.closing is not None), return_exceptions=True)
+
     async def _let_time_pass(self, call: Call, slot: int, live: Sequence[ConnectedSide]) -> None:
         loop = asyncio.get_running_loop()
-        going_on = _GoingOn(call, self._next_start_s(slot), loop.create_future(), set())
+        going_on = _GoingOn(call, self._next_start_s(slot), loop.create_future())
         for side in live:
             side.changed, side.until = going_on.end, lambda: call.user.until_s or 0.0
             side.start(going_on.start_s)
@@ -214,8 +252,6 @@ class WallClock:
         self._changed.set()
         try:
             await going_on.ended
-            while going_on.thinking:  # a party is not asked to end a conversation while it thinks
-                await asyncio.sleep(POLL_S)
         finally:
             del self._going_on[slot]
 
@@ -240,45 +276,43 @@ class WallClock:
             await self._changed.wait()
             if timer is not None:
                 timer.cancel()
+            for role in [role for role, thinking in self._thinking.items() if thinking.done()]:
+                self._thinking.pop(role).result()
 
     def _hear_what_is_over(self, now_s: float) -> float:
         """Let every side hear the frame that is over and known; returns when the next one is."""
         tick_rate, next_s = self._driver.tick_rate, math.inf
         for role in _ROLES:
+            if role in self._thinking:
+                continue  # it is asked for one thing at a time; what is due meanwhile waits for it
             due: list[_GoingOn] = []
             for each in self._going_on.values():
                 side = each.call.model if role == "model" else each.call.user
-                if side.is_deaf or role in each.thinking or each.ended.done():
+                if side.is_deaf or each.ended.done():
                     continue
                 at_s = each.start_s + side.due / tick_rate
                 if at_s > now_s + _SOON_S:
                     next_s = min(next_s, at_s)
                 elif each.call.is_known_for(side):
                     due.append(each)
-            if due:
-                self._hear(role, due)
-                next_s = now_s if role not in self._thinks else next_s
+            if due and role in self._thinks:
+                self._thinking[role] = asyncio.ensure_future(self._think(role, due))
+            elif due:
+                calls = [each.call for each in due]
+                self._driver.hear(role, calls)
+                self._end_what_is_over(due)
+                next_s = now_s
         return next_s
 
-    def _hear(self, role: Role, due: list[_GoingOn]) -> None:
+    async def _think(self, role: Role, due: list[_GoingOn]) -> None:
+        """Let a virtual party hear and speak, in another thread: the loop has others to serve."""
         calls = [each.call for each in due]
-        frames = self._driver.frames(role, calls)
-        if role not in self._thinks:
-            self._driver.hand_over(role, calls, frames)
+        try:
+            async with self._party:
+                await _beside(self._driver.hand_over, role, calls, self._driver.frames(role, calls))
             self._end_what_is_over(due)
-            return
-        for each in due:
-            each.thinking.add(role)
-
-        def thought(done: asyncio.Future[None]) -> None:
-            for each in due:
-                each.thinking.discard(role)
-            self._end_what_is_over(due)
+        finally:
             self._changed.set()
-            done.result()
-
-        hearing = asyncio.get_running_loop().run_in_executor(None, self._driver.hand_over, role, calls, frames)
-        hearing.add_done_callback(thought)
 
     @staticmethod
     def _end_what_is_over(touched: Iterable[_GoingOn]) -> None:
@@ -287,30 +321,46 @@ class WallClock:
                 each.end()
 
 
-def _next_of(invitations: Iterator[Invitation]) -> Invitation | None:
-    return next(invitations, None)
+@dataclass(slots=True)
+class _Tries:
+    """What making one call has come to so far.
 
+    Attributes:
+        broken: Earlier tries that came to nothing, as the log holds them.
+        live: The sides on the wall clock of the try that is going on.
+        n_counted: How many of them count.
+        pause_s: Before the next try.
+    """
 
-def _spent(error: CallError, live: Sequence[ConnectedSide]) -> dict[str, Any]:
-    """What a try that came to nothing took."""
-    logs = [side.log for side in live]
-    counts: Counter[str] = Counter()
-    for log in logs:
-        counts.update(log.usage.counts)
-    costs = [log.usage.cost for log in logs if log.usage.cost is not None]
-    return {
-        "why": f"{error.kind}: {error.message}",
-        "minutes": max(log.end_s for log in logs) / 60,
-        "cost": sum(costs) if costs else None,
-        "usage": dict(counts),
-    }
+    broken: list[dict[str, Any]] = field(default_factory=list)
+    live: list[ConnectedSide] = field(default_factory=list)
+    n_counted: int = 0
+    pause_s: float = 0.0
 
+    def broke(self, error: CallError, pause_s: float) -> tuple[float, float]:
+        """A try has come to nothing; returns the minutes and the cost of all of them."""
+        logs, counts = [side.log for side in self.live], Counter[str]()
+        for log in logs:
+            counts.update(log.usage.counts)
+        costs = [log.usage.cost for log in logs if log.usage.cost is not None]
+        self.broken.append(
+            {
+                "why": f"{error.kind}: {error.message}",
+                "minutes": max(log.end_s for log in logs) / 60,
+                "cost": sum(costs) if costs else None,
+                "usage": dict(counts),
+            }
+        )
+        self.live = []
+        self.pause_s = max(pause_s * 2 ** (len(self.broken) - 1), error.retry_after_s or 0.0)
+        return sum(each["minutes"] for each in self.broken), sum(each["cost"] or 0.0 for each in self.broken)
 
-def _log_of(live: Sequence[ConnectedSide], broken: Sequence[dict[str, Any]]) -> CallLog | None:
-    """That of the model's side where it is live, else of the user's; what broken tries took where there is no other."""
-    if any(side.has_begun for side in live):
-        return live[-1].stored_log()
-    return as_stored(SessionLog(1, 1, 0.0, 0.0, broken=list(broken))) if broken else None
+    @property
+    def log(self) -> CallLog | None:
+        """That of the model's side where it is live, else of the user's; what broken tries took where there is no other."""
+        if any(side.has_begun for side in self.live):
+            return self.live[-1].stored_log()
+        return as_stored(SessionLog(1, 1, 0.0, 0.0, broken=list(self.broken))) if self.broken else None
 
 
 def _trace_of(error: CallError) -> str:

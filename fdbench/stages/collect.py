@@ -95,16 +95,21 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
     in_a_row = _InARow()
     in_vain: FailedCall | None = None
     left = len(calls.takes)
+
+    def store(take: Take, outcome: Recording | FailedCall) -> None:
+        nonlocal made, failed, left
+        run.write(take, outcome)
+        run.note_attempt(_attempt(take, outcome, time.monotonic() - started))
+        left -= 1
+        if isinstance(outcome, FailedCall):
+            failed += 1
+        else:
+            made += 1
+        progress("calls", resumed + made + failed, total, failed)
+
     try:
         for take, outcome in outcomes:
-            run.write(take, outcome)
-            run.note_attempt(_attempt(take, outcome, time.monotonic() - started))
-            left -= 1
-            if isinstance(outcome, FailedCall):
-                failed += 1
-            else:
-                made += 1
-            progress("calls", resumed + made + failed, total, failed)
+            store(take, outcome)
             in_a_row.add(take, outcome)
             if isinstance(outcome, FailedCall) and in_a_row.n >= MOST_ALIKE and left and not plan.request.keep_going:
                 in_vain = outcome
@@ -113,8 +118,10 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
         close = getattr(outcomes, "close", None)
         if close is not None:  # calls that are going on end now, not when somebody looks at the traceback
             close()
-        for take, outcome in calls.source.interrupted:
-            run.note_attempt(_attempt(take, outcome, time.monotonic() - started))
+        for take, outcome in calls.source.uncollected:
+            store(take, outcome)
+        for take, fault in calls.source.interrupted:
+            run.note_attempt(_attempt(take, fault, time.monotonic() - started))
         calls.source.release()  # those who hear the recordings want the memory
     budget, notes = calls.budget, tuple(calls.source.notes)
     n_left = left if in_vain else budget.n_left
