@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from fdbench.adapter.base import Brief
 from fdbench.call.path import Path
@@ -62,6 +62,7 @@ class Side:
         tape: What it says.
         until_s: When, on the call's clock, it has nothing more to say; None = it does not tell, and is listened to.
         is_deaf: It hears nothing: all that it says is known.
+        is_live: It lives on the wall clock, at the other end of a connection.
         n_heard: Frames that it has heard; begins at -1 where it leads.
         last_loud_s: Where its last frame above silence ends.
         events: What it told about itself, on the call's clock.
@@ -77,6 +78,7 @@ class Side:
     ready: Callable[[], bool] = field(default=lambda: True)
     until_s: float | None = None
     is_deaf: bool = False
+    is_live: bool = False
     n_heard: int = 0
     last_loud_s: float = 0.0
     events: list[Event] = field(default_factory=list)
@@ -153,6 +155,11 @@ class Call:
     @property
     def fault(self) -> FailedCall | None:
         return self.user.fault or self.model.fault
+
+    @property
+    def live_sides(self) -> list[Any]:
+        """Those that live on the wall clock."""
+        return [side for side in (self.user, self.model) if side.is_live]
 
     def other(self, side: Side) -> Side:
         return self.user if side is self.model else self.model

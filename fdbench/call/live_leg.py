@@ -16,6 +16,7 @@ import numpy.typing as npt
 from fdbench.adapter.base import Brief
 from fdbench.adapter.failure import FOREIGN, with_place
 from fdbench.adapter.live import CallError, Closed, Delta, LiveParty, Session, within
+from fdbench.call.call import Side
 from fdbench.call.live_side import LiveSide
 from fdbench.call.session_log import Arrival, SessionLog, plain
 from fdbench.call.tape import as_kept
@@ -50,6 +51,7 @@ class LiveLeg:
                 always_sounds=self._party.always_sounds,
             ),
             ends_replies=self._party.ends_replies,
+            is_live=True,
             together=self._party.takes_frames_together,
         )
         # Some servers make a caller wait their turn.
@@ -117,9 +119,15 @@ class ConnectedSide(LiveSide):
         except FOREIGN as error:
             raise CallError("adapter", f"open() raised {with_place(error)}") from error
 
-    def start(self, at_s: float) -> None:
-        """The call begins at this time of the loop."""
+    def start(self, at_s: float, changed: Callable[[], None], user: Side) -> None:
+        """The call begins at this time of the loop.
+
+        Args:
+            changed: Called when something may have ended the call.
+            user: Whose prompt, or whatever it has to say, the call is about.
+        """
         assert self._session is not None
+        self.changed, self.until = changed, lambda: user.until_s or 0.0
         self._start_s, self.has_begun = at_s, True
         session = self._session
         work = (self._listen(session), self._send(session), self._look_after(session))

@@ -1,9 +1,5 @@
 """Calls on the wall clock: many conversations at once, each at the pace of speech, on one event loop in a thread of its own.
 
-A frame's time is counted from its call's beginning and never from the frame before, so nothing drifts. Calls of live parties
-begin a fraction of a frame apart, so that each group finds the loop idle; where a virtual party thinks, they share one grid,
-so that it is handed all their frames together, in another thread. What is overdue is made up for at once.
-
 A call that broke in a way that may not happen again is made again. Where this machine is too busy for so many conversations,
 so that frames around annotated events leave late, fewer are held at once: what is paid for is not wasted on a busy machine.
 """
@@ -11,12 +7,11 @@ so that frames around annotated events leave late, fewer are held at once: what 
 from __future__ import annotations
 
 import asyncio
-import math
 import queue
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -26,34 +21,16 @@ from fdbench.call.call import Call, Invitation
 from fdbench.call.live_leg import ConnectedSide, cancel_all
 from fdbench.call.room import Room
 from fdbench.call.session_log import SessionLog, as_stored
+from fdbench.call.ticker import Ticker
 from fdbench.core.conversation import CallLog, FailedCall, Recording, Take
 from fdbench.errors import AdapterError
 
 if TYPE_CHECKING:
-    from fdbench.call.driver import Driver, Role
+    from fdbench.call.driver import Driver
 
 R = TypeVar("R")
 
-GROUPS: Final = 8
-"""Conversations with live parties alone begin in so many groups, spread over a frame."""
-
 POLL_S: Final = 0.002
-_ROLES: Final[tuple[Role, Role]] = ("model", "user")
-_SOON_S: Final = 1e-6
-"""Times that are meant to be equal may differ by the rounding of a float."""
-
-
-@dataclass(slots=True)
-class _GoingOn:
-    """A call going on, ``start_s`` on the loop's clock."""
-
-    call: Call
-    start_s: float
-    ended: asyncio.Future[None]
-
-    def end(self) -> None:
-        if not self.ended.done():
-            self.ended.set_result(None)
 
 
 class WallClock:
@@ -67,16 +44,8 @@ class WallClock:
     ) -> None:
         self._driver, self._timeouts = driver, driver.timeouts
         self._ended, self._may_try_again = ended, may_try_again
-        self._going_on: dict[int, _GoingOn] = {}
-        self._changed = asyncio.Event()
         self._fatal: CallError | None = None
         self._room = Room(driver.slots)
-        self._origin_s = 0.0
-        # A player of prompts is a virtual party, too; it never has to think.
-        self._thinks = [role for role in _ROLES if not (driver.leg(role).needs_wall or driver.leg(role).is_deaf)]
-        self._thinking: dict[str, asyncio.Future[None]] = {}
-        self._party = asyncio.Lock()
-        """Of the virtual parties: whoever holds it may ask them for something."""
 
     def run(self, invitations: Iterable[Invitation]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         """See ``Driver.run``."""
@@ -102,23 +71,22 @@ class WallClock:
                     self._driver.uncollected.append(ended)
 
     async def _hold_all(self, invitations: Iterator[Invitation], outcomes: queue.SimpleQueue[Any]) -> None:
-        lock = asyncio.Lock()
-        self._origin_s = asyncio.get_running_loop().time()
+        lock, ticker = asyncio.Lock(), Ticker(self._driver)
 
         async def hold(slot: int) -> None:
             while not self._is_doomed():
-                async with lock:  # reading and resampling must not hold up the loop
-                    invitation: Invitation | None = await _beside(self._next_of, invitations)
+                async with lock:
+                    invitation = await self._next(invitations)
                 if invitation is None:
                     return
-                outcome = await self._hold(invitation, slot)
+                outcome = await self._hold(invitation, slot, ticker)
                 if outcome is None:
                     return  # no call can succeed any more
                 if self._ended is not None:
                     self._ended(invitation.take, outcome)
                 outcomes.put((invitation.take, outcome))
 
-        ticking = asyncio.ensure_future(self._tick())
+        ticking = asyncio.ensure_future(ticker.run())
         tasks = [asyncio.ensure_future(hold(slot)) for slot in range(self._driver.slots)]
         all_held = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
         try:
@@ -131,11 +99,23 @@ class WallClock:
         if self._fatal is not None:
             raise AdapterError(self._fatal.message, "nothing was spent on the calls that are left; mend this and start again")
 
-    def _next_of(self, invitations: Iterator[Invitation]) -> Invitation | None:
-        invitation = next(invitations, None)
-        if invitation is not None:
-            self._driver.prepare(invitation)
-        return invitation
+    async def _next(self, invitations: Iterator[Invitation]) -> Invitation | None:
+        """The next invitation; reading and resampling must not hold up the loop."""
+
+        def prepared() -> Invitation | None:
+            invitation = next(invitations, None)
+            if invitation is not None:
+                self._driver.prepare(invitation)
+            return invitation
+
+        getting = asyncio.ensure_future(_beside(prepared))
+        try:
+            return await asyncio.shield(getting)
+        except asyncio.CancelledError:
+            invitation = await getting  # what was set aside for it is given back
+            if invitation is not None:
+                self._give_up(invitation.take, FailedCall("interrupted", "nobody waited for its beginning"))
+            raise
 
     def _is_doomed(self) -> bool:
         """Whether no call can succeed any more."""
@@ -143,14 +123,14 @@ class WallClock:
 
     # One call, however often it has to be made
 
-    async def _hold(self, invitation: Invitation, slot: int) -> Recording | FailedCall | None:
+    async def _hold(self, invitation: Invitation, slot: int, ticker: Ticker) -> Recording | FailedCall | None:
         """Make a call, again where it broke in a way that may not happen again; None where none can succeed any more."""
         tries = _Tries()
         try:
             while True:
                 await self._room.enter()
                 try:
-                    outcome = await self._try(invitation, slot, tries)
+                    outcome = await self._try(invitation, slot, tries, ticker)
                 finally:
                     self._room.leave()
                 if isinstance(outcome, FailedCall) and self._is_doomed():
@@ -168,18 +148,18 @@ class WallClock:
         if self._ended is not None:
             self._ended(take, fault)
 
-    async def _try(self, invitation: Invitation, slot: int, tries: _Tries) -> Recording | FailedCall | None:
+    async def _try(self, invitation: Invitation, slot: int, tries: _Tries, ticker: Ticker) -> Recording | FailedCall | None:
         """Make a call; None where it is to be made again."""
         began_s = asyncio.get_running_loop().time()
-        async with self._party:
+        async with ticker.party:
             call = self._driver.begin(invitation, slot)
         if isinstance(call, FailedCall):
             return replace(call, log=tries.log)
-        tries.live = [side for side in (call.user, call.model) if isinstance(side, ConnectedSide)]
+        tries.live = call.live_sides
         for side in tries.live:
             side.log.broken = tries.broken
         try:
-            await self._talk(call, slot, tries.live)
+            await self._talk(call, slot, ticker)
         except CallError as error:
             if error.is_fatal:
                 self._fatal = error
@@ -201,24 +181,25 @@ class WallClock:
         recording: Recording = await _beside(self._driver.recording, call)
         return recording
 
-    async def _talk(self, call: Call, slot: int, live: Sequence[ConnectedSide]) -> None:
+    async def _talk(self, call: Call, slot: int, ticker: Ticker) -> None:
         """Open both sides, let time pass until the call is over, close them, and make sure that it may be scored.
 
         Raises:
             CallError: It could not be begun, or broke, or may not be scored.
         """
+        live: list[ConnectedSide] = call.live_sides
         try:
             for side in live:
                 await side.opened()
-            await self._both_ready(call)
+            await self._both_ready(call, ticker)
             if call.fault is None:
-                await self._let_time_pass(call, slot, live)
+                await ticker.let_pass(call, slot)
             for side in live:
                 await side.drained()
         finally:
             for side in live:
                 side.finish()
-            await asyncio.shield(asyncio.ensure_future(self._closed(call, live)))
+            await asyncio.shield(asyncio.ensure_future(self._closed(call, ticker)))
         for side in live:
             if side.error is not None:
                 raise side.error
@@ -226,99 +207,21 @@ class WallClock:
             for side in live:
                 side.check(call.asked_about if side is call.model else (), call.ending.silence_s)
 
-    async def _both_ready(self, call: Call) -> None:
+    async def _both_ready(self, call: Call, ticker: Ticker) -> None:
         """Wait until virtual parties are ready, too. Raises CallError where one never is."""
         deadline_s = asyncio.get_running_loop().time() + self._timeouts.open_s
         while True:
-            async with self._party:
+            async with ticker.party:
                 if call.is_ready():
                     return
             if asyncio.get_running_loop().time() > deadline_s:
                 raise CallError("timeout", f"a party was not ready within {self._timeouts.open_s:g} s", may_retry=True)
             await asyncio.sleep(POLL_S)
 
-    async def _closed(self, call: Call, live: Sequence[ConnectedSide]) -> None:
-        async with self._party:  # a party is not asked to end a conversation while it thinks
+    async def _closed(self, call: Call, ticker: Ticker) -> None:
+        async with ticker.party:  # a party is not asked to end a conversation while it thinks
             self._driver.close(call)
-        await asyncio.gather(*(side.closing for side in live if side.closing is not None), return_exceptions=True)
-
-    async def _let_time_pass(self, call: Call, slot: int, live: Sequence[ConnectedSide]) -> None:
-        loop = asyncio.get_running_loop()
-        going_on = _GoingOn(call, self._next_start_s(slot), loop.create_future())
-        for side in live:
-            side.changed, side.until = going_on.end, lambda: call.user.until_s or 0.0
-            side.start(going_on.start_s)
-        self._going_on[slot] = going_on
-        self._changed.set()
-        try:
-            await going_on.ended
-        finally:
-            del self._going_on[slot]
-
-    def _next_start_s(self, slot: int) -> float:
-        """The next time at which the slot's group begins frames."""
-        now_s = asyncio.get_running_loop().time()
-        frame_s = max(float(leg.hears.frame_s) for leg in self._driver.legs)
-        groups = 1 if self._thinks else min(self._driver.slots, GROUPS)
-        first_s = self._origin_s + (slot % groups) / groups * frame_s
-        return first_s + math.ceil((now_s - first_s) / frame_s) * frame_s
-
-    # The clock of all calls
-
-    async def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            self._changed.clear()
-            now_s = next_s = loop.time()
-            while next_s <= now_s:  # what is overdue leaves together: nobody is let in between
-                next_s = self._hear_what_is_over(now_s)
-            timer = loop.call_at(next_s, self._changed.set) if math.isfinite(next_s) else None
-            await self._changed.wait()
-            if timer is not None:
-                timer.cancel()
-            for role in [role for role, thinking in self._thinking.items() if thinking.done()]:
-                self._thinking.pop(role).result()
-
-    def _hear_what_is_over(self, now_s: float) -> float:
-        """Let every side hear the frame that is over and known; returns when the next one is."""
-        tick_rate, next_s = self._driver.tick_rate, math.inf
-        for role in _ROLES:
-            if role in self._thinking:
-                continue  # it is asked for one thing at a time; what is due meanwhile waits for it
-            due: list[_GoingOn] = []
-            for each in self._going_on.values():
-                side = each.call.model if role == "model" else each.call.user
-                if side.is_deaf or each.ended.done():
-                    continue
-                at_s = each.start_s + side.due / tick_rate
-                if at_s > now_s + _SOON_S:
-                    next_s = min(next_s, at_s)
-                elif each.call.is_known_for(side):
-                    due.append(each)
-            if due and role in self._thinks:
-                self._thinking[role] = asyncio.ensure_future(self._think(role, due))
-            elif due:
-                calls = [each.call for each in due]
-                self._driver.hear(role, calls)
-                self._end_what_is_over(due)
-                next_s = now_s
-        return next_s
-
-    async def _think(self, role: Role, due: list[_GoingOn]) -> None:
-        """Let a virtual party hear and speak, in another thread: the loop has others to serve."""
-        calls = [each.call for each in due]
-        try:
-            async with self._party:
-                await _beside(self._driver.hand_over, role, calls, self._driver.frames(role, calls))
-            self._end_what_is_over(due)
-        finally:
-            self._changed.set()
-
-    @staticmethod
-    def _end_what_is_over(touched: Iterable[_GoingOn]) -> None:
-        for each in touched:
-            if each.call.fault is not None or each.call.is_over():
-                each.end()
+        await asyncio.gather(*(side.closing for side in call.live_sides if side.closing is not None), return_exceptions=True)
 
 
 @dataclass(slots=True)
