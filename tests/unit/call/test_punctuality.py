@@ -128,6 +128,35 @@ def test_a_busy_machine_holds_fewer_calls_at_once_and_says_so():
     assert "too busy for 8 conversations at once" in note and "as few as 4" in note
 
 
+class HoldsFour(Server):
+    """A machine that is late for whoever is there when more than four are."""
+
+    takes_frames_together = True
+    now = 0
+
+    async def open(self, brief):
+        self.now += 1
+        loop = asyncio.get_running_loop()
+        for at_s in (0.15, 0.16, 0.17):
+            loop.call_later(at_s, lambda: loop.pass_time(0.3 / self.now) if self.now > 4 else None)
+        conversation = await super().open(brief)
+        close = conversation.close
+
+        async def closing():
+            self.now -= 1
+            await close()
+
+        conversation.close = closing
+        return conversation
+
+
+@pytest.mark.parametrize("slots", [8, 64])
+def test_a_machine_that_holds_four_makes_every_call_however_many_were_asked_for(slots):
+    driver, outcomes = held(HoldsFour(slots=slots), n=100)
+    assert len(outcomes) == 100 and all(isinstance(each, Recording) for each in outcomes.values())
+    assert "too busy" in driver.notes[0]
+
+
 def test_a_machine_that_never_gets_better_gives_each_call_up_after_a_bounded_number_of_tries():
     server = Busy(0.15, 0.3, n_busy=10**6, slots=2)
     driver, outcomes = held(server, n=3)
