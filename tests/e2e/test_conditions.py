@@ -11,7 +11,7 @@ import soundfile
 
 from tests.conftest import fdbench, sample_scores, summaries
 
-TWO = ("--tasks", "mini/turn_taking", "--limit", "2", "--asr", "sphinx", "--protocol", "fdbench")
+ONE = ("--tasks", "mini/turn_taking", "--limit", "1", "--asr", "sphinx", "--protocol", "fdbench")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def runs(tmp_path_factory):
     """The same agent, alone and hearing itself 60 ms later; it answers after silence, and takes its own echo for the user."""
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
     out = tmp_path_factory.mktemp("conditions")
-    command = ("run", "--model", "vad-endpointer", *TWO, "--out", out)
+    command = ("run", "--model", "vad-endpointer", *ONE, "--out", out)
     finished = {name: fdbench(*command, "--condition", name) for name in ("clean", "echo-60ms")}
     assert all(each.status == 0 for each in finished.values()), {name: each.err for name, each in finished.items()}
     return {name: each.run for name, each in finished.items()}
@@ -64,7 +64,7 @@ def test_only_what_the_model_hears_is_changed_and_it_is_kept(runs):
 def test_a_run_in_virtual_time_is_made_again_from_what_it_left_behind(runs, tmp_path):
     for run in runs.values():
         done = fdbench("replay", run, "--asr", "sphinx", "--protocol", "fdbench", "--out", tmp_path)
-        assert done.status == 0 and "2 calls replayed: everything that was compared agrees" in done.err, done.err
+        assert done.status == 0 and "1 calls replayed: everything that was compared agrees" in done.err, done.err
         again = tmp_path / run.name
         for part in ("takes", "audio", "scores"):
             for path in (path for path in (run / part).rglob("*") if path.is_file()):
@@ -86,11 +86,11 @@ def test_a_replay_names_a_call_whose_path_gives_something_else(runs, tmp_path):
 
 
 def test_a_condition_that_there_is_not_is_two_lines(tmp_path):
-    done = fdbench("run", "--model", "silence", *TWO, "--out", tmp_path, "--condition", "echo-60")
+    done = fdbench("run", "--model", "silence", *ONE, "--out", tmp_path, "--condition", "echo-60")
     assert done.status == 2 and len(done.err.strip().splitlines()) == 2
     assert "condition" in done.err and "echo-60ms" in done.err
     assert not list(tmp_path.iterdir())
-    nobody = fdbench("run", "--model", "recordings:.", *TWO, "--condition", "echo-60ms", cwd=tmp_path)
+    nobody = fdbench("run", "--model", "recordings:.", *ONE, "--condition", "echo-60ms", cwd=tmp_path)
     assert nobody.status == 2 and "--condition" in nobody.err
 
 

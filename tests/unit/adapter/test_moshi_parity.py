@@ -207,6 +207,7 @@ def test_every_frame_is_the_scripts(slots, tiny_moshi, clips):
         assert n_equal(frames, said) == len(said) and texts == pieces
 
 
+@pytest.mark.slow
 def test_with_an_adapter_of_low_rank_every_frame_is_theirs_too(server, tuned, clips):
     """In the programs' own bfloat16, for the server merges the adapter's weights, and float32 is too exact to show that."""
     packets, heard = over_opus(clips[2])
