@@ -14,7 +14,7 @@ Nobody here knows when the prompt was heard, so nothing is corrected: what ``off
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,13 +27,12 @@ from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.errors import DataError, FdbenchError
-from fdbench.io.wav import read_channel
+from fdbench.io.wav import finite, read_channels
 
 CLOCK: Final = "given"
 END_S: Final = 0.1
 """A recording was cut off while the model spoke if any 20 ms of its last 0.1 s are louder than ``QUIET_DBFS``."""
 
-MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 MAX_PEAK: Final = 8.0
 """Full scale is 1; samples this far above it were never scaled, and would be clipped to noise."""
 
@@ -77,9 +76,7 @@ class FolderRecordings:
         if len(match.files) > 1:
             raise DataError(f"{' and '.join(match.files)}: both are its recording by name", "keep one of them")
         name = match.files[0]
-        audio = read_channel(self.folder / name, self.channel, name)
-        if not MIN_RATE_HZ <= audio.sample_rate <= MAX_RATE_HZ:
-            raise DataError(f"{name}: expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, found {audio.sample_rate} Hz")
+        audio = finite(_chosen(read_channels(self.folder / name, name), self.channel, name), name)
         peak = float(np.max(np.abs(audio.samples)))
         if peak > MAX_PEAK:
             raise DataError(f"{name}: expected samples between -1 and 1, found {peak:g}", "scale it, or export it as 16 bit")
@@ -108,6 +105,16 @@ class FolderRecordings:
             prompt_s=prompt.duration_s,
             right_censored=ends_loud(model.audio),
         )
+
+
+def _chosen(channels: Sequence[Audio], channel: int | None, name: str) -> Audio:
+    n = len(channels)
+    if channel is None and n != 1:
+        raise DataError(f"{name}: {n} channels, and none of them chosen", f"say which, from 0 to {n - 1}: --arg channel=N")
+    if not 0 <= (channel or 0) < n:
+        found = "mono" if n == 1 else f"{n} channels, counted from 0"
+        raise DataError(f"{name}: no channel {channel}, the file is {found}")
+    return channels[channel or 0]
 
 
 def place(audio: Audio, offset_s: float) -> Track:
