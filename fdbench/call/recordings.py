@@ -8,13 +8,14 @@
     offset  0   |====================|
     offset +2   ..|==================| began 2 s into the prompt: until then the model was silent
 
-Nobody here knows when the prompt was heard, so nothing is corrected: what ``offset_s`` says is believed. The clock is
-``given``.
+Nobody here knows when the prompt was heard, so nothing is corrected: what ``offset_s`` says is believed, unless the user is
+audible in a channel and says otherwise (``call.evidence``). The clock is ``given``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,18 +23,18 @@ from typing import Final
 import numpy as np
 
 from fdbench.audio.levels import QUIET_DBFS, loudest_frame_dbfs
+from fdbench.call.evidence import Evidence, examine
 from fdbench.call.matching import Matches
 from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.errors import DataError, FdbenchError
-from fdbench.io.wav import read_channel
+from fdbench.io.wav import finite, read_channels
 
 CLOCK: Final = "given"
 END_S: Final = 0.1
 """A recording was cut off while the model spoke if any 20 ms of its last 0.1 s are louder than ``QUIET_DBFS``."""
 
-MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 MAX_PEAK: Final = 8.0
 """Full scale is 1; samples this far above it were never scaled, and would be clipped to noise."""
 
@@ -47,13 +48,14 @@ class FolderRecordings:
     Attributes:
         matches: Which files are there for which samples.
         channel: The model's, counted from 0; None = the files are mono.
-        offset_s: Where on the prompt's timeline the first sample of each recording lies.
+        offset_s: Where on the prompt's timeline the first sample of each recording lies; None = where the prompt that is heard
+            in it says.
     """
 
     folder: Path
     matches: Matches
     channel: int | None = None
-    offset_s: float = 0.0
+    offset_s: float | None = 0.0
 
     def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
         for take in takes:
@@ -64,12 +66,22 @@ class FolderRecordings:
 
     uncollected = interrupted = notes = ()
 
-    def read(self, task: str, sample_id: str) -> Track:
+    def read(self, task: str, sample_id: str, prompt: Callable[[], Audio]) -> Track:
         """A sample's recording on the prompt's timeline.
+
+        Args:
+            prompt: Reads it; only called where the recording is placed by it.
 
         Raises:
             DataError: There is none or more than one, it cannot be read, or it was over before the prompt began.
         """
+        name, model, others = self._channels(task, sample_id)
+        if self.offset_s is not None:
+            return _placed(model, self.offset_s, name)
+        return self._placed_by_prompt(examine(prompt(), model, others, None), model, name)
+
+    def _channels(self, task: str, sample_id: str) -> tuple[str, Audio, list[Audio]]:
+        """The name of a sample's file, the model's channel and those beside it."""
         match = self.matches.by_sample[(task, sample_id)]
         if not match.files:
             *most, last = [*match.expected[:_NAMED], "so on"] if len(match.expected) > _NAMED else match.expected
@@ -77,18 +89,17 @@ class FolderRecordings:
         if len(match.files) > 1:
             raise DataError(f"{' and '.join(match.files)}: both are its recording by name", "keep one of them")
         name = match.files[0]
-        audio = read_channel(self.folder / name, self.channel, name)
-        if not MIN_RATE_HZ <= audio.sample_rate <= MAX_RATE_HZ:
-            raise DataError(f"{name}: expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, found {audio.sample_rate} Hz")
-        peak = float(np.max(np.abs(audio.samples)))
+        channels = read_channels(self.folder / name, name)
+        model = finite(_chosen(channels, self.channel, name), name)
+        peak = float(np.max(np.abs(model.samples)))
         if peak > MAX_PEAK:
             raise DataError(f"{name}: expected samples between -1 and 1, found {peak:g}", "scale it, or export it as 16 bit")
-        track = place(audio, self.offset_s)
-        if track.span.end_s <= 0:
-            raise DataError(
-                f"{name}: {audio.duration_s:g} s long and begun at {self.offset_s:g} s, it was over before the prompt began"
-            )
-        return track
+        return name, model, [other for other in channels if other is not model and np.isfinite(other.samples).all()]
+
+    def _placed_by_prompt(self, evidence: Evidence, model: Audio, name: str) -> Track:
+        if evidence.offset_s is None:
+            raise DataError(f"{name}: the prompt is heard in no channel of it", "say where it begins: --arg offset_s=S")
+        return _placed(model, evidence.offset_s, name)
 
     def _outcome(self, take: Take) -> Recording | FailedCall:
         try:
@@ -96,7 +107,14 @@ class FolderRecordings:
         except FdbenchError as error:
             return FailedCall("prompt", error.what)
         try:
-            model = self.read(take.sample.task, take.sample.id)
+            name, audio, others = self._channels(take.sample.task, take.sample.id)
+            evidence = examine(prompt, audio, others, self.offset_s)
+            if evidence.fault is not None:
+                raise DataError(f"{name}: {evidence.fault.what}", evidence.fault.remedy)
+            if self.offset_s is None:
+                model = self._placed_by_prompt(evidence, audio, name)
+            else:
+                model = _placed(audio, self.offset_s, name, prompt.duration_s)
         except DataError as error:
             is_there = bool(self.matches.by_sample[(take.sample.task, take.sample.id)].files)
             kind = "recording" if is_there else "recording_missing"
@@ -107,7 +125,31 @@ class FolderRecordings:
             clock=CLOCK,
             prompt_s=prompt.duration_s,
             right_censored=ends_loud(model.audio),
+            notes=evidence.notes,
         )
+
+
+def _placed(audio: Audio, offset_s: float, name: str, prompt_s: float = math.inf) -> Track:
+    """A recording on its place. Raises DataError where it does not touch the prompt there."""
+    track = place(audio, offset_s)
+    if track.span.end_s <= 0:
+        raise DataError(f"{name}: {audio.duration_s:g} s long and begun at {offset_s:g} s, it was over before the prompt began")
+    if offset_s >= prompt_s:
+        raise DataError(
+            f"{name}: begun at {offset_s:g} s, when the prompt of {prompt_s:g} s was over",
+            "give offset_s in seconds, not in milliseconds",
+        )
+    return track
+
+
+def _chosen(channels: Sequence[Audio], channel: int | None, name: str) -> Audio:
+    n = len(channels)
+    if channel is None and n != 1:
+        raise DataError(f"{name}: {n} channels, and none of them chosen", f"say which, from 0 to {n - 1}: --arg channel=N")
+    if not 0 <= (channel or 0) < n:
+        found = "mono" if n == 1 else f"{n} channels, counted from 0"
+        raise DataError(f"{name}: no channel {channel}, the file is {found}")
+    return channels[channel or 0]
 
 
 def place(audio: Audio, offset_s: float) -> Track:

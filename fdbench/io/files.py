@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from fdbench.errors import DataError
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a plain file to read; a pipe would keep its reader waiting, and a device like ``/dev/zero`` never ends.
+
+    Raises:
+        OSError: There is none, or it is no plain file (whatever a link leads to).
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "no plain file, but a folder, pipe, socket or device", str(path))
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
 
 
 def user_cache() -> Path:
@@ -55,7 +73,8 @@ def read_json(path: Path) -> Any:
         DataError: It is missing, not UTF-8, not JSON (names the line, too), or beyond what can be parsed.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with open_plain(path) as file:
+            return json.loads(file.read().decode())
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except json.JSONDecodeError as error:
@@ -75,7 +94,7 @@ def sha256_of(data: bytes) -> str:
 def sha256_of_file(path: Path) -> str:
     """As ``sha256_of``, of a file of any size."""
     total = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         while piece := file.read(1 << 20):
             total.update(piece)
     return total.hexdigest()

@@ -6,6 +6,7 @@ import gzip
 import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -21,6 +22,8 @@ MAX_BYTES: Final = 50 << 30
 _DAMAGE: Final = (zipfile.BadZipFile, tarfile.ReadError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError)
 _REFUSALS: Final = (tarfile.TarError, RuntimeError)
 """What the libraries raise for members that they do not unpack: devices and pipes, encrypted ones, unknown methods."""
+_NONSENSE: Final = (ValueError, OverflowError, LookupError, struct.error)
+"""What comes out of the libraries where a header has text for a number, a name that no file can have, or too little."""
 _SUSPECT: Final = "nothing of it is used; report it to whoever made the archive"
 
 
@@ -58,8 +61,12 @@ def unpack(archive: Path, into: Path, *, max_members: int = MAX_MEMBERS, max_byt
                 raise DataError(f"{archive}: the member {member.name!r} is refused: it is a link", _SUSPECT)
             if not ("__MACOSX" in path.parts or path.name == ".DS_Store" or path.name.startswith("._")):
                 member.extract()
-    except _DAMAGE as error:
+    except (*_DAMAGE, *_NONSENSE) as error:
         raise DataError(f"{archive}: not an archive, or damaged ({error})", "fetch it again") from None
+    except OSError as error:
+        if error.errno is None:  # bz2's word for damage; the disk's errors have a number
+            raise DataError(f"{archive}: not an archive, or damaged ({error})", "fetch it again") from None
+        raise
     except _REFUSALS as error:
         raise DataError(f"{archive}: cannot be unpacked ({error})", _SUSPECT) from None
 

@@ -1,9 +1,16 @@
-"""The one place where audio files are read, written and resampled."""
+"""The one place where audio files are read, written and resampled.
+
+A file from elsewhere is a plain file of bounded size, rate and length, and holds what its header promises, or it is refused.
+"""
 
 from __future__ import annotations
 
 import io
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +19,19 @@ import soxr
 
 from fdbench.core.sound import Audio
 from fdbench.errors import DataError
-from fdbench.io.files import sha256_of, write_bytes_atomically
+from fdbench.io.files import open_plain, sha256_of, write_bytes_atomically
+from fdbench.io.wav_header import fault_of_header, split_flac_length
+
+T = TypeVar("T")
+
+MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+MAX_DURATION_S: Final = 3600
+MAX_FILE_BYTES: Final = 1 << 30
+MAX_VALUES: Final = MAX_FILE_BYTES // 2
+"""Of all channels together: an hour of 48 kHz in three."""
+_BLOCK_VALUES: Final = 1 << 18
+_UNKNOWN_FRAMES: Final = 1 << 62
+"""libsndfile says 2^63 - 1 where the header does not know."""
 
 
 def read_audio(path: Path) -> Audio:
@@ -24,26 +43,18 @@ def read_audio(path: Path) -> Audio:
     return decode_audio(_read(path, str(path)), str(path))
 
 
-def read_channel(path: Path, channel: int | None, name: str = "") -> Audio:
-    """Read one channel of a file.
+def read_channels(path: Path, name: str = "") -> tuple[Audio, ...]:
+    """Read every channel of a file; whether each is finite is asked by ``finite``.
 
     Args:
-        channel: Counted from 0; None = the only one.
         name: What errors call the file, if not its path.
 
     Raises:
-        DataError: As ``read_audio``, or there is no such channel.
+        DataError: As ``read_audio``, of all but the number of channels and what is not finite.
     """
     name = name or str(path)
     samples, rate = _decode(_read(path, name), name)
-    n_channels = samples.shape[1]
-    if channel is None and n_channels != 1:
-        which = f"say which, from 0 to {n_channels - 1}: --arg channel=N"
-        raise DataError(f"{name}: {n_channels} channels, and none of them chosen", which)
-    if not 0 <= (channel or 0) < n_channels:
-        found = "mono" if n_channels == 1 else f"{n_channels} channels, counted from 0"
-        raise DataError(f"{name}: no channel {channel}, the file is {found}")
-    return _finite(samples[:, channel or 0], rate, name)
+    return tuple(Audio(np.ascontiguousarray(channel), rate) for channel in samples.T)
 
 
 def decode_audio(data: bytes, name: str) -> Audio:
@@ -51,55 +62,84 @@ def decode_audio(data: bytes, name: str) -> Audio:
     samples, rate = _decode(data, name)
     if samples.shape[1] != 1:
         raise DataError(f"{name}: expected mono, found {samples.shape[1]} channels", "keep one channel per file")
-    return _finite(samples[:, 0], rate, name)
+    return finite(Audio(np.ascontiguousarray(samples[:, 0]), rate), name)
+
+
+def finite(audio: Audio, name: str) -> Audio:
+    """The same audio. Raises DataError where samples of it are no numbers."""
+    if not np.isfinite(audio.samples).all():
+        raise DataError(f"{name}: {int((~np.isfinite(audio.samples)).sum())} samples are not finite (NaN or infinity)")
+    return audio
 
 
 def _read(path: Path, name: str) -> bytes:
     try:
-        return path.read_bytes()
+        with open_plain(path) as file:
+            data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None
     except OSError as error:
         raise DataError(f"{name}: cannot be read ({error.strerror or type(error).__name__})") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise DataError(f"{name}: expected at most {MAX_FILE_BYTES} bytes, found more", "cut it to the clip")
+    return data
+
+
+class _InOrder(soundfile.SoundFile):  # type: ignore[misc]  # the library has no types
+    """A file of which is only asked what comes next: not every codec can seek, nor does every header know the length."""
+
+    def seekable(self) -> bool:
+        return False
 
 
 def _decode(data: bytes, name: str) -> tuple[npt.NDArray[np.float32], int]:
     """All channels of a file, shape ``(n, channels)``, n > 0, and their rate in Hz."""
+    return _undisturbed(lambda: _decode_in_order(data, name))
+
+
+def _decode_in_order(data: bytes, name: str) -> tuple[npt.NDArray[np.float32], int]:
+    openly, promised = split_flac_length(data)
+    blocks: list[npt.NDArray[np.float32]] = []
+    n = 0
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            rate, declared = file.samplerate, file.frames
-            samples: npt.NDArray[np.float32] = file.read(dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        with _InOrder(io.BytesIO(openly)) as file:
+            rate, n_channels = file.samplerate, file.channels
+            if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+                raise DataError(f"{name}: expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, found {rate} Hz")
+            if promised is None and file.frames < _UNKNOWN_FRAMES:
+                promised = file.frames
+            block = max(1, _BLOCK_VALUES // n_channels)
+            while len(piece := file.read(block, dtype="float32", always_2d=True)):
+                blocks.append(piece)
+                n += len(piece)
+                if n > MAX_DURATION_S * rate or n * n_channels > MAX_VALUES:
+                    raise DataError(f"{name}: too long, expected at most {MAX_DURATION_S} s", "cut it to the clip")
+    except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError) as error:
         why = getattr(error, "error_string", type(error).__name__)
-        raise DataError(f"{name}: not a readable audio file ({why})", "export it again as WAV or FLAC") from None
-    if len(samples) < declared or _riff_promises_more(data):
-        raise DataError(f"{name}: truncated, the header promises more audio than the {len(samples)} samples present")
-    if len(samples) == 0:
+        what = f"damaged or truncated after {n} samples" if n else "not a readable audio file"
+        raise DataError(f"{name}: {what} ({why})", "export it again as WAV or FLAC") from None
+    fault = fault_of_header(data)
+    if fault is None and promised is not None and n != promised:
+        few = f"the header promises {promised} samples, and there are {n}"
+        fault = f"truncated, {few}" if n < promised else f"unfinished, {few}"
+    if fault is not None:
+        raise DataError(f"{name}: {fault}", "export it again as WAV or FLAC")
+    if not n:
         raise DataError(f"{name}: empty, it holds no samples")
-    return samples, rate
+    return np.concatenate(blocks), rate
 
 
-def _finite(samples: npt.NDArray[np.float32], rate: int, name: str) -> Audio:
-    mono = np.ascontiguousarray(samples)
-    if not np.isfinite(mono).all():
-        raise DataError(f"{name}: {int((~np.isfinite(mono)).sum())} samples are not finite (NaN or infinity)")
-    return Audio(mono, rate)
+def _undisturbed(work: Callable[[], T]) -> T:
+    """What ``work`` gives, done in a thread of its own if this is the main one.
 
-
-def _riff_promises_more(data: bytes) -> bool:
-    """Whether a WAV's data chunk claims more bytes than the file has (libsndfile quietly shortens such files).
-
-    A size of 0 or 0xFFFFFFFF is what streaming writers leave behind and means "until the end".
+    Signals are handled in the main thread alone, between any two steps of it: also in the functions through which
+    libsndfile reads and writes memory. What they raise there is lost (Ctrl-C is swallowed, the file is called damaged), and
+    between closing a file and noting that it is closed it would be closed twice. Here the main thread only waits.
     """
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        return False
-    at = 12
-    while at + 8 <= len(data):
-        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        if kind == b"data":
-            return size not in (0, 0xFFFFFFFF) and at + 8 + size > len(data)
-        at += 8 + size + (size & 1)
-    return False
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
 
 
 def as_pcm16(audio: Audio) -> npt.NDArray[np.int16]:
@@ -114,9 +154,13 @@ def digest_of_audio(audio: Audio) -> str:
 
 def encode_flac(audio: Audio) -> bytes:
     """FLAC, 16 bit. The same samples give the same bytes with one version of libsndfile."""
-    buffer = io.BytesIO()
-    soundfile.write(buffer, as_pcm16(audio), audio.sample_rate, format="FLAC", subtype="PCM_16")
-    return buffer.getvalue()
+
+    def encode() -> bytes:
+        buffer = io.BytesIO()
+        soundfile.write(buffer, as_pcm16(audio), audio.sample_rate, format="FLAC", subtype="PCM_16")
+        return buffer.getvalue()
+
+    return _undisturbed(encode)
 
 
 def write_flac(path: Path, audio: Audio) -> bytes:

@@ -38,6 +38,7 @@ PREFIX: Final = "recordings:"
 KIND: Final = "recordings"
 SUMMARY: Final = "a folder of recordings made elsewhere, one per sample: DIR/<task>/<id>.wav and other layouts"
 MAX_OFFSET_S: Final = 600.0
+AUTO: Final = "auto"
 _NAMED: Final = 5
 
 
@@ -47,12 +48,13 @@ class RecordingOptions:
 
     Attributes:
         channel: The model's, counted from 0; None = the files are mono.
-        offset_s: Where the first sample of each recording lies; 0 = with the first sample of the prompt.
+        offset_s: Where the first sample of each recording lies; 0 = with the first sample of the prompt; ``auto`` = where the
+            prompt that is heard in it says.
         name: What the model is called; None = as the folder.
     """
 
     channel: int | None = None
-    offset_s: float = 0.0
+    offset_s: float | str = 0.0
     name: str | None = None
 
 
@@ -79,14 +81,17 @@ class RecordingsModel:
         options = RecordingOptions(**settle_arguments(RecordingOptions, PREFIX.rstrip(":"), PREFIX, arguments, {}))
         if options.channel is not None and options.channel < 0:
             raise UsageError(f"--arg channel={options.channel}: expected 0 or more", "channels are counted from 0")
-        if options.offset_s > MAX_OFFSET_S:
+        if isinstance(options.offset_s, str):
+            if options.offset_s != AUTO:
+                raise UsageError(f"--arg offset_s={options.offset_s}: expected float or {AUTO}", "give seconds, as in -1.92")
+        elif options.offset_s > MAX_OFFSET_S:
             raise UsageError(
                 f"--arg offset_s={options.offset_s:g}: expected at most {MAX_OFFSET_S:g}",
                 "give the offset in seconds, not in milliseconds or samples",
             )
         if options.name is not None and not options.name.strip():
             raise UsageError("--arg name=: expected a name", "leave it out for the folder's own")
-        return cls(folder, replace(options, offset_s=options.offset_s + 0.0))  # -0.0 is 0.0
+        return cls(folder, replace(options, offset_s=options.offset_s or 0.0))  # -0.0 is 0.0
 
     @property
     def name(self) -> str:
@@ -125,7 +130,8 @@ class RecordingsModel:
         matches = match_folder(self.folder, [_wanted(task) for task in tasks], by_id_alone=len(tasks) == 1)
         if tasks and not matches.n_found:
             raise self._nothing(matches)
-        source = FolderRecordings(self.folder, matches, self.options.channel, self.options.offset_s)
+        offset_s = None if isinstance(self.options.offset_s, str) else self.options.offset_s
+        source = FolderRecordings(self.folder, matches, self.options.channel, offset_s)
         return RecordingsSupply(source)
 
     def examine(self, data: Data | None) -> tuple[Check, ...]:
@@ -214,10 +220,11 @@ def _is_belied(run: Run, source: FolderRecordings, task: str, sample_id: str) ->
     """Whether the run holds a recording of a sample, and the folder's is not the same."""
     take = TakeId(task, sample_id)
     record = run.record(take) if run.is_done(take) else None
-    if record is None or record.model is None:
+    if record is None or record.model is None or record.user is None:
         return False
+    user = record.user
     try:
-        track = source.read(task, sample_id)
+        track = source.read(task, sample_id, lambda: run.load(user).audio)
     except DataError:
         return True
     return digest_of_audio(track.audio) != record.model.digest or track.start_s != record.model.start_s

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fdbench.call.evidence import examine
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
 from fdbench.core.take_id import MAIN
@@ -14,6 +15,8 @@ from fdbench.errors import DataError
 from fdbench.io.files import user_cache
 from fdbench.judge.given import read_rating
 from fdbench.stages.cases import Case, FolderAudio, RecordedTake, TaskFacts
+from fdbench.stages.copies import copies_among
+from fdbench.stages.derive import notes_of
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
 from fdbench.stages.score import Scoring, score_cases
@@ -46,7 +49,7 @@ def score_folder(
         cases, {spec.name: facts}, options.protocols, options.engines,
         judging=options.judging(user_cache() / "verdicts"), workers=options.workers, progress=progress,
     )  # fmt: skip
-    notes = [*(line for _, line in found.notes), *scoring.notes]
+    notes = [*(line for _, line in found.notes), *notes_of(cases), *copies_among(cases), *scoring.notes]
     return ScoredFolder(scoring, (*notes, *(f"{folder / name}: not a sample, left out" for name in found.stray)))
 
 
@@ -60,7 +63,15 @@ def _case(folder: Path, sample: Sample, behaviour: str) -> Case:
         recorded_s = audio.duration_s("model")
     except DataError:
         recorded_s = None  # reported where it is heard
-    take = RecordedTake(audio, prompt_s, recorded_s)
+    notes: tuple[str, ...] = ()
+    if prompt_s is not None and recorded_s is not None:
+        evidence = examine(audio.load("user").audio, audio.load("model").audio)
+        if evidence.fault is not None:
+            return Case(
+                sample, behaviour, {MAIN: Absence("audio_unreadable", f"{folder / 'output.wav'}: {evidence.fault.what}")}
+            )
+        notes = evidence.notes
+    take = RecordedTake(audio, prompt_s, recorded_s, notes=notes)
     return Case(sample, behaviour, {MAIN: take}, rating=partial(read_rating, folder / "rating.json"))
 
 

@@ -98,7 +98,7 @@ def natural_order(name: str) -> tuple[tuple[str | int, ...], str]:
 
 
 def _list(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
-    """Sub-folders that are samples, and the names of everything else."""
+    """Sub-folders that are samples, and the names of everything else; what is hidden (an editor's copies) is no sample."""
     expected = f"one sub-folder per clip with any of {', '.join(sorted(_KNOWN_FILES))}"
     try:
         entries = sorted(folder.iterdir(), key=lambda path: natural_order(path.name))
@@ -117,7 +117,7 @@ def _list(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
 def _is_clip(path: Path) -> bool:
     try:
         path.name.encode()
-        return path.is_dir() and any((path / name).exists() for name in _KNOWN_FILES)
+        return not path.name.startswith(".") and path.is_dir() and any((path / name).exists() for name in _KNOWN_FILES)
     except (UnicodeEncodeError, OSError):
         return False
 

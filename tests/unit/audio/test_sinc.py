@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,32 @@ def test_long_audio_is_filtered_in_blocks_without_seams() -> None:
 def test_the_same_rate_is_the_same_audio() -> None:
     audio = Audio(np.ones(5, np.float32), 16000)
     assert resampled_by_sinc(audio, 16000) is audio
+
+
+ODD_RATES = (8001, 15999, 22049, 44099, 95999)
+
+
+@pytest.mark.parametrize("rate", ODD_RATES)
+@pytest.mark.parametrize("n", [0, 1, 2, 481, 100_001])
+def test_an_odd_rate_has_the_same_length_and_keeps_a_tone_in_its_place(rate: int, n: int) -> None:
+    out = resampled_by_sinc(Audio(np.sin(2 * np.pi * 440 * np.arange(n) / rate).astype(np.float32), rate), 16000).samples
+    assert len(out) == -(-n * 16000 // rate)
+    expected = np.sin(2 * np.pi * 440 * np.arange(len(out)) / 16000)
+    np.testing.assert_allclose(out[100:-100], expected[100:-100], atol=0.02)
+
+
+def test_filters_one_by_one_are_the_matrix_without_its_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(0).uniform(-1, 1, 50_001).astype(np.float32)
+    by_matrix = {rate: resampled_by_sinc(Audio(noise, rate), 16000).samples for rate in RATES}
+    monkeypatch.setattr("fdbench.audio.sinc._MAX_MATRIX", 0)
+    for rate in RATES:
+        np.testing.assert_allclose(resampled_by_sinc(Audio(noise, rate), 16000).samples, by_matrix[rate], atol=2e-6)
+
+
+def test_an_odd_rate_takes_little_memory() -> None:
+    audio = Audio(np.zeros(47999 * 3, np.float32), 47999)
+    tracemalloc.start()
+    resampled_by_sinc(audio, 16000)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 100 << 20

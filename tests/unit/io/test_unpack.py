@@ -179,3 +179,23 @@ def test_what_is_no_archive_is_told_so(content: bytes, tmp_path: Path, into: Pat
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(DataError, match=r"a\.zip"):
         unpack(tmp_path / "a.zip", into)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"GNU.sparse.map": "0,x"}, {"path": "set/a\0b"}],
+    ids=["sparse map", "name"],
+)
+def test_nonsense_in_a_header_is_an_error_of_the_archive(headers: dict[str, str], tmp_path: Path, into: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info("set/a", size=3, pax_headers=headers), io.BytesIO(b"abc"))
+    with pytest.raises(DataError, match=r"a\.tar"):
+        unpack(tmp_path / "a.tar", into)
+
+
+def test_a_damaged_bzip2_is_no_error_of_the_disk(tmp_path: Path, into: Path) -> None:
+    data = bytearray(tarred(tmp_path / "a.tar.bz2", {"set/a": bytes(range(256)) * 50}, "w:bz2").read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / "a.tar.bz2").write_bytes(data)
+    with pytest.raises(DataError, match="damaged"):
+        unpack(tmp_path / "a.tar.bz2", into)

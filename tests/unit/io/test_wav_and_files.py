@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import signal
 import sys
 
 import numpy as np
@@ -13,7 +15,8 @@ import soundfile
 from fdbench.core.sound import Audio
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json, write_bytes_atomically, write_json_atomically
-from fdbench.io.wav import digest_of_audio, read_audio, resampled, write_flac
+from fdbench.io.wav import decode_audio, digest_of_audio, encode_flac, read_audio, resampled, write_flac
+from fdbench.task.stimulus import FileStimulus
 
 
 def noise(n=1000, rate=16000):
@@ -61,6 +64,122 @@ def test_a_truncated_wav_is_named_with_what_is_wrong(tmp_path, cut):
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(DataError, match=r"a\.wav: truncated"):
         read_audio(path)
+
+
+def written(path, kind="WAV", subtype="PCM_16", n=16000, rate=16000):
+    soundfile.write(path, noise(n).samples / 4, rate, format=kind, subtype=subtype)
+    return bytearray(path.read_bytes())
+
+
+def with_size(data, mark, size, after=4, n_bytes=4, order="little"):
+    at = data.index(mark) + after
+    data[at : at + n_bytes] = size.to_bytes(n_bytes, order)
+    return data
+
+
+UNFINISHED = {
+    "wav": lambda path: with_size(written(path), b"data", 6000),
+    "wav never begun": lambda path: with_size(written(path), b"data", 0),
+    "wav without padding": lambda path: with_size(written(path, subtype="ULAW"), b"data", 3001),
+    "rf64": lambda path: with_size(written(path, "RF64"), b"ds64", 6000, after=16, n_bytes=8),
+    "aiff": lambda path: with_size(written(path, "AIFF"), b"SSND", 6000, order="big"),
+    "au": lambda path: with_size(written(path, "AU"), b".snd", 6000, after=8, order="big"),
+    "flac": lambda path: with_size(written(path, "FLAC"), b"fLaC", 4000, after=22, order="big"),
+}
+
+
+@pytest.mark.parametrize("kind", UNFINISHED)
+def test_a_header_that_promises_less_than_the_file_holds_is_no_short_recording(tmp_path, kind):
+    path = tmp_path / "a.snd"
+    path.write_bytes(UNFINISHED[kind](path))
+    with pytest.raises(DataError, match=r"a\.snd: unfinished, the header promises \d+"):
+        read_audio(path)
+
+
+def test_chunks_and_tags_behind_the_audio_are_no_audio(tmp_path):
+    path = tmp_path / "a.wav"
+    data = bytes(written(path, n=999, subtype="ULAW"))
+    note = b"LIST" + (2000).to_bytes(4, "little") + bytes(2000)
+    for whole in (data + note, data[:-1] + note, data + note + b"TAG" + bytes(125), data + bytes(1000)):
+        path.write_bytes(whole)
+        assert len(read_audio(path).samples) == 999
+
+
+@pytest.mark.parametrize(("kind", "subtype"), [("WAV", "GSM610"), ("WAV", "G721_32"), ("AU", "G721_32"), ("AU", "G723_24")])
+def test_a_codec_that_cannot_seek_is_read_from_its_beginning(tmp_path, kind, subtype):
+    written(tmp_path / "a.snd", kind, subtype, n=300_000, rate=8000)
+    assert 300_000 <= len(read_audio(tmp_path / "a.snd").samples) < 300_400
+
+
+def test_a_flac_whose_writer_did_not_know_its_length_is_read_to_its_end(tmp_path):
+    path = tmp_path / "a.flac"
+    path.write_bytes(with_size(written(path, "FLAC", n=12345), b"fLaC", 0, after=22, order="big"))
+    assert len(read_audio(path).samples) == 12345
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [(64_000, "truncated, the header promises 64000 samples"), (0xFFFF_FFFF, "truncated")]
+)
+def test_a_flac_that_promises_more_is_truncated_and_nothing_is_made_ready_for_the_promise(tmp_path, size, told):
+    path = tmp_path / "a.flac"
+    path.write_bytes(with_size(written(path, "FLAC"), b"fLaC", size, after=22, order="big"))
+    with pytest.raises(DataError, match=told):
+        read_audio(path)
+
+
+@pytest.mark.parametrize("rate", [2, 3999, 384_001])
+def test_a_rate_that_no_microphone_has_is_refused(tmp_path, rate):
+    written(tmp_path / "a.wav", rate=rate)
+    with pytest.raises(DataError, match=rf"a\.wav: expected 4000 to 384000 Hz, found {rate} Hz"):
+        read_audio(tmp_path / "a.wav")
+
+
+def test_a_small_file_that_holds_hours_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("fdbench.io.wav.MAX_DURATION_S", 20)
+    soundfile.write(tmp_path / "a.flac", np.zeros(8000 * 21, np.int16), 8000)
+    with pytest.raises(DataError, match="too long, expected at most 20 s"):
+        read_audio(tmp_path / "a.flac")
+    monkeypatch.setattr("fdbench.io.wav.MAX_FILE_BYTES", 100)
+    with pytest.raises(DataError, match="expected at most 100 bytes"):
+        read_audio(tmp_path / "a.flac")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+@pytest.mark.parametrize("read", [read_audio, read_json, lambda path: FileStimulus(path).digest])
+def test_pipes_devices_and_links_to_them_are_refused_at_once(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "zero.wav").symlink_to("/dev/zero")
+    (tmp_path / "folder.wav").mkdir()
+    for name in ("pipe", "zero", "folder"):
+        with pytest.raises(DataError, match=f"{name}.wav: cannot be read"):
+            read(tmp_path / f"{name}.wav")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timers")
+def test_what_a_signal_raises_is_never_swallowed_by_the_codec(tmp_path):
+    class Stop(BaseException):
+        pass
+
+    def stop(*_):
+        fired.append(True)
+        raise Stop
+
+    fired, seen, random = [], 0, np.random.default_rng(1)
+    audio = noise(80_000)
+    encoded = write_flac(tmp_path / "a.flac", audio)
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        for index in range(40):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, float(random.uniform(1e-5, 4e-3)))
+                decode_audio(encoded, "a") if index % 2 else encode_flac(audio)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except Stop:
+                seen += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert seen == len(fired)
 
 
 def test_atomic_writing_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
