@@ -199,7 +199,9 @@ def _model_facts(collection: Collection) -> dict[str, str]:
     """With which settings and weights a model spoke; of an agent whose true behaviour is known, its name says enough."""
     if collection.kind != "model":
         return {}
-    given = (f"{name}={value}" for name, value in sorted(collection.arguments.items()) if value is not None)
+    contents = {name: f"@{digest.removeprefix('sha256:')[:12]}" for name, digest in collection.files.items()}
+    arguments = sorted(collection.arguments.items())
+    given = (f"{name}={value}{contents.get(name, '')}" for name, value in arguments if value is not None)
     facts = {"with": ",".join(given), "weights": (collection.weights_revision or "").removeprefix("sha256:")[:12]}
     return {name: fact.replace("|", "/") for name, fact in facts.items() if fact}
 
