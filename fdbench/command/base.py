@@ -170,4 +170,4 @@ def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:
         write_result(arguments.json, {"run": str(finished.folder), "errors": finished.n_errors, "summaries": summaries})
     if arguments.json != "-":
         show(*render_run(read_run(finished.folder)).split("\n"), str(finished.folder))
-    return EXIT_WITH_ERRORS if finished.n_errors or finished.n_left else EXIT_OK
+    return EXIT_WITH_ERRORS if finished.n_errors or finished.n_left or finished.is_meaningless else EXIT_OK
