@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from fdbench import __version__
 from fdbench.command import data, export, judge, look, provenance, run, setup
-from fdbench.command.base import EXIT_INTERRUPTED, EXIT_MISUSE, EXIT_OK
+from fdbench.command.base import EXIT_INTERRUPTED, EXIT_MISUSE, EXIT_OK, tell
 from fdbench.errors import FdbenchError
+from fdbench.io.visible import visible, visible_lines
 
 _GROUPS = (run, data, judge, export, provenance, look, setup)
 
@@ -24,17 +25,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except FdbenchError as error:
         if arguments.verbose:
-            traceback.print_exc()
-        print(f"fdbench: {error}", file=sys.stderr)
+            print(visible_lines(traceback.format_exc()), file=sys.stderr, end="")
+        tell(error.what)
+        for line in filter(None, (*error.excerpt, error.remedy)):
+            print(f"  {visible(line)}", file=sys.stderr)
         return EXIT_MISUSE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except OSError as error:
         if arguments.verbose:
-            traceback.print_exc()
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"fdbench: {where}{error.strerror or error}\n  what is done is kept; mend this and start again", file=sys.stderr)
+            print(visible_lines(traceback.format_exc()), file=sys.stderr, end="")
+        tell(f"{error.filename}: {error.strerror or error}" if error.filename else str(error.strerror or error))
+        print("  what is done is kept; mend this and start again", file=sys.stderr)
         return EXIT_MISUSE
     except KeyboardInterrupt:
         print("fdbench: interrupted; the same command goes on from here", file=sys.stderr)

@@ -7,7 +7,7 @@ shows the two lines and exits with status 2 (``-v`` adds the traceback).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class FdbenchError(Exception):
@@ -16,18 +16,20 @@ class FdbenchError(Exception):
     Args:
         what: What is wrong, with the file, the id, what was expected and what was found.
         remedy: What to do about it; one sentence, empty when nothing sensible can be advised.
+        excerpt: Lines that show what is wrong.
     """
 
-    def __init__(self, what: str, remedy: str = "") -> None:
+    def __init__(self, what: str, remedy: str = "", excerpt: Sequence[str] = ()) -> None:
         super().__init__(what)
         self.what = what
         self.remedy = remedy
+        self.excerpt = tuple(excerpt)
 
     def __str__(self) -> str:
-        return f"{self.what}\n  {self.remedy}" if self.remedy else self.what
+        return "\n  ".join([self.what, *self.excerpt, *([self.remedy] if self.remedy else [])])
 
-    def __reduce__(self) -> tuple[type[FdbenchError], tuple[str, str]]:
-        return type(self), (self.what, self.remedy)  # survives the trip back from a worker process
+    def __reduce__(self) -> tuple[type[FdbenchError], tuple[str, str, tuple[str, ...]]]:
+        return type(self), (self.what, self.remedy, self.excerpt)  # survives the trip back from a worker process
 
 
 class UsageError(FdbenchError):

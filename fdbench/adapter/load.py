@@ -9,52 +9,22 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from fdbench.adapter.base import Agent, AgentParty, EquippedParty, Port, check_ports
+from fdbench.adapter.content import digests_of, lies_elsewhere, path_of
 from fdbench.adapter.equipped import Equipped, Need, Provenance, equipped_class, equipped_party
 from fdbench.adapter.failure import FOREIGN, with_place
 from fdbench.adapter.live import LiveParty
 from fdbench.adapter.neighbours import load_file
-from fdbench.errors import AdapterError, DataError, FdbenchError, UsageError, unknown_name
-from fdbench.io.strict_yaml import load_yaml
+from fdbench.adapter.spec import ModelSpec, parse_models
+from fdbench.errors import AdapterError, FdbenchError, UsageError, unknown_name
 
 ENTRY_POINTS = "fdbench.adapters"
 JSON_TYPES = (str, int, float, bool, type(None))
-Kind = Literal["trivial", "model", "recordings"]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """What is known about a model before anything heavy is imported.
-
-    Attributes:
-        name: What the user types.
-        adapter: ``module:Class`` under adapters/, an entry point's value, or ``path/to/file.py:Class``.
-        origin: Where the name was found.
-        arguments: Defaults that override those of the class.
-        weights_revision: Of the weights, where there are any and the class does not say itself.
-        licence: Of the weights, and what has to be accepted to get them.
-        published_shift_s: From where a reply is recorded (causal placement) to where the model's official script writes it.
-        read_on: When the vendor's own description was read from which the entry was written, as an ISO date.
-    """
-
-    name: str
-    adapter: str
-    origin: Literal["models.yaml", "entry point", "file", "object"]
-    kind: Kind = "model"
-    summary: str = ""
-    clock: str = "lockstep"
-    lead_in_s: float = 0.0
-    tells_truth: bool = False
-    weights_revision: str | None = None
-    licence: str = ""
-    published_shift_s: float = 0.0
-    read_on: str = ""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 def model_specs() -> dict[str, ModelSpec]:
@@ -64,12 +34,7 @@ def model_specs() -> dict[str, ModelSpec]:
         AdapterError: A name is defined twice; names both places.
     """
     text = (resources.files("fdbench.adapters") / "models.yaml").read_text(encoding="utf-8")
-    specs: dict[str, ModelSpec] = {}
-    for name, facts in load_yaml(text, "adapters/models.yaml").items():
-        known = {f for f in ModelSpec.__dataclass_fields__ if f not in ("name", "origin")}
-        if not isinstance(facts, dict) or "adapter" not in facts or not facts.keys() <= known:
-            raise DataError(f"adapters/models.yaml: '{name}' needs 'adapter' and may have {', '.join(sorted(known))}")
-        specs[name] = ModelSpec(name=name, origin="models.yaml", **facts)
+    specs = parse_models(text, "adapters/models.yaml")
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         if point.name in specs:
             raise AdapterError(
@@ -145,6 +110,24 @@ class Adapter:
         """What a manifest records. Raises AdapterError where the weights are not here and cannot be named."""
         told = self.equipment.provenance(**self.arguments)
         return told or Provenance(self.arguments, self.spec.weights_revision)
+
+    def files(self) -> dict[str, str]:
+        """By argument, a hash of what lies behind it, where the manifest has that argument as it was given."""
+        recorded = self.provenance().arguments
+        given = {name: value for name, value in self.arguments.items() if recorded.get(name) == value}
+        return digests_of(given)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A line for each argument that names a place of which the class does not say what is there."""
+        if self.equipment.provenance(**self.arguments) is not None:
+            return ()
+        places = [(name, value) for name, value in self.arguments.items() if lies_elsewhere(value)]
+        return tuple(
+            f"{name}={value}: {self.spec.name} has no provenance() that says what it loads from there; the run's id has "
+            + ("a hash of what lies there now" if path_of(value) else "the place alone, whatever lies there")
+            for name, value in places
+        )
 
     def price_of(self, minutes: float) -> float | None:
         """What so many minutes of conversation may cost; None where nobody knows."""

@@ -12,7 +12,8 @@ from uuid import uuid4
 
 from fdbench.adapter.base import Agent, AgentParty, VirtualParty
 from fdbench.adapter.live import LiveParty
-from fdbench.adapter.load import JSON_TYPES, LIVE, LOCKSTEP, Adapter, ModelSpec
+from fdbench.adapter.load import JSON_TYPES, LIVE, LOCKSTEP, Adapter
+from fdbench.adapter.spec import ModelSpec
 from fdbench.api.results import RunResults
 from fdbench.core.metric import CORRECTED, PROTOCOLS
 from fdbench.errors import UsageError, unknown_name

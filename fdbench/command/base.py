@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from fdbench.command.judge_options import GIVEN, NONE, add_judge_options, judge_settings_of
 from fdbench.core.placement import CAUSAL, PLACEMENTS
 from fdbench.errors import UsageError
+from fdbench.io.visible import visible, visible_json
 
 if TYPE_CHECKING:
     from fdbench.judge.providers import JudgeSettings
@@ -125,24 +126,35 @@ def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:
     return judge_settings_of(arguments, data.root if data else None) or str(arguments.judge)
 
 
+def show(*lines: str) -> None:
+    """Print lines of the result; what others put into them does not act on the terminal."""
+    for line in lines:
+        print(visible(line))
+
+
+def tell(line: str) -> None:
+    """Print a line for a person beside the result; as ``show``."""
+    print(f"fdbench: {visible(line)}", file=sys.stderr)
+
+
 def report_messages(samples: Sequence[Any]) -> None:
-    lines = (f"fdbench: {sample.id.task} {sample.id.sample}: {message}" for sample in samples for message in sample.messages)
-    for line in dict.fromkeys(lines):  # the same trouble under several protocols is reported once
-        print(line, file=sys.stderr)
+    lines = (f"{sample.id.task} {sample.id.sample}: {message}" for sample in samples for message in sample.messages)
+    report_notes(tuple(dict.fromkeys(lines)))  # the same trouble under several protocols is reported once
 
 
 def report_notes(notes: Sequence[str]) -> None:
     for note in notes:
-        print(f"fdbench: {note}", file=sys.stderr)
+        tell(note)
 
 
 def write_result(target: str, value: Any) -> None:
-    from fdbench.io.files import to_json, write_json_atomically
+    """Write a result as JSON to a file, a device or a pipe, or to standard output where the target is ``-``."""
+    from fdbench.io.files import encode_json, to_json, write_output
 
     if target == "-":
-        sys.stdout.write(to_json(value))
+        sys.stdout.write(visible_json(to_json(value)))
     else:
-        write_json_atomically(Path(target), value)
+        write_output(Path(target), encode_json(value))
 
 
 def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:
@@ -157,6 +169,5 @@ def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:
         summaries = Run(finished.folder).summaries()
         write_result(arguments.json, {"run": str(finished.folder), "errors": finished.n_errors, "summaries": summaries})
     if arguments.json != "-":
-        print(render_run(read_run(finished.folder)))
-        print(finished.folder)
-    return EXIT_WITH_ERRORS if finished.n_errors or finished.n_left else EXIT_OK
+        show(*render_run(read_run(finished.folder)).split("\n"), str(finished.folder))
+    return EXIT_WITH_ERRORS if finished.n_errors or finished.n_left or finished.is_meaningless else EXIT_OK

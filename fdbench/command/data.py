@@ -17,6 +17,7 @@ from fdbench.command.base import (
     add_data_option,
     data_of,
     report_notes,
+    show,
     write_result,
 )
 from fdbench.command.export import add_target_options, conclude_export
@@ -108,10 +109,10 @@ def list_command(arguments: argparse.Namespace) -> int:
         write_result("-", rows)
         return EXIT_OK
     columns = ("name", "clips", "licence", "state", "source")
-    print(*text_table(([str(row[column] or "-") for column in columns] for row in rows), header=columns), sep="\n")
-    print(*(f"{row['name']}: {row['detail']}" for row in rows if row["detail"]), sep="\n")
+    show(*text_table(([str(row[column] or "-") for column in columns] for row in rows), header=columns))
+    show(*(f"{row['name']}: {row['detail']}" for row in rows if row["detail"]))
     if data is None:
-        print(f"(state: give --data DIR or set {DATA_VARIABLE})")
+        show(f"(state: give --data DIR or set {DATA_VARIABLE})")
     return EXIT_OK
 
 
@@ -131,7 +132,8 @@ def download_command(arguments: argparse.Namespace) -> int:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
         if outcome.status == "failed":
             failed.append(outcome)
-        print(f"{outcome.part}: {outcome.status}" + (f": {outcome.message}" if outcome.status != "failed" else ""), flush=True)
+        show(f"{outcome.part}: {outcome.status}" + (f": {outcome.message}" if outcome.status != "failed" else ""))
+        sys.stdout.flush()
     if not failed:
         return EXIT_OK
     report_notes([f"{len(failed)} of {len(parts)} parts failed; the same command takes them up again"])
@@ -178,10 +180,7 @@ def _print_checked(checked: CheckedData) -> None:
         counts = (str(each.count("error")), str(each.count("warning")))
         hours = f"{each.duration_s / 3600:.3f}"
         rows.append((each.name, str(each.n_clips), str(each.n_expected), hours, rates, *counts, each.lock))
-    print(*text_table(rows, header=header), sep="\n")
-    for finding in checked.findings:
-        print(f"{finding.severity}: {finding.file}: {finding.what}")
-    print(f"errors: {checked.n_errors}, warnings: {checked.n_warnings}")
-    print("to pin (sha256):")
-    for hashed in checked.hashes:
-        print("", *hashed, sep="  ")
+    show(*text_table(rows, header=header))
+    show(*(f"{finding.severity}: {finding.file}: {finding.what}" for finding in checked.findings))
+    show(f"errors: {checked.n_errors}, warnings: {checked.n_warnings}")
+    show("to pin (sha256):", *("  ".join(["", *hashed]) for hashed in checked.hashes))

@@ -14,6 +14,7 @@ from fdbench.command.base import (
     add_data_option,
     data_of,
     report_notes,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +51,6 @@ def export_command(arguments: argparse.Namespace) -> int:
 def conclude_export(exported: Exported) -> int:
     report_notes([*exported.notes, *exported.left_out])
     for config, n_rows in exported.counts.items():
-        print(f"{config:32} {n_rows:>8} rows")
-    print(exported.folder)
+        show(f"{config:32} {n_rows:>8} rows")
+    show(str(exported.folder))
     return EXIT_WITH_ERRORS if exported.left_out else EXIT_OK

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, data_of, report_notes, write_result
+from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, data_of, report_notes, show, write_result
 from fdbench.command.judge_options import add_judge_options, judge_settings_of
 from fdbench.errors import UsageError
 from fdbench.io.text_table import text_table
@@ -51,7 +51,7 @@ def check_command(arguments: argparse.Namespace) -> int:
         write_result(arguments.json, found)
     if arguments.json != "-":
         lines = [*_table(done), "", *sentences, str(judge.usage), *map(str, done.files)]
-        print("\n".join(lines))
+        show(*lines)
     return EXIT_WITH_ERRORS if done.check.n_failed else EXIT_OK
 
 

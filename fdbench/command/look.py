@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, add_data_option, data_of, pairs_of
+from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, add_data_option, data_of, pairs_of, show
 from fdbench.io.text_table import text_table
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def list_command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return EXIT_OK
-    print("\n".join(text_table([list(row.values()) for row in rows], header=list(rows[0]))))
+    show(*text_table([list(row.values()) for row in rows], header=list(rows[0])))
     return EXIT_OK
 
 
@@ -111,7 +111,7 @@ def doctor_command(arguments: argparse.Namespace) -> int:
         print(json.dumps(as_json, indent=2))
     else:
         for check in (*packages, *checks):
-            print(f"{'ok ' if check.holds else 'NO '} {check.name}  {check.detail}".rstrip())
+            show(f"{'ok ' if check.holds else 'NO '} {check.name}  {check.detail}".rstrip())
     return EXIT_OK if all(check.holds for check in checks) else EXIT_WITH_ERRORS
 
 
@@ -120,8 +120,8 @@ def leaderboard_command(arguments: argparse.Namespace) -> int:
 
     if arguments.check:
         check_leaderboard(arguments.results, arguments.out)
-        print(f"{arguments.out} is up to date")
+        show(f"{arguments.out} is up to date")
     else:
         write_leaderboard(arguments.results, arguments.out)
-        print(arguments.out)
+        show(str(arguments.out))
     return EXIT_OK

@@ -14,6 +14,7 @@ from fdbench.command.base import (
     add_command,
     add_data_option,
     data_of,
+    show,
     write_result,
 )
 from fdbench.errors import UsageError
@@ -55,7 +56,7 @@ def show_command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_result(arguments.json, facts)
     if arguments.json != "-":
-        print(render_appendix(facts), end="")
+        show(*render_appendix(facts).removesuffix("\n").split("\n"))
     return EXIT_WITH_ERRORS if facts["damaged"] else EXIT_OK
 
 
@@ -71,7 +72,7 @@ def verify_command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_result(arguments.json, found.as_json())
     if arguments.json != "-":
-        print("\n".join(_lines(found)))
+        show(*_lines(found))
     return EXIT_OK if found.agrees else EXIT_WITH_ERRORS
 
 

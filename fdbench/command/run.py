@@ -24,6 +24,8 @@ from fdbench.command.base import (
     report_messages,
     report_notes,
     scoring_options_of,
+    show,
+    tell,
     write_result,
 )
 from fdbench.core.placement import CAUSAL
@@ -59,6 +61,7 @@ def register(commands: Commands) -> None:
     )
     run.add_argument("--condition", default="clean", metavar="NAME", help="what stands between (`fdbench list conditions`)")
     run.add_argument("--keep-going", action="store_true", help="make all calls, although 8 in a row have failed alike")
+    run.add_argument("--again", action="store_true", help="make all calls anew, also those that are there already")
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
     add_scoring_options(run, asr=DEFAULT_ASR, protocol="all")
 
@@ -111,6 +114,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         most_late_s=arguments.most_late / 1000,
         condition=arguments.condition,
         keep_going=arguments.keep_going,
+        again=arguments.again,
     )
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)
@@ -156,12 +160,10 @@ def replay_command(arguments: argparse.Namespace) -> int:
         data = data_of(arguments, arguments.run)
         replayed = replay_run(arguments.run, arguments.out or Path(scratch), options, data, progress)
         status = conclude(arguments, replayed.finished)
-    for line in replayed.differences:
-        print(f"fdbench: {line}", file=sys.stderr)
-    for name in replayed.not_compared:
-        print(f"fdbench: scores/{name}: the run has none by these engines to compare with", file=sys.stderr)
+    report_notes(replayed.differences)
+    report_notes([f"scores/{name}: the run has none by these engines to compare with" for name in replayed.not_compared])
     verdict = f"{len(replayed.differences)} differences" if replayed.differences else "everything that was compared agrees"
-    print(f"fdbench: {replayed.n_calls} calls replayed: {verdict}", file=sys.stderr)
+    tell(f"{replayed.n_calls} calls replayed: {verdict}")
     return EXIT_WITH_ERRORS if replayed.differences else status
 
 
@@ -205,7 +207,7 @@ def _score_folder(arguments: argparse.Namespace) -> int:
     if arguments.json != "-":
         for metric, summary in result["metrics"].items():
             value = "-" if summary["value"] is None else f"{summary['value']:.4f}"
-            print(f"{metric:32} {value:>10} {summary['unit']:6} n={summary['n_scored']}")
+            show(f"{metric:32} {value:>10} {summary['unit']:6} n={summary['n_scored']}")
     return EXIT_WITH_ERRORS if scoring.n_errors else EXIT_OK
 
 
@@ -216,7 +218,7 @@ def demo_command(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="fdbench-demo-") as scratch:
         out = arguments.out or Path(scratch)
         n_errors = sum(_demo_run(agent, out, arguments) for agent in DEMO_AGENTS)
-        print(render_leaderboard(read_results(out), ()))
+        show(*render_leaderboard(read_results(out), ()).split("\n"))
     return EXIT_WITH_ERRORS if n_errors else EXIT_OK
 
 

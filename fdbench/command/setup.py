@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from fdbench.command.base import EXIT_OK, Commands, add_command, write_result
+from fdbench.command.base import EXIT_OK, Commands, add_command, show, tell, write_result
 
 
 def register(commands: Commands) -> None:
@@ -26,11 +25,11 @@ def setup_command(arguments: argparse.Namespace) -> int:
     from fdbench.worker.setup import SetupRequest, set_up
 
     request = SetupRequest(arguments.name, arguments.source, arguments.python, arguments.torch, arguments.force)
-    record = set_up(request, lambda line: print(f"fdbench: {line}", file=sys.stderr))
+    record = set_up(request, tell)
     if arguments.json:
         write_result(arguments.json, dict(record))
     if arguments.json != "-":
         for key, value in record.items():
             if value is not None:
-                print(f"{key:16}{value}")
+                show(f"{key:16}{value}")
     return EXIT_OK

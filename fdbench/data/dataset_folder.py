@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +22,7 @@ from typing import Any, Final
 
 from fdbench import __version__
 from fdbench.errors import UsageError
+from fdbench.io.exchange import exchange
 from fdbench.io.files import digest_of, sha256_of_file, to_json
 from fdbench.task.hf import features_of, import_datasets
 from fdbench.task.rows import AUDIO, AUDIO_CELL, SPLIT, Columns
@@ -53,20 +56,35 @@ def writing(target: Path, *, force: bool) -> Iterator[Path]:
             raise UsageError(f"--to {target}: the folder is not empty and holds no export", "name another one, or add --force")
         for name in (name for name in _OF_RUNS if (target / name).exists()):
             raise UsageError(f"--to {target}: holds {name}, which belongs to a run and to no export", "name another folder")
+    target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
+    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    scratch.mkdir()  # with the mode that the umask gives, which a temporary folder's is not
     try:
-        scratch.chmod(0o755)
         yield scratch
-        target.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.", suffix=".old") as aside:
-            for name in ("README.md", "data", "fdbench", *_OF_RUNS):
-                if (target / name).exists():
-                    (target / name).rename(Path(aside) / name)
-                if (scratch / name).exists():
-                    (scratch / name).rename(target / name)
+        if target.is_dir():
+            for kept in sorted({path.name for path in target.iterdir()} - {"README.md", "data", "fdbench", *_OF_RUNS}):
+                _link(target / kept, scratch / kept)
+            exchange(scratch, target)
+        else:
+            scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _link(source: Path, copy: Path) -> None:
+    """The same content in a second place: of files a further name, and a copy where there can be none."""
+
+    def link(file: str, place: str) -> None:
+        try:
+            os.link(file, place, follow_symlinks=False)
+        except OSError:
+            shutil.copy2(file, place, follow_symlinks=False)
+
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, copy, symlinks=True, copy_function=link)
+    else:
+        link(str(source), str(copy))
 
 
 def write_config(folder: Path, config: str, columns: Columns, rows: Iterable[Mapping[str, Any]]) -> int:

@@ -1,7 +1,11 @@
-"""YAML with the lines of its keys, and without its worst surprises: keys that are there twice, and yes/no as booleans."""
+"""YAML with the lines of its keys, and without its worst surprises.
+
+Keys that are there twice, yes/no as booleans, numbers that are none, and references, with which a few lines are gigabytes.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +18,16 @@ KeyPath = tuple[str | int, ...]
 
 _BOOLEANS: Final = ("true", "false")
 _BOOLEAN_TAG: Final = "tag:yaml.org,2002:bool"
+
+
+class _Loader(yaml.SafeLoader):
+    """Follows no reference (``*name``)."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "references are not followed", mark)
+        return super().compose_node(parent, index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +64,12 @@ def parse_yaml(text: str, name: str) -> Document:
         name: What errors call it.
 
     Raises:
-        DataError: It is not YAML, a key is no text or there twice, or a boolean is none but in YAML 1.1; names file and line.
+        DataError: It is not YAML, a key is no text or there twice, a boolean is none but in YAML 1.1, a number is none that
+            can be reckoned with, or something refers to another place; names file and line.
     """
     lines: dict[KeyPath, int] = {}
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         root = loader.get_single_node()
         if not isinstance(root, yaml.MappingNode):
             raise DataError(f"{name}:1: expected 'key: value' lines")
@@ -63,6 +78,8 @@ def parse_yaml(text: str, name: str) -> Document:
         mark = getattr(error, "problem_mark", None)
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         raise DataError(f"{name}:{mark.line + 1 if mark else 1}: not YAML ({problem})") from None
+    except RecursionError:
+        raise DataError(f"{name}:1: nested too deeply to be read") from None
 
 
 def _value(loader: yaml.SafeLoader, node: yaml.Node, name: str, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
@@ -84,4 +101,11 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node, name: str, path: KeyPath, l
     if node.tag == _BOOLEAN_TAG and node.value not in _BOOLEANS:
         what = f"{name}:{node.start_mark.line + 1}: '{node.value}' is a boolean to some and a word to others"
         raise DataError(what, "write true or false, or quote it")
-    return loader.construct_object(node, deep=True)
+    try:
+        value = loader.construct_object(node, deep=True)
+        if isinstance(value, (int, float)) and not math.isfinite(value):
+            raise ValueError("no number that can be reckoned with")
+    except (ValueError, OverflowError) as error:  # a date without such a day, an integer that no float holds
+        what = f"{name}:{node.start_mark.line + 1}: '{node.value[:20]}': {error}"
+        raise DataError(what, "quote it if it is a word") from None
+    return value

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from fdbench.io.visible import visible
+
 GAP = "  "
 
 
 def text_table(rows: Iterable[Sequence[str]], *, header: Sequence[str] | None = None, right: Collection[int] = ()) -> list[str]:
-    """The lines of a table; none where there are neither rows nor a header.
+    """The lines of a table; none where there are neither rows nor a header. In its cells nothing acts on a terminal.
 
     Args:
         rows: All of one length.
         header: A first row.
         right: Columns, from 0, that are aligned on their right side.
     """
-    table = [*([header] if header is not None else []), *rows]
+    table = [[visible(cell) for cell in row] for row in (*([header] if header is not None else []), *rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
 
     def padded(column: int, cell: str) -> str:

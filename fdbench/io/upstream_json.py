@@ -26,7 +26,7 @@ def read_upstream_words(path: Path) -> tuple[Word, ...]:
 
 def read_upstream_transcript(path: Path) -> tuple[tuple[Word, ...], str | None]:
     """As ``read_upstream_words``, and the file's own ``text`` as it stands there; None where it has none."""
-    value = read_json(path)
+    value = read_json(path, finite=False)
     if not isinstance(value, dict) or "chunks" not in value:
         raise DataError(f"{path}: {_EXPECTED}, found {describe(value)}")
     chunks, text = value["chunks"], value.get("text")

@@ -17,7 +17,8 @@ from fdbench.data.dataset_folder import write_card, write_config, writing
 from fdbench.data.export import Exported, Prompt, licence_of, read_prompt, sample_rows, terms_of
 from fdbench.errors import DataError
 from fdbench.hear.cache import without_users_words
-from fdbench.io.files import to_json
+from fdbench.io.files import encode_json, parse_json
+from fdbench.report.markdown import escape
 from fdbench.stages.derive import cases_of
 from fdbench.store.archive import Kind, copy_file, files_of
 from fdbench.store.manifest import RunManifest, Scored
@@ -83,22 +84,32 @@ def export_run(source: Path, data: Data | None, target: Path, *, prompts: bool =
 
 def _copy(run: Run, manifest: RunManifest, to: Run, prompts: bool, scrubbed: Callable[[str], str]) -> Iterator[str]:
     """Copy the run's files; yields a line for each that cannot be. Raises DataError where these are scores."""
+    records = [record for record in map(run.record, manifest.takes()) if record is not None]
+    tracks = {run.folder / track.file: track for record in records for track in record.tracks.values()}
     for kind, path in files_of(run, manifest):
         if not prompts and kind in _QUOTE_USERS:
             continue
         try:
-            copy_file(run, path, to, partial(_published, kind, prompts, scrubbed))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            what = f"cannot be read ({getattr(error, 'strerror', None) or repr(error)})"
+            if path in tracks:
+                run.load(tracks[path])  # else others would be given what was not recorded, beside numbers of what was
+            copy_file(run, path, to, partial(_published, kind, prompts, scrubbed, run.relative(path)))
+        except (DataError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            why = error.what if isinstance(error, DataError) else getattr(error, "strerror", None) or repr(error)
+            what = f"cannot be read ({why})"
             if kind in ("scores", "summary"):
                 raise DataError(f"{path}: {what}", SCORE_AGAIN) from None
             yield f"{path}: left out: {what}"
 
 
-def _published(kind: Kind, prompts: bool, scrubbed: Callable[[str], str], content: bytes) -> bytes:
-    """The content of a file as others are given it."""
+def _published(kind: Kind, prompts: bool, scrubbed: Callable[[str], str], file: str, content: bytes) -> bytes:
+    """The content of a file as others are given it. Raises DataError where it is not what its kind has to be."""
 
-    def scrub(facts: dict[str, Any]) -> dict[str, Any]:
+    def scrub(facts: Any) -> Any:
+        if isinstance(facts, list):
+            return [scrub(each) for each in facts]
+        if not isinstance(facts, dict):
+            return facts
+        facts = {name: scrub(each) for name, each in facts.items()}
         if "message" in facts:
             facts["message"] = scrubbed(facts["message"])
         if "messages" in facts:
@@ -106,13 +117,13 @@ def _published(kind: Kind, prompts: bool, scrubbed: Callable[[str], str], conten
         return facts
 
     if kind == "record":
-        return to_json(json.loads(content, object_hook=scrub)).encode()
+        return encode_json(scrub(parse_json(content, file)))
     if kind == "scores":
-        return "".join(to_json(json.loads(line, object_hook=scrub), indent=None) for line in content.splitlines()).encode()
+        return b"".join(encode_json(scrub(parse_json(line, file)), indent=None) for line in content.splitlines())
     if kind == "rating" and not prompts:
-        return to_json({"rating": json.loads(content)["rating"]}).encode()
+        return encode_json({"rating": parse_json(content, file)["rating"]})
     if kind == "annotation" and not prompts:
-        return to_json(without_users_words(json.loads(content))).encode()
+        return encode_json(without_users_words(parse_json(content, file)))
     return content
 
 
@@ -150,7 +161,7 @@ def _score_rows(run: Run, manifest: RunManifest, scored: Scored) -> Iterator[dic
     scoring = {"scoring": scored.folder, "protocol": scored.protocol, "placement": placement, **made_by}
     path = run.samples_file(scored.folder)
     try:
-        for line in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+        for line in (parse_json(text, run.relative(path)) for text in path.read_bytes().splitlines()):
             take = TakeId(line["task"], line["id"], repeat=line.get("repeat", 0), condition=manifest.collection.condition)
             facts = {"take": str(take), "task": take.task, "id": take.sample, "repeat": take.repeat}
             messages = line.get("messages", [])
@@ -162,15 +173,15 @@ def _score_rows(run: Run, manifest: RunManifest, scored: Scored) -> Iterator[dic
 
 
 def _card(manifest: RunManifest, families: list[str], prompts: bool) -> str:
-    collection = manifest.collection
-    arguments = ", ".join(f"{name}={value}" for name, value in collection.arguments.items())
+    collection, model = manifest.collection, escape(manifest.collection.model)
+    arguments = escape(", ".join(f"{name}={value}" for name, value in collection.arguments.items()))
     tasks = "\n".join(
         f"| {name} | {task.version} | {len(task.samples)} | {task.repeats} |" for name, task in manifest.tasks.items()
     )
     left_out = "What the user says was left out, as audio and as text; its times are there.\n" if not prompts else ""
-    return f"""# {collection.model}: recordings and scores
+    return f"""# {model}: recordings and scores
 
-Conversations of **{collection.model}**{f" ({arguments})" if arguments else ""}, recorded and scored with
+Conversations of **{model}**{f" ({arguments})" if arguments else ""}, recorded and scored with
 fdbench {collection.fdbench}; run `{manifest.run_id}`, clock `{collection.clock}`,
 placement `{collection.placement}`, seed {collection.seed}.
 

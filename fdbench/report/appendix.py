@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fdbench.io.text_table import GAP, text_table
+from fdbench.io.visible import visible
 
 MAX_HASH_CHARS: Final = 16
 
@@ -24,7 +25,7 @@ def render_appendix(facts: Mapping[str, Any]) -> str:
         ("totals", text_table(_totals(facts["totals"]))),
         *([("damaged", list(facts["damaged"]))] if facts["damaged"] else []),
     ]
-    return "\n\n".join("\n".join([name, *(f"{GAP}{line}" for line in lines)]) for name, lines in sections) + "\n"
+    return "\n\n".join("\n".join([name, *(f"{GAP}{visible(line)}" for line in lines)]) for name, lines in sections) + "\n"
 
 
 def _run(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

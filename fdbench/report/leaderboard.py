@@ -21,7 +21,7 @@ from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.family import FAMILIES
 from fdbench.core.metric import METRICS
 from fdbench.errors import DataError
-from fdbench.io.files import write_bytes_atomically
+from fdbench.io.files import write_output
 from fdbench.report.legend import INTRODUCTION, PUBLISHED_INTRODUCTION
 from fdbench.report.markdown import NOTHING, arguments_text, cell, code, escape, heading, link, table
 from fdbench.report.ranking import best_of, direction, is_judged, metric_names, place, tables, tells_placement
@@ -60,7 +60,7 @@ def write_leaderboard(results_root: Path, target: Path) -> None:
     Raises:
         DataError: A results file is broken; names it.
     """
-    write_bytes_atomically(target, _rendered(results_root, target).encode())
+    write_output(target, _rendered(results_root, target).encode())
 
 
 def check_leaderboard(results_root: Path, target: Path) -> None:
@@ -75,8 +75,8 @@ def check_leaderboard(results_root: Path, target: Path) -> None:
         return
     what = "is stale" if target.is_file() else "does not exist"
     diff = difflib.unified_diff(current.splitlines(), fresh.splitlines(), str(target), "fresh", n=0, lineterm="")
-    excerpt = "\n".join(islice(diff, MAX_DIFF_LINES)) or "the end of the file differs"
-    raise DataError(f"{target}: {what}, the results in {results_root} say otherwise\n{excerpt}", "run `fdbench leaderboard`")
+    excerpt = tuple(islice(diff, MAX_DIFF_LINES)) or ("the end of the file differs",)
+    raise DataError(f"{target}: {what}, the results in {results_root} say otherwise", "run `fdbench leaderboard`", excerpt)
 
 
 def _rendered(results_root: Path, target: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fdbench.core.score import MetricSummary
+from fdbench.io.visible import visible
 from fdbench.report.ranking import MIN_RANKED_N, decimals
 
 UNITS_NOT_SHOWN = ("", "rate", "F1", "WER")
@@ -16,7 +17,7 @@ NOTHING = "–"
 
 def escape(text: str) -> str:
     """Text that stays text: no table bars, emphasis, links, HTML or formulas, and on one line."""
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "&#36;")
     line = re.sub(r"([\\`*\[\]|~])", r"\\\1", line)
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # an underscore inside a word is harmless
@@ -24,7 +25,7 @@ def escape(text: str) -> str:
 
 def code(text: str) -> str:
     """A code span, or escaped text where the text itself has a backtick."""
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     if not line or "`" in line:
         return escape(line)
     return f"`{line}`".replace("|", "\\|")  # in a table a bar splits the cell even inside a code span
@@ -35,7 +36,7 @@ def link(text: str, target: str) -> str:
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", target)
     if not target or (scheme and scheme.group().lower() not in ("http:", "https:")):
         return escape(text)
-    return f"[{escape(text)}]({quote(target, safe='/:?#@!&+,;=~%.-_')})"
+    return f"[{escape(text)}]({quote(target, safe='/:?#@!&+,;=~%.-_', errors='surrogateescape')})"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: range) -> list[str]:

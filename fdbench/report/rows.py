@@ -6,23 +6,24 @@ is an error that names the file and the key.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
 from fdbench.core.score import MetricSummary
 from fdbench.errors import DataError
-from fdbench.io.files import digest_of
+from fdbench.io.files import digest_of, parse_json
 from fdbench.store.manifest import Collection, RunManifest
 from fdbench.store.run import Run
 from fdbench.store.stored import LENIENT, parsed, read_parsed
-from fdbench.store.summary import EngineSignatures, ScoredTask, Summary
+from fdbench.store.summary import MOST_OF_ANY, EngineSignatures, ScoredTask, Summary
 
+_POSSIBLE: Final = {"rate": (0.0, 1.0), "F1": (0.0, 1.0), "0-5": (0.0, 5.0), "1-5": (1.0, 5.0), "%": (0.0, 100.0)}
+"""The least and the most that a published value can be, by unit."""
 _REPAIR = "score the run again, or repair the file"
 
 
@@ -157,15 +158,19 @@ def parse_published(text: str, name: str) -> tuple[PublishedRow, ...]:
     """The rows of one published file; ``name`` is what errors call it. Raises like ``read_published``."""
     remedy = "make it again with tools/map_published.py"
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{name}:{error.lineno}: not JSON ({error.msg})", remedy) from None
+        value = parse_json(text, name)
+    except DataError as error:
+        raise DataError(error.what, remedy) from None
     file = parsed(_PublishedFile, value, name, remedy)
     rows: dict[tuple[str, ...], PublishedRow] = {}
     for number in file.rows:
         kind = file.tasks.get(number.task, {}).get(number.metric)
         if kind is None:
             raise DataError(f"{name}: tasks: expected {number.task} > {number.metric}, which a row has", remedy)
+        least, most = _POSSIBLE.get(kind.unit, (-MOST_OF_ANY, MOST_OF_ANY))
+        if not least <= number.value <= most:
+            what = f"{number.model}: {number.metric} on {number.task}: expected {least:g} to {most:g}, found {number.value:g}"
+            raise DataError(f"{name}: {what}", remedy)
         key = (number.model, number.task, number.metric, number.source, number.url)
         if key in rows:
             what = f"{number.model} has two values of {number.metric} on {number.task} from '{number.source}'"

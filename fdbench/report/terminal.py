@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fdbench.core.score import MetricSummary
 from fdbench.io.text_table import text_table
+from fdbench.io.visible import visible
 from fdbench.report.markdown import arguments_text, number, without_value
 from fdbench.report.ranking import direction, metric_names, tables, tells_placement
 from fdbench.report.rows import Row
@@ -37,7 +38,7 @@ def _block(rows: Sequence[Row], says_placement: bool) -> str:
     for metric in metric_names(rows):
         better = {True: "higher", False: "lower", None: ""}[direction(metric, rows)]
         lines.append([metric, better, *(_cell(row.metrics.get(metric)) for row in rows)])
-    return "\n".join([" | ".join(facts), *text_table([*names, *lines])])
+    return "\n".join([visible(" | ".join(facts)), *text_table([*names, *lines])])
 
 
 def _cut(name: str) -> str:

@@ -179,8 +179,11 @@ NO_CALL: Final = Absence("not_called", "no call has been made yet")
 
 
 def recorded_take(run: Run, take: TakeId, behaviour: str) -> RecordedTake | Absence:
-    """What a run holds of a take."""
-    record = run.record(take)
+    """What a run holds of a take; a record that cannot be read is no call that was never made."""
+    try:
+        record = run.read_record(take)
+    except DataError as error:
+        return FailedCall("record", error.what)
     if record is None or record.model is None:
         why = record.absence if record else None
         return FailedCall(why.reason, f"{why.reason}: {why.message}") if why else NO_CALL

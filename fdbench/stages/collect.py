@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from fdbench.call.budget import Budget
 from fdbench.call.session_log import spent_in
 from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
+from fdbench.core.take_id import TakeId
 from fdbench.io.secret import NO_SECRET
 from fdbench.stages.plan import Plan
 from fdbench.stages.progress import Progress
@@ -53,16 +55,19 @@ class CallsLeft:
 
     Attributes:
         source: None where nothing is left to be called.
+        already: How many there are already, and from when; empty where there are none.
     """
 
     takes: tuple[Take, ...]
     source: Source | None
     budget: Budget
+    already: str = ""
 
 
 def calls_left(plan: Plan, run: Run) -> CallsLeft:
     """Find the calls that are left, and load the model if there are any. Raises FdbenchError where it cannot be loaded."""
-    takes = tuple(take for take in plan.takes if not run.is_done(take.id))
+    done = () if plan.request.again else tuple(take.id for take in plan.takes if run.is_done(take.id))
+    takes = tuple(take for take in plan.takes if take.id not in set(done))
     minutes, cost = run.attempts().spent()
     budget = Budget(
         max_cost=plan.request.max_cost,
@@ -73,7 +78,17 @@ def calls_left(plan: Plan, run: Run) -> CallsLeft:
         on_begin=run.note_begun_call,
     )
     source = plan.supply.open_source(plan.collection, budget, plan.request.most_late_s) if takes else None
-    return CallsLeft(takes, source, budget)
+    return CallsLeft(takes, source, budget, _already(run, done, len(plan.takes)))
+
+
+def _already(run: Run, done: Sequence[TakeId], n: int) -> str:
+    """How many calls there are already, and from when; empty where there are none."""
+    if not done:
+        return ""
+    made = {str(each["take"]): str(each.get("at", "")) for each in run.attempts().takes}
+    dates = sorted(made.get(str(id), "")[:10] or utc_now(run.record_file(id).stat().st_mtime)[:10] for id in done)
+    when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+    return f"{len(done)} of {n} calls were there already ({when}); --again makes them anew"
 
 
 def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Collected:
@@ -88,8 +103,9 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
             run.write(Take(Sample(id.sample, id.task, {}), id.stimulus, id.repeat, id.condition), why)
     total = len(plan.takes) + len(plan.broken)
     progress("calls", resumed + failed, total, failed)
+    already = (calls.already,) if calls.already else ()
     if calls.source is None:
-        return Collected(made, resumed, failed)
+        return Collected(made, resumed, failed, notes=already)
     started = time.monotonic()
     outcomes = calls.source.collect(calls.takes)
     in_a_row = _InARow()
@@ -123,7 +139,7 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
         for take, fault in calls.source.interrupted:
             run.note_attempt(_attempt(take, fault, time.monotonic() - started))
         calls.source.release()  # those who hear the recordings want the memory
-    budget, notes = calls.budget, tuple(calls.source.notes)
+    budget, notes = calls.budget, (*already, *calls.source.notes)
     n_left = left if in_vain else budget.n_left
     return Collected(made, resumed, failed, n_left, budget.minutes, budget.cost, notes, in_vain)
 

@@ -15,10 +15,11 @@ from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError
 from fdbench.judge.given import read_rating
 from fdbench.stages.cases import Case, EventKinds, RecordedTake, TaskFacts, event_kinds, recorded_take
+from fdbench.stages.health import Vitals, findings_of, observed
 from fdbench.stages.judging import Judging
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
-from fdbench.stages.score import Scoring, score_cases
+from fdbench.stages.score import Scoring, hear_cases, score_heard
 from fdbench.store.manifest import CollectedSample, Collection, RunManifest, Scored, scores_folder
 from fdbench.store.run import Run
 from fdbench.store.summary import EngineSignatures, ScoredTask, Summary
@@ -34,12 +35,14 @@ class Derived:
         scored: The manifest's entry.
         lines: Of ``samples.jsonl``.
         summary: Of ``summary.json``.
+        is_meaningless: Whether something is so wrong with the run that its numbers say nothing; a note says what.
     """
 
     scoring: Scoring
     scored: Scored
     lines: Sequence[Mapping[str, Any]]
     summary: Mapping[str, Any]
+    is_meaningless: bool = False
 
 
 def derive_scores(
@@ -59,18 +62,15 @@ def derive_scores(
     shift_s = manifest.collection.shift_s_to(options.placement)
     cases = placed_cases(run, manifest, options.placement, loader)
     tasks = facts_of(manifest, shift_s, event_kinds((case.sample.task, case.model_events) for case in cases))
-    scorings = score_cases(
-        cases,
-        tasks,
-        options.protocols,
-        options.engines,
-        judging=judging,
-        cache_root=cache_root,
-        workers=options.workers,
-        progress=progress,
-    )
-    engines = {**options.engines.signature_facts(), "judge": judging.signature}
-    notes = notes_of(cases)
+    vitals: list[Vitals] = []
+    heard = hear_cases(cases, options.protocols, options.engines, cache_root, options.workers, progress)
+    if manifest.collection.kind != "trivial":  # whose behaviour is known
+        heard = observed(heard, vitals)
+    signatures = options.engines.signature_facts()
+    scorings = score_heard(heard, tasks, options.protocols, signatures, judging, progress)
+    engines = {**signatures, "judge": judging.signature}
+    findings = findings_of(cases, vitals) if manifest.collection.kind != "trivial" else ()
+    notes = (*notes_of(cases), *(finding.line for finding in findings))
     return tuple(
         Derived(
             scoring=replace(scoring, notes=(*notes, *scoring.notes)),
@@ -84,6 +84,7 @@ def derive_scores(
             ),
             lines=[sample.as_json() for sample in scoring.samples],
             summary=summary_json(manifest.run_id, scoring, tasks, engines, shift_s, notes),
+            is_meaningless=any(finding.is_grave for finding in findings),
         )
         for scoring in scorings
     )
@@ -199,7 +200,9 @@ def _model_facts(collection: Collection) -> dict[str, str]:
     """With which settings and weights a model spoke; of an agent whose true behaviour is known, its name says enough."""
     if collection.kind != "model":
         return {}
-    given = (f"{name}={value}" for name, value in sorted(collection.arguments.items()) if value is not None)
+    contents = {name: f"@{digest.removeprefix('sha256:')[:12]}" for name, digest in collection.files.items()}
+    arguments = sorted(collection.arguments.items())
+    given = (f"{name}={value}{contents.get(name, '')}" for name, value in arguments if value is not None)
     facts = {"with": ",".join(given), "weights": (collection.weights_revision or "").removeprefix("sha256:")[:12]}
     return {name: fact.replace("|", "/") for name, fact in facts.items() if fact}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fdbench import __version__
@@ -35,8 +36,10 @@ class PartyModel:
 
     adapter: load.Adapter
 
-    notes = ()
-    """A line for each thing that a user should know before anything is done."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A line for each thing that a user should know before anything is done."""
+        return self.adapter.notes
 
     def collection(self, request: RunRequest) -> Collection:
         """The settings that name a run.
@@ -54,12 +57,15 @@ class PartyModel:
                 f"--max-cost {request.max_cost:g}: what {self.adapter.spec.name} costs is not known here",
                 "say it with --arg price=IN,OUT per million tokens (gpt-live: usd_per_minute=), or use --max-minutes",
             )
-        spec, provenance = self.adapter.spec, self.adapter.provenance()
+        spec, provenance, files = self.adapter.spec, self.adapter.provenance(), self.adapter.files()
+        # What a file holds is in the id, so where it lies need not be.
+        arguments = {key: Path(value).name if key in files else value for key, value in provenance.arguments.items()}
         return Collection(
             model=spec.name,
             kind=spec.kind,
             adapter=self.adapter.identity,
-            arguments=dict(provenance.arguments),
+            arguments=arguments,
+            files=files,
             weights_revision=provenance.weights_revision,
             clock=spec.clock,
             slots=self.adapter.slots_of(request.slots),

@@ -32,6 +32,7 @@ class RunRequest:
         most_late_s: A call on the wall clock in which a frame around an annotated event leaves later is made again.
         condition: Name of what stands between the user and the model.
         keep_going: Whether calls are made although one after the other fails alike.
+        again: Whether calls that are there already are made anew.
     """
 
     model: str
@@ -50,6 +51,7 @@ class RunRequest:
     most_late_s: float = MOST_LATE_S
     condition: str = CLEAN
     keep_going: bool = False
+    again: bool = False
 
     @property
     def limits_live_calls(self) -> bool:

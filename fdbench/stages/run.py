@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fdbench.stages.cases import Case
 from fdbench.stages.collect import MOST_ALIKE, Collected, calls_left, collect
-from fdbench.stages.derive import derive_scores, placed_cases
+from fdbench.stages.derive import Derived, derive_scores, placed_cases
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.plan import Plan, write_plan
 from fdbench.stages.progress import Progress
@@ -21,11 +21,21 @@ from fdbench.task.load import TaskLoader
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """What a command over a run did."""
+    """What a command over a run did.
+
+    Attributes:
+        is_meaningless: Whether its numbers say nothing; a note says why.
+    """
 
     folder: Path
     scorings: tuple[Scoring, ...]
     collected: Collected | None = None
+    is_meaningless: bool = False
+
+    @classmethod
+    def of(cls, folder: Path, derived: Sequence[Derived], collected: Collected | None = None) -> FinishedRun:
+        is_meaningless = any(each.is_meaningless for each in derived)
+        return cls(folder, tuple(each.scoring for each in derived), collected, is_meaningless)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -75,8 +85,8 @@ def run_plan(plan: Plan, options: ScoringOptions, progress: Progress) -> Finishe
         write_plan(plan, run)
         run.note_start("run", plan.loader.origin)
         collected = collect(plan, run, calls, progress)
-        scorings = _score(run, options, plan.loader, progress)
-    return FinishedRun(run.folder, scorings, collected)
+        derived = _score(run, options, plan.loader, progress)
+    return FinishedRun.of(run.folder, derived, collected)
 
 
 def score_run(folder: Path, options: ScoringOptions, data: Data | None, progress: Progress) -> FinishedRun:
@@ -86,7 +96,7 @@ def score_run(folder: Path, options: ScoringOptions, data: Data | None, progress
     with run.locked():
         placed_cases(run, run.manifest(), options.placement, loader)  # nothing is logged where the run's data is not there
         run.note_start("score", loader.origin)
-        return FinishedRun(folder, _score(run, options, loader, progress))
+        return FinishedRun.of(folder, _score(run, options, loader, progress))
 
 
 def annotate_run(folder: Path, options: ScoringOptions, data: Data | None, progress: Progress) -> tuple[str, ...]:
@@ -107,7 +117,7 @@ def _trouble(case: Case, takes: HeardTakes) -> str:
     return "; ".join([*missing, *(message for take in takes.values() for message in take.messages)])
 
 
-def _score(run: Run, options: ScoringOptions, loader: TaskLoader, progress: Progress) -> tuple[Scoring, ...]:
+def _score(run: Run, options: ScoringOptions, loader: TaskLoader, progress: Progress) -> tuple[Derived, ...]:
     run.note_hearing(options.engines.signature_facts(), options.engines.weights())
     judging = options.judging(run.verdicts, run.note_attempt)
     derived = derive_scores(run, options, judging, loader, progress, run.annotations)
@@ -116,4 +126,4 @@ def _score(run: Run, options: ScoringOptions, loader: TaskLoader, progress: Prog
         run.write_scores(each.scored, each.lines, each.summary)
         if check:
             run.add_judge_check(each.scored, check)
-    return tuple(each.scoring for each in derived)
+    return derived

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 import time
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from fdbench.errors import DataError
+from fdbench.io.files import open_own, parse_json
 
 ATTEMPTS: Final = "attempts.jsonl"
 START: Final = "start"
@@ -84,7 +86,7 @@ class Attempts:
 def append_attempt(folder: Path, facts: Mapping[str, Any], shard: str = "") -> None:
     """Add one line; half a line that a killed process left stays alone on its own."""
     name = f"attempts.{shard}.jsonl" if shard else ATTEMPTS
-    with (folder / name).open("ab+") as file:
+    with os.fdopen(open_own(folder / name, os.O_RDWR | os.O_APPEND), "ab+") as file:
         end = file.seek(0, 2)
         torn = end > 0 and (file.seek(end - 1), file.read(1))[1] != b"\n"
         file.write((b"\n" if torn else b"") + json.dumps(dict(facts), ensure_ascii=False).encode() + b"\n")
@@ -142,13 +144,14 @@ def _amounts(facts: object) -> tuple[float, float]:
     return minutes, cost
 
 
-def utc_now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+def utc_now(seconds: float | None = None) -> str:
+    """The time now, or so many seconds after the epoch."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _parsed(line: bytes) -> Mapping[str, Any] | None:
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        value = parse_json(line, ATTEMPTS)
+    except DataError:
         return None
     return value if isinstance(value, dict) else None

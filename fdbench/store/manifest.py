@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from fdbench.core.placement import PUBLISHED
 from fdbench.core.take_id import MAIN, TakeId
@@ -23,22 +23,33 @@ from fdbench.store.stored import SCHEMA, Stored
 MANIFEST = "manifest.json"
 
 
+Argument = str | bool | int | float | None
+
+
+def _one_name(folder: str) -> str:
+    if folder in ("", ".", "..") or "/" in folder or "\0" in folder:
+        raise ValueError(f"expected the name of a folder under scores/, found {folder!r}")
+    return folder
+
+
 class Collection(Stored):
     """The settings that determine what a call gives.
 
     Attributes:
+        files: By argument that names a file or folder, the hash of its content.
         condition_facts: All that the condition does to sound; nothing where it is ``clean``.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("condition_facts",)
+    later: ClassVar[tuple[str, ...]] = ("files", "condition_facts")
     model: str
     kind: Literal["trivial", "model", "recordings"]
     adapter: str
-    arguments: dict[str, Any]
+    arguments: dict[str, Argument]
+    files: dict[str, str] = Field(default={})
     weights_revision: str | None = None
     clock: str
     placement: str = "causal"
-    slots: int
+    slots: int = Field(ge=1)
     seed: int
     condition: str = "clean"
     condition_facts: dict[str, Any] = Field(default={})
@@ -119,7 +130,7 @@ class CollectedTask(Stored):
     family: str
     behaviour: str
     samples: dict[str, CollectedSample]
-    stimuli: tuple[str, ...] = (MAIN,)
+    stimuli: Annotated[tuple[str, ...], Field(strict=False)] = (MAIN,)
 
     @property
     def repeats(self) -> int:
@@ -147,7 +158,7 @@ class Scored(Stored):
         shift_s: How far the model's channel was moved from where it was recorded: 0, or to its published place.
     """
 
-    folder: str
+    folder: Annotated[str, AfterValidator(_one_name)]
     protocol: str
     engines: dict[str, str]
     tasks: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import ClassVar, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from fdbench.core.conversation import FailedCall
@@ -14,19 +14,33 @@ from fdbench.core.span import Span
 from fdbench.core.take_id import CLEAN, TakeId
 from fdbench.store.stored import SCHEMA, Stored
 
+MOST_S: Final = 86_400.0
+"""No call lasts for more than a day; a time beyond that was not measured."""
+
+
+def _inside(file: str) -> str:
+    if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts or "\0" in file:
+        raise ValueError(f"expected a path inside of the run, found {file!r}")
+    return file
+
+
+RunFile = Annotated[str, AfterValidator(_inside)]
+Time = Annotated[float, Field(ge=-MOST_S, le=MOST_S)]
+
 
 class StoredTrack(Stored):
     """One channel: its file and that file's size, and a hash of the samples and their rate, not of their encoding."""
 
-    file: str
+    file: RunFile
     digest: str
-    n_bytes: int
+    n_bytes: int = Field(ge=0)
     sample_rate: int = Field(gt=0)
-    n_samples: int
-    start_s: float = Field(allow_inf_nan=False)
+    n_samples: int = Field(ge=0)
+    start_s: Time
 
 
 class StoredEvent(Stored):
+    model_config = ConfigDict(allow_inf_nan=True)  # a span says better what is wrong
     kind: str
     start_s: float
     end_s: float
@@ -42,7 +56,9 @@ class StoredEvent(Stored):
 
     @model_validator(mode="after")
     def _is_an_event(self) -> Self:
-        _ = self.event  # which checks its span
+        span = self.event.span  # which is checked there
+        if not -MOST_S <= span.start_s <= span.end_s <= MOST_S:
+            raise ValueError(f"not a time in a call: start {span.start_s:g} s, end {span.end_s:g} s")
         return self
 
 
@@ -59,9 +75,9 @@ class StoredLog(Stored):
         sound_digest: Of the samples and their rate.
     """
 
-    lines: str
+    lines: RunFile
     lines_sha256: str
-    sound: str
+    sound: RunFile
     sound_digest: str
 
 
@@ -79,11 +95,11 @@ class TakeRecord(Stored):
     task: str
     sample: str
     stimulus: str
-    repeat: int
+    repeat: int = Field(ge=0)
     condition: str = CLEAN
     status: Literal["recorded", "failed"]
     failure: StoredFailure | None = None
-    prompt_s: float | None = None
+    prompt_s: Time | None = None
     clock: str | None = None
     right_censored: bool = False
     user: StoredTrack | None = None
@@ -92,8 +108,8 @@ class TakeRecord(Stored):
     log: StoredLog | None = None
     model_heard: StoredTrack | None = None
     user_heard: StoredTrack | None = None
-    user_events: tuple[StoredEvent, ...] | None = None
-    notes: tuple[str, ...] = ()
+    user_events: Annotated[tuple[StoredEvent, ...] | None, Field(strict=False)] = None
+    notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
     @property
     def id(self) -> TakeId:

@@ -14,6 +14,8 @@ RUN/manifest.json            what was collected and scored
 from __future__ import annotations
 
 import fcntl
+import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,7 +25,7 @@ from typing import Any, Final
 
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, UsageError
-from fdbench.io.files import digest_of, read_json, sha256_of, write_bytes_atomically, write_json_atomically
+from fdbench.io.files import digest_of, open_own, read_json, sha256_of, write_bytes_atomically, write_json_atomically
 from fdbench.store.attempts import BEGUN, HEARING, Attempts, Command, append_attempt, read_attempts, start_event
 from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.manifest import MANIFEST, Collection, RunManifest, Scored
@@ -31,6 +33,8 @@ from fdbench.store.take_files import TakeFiles, json_lines
 
 _PARTS: Final = ("takes", "audio", "logs", "annotations", "verdicts", "scores")
 """Folders in which a killed process may have left half a file."""
+_LEFTOVER: Final = re.compile(r"\..+\.[a-z0-9_]+\.part", re.DOTALL)
+"""What ``write_bytes_atomically`` calls a file that is not whole yet."""
 
 
 class Run(TakeFiles):
@@ -89,14 +93,16 @@ class Run(TakeFiles):
             self.folder.mkdir(parents=True, exist_ok=True)
         else:
             self.manifest()
-        with (self.folder / ".lock").open("w") as lock:
+        self._refuse_links_out()
+        with os.fdopen(open_own(self.folder / ".lock", os.O_WRONLY), "w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise DataError(f"{self.folder}: another fdbench is at work here", "wait for it to end") from None
             in_parts = (path for part in _PARTS for path in (self.folder / part).rglob(".*.part"))
             for leftover in [*self.folder.glob(".*.part"), *in_parts]:
-                leftover.unlink(missing_ok=True)
+                if _LEFTOVER.fullmatch(leftover.name):
+                    leftover.unlink(missing_ok=True)
             try:
                 yield
             finally:
@@ -104,6 +110,13 @@ class Run(TakeFiles):
                     (self.folder / ".lock").unlink(missing_ok=True)
                     with suppress(OSError):
                         self.folder.rmdir()
+
+    def _refuse_links_out(self) -> None:
+        """Raises DataError where something in the folder is a link to what lies outside: nothing there is touched."""
+        for folder, folders, files in os.walk(self.folder):
+            for path in (Path(folder, name) for name in (*folders, *files)):
+                if path.is_symlink():
+                    self.place(self.relative(path))
 
     # What was asked for
 
@@ -173,14 +186,21 @@ class Run(TakeFiles):
         return [read_json(self.summary_file(scoring)) for scoring in self.scorings()]
 
     def write_scores(self, scored: Scored, lines: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-        """Store one scoring and enter it in the manifest; scorings that it makes stale go."""
+        """Store one scoring and enter it in the manifest; scorings of it that this makes stale go, and nothing else."""
         write_bytes_atomically(self.samples_file(scored.folder), json_lines(lines))
         write_json_atomically(self.summary_file(scored.folder), summary)
-        manifest = self.manifest().with_scored(scored)
+        before = self.manifest()
+        manifest = before.with_scored(scored)
+        for stale in {each.folder for each in before.scored} - {each.folder for each in manifest.scored}:
+            self._remove_scoring(stale)  # before the manifest forgets them: what it does not list is not ours to remove
         self.write_manifest(manifest)
-        current = {each.folder for each in manifest.scored}
-        for stale in (path for path in (self.folder / "scores").iterdir() if path.name not in current):
-            shutil.rmtree(stale)
+
+    def _remove_scoring(self, scoring: str) -> None:
+        """Remove the files of a scoring, and their folder, but for what somebody else put there."""
+        for file in (self.samples_file(scoring), self.summary_file(scoring), self.judge_check_file(scoring)):
+            file.unlink(missing_ok=True)
+        with suppress(OSError):  # something else is in it, or it has gone
+            self.samples_file(scoring).parent.rmdir()
 
     def add_judge_check(self, scored: Scored, check: JudgeCheck) -> None:
         """Put a judge's agreement with the labelled set beside the scores made with it."""

@@ -24,7 +24,7 @@ class Stored(BaseModel):
             what was written before stays what it was.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     later: ClassVar[tuple[str, ...]] = ()
 
     @model_serializer(mode="wrap")
@@ -43,13 +43,18 @@ class Stored(BaseModel):
         return read_parsed(cls, path, remedy)
 
 
-LENIENT: Final = ConfigDict(extra="ignore", frozen=True, strict=True)
+LENIENT: Final = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
 """For those who need a few keys of a file, and are to read it whatever else later versions put there."""
 
 
 def read_parsed(model: type[M], path: Path, remedy: str) -> M:
     """Read a JSON file. Raises DataError where it is missing or not of the model's form; names file and field."""
-    return parsed(model, read_json(path), str(path), remedy)
+    try:
+        value = read_json(path)
+    except DataError:
+        parsed(model, read_json(path, finite=False), str(path), remedy)  # which can say where the number that is none is
+        raise
+    return parsed(model, value, str(path), remedy)
 
 
 def parsed(model: type[M], value: Any, name: str, remedy: str) -> M:

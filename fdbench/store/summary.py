@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from typing_extensions import Self
 
+from fdbench.core.metric import METRICS
 from fdbench.core.score import MetricSummary
 from fdbench.core.signature import parse_signature
 from fdbench.store.stored import SCHEMA, Stored
 
+MOST: Final = {"rate": 1.0, "F1": 1.0, "0-5": 5.0}
+"""The most that a value in some units can be."""
+_NUMBERS: Final = frozenset({"value", "ci_low", "ci_high", "n_scored", "n_not_applicable", "n_censored", "n_error", "details"})
+ROUNDING: Final = 1e-9
+MOST_OF_ANY: Final = 86_400.0
+"""In any unit: seconds in a day, and far more than any rate of errors or events."""
+
 
 def _possible(summary: MetricSummary) -> MetricSummary:
+    known = METRICS.get(summary.metric)
+    if known and summary.unit != known.unit:
+        raise ValueError(f"unit: expected {known.unit}, found {summary.unit!r}")
+    for name in ("n_scored", "n_not_applicable", "n_censored", "n_error"):
+        if getattr(summary, name) < 0:
+            raise ValueError(f"{name}: expected 0 or more, found {getattr(summary, name)}")
+    least, most = (-MOST_OF_ANY if summary.unit == "s" else 0.0), MOST.get(summary.unit, MOST_OF_ANY)
+    for name in ("value", "ci_low", "ci_high"):
+        value = getattr(summary, name)
+        if value is not None and not least - ROUNDING <= value <= most + ROUNDING:
+            raise ValueError(f"{name}: expected {summary.unit} from {least:g} to {most:g}, found {value:g}")
+    if summary.ci_low is not None and summary.ci_high is not None and summary.ci_low > summary.ci_high:
+        raise ValueError(f"ci_low: expected at most ci_high {summary.ci_high:g}, found {summary.ci_low:g}")
     if summary.value is not None and summary.n_scored < 1:
         raise ValueError(f"n_scored: expected at least 1 behind the value {summary.value}, found {summary.n_scored}")
     try:
@@ -21,8 +43,27 @@ def _possible(summary: MetricSummary) -> MetricSummary:
     return summary
 
 
-_Metric = Annotated[MetricSummary, AfterValidator(_possible), PlainSerializer(MetricSummary.as_json)]
-_LENIENT = ConfigDict(extra="ignore", allow_inf_nan=False)
+def _number(value: Any) -> Any:
+    """What JSON writes as text or as true is no number, though it could be made one."""
+    if isinstance(value, (str, bool)):
+        raise ValueError(f"expected a number, found {value!r}")
+    return value
+
+
+def _typed(metric: Any) -> Any:
+    for name in _NUMBERS & metric.keys() if isinstance(metric, dict) else ():
+        try:
+            _number(metric[name])
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return metric
+
+
+Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+
+
+_Metric = Annotated[MetricSummary, BeforeValidator(_typed), AfterValidator(_possible), PlainSerializer(MetricSummary.as_json)]
+_LENIENT = ConfigDict(extra="ignore", strict=False, allow_inf_nan=False)  # strictly, a dataclass is read from no dict
 """Later versions may put further keys there."""
 
 
@@ -33,14 +74,24 @@ class ScoredTask(Stored):
     version: int
     family: str
     behaviour: str
-    n_samples: int
-    n_errors: int
+    n_samples: Count
+    n_errors: Count
     metrics: dict[str, _Metric]
 
     @field_validator("metrics", mode="before")
     @classmethod
     def _named(cls, metrics: dict[str, Any]) -> dict[str, Any]:
         return {name: {"metric": name, **each} if isinstance(each, dict) else each for name, each in metrics.items()}
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if self.n_errors > self.n_samples:
+            raise ValueError(f"n_errors: expected at most n_samples {self.n_samples}, found {self.n_errors}")
+        for name, metric in self.metrics.items():
+            n = metric.n_scored + metric.n_not_applicable + metric.n_censored + metric.n_error
+            if n > self.n_samples:
+                raise ValueError(f"metrics.{name}: expected counts of at most {self.n_samples} samples together, found {n}")
+        return self
 
 
 class EngineSignatures(Stored):

@@ -12,7 +12,7 @@ from fdbench.core.conversation import CallLog, FailedCall, Recording, Take
 from fdbench.core.sound import Track
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, UsageError
-from fdbench.io.files import digest_of, sha256_of, write_bytes_atomically, write_json_atomically
+from fdbench.io.files import digest_of, parse_json, sha256_of, write_bytes_atomically, write_json_atomically
 from fdbench.io.wav import digest_of_audio, read_audio, write_flac
 from fdbench.store.record import StoredEvent, StoredFailure, StoredLog, StoredTrack, TakeRecord
 
@@ -44,7 +44,7 @@ class TakeFiles:
             DataError: It cannot be read; names file and field.
         """
         path = self.record_file(take)
-        return TakeRecord.read(path) if path.is_file() else None
+        return TakeRecord.read(self.place(self.relative(path))) if path.is_file() else None
 
     def record(self, take: TakeId) -> TakeRecord | None:
         """The record of a finished call; None where it was never made, or cannot be read and the call is made again."""
@@ -64,6 +64,17 @@ class TakeFiles:
         """The channels of a record that are to be in the folder, by name; the user's are in none that was exported without."""
         return {name: track for name, track in record.tracks.items() if self.has_prompts or name == "model"}
 
+    def place(self, file: str) -> Path:
+        """Where a file of the run lies, by the path that a record has.
+
+        Raises:
+            DataError: That leads out of the run's folder.
+        """
+        path = self.folder / file
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise DataError(f"{path}: leads out of the run's folder", "put the file itself there")
+        return path
+
     def audio_file(self, take: TakeId, channel: str) -> Path:
         return self.folder / "audio" / f"{_as_path(take)}.{channel}.flac"
 
@@ -74,18 +85,19 @@ class TakeFiles:
             DataError: It cannot be read, or is not what was recorded.
             UsageError: The run was exported without it.
         """
-        path = self.folder / track.file
+        path = self.place(track.file)
         if not path.is_file() and not self.has_prompts:
             what = f"{path}: the run was exported without its prompts, and no annotation by these engines is stored"
             raise UsageError(what, "name the engines of one of its scorings, which `fdbench show` lists")
         audio = read_audio(path)
-        if digest_of_audio(audio) != track.digest:
-            raise DataError(f"{path}: is not what was recorded")
+        facts = (digest_of_audio(audio), audio.sample_rate, len(audio.samples))
+        if facts != (track.digest, track.sample_rate, track.n_samples):
+            raise DataError(f"{path}: is not what was recorded", "put that back, or make the call anew: fdbench run --again")
         return Track(audio, track.start_s)
 
     def measured(self, track: StoredTrack) -> StoredTrack:
         """What the record would say of a channel's file as it is now. Raises DataError where it cannot be read."""
-        path = self.folder / track.file
+        path = self.place(track.file)
         if not path.is_file():
             raise DataError(f"{path}: the file is missing")
         audio = read_audio(path)
@@ -147,17 +159,17 @@ class TakeFiles:
         """
         if record.log is None:
             raise DataError(f"{self.folder}: {record.id} has no log", "only calls on the wall clock have one")
-        path = self.folder / record.log.lines
+        path = self.place(record.log.lines)
         try:
             data = path.read_bytes()
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror})") from None
         if sha256_of(data) != record.log.lines_sha256:
             raise DataError(f"{path}: is not the log that was recorded (its SHA-256 is {sha256_of(data)[:12]}...)")
-        sound = read_audio(self.folder / record.log.sound)
+        sound = read_audio(self.place(record.log.sound))
         if digest_of_audio(sound) != record.log.sound_digest:
             raise DataError(f"{self.folder / record.log.sound}: is not the sound that was recorded")
-        return CallLog(tuple(json.loads(line) for line in data.splitlines()), sound)
+        return CallLog(tuple(parse_json(line, str(path)) for line in data.splitlines()), sound)
 
     def _write_track(self, take: TakeId, channel: str, track: Track) -> StoredTrack:
         path = self.audio_file(take, channel)

@@ -134,7 +134,7 @@ class ScoreChecks:
         in_doubt = self._settings_in_doubt()
         for where, left, right in compare(_spread(stored), _spread(derived)):
             key, *place = where.removeprefix("tasks ").split(" ")
-            if key in blamed or (key == "judges" and blamed) or (key == "run_id" and in_doubt):
+            if key == "notes" or key in blamed or (key == "judges" and blamed) or (key == "run_id" and in_doubt):
                 continue
             name = place[-1] if "signature" in place[:-1] else ""
             if name == "fdbench":

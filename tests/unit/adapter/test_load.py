@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 
 import numpy as np
 import pytest
 
 from fdbench.adapter.base import AgentParty, Batch, Brief, Equipped, Need, Port, Provenance
-from fdbench.adapter.load import Adapter, ModelSpec, find_model, model_specs, resolve
-from fdbench.errors import AdapterError, UsageError
+from fdbench.adapter.load import Adapter, find_model, model_specs, resolve
+from fdbench.adapter.spec import ModelSpec, parse_models
+from fdbench.errors import AdapterError, DataError, UsageError
 
 SOURCE = """
 import numpy as np
@@ -111,6 +113,33 @@ def test_a_name_in_models_yaml_and_in_an_entry_point_is_an_error_naming_both(mon
     monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
     with pytest.raises(AdapterError, match=r"baselines:Echo and other\.package:Echo"):
         model_specs()
+
+
+@pytest.mark.parametrize(
+    ("entry", "line", "problem"),
+    [
+        ('lead_in_s: "3"', 3, "m.lead_in_s: Input should be a valid number, found '3'"),
+        ("lead_in_s: .nan", 3, ".nan"),
+        ("lead_in_s: -1", 3, "m.lead_in_s"),
+        ("published_shift_s: true", 3, "m.published_shift_s"),
+        ("tells_truth: 1", 3, "m.tells_truth"),
+        ("summary: 12", 3, "m.summary"),
+        ("kind: recordings", 3, "m.kind"),
+        ("weights_revision: 5", 3, "m.weights_revision"),
+        ("read_on: 2026-11-28", 3, "m.read_on"),
+        ("arguments: {a: [1]}", 3, "m.arguments.a"),
+        ("leadin_s: 3", 3, "m.leadin_s"),
+    ],
+)
+def test_an_entry_of_models_yaml_is_typed_strictly(entry, line, problem):
+    with pytest.raises(DataError, match=rf"^models\.yaml:{line}: .*{re.escape(problem)}"):
+        parse_models(f"m:\n  adapter: a:B\n  {entry}\n", "models.yaml")
+
+
+@pytest.mark.parametrize("text", ["m: 1\n", "m:\n  summary: x\n", "m: {adapter: nothing}\n", "m: null\n"])
+def test_an_entry_without_an_adapter_is_named(text):
+    with pytest.raises(DataError, match=r"^models\.yaml:1: m"):
+        parse_models(text, "models.yaml")
 
 
 def load(path, name, **given):

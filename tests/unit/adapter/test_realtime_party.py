@@ -13,7 +13,8 @@ from fdbench.adapters.realtime import Realtime
 from fdbench.adapters.realtime_key import http_url, query_of, read_key
 from fdbench.adapters.realtime_session import SessionSettings, not_taken, overlay_of
 
-from fdbench.adapter.load import ModelSpec, find_model, model_specs, resolve
+from fdbench.adapter.load import find_model, model_specs, resolve
+from fdbench.adapter.spec import ModelSpec
 from fdbench.errors import UsageError
 from fdbench.io.http import published_name
 

@@ -149,7 +149,7 @@ class TestStaleness:
         with pytest.raises(DataError, match="is stale") as caught:
             check_leaderboard(root, target)
         assert caught.value.remedy == "run `fdbench leaderboard`"
-        assert "+| talker | lockstep | 0 s |  | 0.750" in caught.value.what
+        assert "+| talker | lockstep | 0 s |  | 0.750" in str(caught.value)
 
     def test_an_edit_by_hand_makes_it_stale(self, root: Path, target: Path) -> None:
         write_leaderboard(root, target)
