@@ -107,11 +107,9 @@ def read_json(path: Path, *, finite: bool = True) -> Any:
         DataError: It is missing, not UTF-8, not JSON (names the line, too), or holds what no JSON of ours does.
     """
     try:
-import secrets
-import stat
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, BinaryIO, Final, NoReturn
+        with open_plain(path) as file:
+            data = file.read()
+        return parse_json(data, str(path), finite=finite)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
