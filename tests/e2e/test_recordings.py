@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from fdbench.core.sound import Audio
 from fdbench.io.wav import as_pcm16, resampled
 from fdbench.report.rows import read_run
 from fdbench.task.load import load_samples, task_specs
@@ -172,6 +173,22 @@ def test_auto_places_each_recording_by_the_prompt_beside_it(called, recorded, tm
         assert latencies(auto.run)[key] == pytest.approx(latency_s, abs=0.05)
     again = run(folder, tmp_path / "out", *options, "--arg", "offset_s=auto")
     assert (again.status, again.run) == (0, auto.run)
+
+
+def test_a_mono_mix_and_a_leak_are_refused_with_the_leak_as_a_figure_of_the_run(called, tmp_path):
+    def mixed(samples, rate):
+        user = resampled(next(prompts), rate)
+        quieter = as_pcm16(Audio(user.samples * np.float32(10 ** (next(gains_db) / 20)), rate))
+        n = max(len(quieter), len(samples))
+        return np.pad(quieter, (0, n - len(quieter))) + np.pad(samples, (0, n - len(samples)))
+
+    stimuli = {sample.id: sample.stimuli["main"] for sample in load_samples(task_specs()[TASK], None).samples}
+    prompts, gains_db = (stimuli[sample_id].load() for sample_id in IDS), iter((-6.0, -38.0))
+    finished = run(write(tmp_path / "mix", called, mixed), tmp_path / "out", "--protocol", "fdbench")
+    assert finished.status == 3
+    assert "tt-01.wav: the prompt itself is heard in the model's channel, -6.0 dB" in finished.err
+    assert "tt-02.wav: the prompt itself is heard in the model's channel, -38.0 dB" in finished.err
+    assert "the user is audible in the model's channel of 2 recordings, at -6.0 dB where it is loudest" in finished.err
 
 
 def test_what_is_wrong_with_one_recording_is_its_status_and_the_next_start_completes_the_run(called, recorded, tmp_path):
