@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from fdbench.audio.alignment import Heard, Whitened, find, find_at_other_speed, sounds_with
 from fdbench.audio.levels import SILENT_DBFS, loudest_frame_dbfs
 from fdbench.core.sound import Audio
@@ -30,7 +32,9 @@ from fdbench.errors import DataError
 
 NOTED_SHIFT_S: Final = 0.02
 REFUSED_SHIFT_S: Final = 0.1
-ALL_ZERO: Final = "the recording is digital silence from end to end, as of a recorder that lost its track"
+ALL_SILENT: Final = (
+    f"the recording is silent from end to end, nothing in it is louder than {SILENT_DBFS:g} dBFS: was its track lost?"
+)
 _CLASS_DB: Final = 5
 
 
@@ -59,7 +63,7 @@ def examine(prompt: Audio, model: Audio, others: Sequence[Audio] = (), offset_s:
         others: The other channels.
         offset_s: Where the recording is said to lie; None = where the prompt says.
     """
-    notes: tuple[str, ...] = () if model.samples.any() else (ALL_ZERO,)
+    notes: tuple[str, ...] = (ALL_SILENT,) if _is_silent(model) else ()
     known, channels = Whitened.of(prompt), [Whitened.of(channel) for channel in (model, *others)]
     heard = [find(known, channel) for channel in channels]
     surest = max(heard, key=lambda places: places[0].confidence if places else 0.0)
@@ -106,3 +110,8 @@ def _fault_of_speed(prompt: Whitened, channels: Sequence[Whitened]) -> DataError
             what = f"the prompt is heard {speed:.3g} times as fast as it was played"
             return DataError(what, "write the file with the rate that its samples were recorded at")
     return None
+
+
+def _is_silent(audio: Audio) -> bool:
+    without_offset = Audio(audio.samples - np.median(audio.samples), audio.sample_rate)
+    return loudest_frame_dbfs(without_offset, Span(0.0, audio.duration_s)) < SILENT_DBFS

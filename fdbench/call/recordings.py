@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -50,12 +50,14 @@ class FolderRecordings:
         channel: The model's, counted from 0; None = the files are mono.
         offset_s: Where on the prompt's timeline the first sample of each recording lies; None = where the prompt that is heard
             in it says.
+        leaks_db: Of each collected recording in whose model's channel the user is audible, against the prompt.
     """
 
     folder: Path
     matches: Matches
     channel: int | None = None
     offset_s: float | None = 0.0
+    leaks_db: list[float] = field(default_factory=list, compare=False, repr=False)
 
     def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
         for take in takes:
@@ -64,7 +66,15 @@ class FolderRecordings:
     def release(self) -> None:
         """Nothing is held."""
 
-    uncollected = interrupted = notes = ()
+    uncollected = interrupted = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How loud the user was in the model's channel, over all recordings collected so far."""
+        if not self.leaks_db:
+            return ()
+        n, most_db = len(self.leaks_db), max(self.leaks_db)
+        return (f"the user is audible in the model's channel of {n} recordings, at {most_db:.1f} dB where it is loudest",)
 
     def read(self, task: str, sample_id: str, prompt: Callable[[], Audio]) -> Track:
         """A sample's recording on the prompt's timeline.
@@ -109,6 +119,8 @@ class FolderRecordings:
         try:
             name, audio, others = self._channels(take.sample.task, take.sample.id)
             evidence = examine(prompt, audio, others, self.offset_s)
+            if evidence.leak is not None:
+                self.leaks_db.append(evidence.leak.gain_db)
             if evidence.fault is not None:
                 raise DataError(f"{name}: {evidence.fault.what}", evidence.fault.remedy)
             if self.offset_s is None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import io
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, TypeVar
+from queue import SimpleQueue
+from typing import Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -138,8 +139,20 @@ def _undisturbed(work: Callable[[], T]) -> T:
     """
     if threading.current_thread() is not threading.main_thread():
         return work()
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(work).result()
+    outcomes: SimpleQueue[tuple[T, None] | tuple[None, Exception]] = SimpleQueue()
+
+    def answer() -> None:
+        try:
+            outcomes.put((work(), None))
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            outcomes.put((None, error))
+
+    # ``threading`` starts and waits in Python, where what a signal raises leaves its locks in disorder; these two do it in C.
+    start_new_thread(answer, ())
+    result, error = outcomes.get()
+    if error is not None:
+        raise error
+    return cast("T", result)
 
 
 def as_pcm16(audio: Audio) -> npt.NDArray[np.int16]:

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from fdbench.core.sound import Audio
+from fdbench.io.wav import as_pcm16, resampled
 from fdbench.report.rows import read_run
+from fdbench.task.load import load_samples, task_specs
 from tests.conftest import fdbench, sample_scores, summaries
 from tests.e2e.test_bad_input import write_set
 
@@ -145,6 +148,49 @@ def test_an_offset_undoes_what_was_recorded_before_the_prompt_or_left_out_of_it(
     assert numbers(late.run) == numbers(recorded), "the endpointer is silent that early"
 
 
+def test_auto_places_each_recording_by_the_prompt_beside_it(called, recorded, tmp_path):
+    def begun_early_with_the_user_beside(samples, rate):
+        prompt = next(prompts)
+        before = np.zeros(round(1.25 * rate), np.int16)
+        user = np.concatenate([before, as_pcm16(resampled(prompt, rate))])
+        model = np.concatenate([before, samples])
+        n = max(len(user), len(model))
+        return np.stack([np.pad(each, (0, n - len(each))) for each in (user, model)], axis=1)
+
+    stimuli = {sample.id: sample.stimuli["main"] for sample in load_samples(task_specs()[TASK], None).samples}
+    prompts = (stimuli[sample_id].load() for sample_id in IDS)
+    folder = write(tmp_path / "stereo", called, begun_early_with_the_user_beside)
+    options = ("--protocol", "fdbench", "--arg", "channel=1")
+    refused = run(folder, tmp_path / "out", *options)
+    assert refused.status == 3
+    assert "tt-01.wav: the prompt begins at +1.250 s" in refused.err
+    assert "--arg offset_s=-1.25" in refused.err
+    auto = run(folder, tmp_path / "out", *options, "--arg", "offset_s=auto")
+    assert auto.status == 0, auto.err
+    assert json.loads((auto.run / "manifest.json").read_text())["collection"]["arguments"]["offset_s"] == "auto"
+    assert record(auto.run, "tt-01")["model"]["start_s"] == pytest.approx(-1.25, abs=0.001)
+    for key, latency_s in latencies(recorded).items():
+        assert latencies(auto.run)[key] == pytest.approx(latency_s, abs=0.05)
+    again = run(folder, tmp_path / "out", *options, "--arg", "offset_s=auto")
+    assert (again.status, again.run) == (0, auto.run)
+
+
+def test_a_mono_mix_and_a_leak_are_refused_with_the_leak_as_a_figure_of_the_run(called, tmp_path):
+    def mixed(samples, rate):
+        user = resampled(next(prompts), rate)
+        quieter = as_pcm16(Audio(user.samples * np.float32(10 ** (next(gains_db) / 20)), rate))
+        n = max(len(quieter), len(samples))
+        return np.pad(quieter, (0, n - len(quieter))) + np.pad(samples, (0, n - len(samples)))
+
+    stimuli = {sample.id: sample.stimuli["main"] for sample in load_samples(task_specs()[TASK], None).samples}
+    prompts, gains_db = (stimuli[sample_id].load() for sample_id in IDS), iter((-6.0, -38.0))
+    finished = run(write(tmp_path / "mix", called, mixed), tmp_path / "out", "--protocol", "fdbench")
+    assert finished.status == 3
+    assert "tt-01.wav: the prompt itself is heard in the model's channel, -6.0 dB" in finished.err
+    assert "tt-02.wav: the prompt itself is heard in the model's channel, -38.0 dB" in finished.err
+    assert "the user is audible in the model's channel of 2 recordings, at -6.0 dB where it is loudest" in finished.err
+
+
 def test_what_is_wrong_with_one_recording_is_its_status_and_the_next_start_completes_the_run(called, recorded, tmp_path):
     folder = write(tmp_path / "elsewhere", called)
     file = folder / TASK / "tt-02.wav"
@@ -239,6 +285,7 @@ def test_a_folder_in_which_nothing_fits_is_refused_before_the_run(tmp_path):
         ("recordings:.", ("--arg", "channel=left"), "expected int or none"),
         ("recordings:.", ("--arg", "offset_s=nan"), "expected float"),
         ("recordings:.", ("--arg", "offset_s=1920"), "in seconds"),
+        ("recordings:.", ("--arg", "offset_s=automatic"), "expected float or auto"),
         ("recordings:.", ("--arg", "name="), "expected a name"),
         ("recordings:.", ("--lead-in", "0"), "offset_s"),
         ("recordings:.", ("--repeats", "2"), "one recording per sample"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fdbench.audio.alignment import Whitened, find
-from fdbench.call.evidence import ALL_ZERO, examine
+from fdbench.call.evidence import ALL_SILENT, examine
 from fdbench.core.sound import Audio
 from fdbench.io.wav import resampled
 from fdbench.task.load import load_samples, task_specs
@@ -104,9 +104,16 @@ def test_a_gap_that_collapsed_is_told():
         assert "lie 0.500 s apart" in evidence.fault.what
 
 
-def test_silence_is_noted_and_nothing_is_found_in_it():
-    evidence = examine(PROMPT, Audio.silence(9.0, RATE))
-    assert (evidence.fault, evidence.offset_s, evidence.notes) == (None, None, (ALL_ZERO,))
+@pytest.mark.parametrize("constant", [0.0, 0.25])
+@pytest.mark.parametrize("step", [0.0, 1 / 32768])
+def test_silence_is_noted_and_nothing_is_found_in_it(constant, step):
+    steps = np.random.default_rng(0).integers(-1, 2, 9 * RATE)
+    evidence = examine(PROMPT, Audio((constant + step * steps).astype(np.float32), RATE))
+    assert (evidence.fault, evidence.offset_s, evidence.notes) == (None, None, (ALL_SILENT,))
+
+
+def test_a_soft_voice_is_no_silence():
+    assert examine(PROMPT, Audio(model(0.01), RATE)).notes == ()
 
 
 @pytest.mark.parametrize("n", [0, 1, 300, 5000])

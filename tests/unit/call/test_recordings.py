@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +101,27 @@ def test_before_the_prompt_is_kept_at_negative_times_and_after_its_start_there_w
 def test_a_recording_that_was_over_before_the_prompt_began_holds_no_reply(tmp_path, offset_s):
     write(tmp_path)
     assert "it was over before the prompt began" in failure(tmp_path, offset_s=offset_s).message
+
+
+def test_a_recording_that_begins_when_the_prompt_is_over_holds_no_reply_to_it(tmp_path):
+    write(tmp_path)
+    assert isinstance(outcome(tmp_path, offset_s=1.9), Recording)
+    for offset_s in (2.0, 300.0):
+        told = failure(tmp_path, offset_s=offset_s).message
+        assert told.startswith(f"1.wav: begun at {offset_s:g} s, when the prompt of 2 s was over (give offset_s in seconds")
+
+
+def test_what_is_to_be_placed_by_its_prompt_must_hold_it(tmp_path):
+    write(tmp_path, np.random.default_rng(0).normal(0, 0.1, (3 * RATE, 1)))
+    assert failure(tmp_path, offset_s=None).message.startswith("1.wav: the prompt is heard in no channel of it (say where")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+def test_a_pipe_and_a_device_are_the_status_of_their_sample(tmp_path):
+    os.mkfifo(tmp_path / "1.wav")
+    (tmp_path / "2.wav").symlink_to("/dev/zero")
+    for sample_id in ("1", "2"):
+        assert failure(tmp_path, sample_id=sample_id).message.startswith(f"{sample_id}.wav: cannot be read (no plain file")
 
 
 def test_a_recording_is_right_censored_where_sound_reaches_its_end():
