@@ -22,6 +22,7 @@ from typing import Final
 import numpy as np
 
 from fdbench.audio.levels import QUIET_DBFS, loudest_frame_dbfs
+from fdbench.audio.silence import silence_notes
 from fdbench.call.matching import Matches
 from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.core.sound import Audio, Track
@@ -107,6 +108,7 @@ class FolderRecordings:
             clock=CLOCK,
             prompt_s=prompt.duration_s,
             right_censored=ends_loud(model.audio),
+            notes=silence_notes(model.audio),
         )
 
 

@@ -24,6 +24,7 @@ from fdbench.audio.segments import VAD_RATE
 from fdbench.audio.vad import VadModel, detect_speech, load_vad_model
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import PRECISE_VAD, Annotations, Channel, DetectedSpeech, Request, SpeechRequest, WordsRequest
+from fdbench.core.plausible import check_words
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
@@ -41,7 +42,14 @@ from fdbench.hear.engines import (
     vad_signature,
     vad_weights,
 )
-from fdbench.hear.given import read_segments, read_transcript, segments_path, transcript_path
+from fdbench.hear.given import (
+    believe_segments,
+    believe_words,
+    read_segments,
+    read_transcript,
+    segments_path,
+    transcript_path,
+)
 from fdbench.hear.rules import VERSION, VERSION_BEFORE_SIGNED
 
 
@@ -145,7 +153,8 @@ class Annotator:
             except _UnansweredError as unanswered:
                 missing[request] = unanswered.why
                 hearing.report(unanswered.why.message)
-        return Annotations(speech=speech, words=words, missing=missing, messages=tuple(hearing.messages))
+        said = tuple(hearing.messages), tuple(dict.fromkeys(hearing.notes))
+        return Annotations(speech=speech, words=words, missing=missing, messages=said[0], notes=said[1])
 
     @property
     def silero_facts(self) -> dict[str, str]:
@@ -179,7 +188,7 @@ def recall(
             recognised = cache.find(digest, request, {"asr": signatures.get("asr", ""), **detector}, hear)
             if recognised is None:
                 return None
-            words[request] = recognised
+            words[request] = _as_believed(recognised)
     return Annotations(speech=speech, words=words)
 
 
@@ -200,6 +209,7 @@ class _Hearing:
         self._unreadable: dict[Channel, _UnansweredError] = {}
         self._found: dict[SpeechRequest, DetectedSpeech] = {}
         self.messages: list[str] = []
+        self.notes: list[str] = []
 
     def report(self, message: str) -> None:
         if message and message not in self.messages:
@@ -222,7 +232,7 @@ class _Hearing:
             answer = self._recognised(request)
             if cache:
                 cache.store(digest, request, facts, answer)
-        return answer
+        return _as_believed(answer)
 
     def _detected(self, request: SpeechRequest) -> DetectedSpeech:
         if request not in self._found:
@@ -256,9 +266,12 @@ class _Hearing:
         if not path.exists():
             raise _UnansweredError(reason, f"{path}: no such file")
         try:
-            return read_transcript(path)
+            transcript = read_transcript(path)
         except DataError as error:
             raise _UnansweredError("transcript_unreadable", error.what) from None
+        transcript, notes = believe_words(path, transcript, request, self._length_s(request.channel))
+        self.notes += notes
+        return transcript
 
     def _given_speech(self, request: SpeechRequest) -> DetectedSpeech:
         folder = self._take.folder
@@ -270,16 +283,26 @@ class _Hearing:
             segments = read_segments(path)
         except DataError as error:
             raise _UnansweredError("segments_unreadable", error.what) from None
+        believed, notes = believe_segments(path, segments, self._length_s(request.channel))
+        self.notes += notes
         try:
             audio = self._cut(request.channel, request.span).audio
         except _UnansweredError as unanswered:
             # Segments say when, not for how long was listened. No audio is how some folders come; damaged audio is reported.
             if unanswered.why.reason != "audio_missing":
                 self.report(unanswered.why.message)
-            return DetectedSpeech(segments, None, GIVEN)
+            return DetectedSpeech(segments, None, GIVEN, believed)
         mistaken = request.vad.rate == "mistaken"
         duration_s = audio.duration_s if mistaken else -(-len(audio.samples) * VAD_RATE // audio.sample_rate) / VAD_RATE
-        return DetectedSpeech(segments, duration_s, GIVEN)
+        return DetectedSpeech(segments, duration_s, GIVEN, believed)
+
+    def _length_s(self, channel: Channel) -> float | None:
+        """Where the channel's recording ends; None where it cannot be read, which is reported where it is heard."""
+        try:
+            self._cut(channel, None)
+        except _UnansweredError:
+            return None
+        return self._tracks[channel].span.end_s
 
     def _digest(self, channel: Channel) -> str:
         if channel not in self._digests:
@@ -317,6 +340,12 @@ class _Hearing:
         # The cut falls on a sample; what the request calls its start is exact.
         begins_there = abs(piece.start_s - wanted.start_s) * track.audio.sample_rate < 1
         return replace(piece, start_s=wanted.start_s) if begins_there else piece
+
+
+def _as_believed(recognised: Transcript) -> Transcript:
+    """Recognised words by the rules for given ones; a recogniser hears no further than the recording goes."""
+    found = check_words(recognised.words, None)
+    return recognised if isinstance(found, Absence) or not found.notes else replace(recognised, believed=found.words)
 
 
 def _with_sound(words: Sequence[Word], audio: Audio, speech: Sequence[Span]) -> list[Word]:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fdbench.audio.silence import silence_notes
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
 from fdbench.core.take_id import MAIN
@@ -14,6 +15,7 @@ from fdbench.errors import DataError
 from fdbench.io.files import user_cache
 from fdbench.judge.given import read_rating
 from fdbench.stages.cases import Case, FolderAudio, RecordedTake, TaskFacts
+from fdbench.stages.derive import notes_of
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
 from fdbench.stages.score import Scoring, score_cases
@@ -46,7 +48,7 @@ def score_folder(
         cases, {spec.name: facts}, options.protocols, options.engines,
         judging=options.judging(user_cache() / "verdicts"), workers=options.workers, progress=progress,
     )  # fmt: skip
-    notes = [*(line for _, line in found.notes), *scoring.notes]
+    notes = [*(line for _, line in found.notes), *notes_of(cases), *scoring.notes]
     return ScoredFolder(scoring, (*notes, *(f"{folder / name}: not a sample, left out" for name in found.stray)))
 
 
@@ -56,11 +58,15 @@ def _case(folder: Path, sample: Sample, behaviour: str) -> Case:
         prompt_s = audio.duration_s("user")
     except DataError as error:  # without the prompt's length nobody knows where the published protocols would cut
         return Case(sample, behaviour, {MAIN: Absence("audio_unreadable", error.what)})
+    recorded_s: float | None = None
+    notes: tuple[str, ...] = ()
     try:
-        recorded_s = audio.duration_s("model")
+        if (folder / "output.wav").exists():
+            recorded = audio.load("model").audio
+            recorded_s, notes = recorded.duration_s, silence_notes(recorded)
     except DataError:
-        recorded_s = None  # reported where it is heard
-    take = RecordedTake(audio, prompt_s, recorded_s)
+        pass  # reported where it is heard
+    take = RecordedTake(audio, prompt_s, recorded_s, notes=notes)
     return Case(sample, behaviour, {MAIN: take}, rating=partial(read_rating, folder / "rating.json"))
 
 
