@@ -56,6 +56,8 @@ LISTENING_S: Final = 1.0
 """After a recording that ends sooner than this nobody knows whether a reply would have come."""
 FRAME_S: Final = 0.1
 """Models speak in frames of up to 80 ms, so a recording may end a frame before its prompt."""
+MISSED_S: Final = 1.0
+"""A recording that misses more of a clip's end than this says nothing about a takeover that it does not hold."""
 
 IMPLAUSIBLE_WORDS: Final = "implausible_words"
 IMPLAUSIBLE_SEGMENTS: Final = "implausible_segments"
@@ -90,17 +92,18 @@ def check_words(words: Sequence[Word], length_s: float | None, name: str = "word
     if fault:
         return Absence(IMPLAUSIBLE_WORDS, f"{name}: {fault}")
     notes: list[str] = []
+    cut: list[Word] = []
     kept = [word for word in words if _letters(word.text)]
     _note(notes, len(words) - len(kept), "without a letter or digit, left out")
     if length_s is not None:
         within = [word for word in kept if word.start_s is None or word.start_s < length_s]
         _note(notes, len(kept) - len(within), f"behind the end of the audio ({length_s:.3f} s), left out")
         kept = [_ended(word, length_s) for word in within]
-        cut = sum(a is not b for a, b in zip(kept, within, strict=True))
-        _note(notes, cut, f"with an end behind that of the audio ({length_s:.3f} s), ended there or placed at the start")
+        cut = [word for word, given in zip(kept, within, strict=True) if word is not given]
+        _note(notes, len(cut), f"with an end behind that of the audio ({length_s:.3f} s), ended there or placed at the start")
     once = _once(kept)
     _note(notes, len(kept) - len(once), "said twice at the same time, counted once")
-    n_open = sum(word.span is None for word in once)
+    n_open = sum(word.span is None for word in once if word not in cut)
     _note(notes, n_open, "without both times in order, placed at the one it has or between its neighbours")
     placed = _placed(once)
     n_chunks = sum(len(word.text.split()) > 1 for word in placed)

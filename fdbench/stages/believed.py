@@ -17,9 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fdbench.core.absence import Absence
+from fdbench.core.behaviour import BACKCHANNEL
 from fdbench.core.conversation import Sample
 from fdbench.core.event import INTERRUPTION, PAUSE, TURN_END
-from fdbench.core.plausible import FILES, IMPLAUSIBLE_EVENTS, check_event, check_words, heard_until_s
+from fdbench.core.plausible import FILES, IMPLAUSIBLE_EVENTS, MISSED_S, check_event, check_words, heard_until_s
 from fdbench.core.take_id import MAIN
 from fdbench.stages.cases import Case, RecordedTake
 
@@ -43,7 +44,7 @@ def believed_sample(case: Case) -> BelievedSample:
     take, sample = case.takes[MAIN], case.sample
     if isinstance(take, Absence):
         return BelievedSample(sample)
-    notes = list(_short_recording(sample, take))
+    notes = list(_short_recording(case, take))
     if take.user_events is not None or take.prompt_s is None:
         return BelievedSample(sample, None, tuple(notes))
     folder = take.audio.folder
@@ -68,10 +69,13 @@ def believed_sample(case: Case) -> BelievedSample:
     return BelievedSample(sample, why, (*faults, *notes))
 
 
-def _short_recording(sample: Sample, take: RecordedTake) -> tuple[str, ...]:
+def _short_recording(case: Case, take: RecordedTake) -> tuple[str, ...]:
     """A line where the recording ends before it could hold what it is asked about."""
+    sample = case.sample
     if take.recorded_s is None:
         return ()
+    if case.behaviour == BACKCHANNEL and take.prompt_s is not None and take.recorded_s < take.prompt_s - MISSED_S:
+        return (f"the recording is too short: it ends at {take.recorded_s:.3f} s, and the prompt at {take.prompt_s:.3f} s",)
     ends_s = {TURN_END: [event.span.start_s for event in sample.of_kind(TURN_END)]}
     ends_s |= {kind: [event.span.end_s for event in sample.of_kind(kind)] for kind in (INTERRUPTION, PAUSE)}
     for kind, of_kind in ends_s.items():

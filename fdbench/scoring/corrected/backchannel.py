@@ -55,6 +55,7 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.peaks import human_peaks
+from fdbench.core.plausible import MISSED_S
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span
 from fdbench.core.take_id import MAIN
@@ -77,8 +78,6 @@ from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
 F1: Final = "backchannel_f1"
 F1_ABOVE_CHANCE: Final = "backchannel_f1_above_chance"
 DIVERGENCE: Final = "backchannel_js_divergence"
-MISSED_S: Final = 1.0
-"""A recording that misses more of the clip's end than this says nothing about a takeover that it does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
