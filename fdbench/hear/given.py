@@ -11,14 +11,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.core.absence import Absence
 from fdbench.core.annotation import WordsRequest
-from fdbench.core.plausible import AT_END_S, check_cropped, check_segments, check_words
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
 from fdbench.errors import DataError
@@ -60,32 +56,6 @@ def read_transcript(path: Path) -> Transcript:
     """
     words, text = read_upstream_transcript(path)
     return Transcript(words, _ENGINE, written=text)
-
-
-def believe_words(
-    path: Path, transcript: Transcript, request: WordsRequest, length_s: float | None
-) -> tuple[Transcript, list[str]]:
-    """The transcript with what of it is believed, and a line for each thing that is mended or not believed.
-
-    Args:
-        length_s: Of the recording; None where there is none.
-    """
-    found = check_words(transcript.words, length_s, str(path))
-    lines = [found.message] if isinstance(found, Absence) else [f"{path}: {note}" for note in found.notes]
-    cropped = check_cropped(transcript.words, request.span) if request.span is not None else ""
-    believed = found if isinstance(found, Absence) else found.words
-    return replace(transcript, believed=believed), [*lines, *([f"{path}: {cropped}"] if cropped else ())]
-
-
-def believe_segments(
-    path: Path, segments: Sequence[Span], length_s: float | None
-) -> tuple[tuple[Span, ...] | Absence, list[str]]:
-    """As ``believe_words``."""
-    found = check_segments(segments, length_s, str(path))
-    if isinstance(found, Absence):
-        return found, [found.message]
-    is_cut = length_s is not None and any(segment.end_s > length_s + AT_END_S for segment in segments)
-    return found, [f"{path}: the last segment is cut at the end of the audio ({length_s:.3f} s)"] if is_cut else []
 
 
 def segments_path(folder: Path) -> Path:

@@ -24,11 +24,11 @@ from fdbench.audio.segments import VAD_RATE
 from fdbench.audio.vad import VadModel, detect_speech, load_vad_model
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import PRECISE_VAD, Annotations, Channel, DetectedSpeech, Request, SpeechRequest, WordsRequest
-from fdbench.core.plausible import check_words
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
+from fdbench.hear.believed import believe_recognised, believe_segments, believe_words, words_beside_speech
 from fdbench.hear.cache import AnnotationCache
 from fdbench.hear.engines import (
     GIVEN,
@@ -42,14 +42,7 @@ from fdbench.hear.engines import (
     vad_signature,
     vad_weights,
 )
-from fdbench.hear.given import (
-    believe_segments,
-    believe_words,
-    read_segments,
-    read_transcript,
-    segments_path,
-    transcript_path,
-)
+from fdbench.hear.given import read_segments, read_transcript, segments_path, transcript_path
 from fdbench.hear.rules import VERSION, VERSION_BEFORE_SIGNED
 
 
@@ -153,8 +146,12 @@ class Annotator:
             except _UnansweredError as unanswered:
                 missing[request] = unanswered.why
                 hearing.report(unanswered.why.message)
-        said = tuple(hearing.messages), tuple(dict.fromkeys(hearing.notes))
-        return Annotations(speech=speech, words=words, missing=missing, messages=said[0], notes=said[1])
+        for request, transcript in words.items():
+            if self.engines.asr == GIVEN and take.folder is not None:
+                path, _ = transcript_path(take.folder, take.behaviour, request)
+                hearing.notes += words_beside_speech(path, request, transcript, speech)
+        notes = tuple(dict.fromkeys(hearing.notes))
+        return Annotations(speech=speech, words=words, missing=missing, messages=tuple(hearing.messages), notes=notes)
 
     @property
     def silero_facts(self) -> dict[str, str]:
@@ -188,7 +185,7 @@ def recall(
             recognised = cache.find(digest, request, {"asr": signatures.get("asr", ""), **detector}, hear)
             if recognised is None:
                 return None
-            words[request] = _as_believed(recognised)
+            words[request] = believe_recognised(recognised)
     return Annotations(speech=speech, words=words)
 
 
@@ -232,7 +229,7 @@ class _Hearing:
             answer = self._recognised(request)
             if cache:
                 cache.store(digest, request, facts, answer)
-        return _as_believed(answer)
+        return believe_recognised(answer)
 
     def _detected(self, request: SpeechRequest) -> DetectedSpeech:
         if request not in self._found:
@@ -340,12 +337,6 @@ class _Hearing:
         # The cut falls on a sample; what the request calls its start is exact.
         begins_there = abs(piece.start_s - wanted.start_s) * track.audio.sample_rate < 1
         return replace(piece, start_s=wanted.start_s) if begins_there else piece
-
-
-def _as_believed(recognised: Transcript) -> Transcript:
-    """Recognised words by the rules for given ones; a recogniser hears no further than the recording goes."""
-    found = check_words(recognised.words, None)
-    return recognised if isinstance(found, Absence) or not found.notes else replace(recognised, believed=found.words)
 
 
 def _with_sound(words: Sequence[Word], audio: Audio, speech: Sequence[Span]) -> list[Word]:

@@ -144,3 +144,10 @@ def test_a_recording_that_ends_too_early_decides_nothing(tmp_path: Path, recorde
 def test_a_recording_without_any_sound_is_told(tmp_path: Path) -> None:
     clip(tmp_path / "7", interrupt=[{"interrupt": "b", "timestamp": [1.0, 1.8]}])
     assert "the recording is digital silence from end to end" in score(tmp_path, BARGE_IN, "fdb-2026-05")[1]
+
+
+def test_words_that_lie_beside_all_speech_are_told(tmp_path: Path) -> None:
+    from_the_crop = written([(word, start_s - 1.8, end_s - 1.8) for word, start_s, end_s in SAID])
+    barge_in = [{"interrupt": "b", "timestamp": [1.0, 1.8]}]
+    clip(tmp_path / "1", seconds=9.0, interrupt=barge_in, **{"output.full": from_the_crop})
+    assert "output.full.json: 4 of 6 words lie where the model is not heard to speak" in score(tmp_path, BARGE_IN)[1]
