@@ -17,10 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fdbench.core.absence import Absence
-from fdbench.core.behaviour import BACKCHANNEL
 from fdbench.core.conversation import Sample
 from fdbench.core.event import INTERRUPTION, PAUSE, TURN_END
-from fdbench.core.plausible import FILES, IMPLAUSIBLE_EVENTS, MISSED_S, check_event, check_words, heard_until_s
+from fdbench.core.plausible import FILES, FRAME_S, IMPLAUSIBLE_EVENTS, check_event, check_words, heard_until_s
 from fdbench.core.take_id import MAIN
 from fdbench.stages.cases import Case, RecordedTake
 
@@ -70,16 +69,15 @@ def believed_sample(case: Case) -> BelievedSample:
 
 
 def _short_recording(case: Case, take: RecordedTake) -> tuple[str, ...]:
-    """A line where the recording ends before it could hold what it is asked about."""
-    sample = case.sample
+    """A line where the recording ends before its prompt does, or before it could hold what it is asked about."""
     if take.recorded_s is None:
         return ()
-    if case.behaviour == BACKCHANNEL and take.prompt_s is not None and take.recorded_s < take.prompt_s - MISSED_S:
-        return (f"the recording is too short: it ends at {take.recorded_s:.3f} s, and the prompt at {take.prompt_s:.3f} s",)
-    ends_s = {TURN_END: [event.span.start_s for event in sample.of_kind(TURN_END)]}
-    ends_s |= {kind: [event.span.end_s for event in sample.of_kind(kind)] for kind in (INTERRUPTION, PAUSE)}
-    for kind, of_kind in ends_s.items():
-        if of_kind and take.recorded_s < heard_until_s(max(of_kind), take.prompt_s):
-            at = f"the {kind} at {max(of_kind):.3f} s"
+    of_kind = {kind: [event.span for event in case.sample.of_kind(kind)] for kind in (TURN_END, INTERRUPTION, PAUSE)}
+    for kind, spans in of_kind.items():
+        end_s = max((span.start_s if kind == TURN_END else span.end_s for span in spans), default=None)
+        if end_s is not None and take.recorded_s < heard_until_s(end_s, take.prompt_s):
+            at = f"the {kind} at {end_s:.3f} s"
             return (f"the recording is too short: it ends at {take.recorded_s:.3f} s, and is asked about {at}",)
+    if take.prompt_s is not None and take.recorded_s < take.prompt_s - FRAME_S:
+        return (f"the recording is too short: it ends at {take.recorded_s:.3f} s, and its prompt at {take.prompt_s:.3f} s",)
     return ()
