@@ -16,9 +16,11 @@ from typing import Final
 
 from fdbench import __version__
 from fdbench.api.given import EventLike, Sound, WordLike, audio_of, behaviour_of, events_of, human_timing_of, words_of
+from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations, Channel, Request, SpeechRequest, WordsRequest
 from fdbench.core.conversation import Sample
 from fdbench.core.metric import PROTOCOLS, PUBLISHED
+from fdbench.core.plausible import check_words
 from fdbench.core.score import Score
 from fdbench.core.signature import signature
 from fdbench.core.sound import Audio, Track
@@ -118,7 +120,7 @@ def score(
     return ClipScores(
         {each.metric: each for each in found},
         {each.metric: signature(each.metric, made_by) for each in found},
-        (*((_WITHOUT_WORDS,) if engine == NONE else ()), *annotations.messages),
+        (*((_WITHOUT_WORDS,) if engine == NONE else ()), *annotations.messages, *annotations.notes),
     )
 
 
@@ -156,9 +158,13 @@ def _annotations(take: _ClipAudio, requests: Sequence[Request], engine: str, wor
     asked = [request for request in requests if words is None or isinstance(request, SpeechRequest)]
     found = _annotator(engine).annotate(take, asked)
     said = dict(found.words)
+    notes: tuple[str, ...] = ()
     for request in requests:
         if isinstance(request, WordsRequest) and words is not None:
-            said[request] = Transcript(_words_in(words, request.span), GIVEN)
+            part = _words_in(words, request.span)
+            believed = check_words(part, take.model.duration_s)
+            said[request] = Transcript(part, GIVEN, believed=believed if isinstance(believed, Absence) else believed.words)
+            notes += (believed.message,) if isinstance(believed, Absence) else tuple(f"words: {n}" for n in believed.notes)
     return Annotations(
         prompt_s=take.user.duration_s,
         recorded_s=take.model.duration_s,
@@ -166,6 +172,7 @@ def _annotations(take: _ClipAudio, requests: Sequence[Request], engine: str, wor
         words=said,
         missing=found.missing,
         messages=found.messages,
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 

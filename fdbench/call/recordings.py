@@ -23,6 +23,7 @@ from typing import Final
 import numpy as np
 
 from fdbench.audio.levels import QUIET_DBFS, loudest_frame_dbfs
+from fdbench.audio.silence import silence_notes
 from fdbench.call.evidence import Evidence, examine
 from fdbench.call.matching import Matches
 from fdbench.core.conversation import FailedCall, Recording, Take
@@ -137,7 +138,7 @@ class FolderRecordings:
             clock=CLOCK,
             prompt_s=prompt.duration_s,
             right_censored=ends_loud(model.audio),
-            notes=evidence.notes,
+            notes=tuple(dict.fromkeys((*silence_notes(model.audio), *evidence.notes))),
         )
 
 

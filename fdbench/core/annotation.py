@@ -74,11 +74,13 @@ class DetectedSpeech:
         duration_s: True length of what was searched (after resampling where there was any); None where segments were
             given without the audio, so that nobody knows how far it went.
         engine: Signature of the detector, e.g. ``silero-6.2.3`` or ``given``.
+        believed: As in ``Transcript``.
     """
 
     segments: tuple[Span, ...]
     duration_s: float | None
     engine: str = ""
+    believed: tuple[Span, ...] | Absence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Annotations:
 
     Attributes:
         prompt_s: Length of the prompt, or None where only recordings made elsewhere exist and no prompt beside them.
+        right_censored: Whether the recording stopped while the model was still speaking; None where nobody knows.
         recorded_s: Where the model's recording ends on the timeline; a reply not begun by then is censored there.
             None where a transcript and segments were given without audio.
         speech, words: What was heard, by request.
@@ -94,15 +97,18 @@ class Annotations:
         model_events: What the model said about itself while it spoke, in order: pieces of its own text, and on the wall clock
             when it decided to speak and when that arrived and was played.
         messages: A line for a person for each thing that went wrong in hearing it.
+        notes: A line for each thing that was given and is not believed as it stands, whether or not anything went wrong by it.
     """
 
     prompt_s: float | None = None
     recorded_s: float | None = None
+    right_censored: bool | None = None
     speech: Mapping[SpeechRequest, DetectedSpeech] = field(default_factory=dict)
     words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)
     missing: Mapping[Request, Absence] = field(default_factory=dict)
     model_events: tuple[Event, ...] = ()
     messages: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

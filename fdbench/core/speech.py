@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fdbench.core.absence import Absence
 from fdbench.core.span import Span
 
 
@@ -42,6 +43,8 @@ class Transcript:
         words: In the order the engine gave them; not necessarily sorted when read from a file.
         engine: Signature of the recogniser, e.g. ``whisper-small.en@20250625`` or ``given``.
         dropped: Words removed because no sound lies under them (hallucinated on silence).
+        believed: What the ``fdbench`` protocol takes for the words, or why it takes nothing (``core.plausible``); None = the
+            words as they are.
         written: The whole as the recogniser wrote it, where a file says so; the published judge reads this.
     """
 
@@ -49,6 +52,7 @@ class Transcript:
     engine: str
     dropped: int = 0
     written: str | None = None
+    believed: tuple[Word, ...] | Absence | None = None
 
     @property
     def text(self) -> str:

@@ -7,9 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
-from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END
+from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE
 from fdbench.core.peaks import WINDOW_S
+from fdbench.core.plausible import AT_END_S, BEYOND_S, FILES, check_event, check_words
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.data.finding import Findings
@@ -30,10 +32,6 @@ MIN_DURATION_S, MAX_DURATION_S = 0.5, 600.0
 SILENT_SWING = 1e-3
 """-60 dBFS: no speech is under it, the dither of a silent file is."""
 CLIPPED_PEAK, CLIPPED_SHARE = 0.999, 0.01
-ROUNDING_S = 0.05
-"""Annotations are rounded and clips cut to frames: this much beyond the end is at the end."""
-WORDS_BEYOND_S = 1.0
-"""Recognisers put last words a little behind the end of the sound; this much is another clip's transcript."""
 TIMING_BEYOND_S = 1.0
 
 
@@ -79,14 +77,12 @@ def examine_annotations(folder: Path, sample: Sample, duration_s: float, finding
     Args:
         sample: As ``fdb_layout`` reads it, so its single times are in order and finite.
     """
-    files = {TURN_END: folder / "turn_taking.json", PAUSE: folder / "pause.json"}
+    files = {kind: folder / name for kind, name in FILES.items()}
     for event in sample.events:
-        file, span = files.get(event.kind, folder / "interrupt.json"), event.span
-        # Of a turn's end, the first time decides, and nobody reads the second.
-        beyond_s = (span.start_s if event.kind == TURN_END else span.end_s) - duration_s
-        if beyond_s > ROUNDING_S:
-            what = f"the {event.kind} {_written(span)} lies {beyond_s:.3f} s behind the end of the clip ({duration_s:.3f} s)"
-            findings.error(file, what, sample.id)
+        file, span = files[event.kind], event.span
+        beyond = check_event(event, duration_s)
+        if beyond:
+            findings.error(file, beyond, sample.id)
         if event.kind == INTERRUPTION and span.duration_s <= 0:
             findings.error(file, f"expected start < end, found {_written(span)}", sample.id)
         if event.kind in (CONTEXT, INTERRUPTION) and not event.text.strip():
@@ -114,9 +110,17 @@ def _examine_words(file: Path, words: tuple[Word, ...], duration_s: float, clip:
     if not words:
         findings.warn(file, "expected words, found none", clip)
     beyond_s = max((time for word in words for time in (word.start_s, word.end_s) if time), default=0.0) - duration_s
-    if beyond_s > ROUNDING_S:
-        tell = findings.error if beyond_s > WORDS_BEYOND_S else findings.warn
+    if beyond_s > AT_END_S:
+        tell = findings.error if beyond_s > BEYOND_S else findings.warn
         tell(file, f"the last word ends {beyond_s:.3f} s behind the end of the clip ({duration_s:.3f} s)", clip)
+    found = check_words(words, duration_s, "")
+    if isinstance(found, Absence):
+        if beyond_s <= BEYOND_S:  # else it is an error already
+            findings.error(file, found.message.removeprefix(": "), clip)
+        return
+    for note in found.notes:
+        if " the end of the audio" not in note and " an end behind " not in note:
+            findings.warn(file, note, clip)
     starts = [word.start_s for word in words if word.start_s is not None]
     if starts != sorted(starts):
         late, early = next((a, b) for a, b in pairwise(starts) if b < a)

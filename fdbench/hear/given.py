@@ -1,4 +1,4 @@
-"""Transcripts and segments that lie beside a recording, in upstream's layout, taken as they are.
+"""Transcripts and segments that lie beside a recording, in upstream's layout; ``believed`` says what of them is.
 
 ===================== ======================================================================================
 ``output.json``       words of the model; for user_interruption only those after the interruption's end

@@ -28,6 +28,7 @@ from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
+from fdbench.hear.believed import believe_recognised, believe_segments, believe_words, words_beside_speech
 from fdbench.hear.cache import AnnotationCache
 from fdbench.hear.engines import (
     GIVEN,
@@ -145,7 +146,12 @@ class Annotator:
             except _UnansweredError as unanswered:
                 missing[request] = unanswered.why
                 hearing.report(unanswered.why.message)
-        return Annotations(speech=speech, words=words, missing=missing, messages=tuple(hearing.messages))
+        for request, transcript in words.items():
+            if self.engines.asr == GIVEN and take.folder is not None:
+                path, _ = transcript_path(take.folder, take.behaviour, request)
+                hearing.notes += words_beside_speech(path, request, transcript, speech)
+        notes = tuple(dict.fromkeys(hearing.notes))
+        return Annotations(speech=speech, words=words, missing=missing, messages=tuple(hearing.messages), notes=notes)
 
     @property
     def silero_facts(self) -> dict[str, str]:
@@ -179,7 +185,7 @@ def recall(
             recognised = cache.find(digest, request, {"asr": signatures.get("asr", ""), **detector}, hear)
             if recognised is None:
                 return None
-            words[request] = recognised
+            words[request] = believe_recognised(recognised)
     return Annotations(speech=speech, words=words)
 
 
@@ -200,6 +206,7 @@ class _Hearing:
         self._unreadable: dict[Channel, _UnansweredError] = {}
         self._found: dict[SpeechRequest, DetectedSpeech] = {}
         self.messages: list[str] = []
+        self.notes: list[str] = []
 
     def report(self, message: str) -> None:
         if message and message not in self.messages:
@@ -222,7 +229,7 @@ class _Hearing:
             answer = self._recognised(request)
             if cache:
                 cache.store(digest, request, facts, answer)
-        return answer
+        return believe_recognised(answer)
 
     def _detected(self, request: SpeechRequest) -> DetectedSpeech:
         if request not in self._found:
@@ -256,9 +263,12 @@ class _Hearing:
         if not path.exists():
             raise _UnansweredError(reason, f"{path}: no such file")
         try:
-            return read_transcript(path)
+            transcript = read_transcript(path)
         except DataError as error:
             raise _UnansweredError("transcript_unreadable", error.what) from None
+        transcript, notes = believe_words(path, transcript, request, self._length_s(request.channel))
+        self.notes += notes
+        return transcript
 
     def _given_speech(self, request: SpeechRequest) -> DetectedSpeech:
         folder = self._take.folder
@@ -270,16 +280,26 @@ class _Hearing:
             segments = read_segments(path)
         except DataError as error:
             raise _UnansweredError("segments_unreadable", error.what) from None
+        believed, notes = believe_segments(path, segments, self._length_s(request.channel))
+        self.notes += notes
         try:
             audio = self._cut(request.channel, request.span).audio
         except _UnansweredError as unanswered:
             # Segments say when, not for how long was listened. No audio is how some folders come; damaged audio is reported.
             if unanswered.why.reason != "audio_missing":
                 self.report(unanswered.why.message)
-            return DetectedSpeech(segments, None, GIVEN)
+            return DetectedSpeech(segments, None, GIVEN, believed)
         mistaken = request.vad.rate == "mistaken"
         duration_s = audio.duration_s if mistaken else -(-len(audio.samples) * VAD_RATE // audio.sample_rate) / VAD_RATE
-        return DetectedSpeech(segments, duration_s, GIVEN)
+        return DetectedSpeech(segments, duration_s, GIVEN, believed)
+
+    def _length_s(self, channel: Channel) -> float | None:
+        """Where the channel's recording ends; None where it cannot be read, which is reported where it is heard."""
+        try:
+            self._cut(channel, None)
+        except _UnansweredError:
+            return None
+        return self._tracks[channel].span.end_s
 
     def _digest(self, channel: Channel) -> str:
         if channel not in self._digests:

@@ -193,8 +193,8 @@ def _p90(scores: Sequence[Score]) -> float | None:
 
 
 def _share_no_response(scores: Sequence[Score]) -> float | None:
-    waited = _waited(scores)
-    return sum(s.value is None for s in waited) / len(waited) if waited else None
+    known = [s for s in _waited(scores) if s.reason != "cut_off"]  # which may have been a reply
+    return sum(s.value is None for s in known) / len(known) if known else None
 
 
 def _values(scores: Sequence[Score]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from fdbench.core.absence import Absence
@@ -73,6 +74,22 @@ def speech_for(take: Annotations, request: SpeechRequest) -> DetectedSpeech | Ab
 def words_for(take: Annotations, request: WordsRequest) -> Transcript | Absence:
     answer = take.words.get(request)
     return answer if answer is not None else take.missing.get(request, Absence("transcript_missing"))
+
+
+def believed_speech_for(take: Annotations, request: SpeechRequest) -> DetectedSpeech | Absence:
+    """The speech as far as it is believed; the ``fdb-*`` protocols take it as it is."""
+    answer = speech_for(take, request)
+    if isinstance(answer, Absence) or answer.believed is None:
+        return answer
+    return answer.believed if isinstance(answer.believed, Absence) else replace(answer, segments=answer.believed)
+
+
+def believed_words_for(take: Annotations, request: WordsRequest) -> Transcript | Absence:
+    """The words as far as they are believed; the ``fdb-*`` protocols take them as they are."""
+    answer = words_for(take, request)
+    if isinstance(answer, Absence) or answer.believed is None:
+        return answer
+    return answer.believed if isinstance(answer.believed, Absence) else replace(answer, words=answer.believed)
 
 
 def scored(metric: str, value: float, **components: float) -> Score:

@@ -103,7 +103,7 @@ class RecordedTake:
     """A take that was recorded, on its way to be heard.
 
     Attributes:
-        prompt_s, recorded_s: As in ``Annotations``.
+        prompt_s, recorded_s, right_censored: As in ``Annotations``.
         model_events: What the model said about itself while it spoke.
         user_events: What happened on the user's side of this call; None = what the data says.
         notes: What a reader of its numbers has to know.
@@ -115,6 +115,7 @@ class RecordedTake:
     model_events: tuple[Event, ...] = field(default=(), repr=False)
     user_events: tuple[Event, ...] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    right_censored: bool | None = None
 
     def shifted(self, by_s: float) -> RecordedTake:
         """The take with everything that the model did so much later; the user stays."""
@@ -194,6 +195,7 @@ def recorded_take(run: Run, take: TakeId, behaviour: str) -> RecordedTake | Abse
         model_events=as_scored(record.model_events),
         user_events=None if record.user_events is None else tuple(event.event for event in record.user_events),
         notes=record.notes,
+        right_censored=record.right_censored,
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 from fdbench import __version__
 from fdbench.core.absence import REASONS, Absence
 from fdbench.core.annotation import Annotations, Request, Verdict
+from fdbench.core.conversation import Sample
+from fdbench.core.metric import CORRECTED
 from fdbench.core.score import MetricSummary, Score, none_score
 from fdbench.core.signature import signature
 from fdbench.core.take_id import MAIN, TakeId
@@ -20,6 +22,7 @@ from fdbench.scoring.aggregate import VERSION as AGGREGATION_VERSION
 from fdbench.scoring.aggregate import summarise
 from fdbench.scoring.base import NO_JUDGE, AskingScorer, Scorer, Takes
 from fdbench.scoring.registry import scorers_for
+from fdbench.stages.believed import BelievedSample, believed_sample
 from fdbench.stages.cases import Case, TaskFacts
 from fdbench.stages.judging import Judging, Opinion, ReplyId, UnratedReply
 from fdbench.stages.progress import Progress
@@ -153,11 +156,11 @@ def score_heard(
             if isinstance(scorers[0], AskingScorer) and each.takes:
                 waiting[case.id, protocol] = each, scorers[0]
             else:
-                samples[protocol].append(each.scored(scorers, NO_JUDGE))
-    judged = judging.opinions({key: each.reply(scorer) for key, (each, scorer) in waiting.items()}, progress)
+                samples[protocol].append(each.scored(scorers, protocol, NO_JUDGE))
+    judged = judging.opinions({key: each.reply(scorer, key[1]) for key, (each, scorer) in waiting.items()}, progress)
     for (id, protocol), (each, _) in waiting.items():
         scorers = _scorers(tasks[id.task], protocol)
-        samples[protocol].append(each.scored(scorers, judged.of[id, protocol] or NO_JUDGE))
+        samples[protocol].append(each.scored(scorers, protocol, judged.of[id, protocol] or NO_JUDGE))
     facts = {**engines, "judge": judging.signature}
     return tuple(
         replace(
@@ -180,6 +183,8 @@ class _HeardCase:
     case: Case
     takes: Takes
     messages: tuple[str, ...]
+    believed: BelievedSample
+    notes: tuple[str, ...]
 
     @classmethod
     def of(cls, case: Case, heard: HeardTakes) -> _HeardCase:
@@ -188,6 +193,7 @@ class _HeardCase:
                 answers,
                 prompt_s=case.recorded[stimulus].prompt_s,
                 recorded_s=case.recorded[stimulus].recorded_s,
+                right_censored=case.recorded[stimulus].right_censored,
                 model_events=case.recorded[stimulus].model_events,
             )
             for stimulus, answers in heard.items()
@@ -197,18 +203,30 @@ class _HeardCase:
             for stimulus, absence in case.absences.items()
         ]
         known: dict[str, Annotations | Absence] = {**case.absences, **takes} if takes else {}
-        return cls(case, known, (*missing, *(message for take in takes.values() for message in take.messages)))
+        messages = (*missing, *(message for take in takes.values() for message in take.messages))
+        believed = believed_sample(case)
+        notes = (*believed.notes, *(note for take in takes.values() for note in take.notes))
+        return cls(case, known, messages, believed, tuple(dict.fromkeys(notes)))
 
-    def reply(self, scorer: AskingScorer) -> UnratedReply:
-        return UnratedReply(scorer.question(self.case.sample, self.takes), self.case.rating)
+    def sample(self, protocol: str) -> Sample:
+        """As the protocol takes it: what was published read its annotation as it stands."""
+        return self.believed.sample if protocol in CORRECTED else self.case.sample
 
-    def scored(self, scorers: Sequence[Scorer], verdict: Verdict | Absence) -> ScoredSample:
+    def reply(self, scorer: AskingScorer, protocol: str) -> UnratedReply:
+        if self.believed.why is not None and protocol in CORRECTED:
+            return UnratedReply(None, self.case.rating)
+        return UnratedReply(scorer.question(self.sample(protocol), self.takes), self.case.rating)
+
+    def scored(self, scorers: Sequence[Scorer], protocol: str, verdict: Verdict | Absence) -> ScoredSample:
         messages, main = self.messages, self.case.takes[MAIN]
         if isinstance(main, Absence):
             scores = [none_score(metric, main.score_reason) for scorer in scorers for metric in scorer.metrics]
+        elif self.believed.why is not None and protocol in CORRECTED:
+            scores = [none_score(metric, self.believed.why.reason) for scorer in scorers for metric in scorer.metrics]
         else:
             messages = (*messages, verdict.message) if isinstance(verdict, Absence) and verdict.message else messages
-            scores = [score for scorer in scorers for score in scorer.score(self.case.sample, self.takes, verdict)]
+            scores = [score for scorer in scorers for score in scorer.score(self.sample(protocol), self.takes, verdict)]
+        messages = (*messages, *self.notes)
         if not messages:  # every error has a line for a person, also one that only the scorer could see
             messages = tuple(dict.fromkeys(REASONS[score.reason].sentence for score in scores if score.status == "error"))
         return ScoredSample(self.case.id, tuple(scores), messages)

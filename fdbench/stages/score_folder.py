@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fdbench.audio.silence import silence_notes
 from fdbench.call.evidence import examine
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
@@ -59,18 +60,20 @@ def _case(folder: Path, sample: Sample, behaviour: str) -> Case:
         prompt_s = audio.duration_s("user")
     except DataError as error:  # without the prompt's length nobody knows where the published protocols would cut
         return Case(sample, behaviour, {MAIN: Absence("audio_unreadable", error.what)})
-    try:
-        recorded_s = audio.duration_s("model")
-    except DataError:
-        recorded_s = None  # reported where it is heard
+    recorded_s: float | None = None
     notes: tuple[str, ...] = ()
+    try:
+        if (folder / "output.wav").exists():
+            recorded = audio.load("model").audio
+            recorded_s, notes = recorded.duration_s, silence_notes(recorded)
+    except DataError:
+        pass  # reported where it is heard
     if prompt_s is not None and recorded_s is not None:
         evidence = examine(audio.load("user").audio, audio.load("model").audio)
         if evidence.fault is not None:
-            return Case(
-                sample, behaviour, {MAIN: Absence("audio_unreadable", f"{folder / 'output.wav'}: {evidence.fault.what}")}
-            )
-        notes = evidence.notes
+            what = f"{folder / 'output.wav'}: {evidence.fault.what}"
+            return Case(sample, behaviour, {MAIN: Absence("audio_unreadable", what)})
+        notes = tuple(dict.fromkeys((*notes, *evidence.notes)))
     take = RecordedTake(audio, prompt_s, recorded_s, notes=notes)
     return Case(sample, behaviour, {MAIN: take}, rating=partial(read_rating, folder / "rating.json"))
 

@@ -8,8 +8,9 @@
                       matched                free
 
 Conventions: the clip is the prompt (what the model says after it is a reply, not a failure); a recording that ends before
-it is judged as far as it goes, and one without a prompt as a whole. An utterance belongs to the clip if it begins in it.
-Utterances as in ``utterance``, peaks as in ``core.peaks``, matching and chance as in ``human_timing``.
+it is judged as far as it goes, and one without a prompt as a whole. An utterance belongs to the clip if it begins in it. Of a
+recording that misses more than the clip's last second, the divergence, and a takeover that is not in it, are
+``recording_too_short``. Utterances as in ``utterance``, peaks as in ``core.peaks``, matching and chance as in ``human_timing``.
 
 ================================  =====================================================================
 ``takeover_rate``                 1 if any utterance of the clip is a takeover
@@ -21,6 +22,9 @@ Utterances as in ``utterance``, peaks as in ``core.peaks``, matching and chance 
 
 Placements: as many backchannels with uniform middles inside the user's speech, of the same lengths in the same order.
 ``chance`` and ``difference`` (negative = closer to people than chance) stand beside the divergence.
+
+Where the recording ends in what may yet be a takeover, and there is no other, ``takeover_rate`` is ``cut_off``. Words and
+segments are believed as ``core.plausible`` says.
 
 Empty cases: no backchannel: frequency, F1 and F1 above chance are 0, the divergence is N/A (``no_backchannel``). No human
 distribution: F1 and divergence are N/A (``no_human_timing``); one without a peak: F1 is N/A (``no_human_peaks``). No knowledge
@@ -51,11 +55,12 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.peaks import human_peaks
+from fdbench.core.plausible import MISSED_S
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span
 from fdbench.core.take_id import MAIN
 from fdbench.scoring.base import Needs, Prompts, Takes, failed, scored, speech_for
-from fdbench.scoring.corrected.latency import user_bursts
+from fdbench.scoring.corrected.latency import CUT_OFF, TOO_SHORT, user_bursts
 from fdbench.scoring.corrected.model_side import model_side_of
 from fdbench.scoring.corrected.utterance import Utterance
 from fdbench.scoring.human_timing import (
@@ -103,7 +108,7 @@ def backchannel_outcome(utterances: Sequence[Utterance], clip_s: float | None) -
 class Backchannel:
     """Backchannels as ``fdbench`` defines them."""
 
-    version = 1
+    version = 2
     metrics: tuple[str, ...] = ("takeover_rate", "backchannel_frequency_hz", F1, F1_ABOVE_CHANCE, DIVERGENCE)
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
@@ -118,14 +123,22 @@ class Backchannel:
         if clip_s is not None and clip_s <= 0:
             return failed(self.metrics, Absence("audio_empty"))
         found = backchannel_outcome(model.utterances, clip_s)
+        is_short = prompt_s is not None and model.recorded_s is not None and model.recorded_s < prompt_s - MISSED_S
         takeover = scored("takeover_rate", found.has_takeover, **model.counts)
+        if not found.has_takeover and is_short:
+            takeover = none_score("takeover_rate", TOO_SHORT)
+        elif not found.has_takeover and model.cut_off is not None and model.cut_off in found.backchannels:
+            takeover = none_score("takeover_rate", CUT_OFF)
         if clip_s is None:
             frequency = none_score("backchannel_frequency_hz", "audio_missing")
         else:
             n = len(found.backchannels)
             frequency = scored("backchannel_frequency_hz", n / clip_s, numerator=n, denominator=clip_s)
         user = user_bursts(sample, speech_for(model.take, user_speech(prompt_s)))
-        return [takeover, frequency, *_score_timing(sample, found.backchannels, clip_s, user)]
+        f1, above_chance, divergence = _score_timing(sample, found.backchannels, clip_s, user)
+        if is_short and divergence.value is not None:  # the distribution is that of the whole clip
+            divergence = none_score(DIVERGENCE, TOO_SHORT)
+        return [takeover, frequency, f1, above_chance, divergence]
 
 
 def _score_timing(

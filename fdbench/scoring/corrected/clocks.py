@@ -55,7 +55,7 @@ ONSET_S: Final = 0.25
 class ReplyClocks:
     """When the reply that was measured was decided on, and when it arrived."""
 
-    version = 1
+    version = 2
     metrics: tuple[str, ...] = ("decided_latency_s", "arrived_latency_s")
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:

@@ -37,6 +37,12 @@ Stop latency = end of the burst that was going on at the interruption's start, m
 first utterance, of whatever kind, that begins after the stop (not exercised: at or after the interruption's start), minus the
 interruption's end. Takeover = one of those utterances is a takeover, so that a model that talks through never gets credit.
 
+A recording that ends too early to say (``recording_too_short``, an error): before the interruption does, or in speech or in
+a silence of under 0.5 s before 1.0 s after it, and no answer until then: everything; later, and as ``latency`` says,
+``no_response_rate`` and ``takeover_rate`` where there is no answer. Where the last answer is short, goes on to the recording's
+end and no other is a takeover, ``takeover_rate`` and relevance are ``cut_off``. Words and segments are believed as
+``core.plausible`` says.
+
 Empty cases: no utterance there: both latencies are censored at the end of the recording (``no_reply``). Segments without a
 recording: its end is unknown, so the last burst ended by itself, and a reply that never came is ``audio_missing``. Without a
 transcript the timing still stands; takeover and relevance do not. No annotated interruption is an error.
@@ -61,12 +67,31 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import INTERRUPTION
+from fdbench.core.plausible import FRAME_S
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import ROUNDING_S, Span
 from fdbench.core.speech import Transcript
 from fdbench.core.take_id import MAIN
-from fdbench.scoring.base import Needs, Prompts, Takes, failed, main_take, scored, speech_for, words_for
-from fdbench.scoring.corrected.latency import Reply, no_reply, recording_end_s, score_latency
+from fdbench.scoring.base import (
+    Needs,
+    Prompts,
+    Takes,
+    believed_speech_for,
+    believed_words_for,
+    failed,
+    main_take,
+    scored,
+)
+from fdbench.scoring.corrected.latency import (
+    CUT_OFF,
+    TOO_SHORT,
+    Reply,
+    no_reply,
+    recording_end_s,
+    score_decision,
+    score_latency,
+)
+from fdbench.scoring.corrected.model_side import cut_off_of
 from fdbench.scoring.corrected.utterance import diagnose, find_bursts, find_utterances, text_in
 from fdbench.scoring.relevance import ask_about, rate_reply
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
@@ -139,7 +164,7 @@ def _find_stop(bursts: Sequence[Span], interruption: Span, recorded_s: float | N
 class Interruption:
     """User interruption as ``fdbench`` defines it."""
 
-    version = 1
+    version = 2
     metrics: tuple[str, ...] = (
         "takeover_rate",
         "response_latency_s",
@@ -167,7 +192,8 @@ class Interruption:
         course = _course_of(sample, takes)
         if isinstance(course, Absence):
             return failed(self.metrics, course)
-        scores = _timing(course.outcome, course.interruption.end_s, course.recorded_s)
+        reply = _first_answer(course)
+        scores = _timing(course.outcome, reply)
         transcript = course.transcript
         if isinstance(transcript, Absence):
             scores += failed(("takeover_rate", "relevance"), transcript)
@@ -175,7 +201,11 @@ class Interruption:
             answers = find_utterances(course.outcome.after, transcript.words)
             has_takeover = any(answer.is_takeover for answer in answers)
             counts = diagnose(course.bursts, transcript.words, transcript.dropped)
-            scores += [scored("takeover_rate", has_takeover, **counts), rate_reply(has_takeover, verdict)]
+            if not has_takeover and cut_off_of(answers, course.recorded_s, course.right_censored):
+                scores += failed(("takeover_rate", "relevance"), Absence(CUT_OFF))
+            else:
+                takeover = score_decision("takeover_rate", has_takeover, reply, **counts)
+                scores += [takeover, rate_reply(has_takeover, verdict)]
         by_metric = {score.metric: score for score in scores}
         return [by_metric[metric] for metric in self.metrics]
 
@@ -185,7 +215,9 @@ class _Course:
     """What happened around the interruption, as far as detector and recogniser know."""
 
     interruption: Span
+    prompt_s: float | None
     recorded_s: float | None
+    right_censored: bool | None
     bursts: tuple[Span, ...]
     outcome: InterruptionOutcome
     transcript: Transcript | Absence
@@ -198,17 +230,29 @@ def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
     interruptions = sample.of_kind(INTERRUPTION)
     if not interruptions:
         return Absence("no_interruption")
-    speech = speech_for(take, MODEL_SPEECH)
+    speech = believed_speech_for(take, MODEL_SPEECH)
     if isinstance(speech, Absence):
         return speech
     interruption = interruptions[0].span
     recorded_s = recording_end_s(take, speech)
     bursts = find_bursts(speech.segments)
     outcome = interruption_outcome(bursts, interruption, recorded_s)
-    return _Course(interruption, recorded_s, bursts, outcome, words_for(take, MODEL_WORDS))
+    if recorded_s is not None and _ends_too_early(outcome, bursts, interruption, recorded_s):
+        return Absence(TOO_SHORT)
+    transcript = believed_words_for(take, MODEL_WORDS)
+    return _Course(interruption, take.prompt_s, recorded_s, take.right_censored, bursts, outcome, transcript)
 
 
-def _timing(outcome: InterruptionOutcome, interruption_end_s: float, recorded_s: float | None) -> list[Score]:
+def _ends_too_early(outcome: InterruptionOutcome, bursts: Sequence[Span], interruption: Span, recorded_s: float) -> bool:
+    """Whether the recording ends before it could be seen what the model did with the interruption."""
+    if recorded_s < interruption.end_s - FRAME_S:
+        return not outcome.after
+    is_going = bool(bursts) and recorded_s - bursts[-1].end_s < MIN_STOP_GAP_S - ROUNDING_S
+    is_early = recorded_s < interruption.end_s + STOP_DEADLINE_S - FRAME_S
+    return is_early and is_going and outcome.gate != "not_exercised" and not outcome.after
+
+
+def _timing(outcome: InterruptionOutcome, reply: Reply) -> list[Score]:
     """Everything that needs no words."""
     not_exercised = scored("not_exercised_rate", outcome.gate == "not_exercised")
     if outcome.gate == "talked_through":
@@ -218,8 +262,7 @@ def _timing(outcome: InterruptionOutcome, interruption_end_s: float, recorded_s:
             *failed(("response_latency_s", "stop_latency_s", "no_response_rate"), Absence("talked_through")),
             none_score("response_latency_not_exercised_s", "exercised"),
         ]
-    reply = _first_answer(outcome.after, interruption_end_s, recorded_s)
-    no_response = scored("no_response_rate", reply.latency_s is None)
+    no_response = score_decision("no_response_rate", reply.latency_s is None, reply)
     if outcome.stop_latency_s is None:
         return [
             not_exercised,
@@ -237,7 +280,9 @@ def _timing(outcome: InterruptionOutcome, interruption_end_s: float, recorded_s:
     ]
 
 
-def _first_answer(after: Sequence[Span], interruption_end_s: float, recorded_s: float | None) -> Reply:
-    if after:
-        return Reply(after[0].start_s - interruption_end_s, "", None, False)
-    return no_reply(interruption_end_s, recorded_s)
+def _first_answer(course: _Course) -> Reply:
+    if course.outcome.gate == "talked_through":  # whatever came of it, it is no answer
+        return Reply(None, "talked_through", None, False)
+    if course.outcome.after:
+        return Reply(course.outcome.after[0].start_s - course.interruption.end_s, "", None, False)
+    return no_reply(course.interruption.end_s, course.recorded_s, prompt_s=course.prompt_s)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations
-from fdbench.core.span import Span
+from fdbench.core.span import ROUNDING_S, Span
 from fdbench.core.speech import Word
-from fdbench.scoring.base import Takes, main_take, speech_for, words_for
+from fdbench.scoring.base import Takes, believed_speech_for, believed_words_for, main_take
 from fdbench.scoring.corrected.latency import recording_end_s
 from fdbench.scoring.corrected.utterance import Utterance, diagnose, find_bursts, find_utterances
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
+
+END_S: Final = 0.1
+"""Speech that ends this close to the recording's end was cut there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,11 @@ class ModelSide:
     counts: Mapping[str, float]
 
     @property
+    def cut_off(self) -> Span | None:
+        """What it had just begun to say when the recording ended: a turn or a backchannel, nobody knows."""
+        return cut_off_of(self.utterances, self.recorded_s, self.take.right_censored)
+
+    @property
     def takeovers(self) -> tuple[Span, ...]:
         return tuple(utterance.span for utterance in self.utterances if utterance.is_takeover)
 
@@ -40,19 +49,34 @@ def model_side_of(takes: Takes) -> ModelSide | Absence:
     take = main_take(takes)
     if isinstance(take, Absence):
         return take
-    speech, transcript = speech_for(take, MODEL_SPEECH), words_for(take, MODEL_WORDS)
+    speech, transcript = believed_speech_for(take, MODEL_SPEECH), believed_words_for(take, MODEL_WORDS)
     if isinstance(speech, Absence):
         return speech
     if isinstance(transcript, Absence):
         return transcript
+    recorded_s = recording_end_s(take, speech)
     bursts = find_bursts(speech.segments)
     return ModelSide(
         take=take,
         bursts=bursts,
         utterances=find_utterances(bursts, transcript.words),
-        recorded_s=recording_end_s(take, speech),
+        recorded_s=recorded_s,
         counts=diagnose(bursts, transcript.words, transcript.dropped),
     )
+
+
+def cut_off_of(utterances: Sequence[Utterance], recorded_s: float | None, right_censored: bool | None) -> Span | None:
+    """A last utterance that is a backchannel as far as it goes, and goes on to the recording's end.
+
+    Args:
+        utterances: In order of time.
+        recorded_s: Where the recording ends; None where nobody knows.
+        right_censored: Whether the call or the recording says that the model was speaking then; None where nothing does.
+    """
+    if not utterances or recorded_s is None or right_censored is False:
+        return None
+    last = utterances[-1]
+    return last.span if last.is_backchannel and recorded_s - last.span.end_s <= END_S + ROUNDING_S else None
 
 
 def find_takeovers(segments: Iterable[Span], words: Iterable[Word] = ()) -> tuple[Span, ...]:

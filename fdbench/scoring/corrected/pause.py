@@ -21,6 +21,11 @@ begins before the first pause, and
   reaches into the window               1         1            by what follows
 begins in the window                    1         0            by what follows
 begins after the user's last word       0         0            onset - turn end
+none in the window, the recording
+  ends more than 0.1 s before it does   error     0            error
+none, the recording ends before the
+  first pause                           error     error        error
+none, and one is cut off in the window  censored  0            error
 ======================================  ========  ===========  =======================
 
 What follows = the first takeover from the search start on, else censored ``no_reply``, also where the earlier one never ends.
@@ -49,11 +54,21 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import PAUSE, TURN_END
-from fdbench.core.score import Score
-from fdbench.core.span import Span
+from fdbench.core.plausible import FRAME_S
+from fdbench.core.score import Score, none_score
+from fdbench.core.span import ROUNDING_S, Span
 from fdbench.core.take_id import MAIN
 from fdbench.scoring.base import Needs, Prompts, Takes, failed, scored, speech_for
-from fdbench.scoring.corrected.latency import Reply, find_reply, last_utterance_start_s, score_latency, user_bursts
+from fdbench.scoring.corrected.latency import (
+    CUT_OFF,
+    TOO_SHORT,
+    Reply,
+    find_reply,
+    last_utterance_start_s,
+    score_decision,
+    score_latency,
+    user_bursts,
+)
 from fdbench.scoring.corrected.model_side import model_side_of
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
 
@@ -68,11 +83,14 @@ class PauseOutcome:
         has_early_start: It took the turn before the first pause.
         has_takeover: It had the turn between the first pause and the user's last word; None where nobody knows where that ends.
         reply: What came of the search for a reply; None where nobody knows when the user speaks.
+        undecided_takeover, undecided_start: Why nobody knows: the recording ends before it could have been seen.
     """
 
     has_early_start: bool
     has_takeover: bool | None
     reply: Reply | None
+    undecided_takeover: str = ""
+    undecided_start: str = ""
 
 
 def pause_outcome(
@@ -81,6 +99,8 @@ def pause_outcome(
     turn_end_s: float | None,
     user: Sequence[Span] | None,
     recorded_s: float | None,
+    prompt_s: float | None = None,
+    cut_off: Span | None = None,
 ) -> PauseOutcome | Absence:
     """Decide what the model did while the user paused; all times in s on the prompt's timeline.
 
@@ -90,6 +110,7 @@ def pause_outcome(
         turn_end_s: End of the user's last word; None where nobody knows.
         user: When the user speaks; None where nobody knows.
         recorded_s: End of the model's recording; None where nobody knows.
+        prompt_s, cut_off: As in ``find_reply``.
 
     Example:
         >>> from fdbench.core.span import Span
@@ -99,21 +120,30 @@ def pause_outcome(
     """
     first_pause_s = min(pause.start_s for pause in pauses)
     has_early_start = any(takeover.start_s < first_pause_s for takeover in takeovers)
+    is_short = recorded_s is not None and not has_early_start and recorded_s < first_pause_s - ROUNDING_S
+    undecided_start = TOO_SHORT if is_short else ""
     if turn_end_s is None:
-        return PauseOutcome(has_early_start, None, None)
+        return PauseOutcome(has_early_start, None, None, undecided_start=undecided_start)
     if turn_end_s <= first_pause_s:
         return Absence("bad_annotation")
     window = Span(first_pause_s, turn_end_s)
     has_takeover = any(takeover.overlaps(window) for takeover in takeovers)
     search_start_s = None if user is None else last_utterance_start_s(user, turn_end_s, pauses)
-    reply = None if search_start_s is None else find_reply(takeovers, search_start_s, turn_end_s, recorded_s)
-    return PauseOutcome(has_early_start, has_takeover, reply)
+    reply = None
+    if search_start_s is not None:
+        reply = find_reply(takeovers, search_start_s, turn_end_s, recorded_s, prompt_s, cut_off)
+    undecided = ""
+    if not has_takeover and cut_off is not None and cut_off.overlaps(window):
+        undecided = CUT_OFF
+    elif not has_takeover and recorded_s is not None and recorded_s < turn_end_s - FRAME_S:
+        undecided = TOO_SHORT
+    return PauseOutcome(has_early_start, has_takeover, reply, undecided, undecided_start)
 
 
 class Pause:
     """Pause handling as ``fdbench`` defines it."""
 
-    version = 1
+    version = 2
     metrics: tuple[str, ...] = ("takeover_rate", "response_latency_s", "early_start_rate", "no_response_rate")
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
@@ -129,16 +159,23 @@ class Pause:
         user = user_bursts(sample, speech_for(model.take, user_speech(model.take.prompt_s)))
         turn_end_s = last_word_end_s(sample, user)
         known_user = None if isinstance(user, Absence) else user
-        found = pause_outcome(model.takeovers, pauses, turn_end_s, known_user, model.recorded_s)
+        found = pause_outcome(
+            model.takeovers, pauses, turn_end_s, known_user, model.recorded_s, model.take.prompt_s, model.cut_off
+        )
         if isinstance(found, Absence):
             return failed(self.metrics, found)
         takeover, latency, no_response = failed(("takeover_rate", "response_latency_s", "no_response_rate"), USER_UNKNOWN)
-        if found.has_takeover is not None:
+        if found.undecided_takeover:
+            takeover = none_score("takeover_rate", found.undecided_takeover)
+        elif found.has_takeover is not None:
             takeover = scored("takeover_rate", found.has_takeover, **model.counts)
         if found.reply is not None:
             latency = score_latency("response_latency_s", found.reply, early_start=float(found.has_early_start))
-            no_response = scored("no_response_rate", found.reply.latency_s is None)
-        return [takeover, latency, scored("early_start_rate", found.has_early_start), no_response]
+            no_response = score_decision("no_response_rate", found.reply.latency_s is None, found.reply)
+        early_start = scored("early_start_rate", found.has_early_start)
+        if found.undecided_start:
+            early_start = none_score("early_start_rate", found.undecided_start)
+        return [takeover, latency, early_start, no_response]
 
 
 def last_word_end_s(sample: Sample, user: Sequence[Span] | Absence) -> float | None:

@@ -198,3 +198,8 @@ def test_censoring_later_never_lowers_the_median(values: list[float], ends: list
     with_censored = fdbench_latency([*latencies(*values), *(never(max(end, latest)) for end in ends)]).value
     assert without is not None
     assert with_censored is None or with_censored >= without
+
+
+def test_a_reply_that_was_cut_off_is_censored_and_counts_as_neither_answer() -> None:
+    summary = fdbench_latency([*latencies(0.5), never(4.0), none_score(LATENCY, "cut_off", censored_at_s=0.4)])
+    assert (summary.n_scored, summary.n_censored, summary.details["share_no_response"]) == (1, 2, 0.5)

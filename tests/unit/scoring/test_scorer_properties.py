@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scoring_timeline import by_metric, hear, outcome, sample
 
-from fdbench.core.absence import REASONS
+from fdbench.core.absence import REASONS, Absence
 from fdbench.core.annotation import Annotations, DetectedSpeech, SpeechRequest, Verdict, WordsRequest
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.conversation import Sample
@@ -39,7 +39,7 @@ speech = st.lists(stretches, max_size=8)
 times = st.one_of(st.none(), ticks, st.sampled_from([float("nan"), float("inf"), -1.0]))
 odd_words = st.lists(st.builds(Word, st.sampled_from(["yeah", "", "well then"]), times, times), max_size=10)
 timed_words = st.lists(stretches.map(lambda s: Word("w", s.start_s, s.end_s)), max_size=10)
-verdicts = st.one_of(st.none(), st.builds(Verdict, st.floats()))
+verdicts = st.one_of(st.just(NO_JUDGE), st.builds(Verdict, st.floats()))
 weights = st.one_of(st.floats(0, 1), st.floats(0, allow_infinity=False), st.sampled_from([0.0, 0.0, -1.0, float("nan")]))
 distributions = st.one_of(st.lists(st.floats(0, 1), max_size=90), st.lists(weights, max_size=90)).map(tuple)
 clips = st.builds(
@@ -73,7 +73,7 @@ def test_there_is_one_score_per_metric_whatever_was_recorded(
     model: list[Span],
     user: list[Span] | None,
     words: list[Word],
-    verdict: Verdict | None,
+    verdict: Verdict | Absence,
     prompt_s: float | None,
     recorded_s: float | None,
     lacking: dict[str, str],

@@ -123,6 +123,8 @@ def test_every_reason_that_a_scorer_gives_is_registered_and_every_registered_one
         "transcript_unreadable",
         "transcript_incomplete",
         "segments_unreadable",
+        "implausible_words",
+        "implausible_segments",
         "interruption_text_missing",
         "judge_failed",
         "rating_missing",
