@@ -27,7 +27,7 @@ from fdbench.io.wav import resampled
 
 RATE_HZ: Final = 8000
 SURE_AT: Final = 20.0
-"""Height of the correlation in its own standard deviations; other sounds gave up to 17 (2,500 pairs of the embedded suite)."""
+"""Height of the correlation in its own standard deviations; other sounds gave up to 17 (960 pairs of the embedded suite)."""
 LIKELY_AT: Final = 14.0
 LIKELY_GAIN_DB: Final = -50.0
 """From ``LIKELY_AT`` on it is the prompt if it is that loud, taken over everything; other sounds of that height were softer."""
