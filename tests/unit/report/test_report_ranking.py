@@ -145,7 +145,7 @@ def test_relevance_is_ranked_within_a_judge_and_takeover_across_judges(tmp_path:
         {"engines": {**ENGINES, "vad": "given"}},
         {"protocol": "fdb-2026-05"},
         {"version": 2},
-        {"n_samples": 11},
+        {"n_samples": 13},
     ],
     ids=lambda other: next(iter(other)),
 )
