@@ -26,12 +26,13 @@ import shutil
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from unittest import mock
 
@@ -43,22 +44,10 @@ RATE = 16_000
 ACTING = ("\x1b", "\x9b", "\u202e", "\u2066")
 IMPOSSIBLE = ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400, "-1e300", '"NaN"', "[]"]
 """Texts of JSON values which no number in our files can have."""
-ODD = [
-    '"\\u001b[2J"',
-    '"\\u202eabc"',
-    '"\\ud800"',
-    '"a\\nfdbench: done"',
-    "null",
-    "{}",
-    "true",
-    '"3"',
-    "-1",
-    "7.5",
-    '"../../x"',
-    '"/etc/x"',
-]
+ODD = [r'"\u001b[2J"', r'"\u202eabc"', r'"\ud800"', r'"a\nfdbench: done"', "null", "{}", "true", '"3"', "-1", "7.5", '"../x"']
+YAML = ['"3"', ".nan", ".inf", "-1", "[1]", "{a: 1}", "&x [*x]", "yes", "1" + "0" * 400, "[" * 5000, r'"\e[2J"', "2026-02-31"]
+MEMBERS = ["../out", "/tmp/fdbench-fuzz", "a\x1b[2J", "x" * 300, "a/../../b", "candor_turn_taking"]
 SET = "candor_turn_taking"
-KINDS = ("audio", "given", "run", "results", "yaml", "archive", "judge")
 
 
 @dataclass(frozen=True)
@@ -99,15 +88,10 @@ def make_base(base: Path) -> None:
         archive.add(base / "given", SET)
 
 
-def make_case(kind: str, rng: random.Random, base: Path, work: Path) -> Case:
-    """Copy a sound input into ``work`` and damage it."""
-    return {
-        "audio": _audio, "given": _given, "run": _run, "results": _results, "yaml": _yaml, "archive": _archive, "judge": _judge,
-    }[kind](rng, base, work)  # fmt: skip
-
-
-def _score_given(work: Path) -> list[str]:
-    return ["score", str(work / "given"), "--task", "v1/turn_taking.candor", "--workers", "1"]
+def _scored(work: Path, path: Path, damage: str, is_impossible: bool) -> Case:
+    """A folder of recordings made elsewhere, scored with a damaged file in it."""
+    command = ["score", str(work / "given"), "--task", "v1/turn_taking.candor", "--asr", "given", "--workers", "1"]
+    return Case(command, f"{path.name}: {damage}", [path.name, f"{path.parent.name}/", f" {path.parent.name}:"], is_impossible)
 
 
 def _audio(rng: random.Random, base: Path, work: Path) -> Case:
@@ -127,18 +111,13 @@ def _audio(rng: random.Random, base: Path, work: Path) -> Case:
     what = rng.choice(sorted(writes))
     writes[what]()
     impossible = what in ("NaN", "infinite", "no samples", "as integers", "1 Hz")
-    return Case(
-        [*_score_given(work), "--asr", "given"], f"{path.name}: {what}", [path.parent.name + "/", path.name], impossible
-    )
+    return _scored(work, path, what, impossible)
 
 
 def _given(rng: random.Random, base: Path, work: Path) -> Case:
     shutil.copytree(base / "given", work / "given")
     path = rng.choice([*work.glob("given/*/output.json"), *work.glob("given/*/turn_taking.json")])
-    damage, impossible = _damage_json(rng, path)
-    return Case(
-        [*_score_given(work), "--asr", "given"], f"{path.name}: {damage}", [path.name, f" {path.parent.name}:"], impossible
-    )
+    return _scored(work, path, *_damage_json(rng, path))
 
 
 def _run(rng: random.Random, base: Path, work: Path) -> Case:
@@ -158,9 +137,8 @@ def _run(rng: random.Random, base: Path, work: Path) -> Case:
     rewritten = command == "score" and path.parent.parent.name in ("scores", "annotations")
     unread = command == "show" and path.parts[len(run.parts)] in ("audio", "annotations", "verdicts")
     is_impossible = impossible and not rewritten and not unread and "annotations" not in path.parts
-    return Case(
-        arguments, f"{path.relative_to(run)}: {damage}", [path.name, path.stem.split("@")[0], "attempts"], is_impossible
-    )
+    names = [path.name, path.stem.split("@")[0]]
+    return Case(arguments, f"{path.relative_to(run)}: {damage}", names, is_impossible)
 
 
 def _results(rng: random.Random, base: Path, work: Path) -> Case:
@@ -172,31 +150,11 @@ def _results(rng: random.Random, base: Path, work: Path) -> Case:
 
 
 def _yaml(rng: random.Random, base: Path, work: Path) -> Case:
-    values = [
-        '"3"',
-        ".nan",
-        ".inf",
-        "-1",
-        "[1]",
-        "{a: 1}",
-        "&x [*x]",
-        "yes",
-        "1e999",
-        "1" + "0" * 400,
-        "[" * 5000,
-        "\t",
-        '"\\e[2J"',
-        "~",
-        "2026-02-31",
-    ]
-    key, value = (
-        rng.choice(["lead_in_s", "kind", "arguments", "summary", "adapter", "tells_truth", "nothing"]),
-        rng.choice(values),
-    )
+    key = rng.choice(["lead_in_s", "kind", "arguments", "summary", "adapter", "tells_truth", "nothing"])
+    value = rng.choice(YAML)
     text = f"m:\n  adapter: baselines:Silence\n  {key}: {value}\n"
-    return Case(
-        ["list", "models"], f"models.yaml: {key}: {value[:20]}", ["models.yaml"], key == "lead_in_s" and value != "~", yaml=text
-    )
+    damage = f"models.yaml: {key}: {value[:20]}"
+    return Case(["list", "models"], damage, ["models.yaml"], key == "lead_in_s", yaml=text)
 
 
 def _archive(rng: random.Random, base: Path, work: Path) -> Case:
@@ -206,15 +164,12 @@ def _archive(rng: random.Random, base: Path, work: Path) -> Case:
     if what == "bytes":
         path.write_bytes(_damaged_bytes(rng, source.read_bytes()))
     else:
-        member = tarfile.TarInfo(rng.choice(["../out", "/tmp/fdbench-fuzz", "a\x1b[2J", "x" * 300, "a/../../b", SET]))
+        member = tarfile.TarInfo(rng.choice(MEMBERS))
         if what == "link":
             member.type, member.linkname = rng.choice([tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE]), "/etc/passwd"
         if what == "size":
-            member.pax_headers = {
-                "GNU.sparse.major": "1",
-                "GNU.sparse.minor": "0",
-                "size": rng.choice(["99999999999999", "-1", "x"]),
-            }
+            size = rng.choice(["99999999999999", "-1", "x"])
+            member.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "size": size}
         with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
             archive.addfile(member)
     arguments = ["data", "download", SET, "--data", str(work / "data"), "--mirror", str(work / "mirror")]
@@ -225,6 +180,10 @@ def _judge(rng: random.Random, base: Path, work: Path) -> Case:
     value = rng.choice([*IMPOSSIBLE, *ODD])
     answers = [f'{{"analysis": "x", "rating": {value}}}', f'{{"analysis": {value}, "rating": 3}}', "[" * 50_000, value, ""]
     return Case([], f"answer of a judge: rating {value[:20]}", [], answer=rng.choice(answers))
+
+
+MAKERS = {each.__name__[1:]: each for each in (_audio, _given, _run, _results, _yaml, _archive, _judge)}
+KINDS = tuple(MAKERS)
 
 
 def _damage_file(rng: random.Random, path: Path, work: Path) -> tuple[str, bool]:
@@ -279,15 +238,8 @@ def _places(value: object) -> Iterator[tuple[dict | list, str | int]]:
 
 def _damaged_bytes(rng: random.Random, data: bytes) -> bytes:
     at = rng.randrange(len(data)) if data else 0
-    kinds = [
-        b"",
-        data[:at],
-        data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :],
-        b"\xef\xbb\xbf" + data,
-        b"\xff\xfe" + data,
-        rng.randbytes(99),
-    ]
-    return rng.choice(kinds)
+    flipped = data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :]
+    return rng.choice([b"", data[:at], flipped, b"\xef\xbb\xbf" + data, b"\xff\xfe" + data, rng.randbytes(99)])
 
 
 def run_main(arguments: Sequence[str]) -> tuple[int, str, str]:
@@ -300,7 +252,7 @@ def run_main(arguments: Sequence[str]) -> tuple[int, str, str]:
             status = main(list(arguments))
         except SystemExit as end:
             status = int(end.code or 0)
-        except BaseException:
+        except Exception:  # noqa: BLE001 - which is what is looked for
             return -1, out.getvalue(), traceback.format_exc()
     return status, out.getvalue(), err.getvalue()
 
@@ -312,7 +264,7 @@ def verdict_on(case: Case) -> tuple[str, str]:
 
         try:
             read = read_rating(case.answer, "what was said")
-        except Exception:
+        except Exception:  # noqa: BLE001
             return "traceback", traceback.format_exc().strip().splitlines()[-1]
         rating = getattr(read, "rating", None)
         return ("silent", f"rating {rating}") if rating not in (None, 0, 1, 2, 3, 4, 5) else ("", "")
@@ -336,15 +288,27 @@ def verdict_on(case: Case) -> tuple[str, str]:
     return "", ""
 
 
-def work_on(base: Path, seed: int, kinds: Sequence[str], pipe: Connection) -> None:
-    """A worker: numbers of cases come in, what came of each goes out."""
-    while True:
-        number = pipe.recv()
-        rng = random.Random(f"{seed}-{number}")
-        with tempfile.TemporaryDirectory(prefix="fdbench-fuzz-") as work:
-            case = make_case(kinds[number % len(kinds)], rng, base, Path(work))
-            pipe.send((case.damage, case.arguments[:1], None))
-            pipe.send((case.damage, case.arguments[:1], verdict_on(case)))
+def examine(base: Path, seed: int, kind: str, number: int) -> tuple[str, str, str]:
+    """Make a case and run it: what was damaged, and what came of it."""
+    with tempfile.TemporaryDirectory(prefix="fdbench-fuzz-") as work:
+        case = MAKERS[kind](random.Random(f"{seed}-{number}"), base, Path(work))
+        return (f"{' '.join(case.arguments[:1])} {case.damage}", *verdict_on(case))
+
+
+class Watch(threading.local):
+    """Runs cases in a process of its own, which is ended with a case that takes too long, or that ended the process."""
+
+    pool = None
+
+    def __call__(self, base: Path, seed: int, kind: str, number: int) -> tuple[int, str, str, str]:
+        limit_s = LIMIT_S if self.pool else 2 * LIMIT_S
+        self.pool = self.pool or multiprocessing.get_context("spawn").Pool(1)
+        try:
+            return (number, *self.pool.apply_async(examine, (base, seed, kind, number)).get(limit_s))
+        except multiprocessing.TimeoutError:
+            self.pool.terminate()
+            self.pool = None
+            return number, kind, "hang", f"no answer after {limit_s:g} s"
 
 
 def main() -> int:
@@ -353,71 +317,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--case", type=int, help="this one alone")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", default=",".join(KINDS))
+    parser.add_argument("--only", default=",".join(KINDS), help="kinds of inputs, with commas")
     options = parser.parse_args()
     kinds, counts, started = options.only.split(","), Counter[str](), time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="fdbench-fuzz-base-") as folder:
-        base = Path(folder)
-        make_base(base)
-        numbers = iter([options.case] if options.case is not None else range(options.n))
-        for number, (damage, command, (fault, line)) in over_workers(options.workers, (base, options.seed, kinds), numbers):
+    with tempfile.TemporaryDirectory(prefix="fdbench-fuzz-base-") as base, ThreadPoolExecutor(options.workers) as threads:
+        make_base(Path(base))
+        numbers = range(options.n) if options.case is None else [options.case]
+        watch = Watch()
+        jobs = [threads.submit(watch, Path(base), options.seed, kinds[number % len(kinds)], number) for number in numbers]
+        for job in as_completed(jobs):
+            number, damage, fault, line = job.result()
             counts[fault or "well"] += 1
             if fault:
-                print(f"{number:5} {fault:9} {' '.join(command)} {damage!a}: {ascii(line)[:300]}", flush=True)
+                print(f"{number:5} {fault:9} {damage!a}: {ascii(line)[:300]}", flush=True)
     print(f"{time.monotonic() - started:.0f} s: {dict(counts)}")
     return 1 if set(counts) - {"well"} else 0
-
-
-def over_workers(n: int, facts: tuple[object, ...], numbers: Iterator[int]) -> Iterator[tuple[int, tuple]]:
-    """What came of each case; a worker that does not answer in time is ended, and another takes its place."""
-    workers = [Worker(facts) for _ in range(n)]
-    busy = [worker for worker in workers if worker.takes(next(numbers, None))]
-    while busy:
-        for worker in list(busy):
-            found = worker.found()
-            if found is not None:
-                yield found
-                if not worker.takes(next(numbers, None)):
-                    busy.remove(worker)
-
-
-class Worker:
-    """A process that works on one case at a time."""
-
-    def __init__(self, facts: tuple[object, ...]) -> None:
-        self.facts = facts
-        self.start()
-
-    def start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, there = context.Pipe()
-        self.process = context.Process(target=work_on, args=(*self.facts, there), daemon=True)
-        self.process.start()
-        there.close()
-        self.is_new = True
-
-    def takes(self, number: int | None) -> bool:
-        if number is None:
-            self.process.kill()
-            return False
-        self.number, self.since, self.about = number, time.monotonic(), ("?", [])
-        self.pipe.send(number)
-        return True
-
-    def found(self) -> tuple[int, tuple] | None:
-        fault = ("hang", f"not done after {LIMIT_S:g} s")
-        if self.pipe.poll(0.02):
-            try:
-                *about, verdict = self.pipe.recv()
-                self.about, self.is_new = tuple(about), False
-                return None if verdict is None else (self.number, (*about, verdict))
-            except EOFError:
-                fault = ("traceback", "the process died")
-        elif time.monotonic() - self.since < LIMIT_S * (2 if self.is_new else 1):
-            return None
-        self.process.kill()
-        self.start()
-        return self.number, (*self.about, fault)
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def _copy(run: Run, manifest: RunManifest, to: Run, prompts: bool, scrubbed: Cal
         if not prompts and kind in _QUOTE_USERS:
             continue
         try:
-            if path in tracks:
+            if path in tracks and path.is_file():
                 run.load(tracks[path])  # else others would be given what was not recorded, beside numbers of what was
             copy_file(run, path, to, partial(_published, kind, prompts, scrubbed, run.relative(path)))
         except (DataError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:

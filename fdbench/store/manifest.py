@@ -21,6 +21,8 @@ from fdbench.io.files import digest_of
 from fdbench.store.stored import SCHEMA, Stored
 
 MANIFEST = "manifest.json"
+MOST_SHIFT_S = 600.0
+"""No script places a reply further from where it was recorded."""
 
 
 Argument = str | bool | int | float | None
@@ -163,7 +165,7 @@ class Scored(Stored):
     engines: dict[str, str]
     tasks: str
     takes: str | None = None
-    shift_s: float = Field(default=0.0, allow_inf_nan=False)
+    shift_s: float = Field(default=0.0, ge=-MOST_SHIFT_S, le=MOST_SHIFT_S)
 
     def covers_the_same(self, other: Scored) -> bool:
         """Whether both were made from the same samples and the same calls, as far as is known."""

@@ -19,6 +19,9 @@ ROUNDING: Final = 1e-9
 MOST_OF_ANY: Final = 86_400.0
 """In any unit: seconds in a day, and far more than any rate of errors or events."""
 
+MOST_COUNT: Final = 1e9
+"""Of anything that is counted in a task."""
+
 
 def _possible(summary: MetricSummary) -> MetricSummary:
     known = METRICS.get(summary.metric)
@@ -32,6 +35,9 @@ def _possible(summary: MetricSummary) -> MetricSummary:
         value = getattr(summary, name)
         if value is not None and not least - ROUNDING <= value <= most + ROUNDING:
             raise ValueError(f"{name}: expected {summary.unit} from {least:g} to {most:g}, found {value:g}")
+    for name, value in summary.details.items():
+        if not -MOST_COUNT <= value <= MOST_COUNT:
+            raise ValueError(f"details.{name}: expected at most {MOST_COUNT:g}, found {value:g}")
     if summary.ci_low is not None and summary.ci_high is not None and summary.ci_low > summary.ci_high:
         raise ValueError(f"ci_low: expected at most ci_high {summary.ci_high:g}, found {summary.ci_low:g}")
     if summary.value is not None and summary.n_scored < 1:

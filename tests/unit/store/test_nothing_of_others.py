@@ -158,6 +158,7 @@ METRIC = MetricSummary("takeover_rate", 0.5, "rate", True, 10, 1, 0, 1, "takeove
         ({"n_scored": True}, "n_scored: expected a number, found True"),
         ({"value": 10**400}, "value"),
         ({"value": 1e300}, "value: expected rate"),
+        ({"details": {"bursts": -1e300}}, "details.bursts: expected at most"),
     ],
 )
 def test_a_number_that_cannot_be_is_an_error_of_the_summary(tmp_path, change, why):
