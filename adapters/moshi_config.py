@@ -167,7 +167,7 @@ def _check_generation(path: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    config = read_json(path)
+    config = read_json(path, finite=False)
     if not isinstance(config, dict):
         raise AdapterError(f"{path}: expected a JSON object, found {type(config).__name__}", "is it a Moshi checkpoint?")
     return config

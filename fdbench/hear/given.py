@@ -68,7 +68,7 @@ def read_segments(path: Path) -> tuple[Span, ...]:
     Raises:
         DataError: The file is missing or not of the format; names the file and the segment's index.
     """
-    value = read_json(path)
+    value = read_json(path, finite=False)
     segments = value.get("segments") if isinstance(value, dict) else None
     if not isinstance(segments, list):
         raise DataError(f"{path}: no list of segments", _FORMAT)

@@ -191,7 +191,7 @@ _READ_EVENTS: Final[Mapping[str, Callable[[Path, list[str]], tuple[Event, ...]]]
 
 
 def _read_list(file: Path) -> list[Any]:
-    value = read_json(file)
+    value = read_json(file, finite=False)
     if not isinstance(value, list):
         raise DataError(f"{file}: expected a list, found {describe(value)}")
     return value
@@ -237,7 +237,7 @@ def _find_human_timing(folder: Path) -> Path | None:
 
 def read_human_timing(file: Path) -> dict[str, Any]:
     """What stands for each clip in a file of human distributions. Raises DataError."""
-    value = read_json(file)
+    value = read_json(file, finite=False)
     if not isinstance(value, dict):
         raise DataError(f"{file}: expected {{id: [number, ...]}}, found {describe(value)}")
     return value

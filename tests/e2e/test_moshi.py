@@ -25,9 +25,9 @@ def command(tiny_moshi):
 
 @pytest.fixture(scope="module")
 def whole(command, tmp_path_factory):
-    """A run that was never interrupted."""
+    """A run that was never interrupted. Random weights make noise at full scale and no speech, which the run says: status 3."""
     finished = fdbench(*command, "--out", tmp_path_factory.mktemp("whole"), **ONE_THREAD)
-    assert finished.status == 0, finished.err
+    assert finished.status == 3 and "the model never spoke in 6 of 6 calls" in finished.err, finished.err
     return finished.run
 
 
@@ -65,7 +65,7 @@ def test_a_run_killed_among_its_calls_goes_on_to_the_same_bytes(command, whole, 
     made_before = attempts(run)
     assert 0 < len(set(made_before)) < 6
     finished = fdbench(*command, "--out", tmp_path, **ONE_THREAD)
-    assert finished.status == 0, finished.err
+    assert finished.status == 3, finished.err
     assert finished.run.name == whole.name
     assert files(finished.run) == files(whole)
     assert sorted(attempts(run)) == sorted(set(attempts(run))), "no finished call is made twice"
@@ -75,7 +75,7 @@ def test_the_published_place_is_scored_from_the_same_recordings(whole):
     """80 ms earlier than what was heard: the signature says so, and no call is made."""
     before = records(whole)
     finished = fdbench("score", whole, "--asr", "sphinx", "--protocol", "fdbench", "--placement", "published")
-    assert finished.status == 0, finished.err
+    assert finished.status == 3, finished.err
     assert records(whole) == before
     signatures = [
         metric["signature"]
