@@ -38,7 +38,7 @@ from fdbench.io.secret import Secret
 from .gemini_events import HEARS_HZ, SAYS_HZ, GeminiReader
 from .realtime import PATIENCE_S, Account, check_texts, needs_of, port_of, versions
 from .realtime_connection import CLOSE_S, Backoff, fault_of_code, opened, socket_options
-from .realtime_conversation import PING_S
+from .realtime_conversation import round_trip_over
 from .realtime_key import http_url
 from .realtime_usage import Price
 
@@ -113,16 +113,7 @@ class GeminiSession:
         """The server keeps count by itself."""
 
     async def round_trip_s(self) -> float | None:
-        from websockets.exceptions import WebSocketException
-
-        socket = getattr(self._session, "_ws", None)  # the SDK has no public way to ping
-        if socket is None:
-            return None
-        try:
-            took_s: float = await within(asyncio.ensure_future(await socket.ping()), PING_S)
-        except (WebSocketException, asyncio.TimeoutError, OSError):
-            return None
-        return took_s
+        return await round_trip_over(getattr(self._session, "_ws", None))
 
     async def close(self) -> None:
         await hang_up(self._manager)

@@ -77,16 +77,7 @@ class LiveSession:
             await self._write(json.dumps(message))
 
     async def round_trip_s(self) -> float | None:
-        from websockets.exceptions import WebSocketException
-
-        socket = getattr(self._connection, "_connection", None)  # the SDK has no public way to ping
-        if socket is None:
-            return None
-        try:
-            took_s: float = await within(asyncio.ensure_future(await socket.ping()), PING_S)
-        except (WebSocketException, asyncio.TimeoutError, OSError):
-            return None
-        return took_s
+        return await round_trip_over(getattr(self._connection, "_connection", None))
 
     async def close(self) -> None:
         if self._parting is not None:
@@ -106,3 +97,16 @@ class LiveSession:
         except ConnectionClosed as closed:
             if close_of(closed)[0] not in (1000, 1001):  # one that ended in good order is told by events()
                 raise fault_of_close(closed, self._secret, self._when) from None
+
+
+async def round_trip_over(socket: Any) -> float | None:
+    """The round trip over a websocket that an SDK keeps to itself, as none has a public way to ping; None = unknown."""
+    from websockets.exceptions import WebSocketException
+
+    if socket is None:
+        return None
+    try:
+        took_s: float = await within(asyncio.ensure_future(await socket.ping()), PING_S)
+    except (WebSocketException, asyncio.TimeoutError, OSError):
+        return None
+    return took_s

@@ -46,7 +46,7 @@ IMPOSSIBLE = ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400, "-1e300"
 """Texts of JSON values which no number in our files can have."""
 ODD = [r'"\u001b[2J"', r'"\u202eabc"', r'"\ud800"', r'"a\nfdbench: done"', "null", "{}", "true", '"3"', "-1", "7.5", '"../x"']
 YAML = ['"3"', ".nan", ".inf", "-1", "[1]", "{a: 1}", "&x [*x]", "yes", "1" + "0" * 400, "[" * 5000, r'"\e[2J"', "2026-02-31"]
-MEMBERS = ["../out", "/tmp/fdbench-fuzz", "a\x1b[2J", "x" * 300, "a/../../b", "candor_turn_taking"]
+MEMBERS = ["../out", "/fdbench-fuzz", "a\x1b[2J", "x" * 300, "a/../../b", "candor_turn_taking"]
 SET = "candor_turn_taking"
 
 

@@ -15,11 +15,14 @@ that frame ends, the earliest moment at which it could have been heard (causal p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from fdbench.adapter.base import Brief
+import numpy as np
+import numpy.typing as npt
+
+from fdbench.adapter.base import Brief, Port
 from fdbench.call.path import Path
 from fdbench.call.tape import Tape
 from fdbench.core.conversation import CallLog, FailedCall, Take
@@ -119,6 +122,30 @@ class Side:
     def stored_log(self) -> CallLog | None:
         """The log of a side on the wall clock."""
         return None
+
+
+class Leg(Protocol):
+    """One side of up to ``slots`` calls, as the driver sees it; which kind of ``Side`` it makes is its own business.
+
+    Attributes:
+        needs_wall: Whether it lives on the wall clock.
+        is_deaf: Whether it hears nothing in any of its calls.
+    """
+
+    hears: Port
+    says: Port
+    slots: int
+    needs_wall: bool
+    is_deaf: bool
+
+    def open(self, slot: int, brief: Brief, frame_ticks: int) -> Any:
+        """Begin a conversation in a free slot: its ``Side``, or the ``FailedCall`` that came of it."""
+
+    def hear(self, sides: Sequence[Any], audio: npt.NDArray[np.float32], tick_rate: int) -> None:
+        """Hand each side its next frame, float32, shape ``(len(sides), hears.frame_samples)``; what it says is on its tape."""
+
+    def close(self, side: Any) -> None:
+        """End a conversation, finished or not."""
 
 
 @dataclass(slots=True)

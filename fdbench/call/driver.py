@@ -23,7 +23,7 @@ import numpy.typing as npt
 from fdbench.adapter.base import VirtualParty
 from fdbench.adapter.equipped import equipped_party
 from fdbench.adapter.live import LiveParty
-from fdbench.call.call import Call, Ending, Invitation, Side
+from fdbench.call.call import Call, Ending, Invitation, Leg, Side
 from fdbench.call.clock import ticks_of_frames
 from fdbench.call.live_leg import LiveLeg
 from fdbench.call.live_side import LiveSide
@@ -41,7 +41,6 @@ from fdbench.core.take_id import MAIN
 from fdbench.errors import AdapterError
 
 Party = VirtualParty | LiveParty | TapedLeg
-Leg = VirtualLeg | LiveLeg | TapedLeg
 Outcome = tuple[Take, Recording | FailedCall]
 Role = Literal["user", "model"]
 
@@ -141,8 +140,7 @@ class Driver:
             side = leg.open(slot, brief, ticks)
             if isinstance(side, FailedCall):
                 for opened, begun in zip(self.legs, sides, strict=False):
-                    closing: Any = opened
-                    closing.close(begun)
+                    opened.close(begun)
                 return side
             sides.append(side)
         user, model = sides
@@ -157,8 +155,7 @@ class Driver:
 
     def close(self, call: Call) -> None:
         for leg, side in zip(self.legs, (call.user, call.model), strict=True):
-            closing: Any = leg
-            closing.close(side)
+            leg.close(side)
 
     @property
     def legs(self) -> tuple[Leg, Leg]:

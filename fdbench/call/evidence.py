@@ -63,7 +63,7 @@ def examine(prompt: Audio, model: Audio, others: Sequence[Audio] = (), offset_s:
         others: The other channels.
         offset_s: Where the recording is said to lie; None = where the prompt says.
     """
-    notes: tuple[str, ...] = (ALL_SILENT,) if _is_silent(model) else ()
+    notes = silence_notes(model)
     known, channels = Whitened.of(prompt), [Whitened.of(channel) for channel in (model, *others)]
     heard = [find(known, channel) for channel in channels]
     surest = max(heard, key=lambda places: places[0].confidence if places else 0.0)
@@ -112,6 +112,8 @@ def _fault_of_speed(prompt: Whitened, channels: Sequence[Whitened]) -> DataError
     return None
 
 
-def _is_silent(audio: Audio) -> bool:
+def silence_notes(audio: Audio) -> tuple[str, ...]:
+    """A line for whoever reads its numbers where nothing is heard in a recording, whatever constant it has."""
     without_offset = Audio(audio.samples - np.median(audio.samples), audio.sample_rate)
-    return loudest_frame_dbfs(without_offset, Span(0.0, audio.duration_s)) < SILENT_DBFS
+    is_silent = loudest_frame_dbfs(without_offset, Span(0.0, audio.duration_s)) < SILENT_DBFS
+    return (ALL_SILENT,) if is_silent else ()

@@ -15,7 +15,7 @@ audible in a channel and says otherwise (``call.evidence``). The clock is ``give
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,6 @@ from typing import Final
 import numpy as np
 
 from fdbench.audio.levels import QUIET_DBFS, loudest_frame_dbfs
-from fdbench.audio.silence import silence_notes
 from fdbench.call.evidence import Evidence, examine
 from fdbench.call.matching import Matches
 from fdbench.core.conversation import FailedCall, Recording, Take
@@ -60,7 +59,7 @@ class FolderRecordings:
     offset_s: float | None = 0.0
     leaks_db: list[float] = field(default_factory=list, compare=False, repr=False)
 
-    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
+    def collect(self, takes: Iterable[Take]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         for take in takes:
             yield take, self._outcome(take)
 
@@ -138,7 +137,7 @@ class FolderRecordings:
             clock=CLOCK,
             prompt_s=prompt.duration_s,
             right_censored=ends_loud(model.audio),
-            notes=tuple(dict.fromkeys((*silence_notes(model.audio), *evidence.notes))),
+            notes=evidence.notes,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Protocol
 
 from fdbench.call.budget import Budget
@@ -20,7 +20,7 @@ from fdbench.errors import FdbenchError
 class Source(Protocol):
     """Anything that turns takes into recordings."""
 
-    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
+    def collect(self, takes: Iterable[Take]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         """Yield each take with its recording, or with why there is none, in any order."""
 
     def release(self) -> None:
@@ -68,7 +68,7 @@ class PromptCalls:
         self.driver = Driver(model, None, ending, condition=condition, timeouts=timeouts)
         self._seed, self._lead_in_s, self._tells_truth, self._budget = seed, lead_in_s, tells_truth, budget
 
-    def collect(self, takes: Iterable[Take]) -> Iterator[tuple[Take, Recording | FailedCall]]:
+    def collect(self, takes: Iterable[Take]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         unreadable: queue.SimpleQueue[tuple[Take, FailedCall]] = queue.SimpleQueue()
         budget = self._budget if self.driver.is_on_the_wall_clock else None
         limit_s = self.driver.ending.limit_s

@@ -140,7 +140,7 @@ class WallClock:
                     return outcome
                 await asyncio.sleep(tries.pause_s)
         except asyncio.CancelledError:
-            self._give_up(invitation.take, FailedCall("interrupted", "nobody waited for its end", tries.log))
+            self._give_up(invitation.take, FailedCall("interrupted", "nobody waited for its end", tries.log()))
             raise
 
     def _give_up(self, take: Take, fault: FailedCall) -> None:
@@ -154,7 +154,7 @@ class WallClock:
         async with ticker.party:
             call = self._driver.begin(invitation, slot)
         if isinstance(call, FailedCall):
-            return replace(call, log=tries.log)
+            return replace(call, log=tries.log())
         tries.live = call.live_sides
         for side in tries.live:
             side.log.broken = tries.broken
@@ -171,13 +171,13 @@ class WallClock:
                 if self._may_try_again is None or self._may_try_again(invitation.take, minutes, cost):
                     return None
                 why = f"{error.message} (the budget allows no other try)"
-                return FailedCall(error.kind, why, await _beside(getattr, tries, "log"), _trace_of(error))
+                return FailedCall(error.kind, why, await _beside(tries.log), _trace_of(error))
             tried = f" ({n_tries} tries)" if n_tries > 1 else ""
-            log = await _beside(getattr, tries, "log")
+            log = await _beside(tries.log)
             return FailedCall(error.kind, f"{error.message}{tried}", log, _trace_of(error))
         self._room.widen()
         if call.fault is not None:
-            return replace(call.fault, log=await _beside(getattr, tries, "log"))
+            return replace(call.fault, log=await _beside(tries.log))
         recording: Recording = await _beside(self._driver.recording, call)
         return recording
 
@@ -258,7 +258,6 @@ class _Tries:
         self.pause_s = max(pause_s * 2 ** (len(self.broken) - 1), error.retry_after_s or 0.0)
         return sum(each["minutes"] for each in self.broken), sum(each["cost"] or 0.0 for each in self.broken)
 
-    @property
     def log(self) -> CallLog | None:
         """That of the model's side where it is live, else of the user's; what broken tries took where there is no other."""
         if any(side.has_begun for side in self.live):

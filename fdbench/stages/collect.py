@@ -131,9 +131,7 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
                 in_vain = outcome
                 break
     finally:
-        close = getattr(outcomes, "close", None)
-        if close is not None:  # calls that are going on end now, not when somebody looks at the traceback
-            close()
+        outcomes.close()  # calls that are going on end now, not when somebody looks at the traceback
         for take, outcome in calls.source.uncollected:
             store(take, outcome)
         for take, fault in calls.source.interrupted:

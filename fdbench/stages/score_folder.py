@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fdbench.audio.silence import silence_notes
-from fdbench.call.evidence import examine
+from fdbench.call.evidence import examine, silence_notes
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
 from fdbench.core.take_id import MAIN
@@ -63,17 +62,19 @@ def _case(folder: Path, sample: Sample, behaviour: str) -> Case:
     recorded_s: float | None = None
     notes: tuple[str, ...] = ()
     try:
-        if (folder / "output.wav").exists():
-            recorded = audio.load("model").audio
-            recorded_s, notes = recorded.duration_s, silence_notes(recorded)
+        recorded = audio.load("model").audio if (folder / "output.wav").exists() else None
     except DataError:
-        pass  # reported where it is heard
-    if prompt_s is not None and recorded_s is not None:
-        evidence = examine(audio.load("user").audio, audio.load("model").audio)
+        recorded = None  # reported where it is heard
+    if recorded is not None:
+        recorded_s = recorded.duration_s
+    if recorded is not None and prompt_s is None:
+        notes = silence_notes(recorded)
+    elif recorded is not None:
+        evidence = examine(audio.load("user").audio, recorded)
         if evidence.fault is not None:
             what = f"{folder / 'output.wav'}: {evidence.fault.what}"
             return Case(sample, behaviour, {MAIN: Absence("audio_unreadable", what)})
-        notes = tuple(dict.fromkeys((*notes, *evidence.notes)))
+        notes = evidence.notes
     take = RecordedTake(audio, prompt_s, recorded_s, notes=notes)
     return Case(sample, behaviour, {MAIN: take}, rating=partial(read_rating, folder / "rating.json"))
 

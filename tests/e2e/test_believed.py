@@ -143,7 +143,7 @@ def test_a_recording_that_ends_too_early_decides_nothing(tmp_path: Path, recorde
 
 def test_a_recording_without_any_sound_is_told(tmp_path: Path) -> None:
     clip(tmp_path / "7", interrupt=[{"interrupt": "b", "timestamp": [1.0, 1.8]}])
-    assert "the recording is digital silence from end to end" in score(tmp_path, BARGE_IN, "fdb-2026-05")[1]
+    assert "the recording is silent from end to end" in score(tmp_path, BARGE_IN, "fdb-2026-05")[1]
 
 
 def test_words_that_lie_beside_all_speech_are_told(tmp_path: Path) -> None:
