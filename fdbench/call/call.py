@@ -163,10 +163,12 @@ class Call:
     tick_rate: int
     ending: Ending
     was_ready: bool = False
-    first_frame_that_may_end: int = 0
+    first_frame_that_may_end: float = 0
 
     def __post_init__(self) -> None:
-        if self.user.is_deaf and self.user.until_s is not None:  # what it says is known, and so is when that is over
+        if not math.isinf(self.model.hangs_up_after):
+            self.first_frame_that_may_end = self.model.hangs_up_after
+        elif self.user.is_deaf and self.user.until_s is not None:  # what it says is known, and so is when that is over
             self.first_frame_that_may_end = int(self.user.until_s * self.tick_rate / self.model.frame_ticks) - 2
 
     def is_ready(self) -> bool:
@@ -221,10 +223,10 @@ class Call:
         return min(spoken + heard)
 
     def is_over(self) -> bool:
-        if not math.isinf(self.model.hangs_up_after):
-            return self.model.n_heard >= self.model.hangs_up_after
         if self.model.n_heard < self.first_frame_that_may_end:
             return False
+        if self.model.n_heard >= self.model.hangs_up_after:
+            return True
         now_s, until_s = self.now_s, self.user.until_s or 0.0
         if now_s < until_s:
             return not self.user.is_deaf and now_s >= LONGEST_S

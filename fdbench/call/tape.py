@@ -60,10 +60,10 @@ class KnownTape:
     known = float("inf")
 
     def __init__(self, samples: Samples) -> None:
-        self._samples = samples
+        self._samples, self._n = samples, len(samples)
 
     def read(self, first: int, n: int) -> Samples:
-        if first >= 0 and first + n <= len(self._samples):
+        if 0 <= first and first + n <= self._n:
             return self._samples[first : first + n]
         piece = self._samples[max(0, first) : max(0, first + n)]
         row = np.zeros(n, np.float32)
