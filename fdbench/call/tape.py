@@ -63,7 +63,7 @@ class KnownTape:
         self._samples, self._n = samples, len(samples)
 
     def read(self, first: int, n: int) -> Samples:
-        if 0 <= first and first + n <= self._n:
+        if first >= 0 and first + n <= self._n:
             return self._samples[first : first + n]
         piece = self._samples[max(0, first) : max(0, first + n)]
         row = np.zeros(n, np.float32)

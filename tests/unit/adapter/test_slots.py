@@ -9,7 +9,7 @@ import pytest
 
 from fdbench.adapter.base import Batch, Brief, Opening, Port, Spoken
 from fdbench.adapter.contract import check_party
-from tests.unit.adapter.test_contract import PORT, Party, outcomes
+from tests.unit.adapter.test_contract import Party, outcomes
 
 
 class Rememberer(Party):
