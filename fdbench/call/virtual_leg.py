@@ -54,7 +54,8 @@ class VirtualLeg:
             return replace(failure_of("open()", error), reason=self._kind)
         if not isinstance(opening, Opening):
             return FailedCall("contract", f"open() returned {type(opening).__name__}, expected Opening")
-        fault = _fault_of_opening(opening, leads=self._leads)
+        # A deaf party is our own player, and its prompt was checked as it was read.
+        fault = "" if self.is_deaf else _fault_of_opening(opening, leads=self._leads)
         if fault:
             return FailedCall("contract", f"open() returned an Opening whose {fault}")
         n = self.says.frame_samples
