@@ -16,6 +16,7 @@ from typing import Final
 
 from fdbench import __version__
 from fdbench.api.given import EventLike, Sound, WordLike, audio_of, behaviour_of, events_of, human_timing_of, words_of
+from fdbench.call.evidence import examine
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations, Channel, Request, SpeechRequest, WordsRequest
 from fdbench.core.conversation import Sample
@@ -108,6 +109,8 @@ def score(
     engine = _engine_of(asr, words is not None, protocol)
     heard, said = audio_of("user", user, sample_rate), audio_of("model", model, sample_rate)
     timing = human_timing_of(human_timing, heard.duration_s)
+    evidence = examine(heard, said)
+    doubts = () if evidence.fault is None else (f"not to be believed: {evidence.fault.what}",)
     sample = Sample("clip", task, {}, events_of(events, behaviour, heard.duration_s), human_timing=timing)
     given_words = None if words is None else words_of(words, said.duration_s)
     scorer = scorer_for(behaviour.name, protocol)
@@ -120,7 +123,7 @@ def score(
     return ClipScores(
         {each.metric: each for each in found},
         {each.metric: signature(each.metric, made_by) for each in found},
-        (*((_WITHOUT_WORDS,) if engine == NONE else ()), *annotations.messages, *annotations.notes),
+        (*((_WITHOUT_WORDS,) if engine == NONE else ()), *doubts, *annotations.messages, *annotations.notes, *evidence.notes),
     )
 
 

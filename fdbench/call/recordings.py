@@ -29,14 +29,11 @@ from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.errors import DataError, FdbenchError
-from fdbench.io.wav import finite, read_channels
+from fdbench.io.wav import believed, read_channels
 
 CLOCK: Final = "given"
 END_S: Final = 0.1
 """A recording was cut off while the model spoke if any 20 ms of its last 0.1 s are louder than ``QUIET_DBFS``."""
-
-MAX_PEAK: Final = 8.0
-"""Full scale is 1; samples this far above it were never scaled, and would be clipped to noise."""
 
 _NAMED = 3
 
@@ -100,10 +97,7 @@ class FolderRecordings:
             raise DataError(f"{' and '.join(match.files)}: both are its recording by name", "keep one of them")
         name = match.files[0]
         channels = read_channels(self.folder / name, name)
-        model = finite(_chosen(channels, self.channel, name), name)
-        peak = float(np.max(np.abs(model.samples)))
-        if peak > MAX_PEAK:
-            raise DataError(f"{name}: expected samples between -1 and 1, found {peak:g}", "scale it, or export it as 16 bit")
+        model = believed(_chosen(channels, self.channel, name), name)
         return name, model, [other for other in channels if other is not model and np.isfinite(other.samples).all()]
 
     def _placed_by_prompt(self, evidence: Evidence, model: Audio, name: str) -> Track:

@@ -208,7 +208,7 @@ def _score_folder(arguments: argparse.Namespace) -> int:
         for metric, summary in result["metrics"].items():
             value = "-" if summary["value"] is None else f"{summary['value']:.4f}"
             show(f"{metric:32} {value:>10} {summary['unit']:6} n={summary['n_scored']}")
-    return EXIT_WITH_ERRORS if scoring.n_errors else EXIT_OK
+    return EXIT_WITH_ERRORS if scoring.n_errors or scored.is_meaningless else EXIT_OK
 
 
 def demo_command(arguments: argparse.Namespace) -> int:

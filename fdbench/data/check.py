@@ -23,9 +23,9 @@ from fdbench.data.check_clip import (
     examine_timing,
 )
 from fdbench.data.finding import CheckedData, CheckedSet, Findings
-from fdbench.data.lock import JUNK, LockedPart, read_lock, tree_digest
+from fdbench.data.lock import LockedPart, is_hidden, read_lock, tree_digest
 from fdbench.errors import DataError
-from fdbench.io.files import sha256_of, sha256_of_file
+from fdbench.io.files import open_plain, sha256_of, sha256_of_file
 from fdbench.task.fdb_layout import FdbFolder, natural_order, read_fdb_folder, read_human_timing
 from fdbench.task.load import task_specs
 from fdbench.task.tree import find_human_timing, find_set
@@ -152,7 +152,7 @@ class _SetCheck:
         digests: dict[str, str] = {}
         prompts: dict[str, AudioFacts] = {}
         stray: dict[str, Path] = {}
-        files = (path for path in self._found.rglob("*") if not path.is_dir() and not JUNK.fullmatch(path.name))
+        files = (path for path in self._found.rglob("*") if not path.is_dir() and not is_hidden(path, self._found))
         for file in sorted(files, key=lambda path: natural_order(path.relative_to(self._found).as_posix())):
             name = file.relative_to(self._found).as_posix()
             clip, _, inner = name.partition("/")
@@ -161,7 +161,8 @@ class _SetCheck:
             if not (is_known or name == self._source.human_timing or _MODEL_OUTPUTS.fullmatch(inner)):
                 stray.setdefault(inner if owner else name, file)
             try:
-                data = file.read_bytes()
+                with open_plain(file) as opened:
+                    data = opened.read()
             except OSError as error:
                 findings.useless(file, f"cannot be read ({error.strerror})", owner)
                 continue

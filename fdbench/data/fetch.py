@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from fdbench.data.catalog import Part
-from fdbench.data.lock import LockedPart, find_part, held, read_lock, record_part, tree_of
+from fdbench.data.lock import LockedPart, find_part, held, is_hidden, read_lock, record_part, tree_of
 from fdbench.data.transfer import fetch_file, import_gdown, without_secrets
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of, sha256_of_file, write_bytes_atomically
@@ -183,7 +183,7 @@ def _install_archive(part: Part, file: Path, data: Path, entry: LockedPart) -> s
         clips = _folder_of_clips(new, part, entry.source)
         others = sorted(path for path in new.rglob("*") if path.is_file() and not path.is_relative_to(clips))
         left_out = ", ".join(path.relative_to(new).as_posix() for path in others[:5])
-        files, n_clips = tree_of(clips), sum(clip.is_dir() for clip in clips.iterdir())
+        files, n_clips = tree_of(clips), sum(clip.is_dir() and not is_hidden(clip, clips) for clip in clips.iterdir())
         record_part(data, part.name, entry.model_copy(update={"files": files}))
         if place.exists():
             place.rename(old)
@@ -198,7 +198,7 @@ def _install_archive(part: Part, file: Path, data: Path, entry: LockedPart) -> s
 
 def _folder_of_clips(unpacked: Path, part: Part, source: str) -> Path:
     """The folder that holds the clips, however deep the archive has it."""
-    parents = {prompt.parent.parent for prompt in unpacked.rglob("input.wav")}
+    parents = {prompt.parent.parent for prompt in unpacked.rglob("input.wav") if not is_hidden(prompt, unpacked)}
     named = {parent for parent in parents if parent.name == part.name}
     chosen = named if len(named) == 1 else parents
     if len(chosen) != 1:

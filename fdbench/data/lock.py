@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,8 +22,6 @@ from fdbench.io.files import digest_of, read_json, sha256_of_file, write_json_at
 from fdbench.task.tree import find_set
 
 LOCK_FILE: Final = "fdbench-data.lock.json"
-JUNK: Final = re.compile(r"\.DS_Store|\._.*")
-"""Files that a Mac adds; they are no part of the data."""
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -62,8 +59,13 @@ class DataLock(BaseModel):
 
 def tree_of(folder: Path) -> dict[str, str]:
     """SHA-256 of each file below a folder, by its path there with ``/``."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not JUNK.fullmatch(path.name))
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not is_hidden(path, folder))
     return {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in files}
+
+
+def is_hidden(path: Path, folder: Path) -> bool:
+    """Whether a file below a folder, or a folder around it, is hidden: as what an editor or a system adds."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def tree_digest(files: Mapping[str, str]) -> str:
@@ -138,6 +140,6 @@ def find_part(part: Part, data: Path, lock: DataLock) -> Found:
         folder, expected = find_set(data, part.name, part.root), part.n_clips
         if folder is None:
             return Found("missing", place)
-        place, n = folder, sum((clip / "input.wav").is_file() for clip in folder.iterdir())
+        place, n = folder, sum((clip / "input.wav").is_file() for clip in folder.iterdir() if not is_hidden(clip, folder))
         detail = f"{n} of {expected} clips, not fetched by fdbench"
     return Found("present" if n >= expected else "incomplete", place, detail)

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 MAX_DURATION_S: Final = 3600
+MAX_PEAK: Final = 8.0
+"""Full scale is 1; samples this far above it were never scaled, and would be clipped to noise."""
 MAX_FILE_BYTES: Final = 1 << 30
 MAX_VALUES: Final = MAX_FILE_BYTES // 2
 """Of all channels together: an hour of 48 kHz in three."""
@@ -39,19 +41,19 @@ def read_audio(path: Path) -> Audio:
     """Read a mono file (WAV, FLAC, anything libsndfile knows).
 
     Raises:
-        DataError: Missing, unreadable, truncated, not mono, empty, or not finite; names the file, expected and found.
+        DataError: Missing, unreadable, truncated, not mono, empty, not finite or not scaled; names the file and what was found.
     """
     return decode_audio(_read(path, str(path)), str(path))
 
 
 def read_channels(path: Path, name: str = "") -> tuple[Audio, ...]:
-    """Read every channel of a file; whether each is finite is asked by ``finite``.
+    """Read every channel of a file; whether each may be believed is asked by ``believed``.
 
     Args:
         name: What errors call the file, if not its path.
 
     Raises:
-        DataError: As ``read_audio``, of all but the number of channels and what is not finite.
+        DataError: As ``read_audio``, of all but the number of channels and the values of samples.
     """
     name = name or str(path)
     samples, rate = _decode(_read(path, name), name)
@@ -63,13 +65,16 @@ def decode_audio(data: bytes, name: str) -> Audio:
     samples, rate = _decode(data, name)
     if samples.shape[1] != 1:
         raise DataError(f"{name}: expected mono, found {samples.shape[1]} channels", "keep one channel per file")
-    return finite(Audio(np.ascontiguousarray(samples[:, 0]), rate), name)
+    return believed(Audio(np.ascontiguousarray(samples[:, 0]), rate), name)
 
 
-def finite(audio: Audio, name: str) -> Audio:
-    """The same audio. Raises DataError where samples of it are no numbers."""
+def believed(audio: Audio, name: str) -> Audio:
+    """The same audio. Raises DataError where its samples are no numbers, or were never scaled to full scale 1."""
     if not np.isfinite(audio.samples).all():
         raise DataError(f"{name}: {int((~np.isfinite(audio.samples)).sum())} samples are not finite (NaN or infinity)")
+    peak = float(np.max(np.abs(audio.samples), initial=0.0))
+    if peak > MAX_PEAK:
+        raise DataError(f"{name}: expected samples between -1 and 1, found {peak:g}", "scale it, or export it as 16 bit")
     return audio
 
 

@@ -10,8 +10,8 @@ from fdbench.stages.cases import Case, RecordedTake
 
 
 def copies_among(cases: Iterable[Case]) -> Iterator[str]:
-    """A line for each sample whose prompt and recording are, sample for sample, those of one before it."""
-    first: dict[tuple[str, str], str] = {}
+    """A line for each sample whose prompt and recording are, sample for sample, those of one before it in its task."""
+    first: dict[tuple[str, str, str], str] = {}
     for case in cases:
         take = case.takes[MAIN]
         if not isinstance(take, RecordedTake):
@@ -22,6 +22,6 @@ def copies_among(cases: Iterable[Case]) -> Iterator[str]:
             continue
         if user is None or model is None:
             continue
-        same = first.setdefault((user, model), case.sample.id)
+        same = first.setdefault((case.sample.task, user, model), case.sample.id)
         if same != case.sample.id:
             yield f"{case.sample.id}: the same prompt and recording as {same}, so that the clip counts twice"

@@ -15,6 +15,7 @@ from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError
 from fdbench.judge.given import read_rating
 from fdbench.stages.cases import Case, EventKinds, RecordedTake, TaskFacts, event_kinds, recorded_take
+from fdbench.stages.copies import copies_among
 from fdbench.stages.health import Vitals, findings_of, observed
 from fdbench.stages.judging import Judging
 from fdbench.stages.options import ScoringOptions
@@ -69,8 +70,7 @@ def derive_scores(
     signatures = options.engines.signature_facts()
     scorings = score_heard(heard, tasks, options.protocols, signatures, judging, progress)
     engines = {**signatures, "judge": judging.signature}
-    findings = findings_of(cases, vitals) if manifest.collection.kind != "trivial" else ()
-    notes = (*notes_of(cases), *(finding.line for finding in findings))
+    notes, is_meaningless = remarks_on(manifest, cases, vitals)
     return tuple(
         Derived(
             scoring=replace(scoring, notes=(*notes, *scoring.notes)),
@@ -84,10 +84,23 @@ def derive_scores(
             ),
             lines=[sample.as_json() for sample in scoring.samples],
             summary=summary_json(manifest.run_id, scoring, tasks, engines, shift_s, notes),
-            is_meaningless=any(finding.is_grave for finding in findings),
+            is_meaningless=is_meaningless,
         )
         for scoring in scorings
     )
+
+
+def remarks_on(manifest: RunManifest, cases: Sequence[Case], vitals: Sequence[Vitals]) -> tuple[tuple[str, ...], bool]:
+    """What a reader of a run's numbers has to know, a line each; and whether they say anything at all.
+
+    Args:
+        vitals: Of every case that was heard.
+    """
+    if manifest.collection.kind == "trivial":
+        return notes_of(cases), False
+    findings = findings_of(cases, vitals)
+    notes = (*notes_of(cases), *copies_among(cases), *(finding.line for finding in findings))
+    return notes, any(finding.is_grave for finding in findings)
 
 
 def notes_of(cases: Sequence[Case]) -> tuple[str, ...]:

@@ -117,22 +117,6 @@ def hear_cases(
             yield hearable[id], heard.pop(id)
 
 
-def score_cases(
-    cases: Sequence[Case],
-    tasks: Mapping[str, TaskFacts],
-    protocols: Sequence[str],
-    engines: Engines,
-    *,
-    judging: Judging,
-    cache_root: Path | None = None,
-    workers: int = 1,
-    progress: Progress,
-) -> tuple[Scoring, ...]:
-    """Hear, have rated and score every case under every protocol."""
-    heard = hear_cases(cases, protocols, engines, cache_root, workers, progress)
-    return score_heard(heard, tasks, protocols, engines.signature_facts(), judging, progress)
-
-
 def score_heard(
     heard: Iterable[tuple[Case, HeardTakes]],
     tasks: Mapping[str, TaskFacts],

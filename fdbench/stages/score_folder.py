@@ -17,19 +17,26 @@ from fdbench.judge.given import read_rating
 from fdbench.stages.cases import Case, FolderAudio, RecordedTake, TaskFacts
 from fdbench.stages.copies import copies_among
 from fdbench.stages.derive import notes_of
+from fdbench.stages.health import Vitals, findings_of, observed
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
-from fdbench.stages.score import Scoring, score_cases
+from fdbench.stages.score import Scoring, hear_cases, score_heard
 from fdbench.task.fdb_layout import read_fdb_folder
 from fdbench.task.spec import TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredFolder:
-    """A folder's scores, and a line for each thing in it that was left out."""
+    """A folder's scores.
+
+    Attributes:
+        notes: A line for each thing in it that was left out, and for each that is wrong with it as a whole.
+        is_meaningless: Whether its numbers say nothing; a note says why.
+    """
 
     scoring: Scoring
     notes: tuple[str, ...]
+    is_meaningless: bool = False
 
 
 def score_folder(
@@ -45,12 +52,15 @@ def score_folder(
     cases = [_case(folder / sample.id, sample, spec.behaviour) for sample in found.samples]
     cases += [Case(Sample(name, spec.name, {}), spec.behaviour, {MAIN: why}) for name, why in found.broken.items()]
     facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given"})
-    (scoring,) = score_cases(
-        cases, {spec.name: facts}, options.protocols, options.engines,
-        judging=options.judging(user_cache() / "verdicts"), workers=options.workers, progress=progress,
-    )  # fmt: skip
+    judging, vitals = options.judging(user_cache() / "verdicts"), list[Vitals]()
+    heard = observed(hear_cases(cases, options.protocols, options.engines, None, options.workers, progress), vitals)
+    signatures = options.engines.signature_facts()
+    (scoring,) = score_heard(heard, {spec.name: facts}, options.protocols, signatures, judging, progress)
+    findings = findings_of(cases, vitals)
     notes = [*(line for _, line in found.notes), *notes_of(cases), *copies_among(cases), *scoring.notes]
-    return ScoredFolder(scoring, (*notes, *(f"{folder / name}: not a sample, left out" for name in found.stray)))
+    notes += [finding.line for finding in findings]
+    notes += [f"{folder / name}: not a sample, left out" for name in found.stray]
+    return ScoredFolder(scoring, tuple(notes), any(finding.is_grave for finding in findings))
 
 
 def _case(folder: Path, sample: Sample, behaviour: str) -> Case:

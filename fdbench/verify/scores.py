@@ -19,7 +19,8 @@ from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json
 from fdbench.stages.cases import Case, event_kinds
-from fdbench.stages.derive import case_of, facts_of, sample_or_fault, summary_json
+from fdbench.stages.derive import case_of, facts_of, remarks_on, sample_or_fault, summary_json
+from fdbench.stages.health import Vitals, observed
 from fdbench.stages.judging import NONE
 from fdbench.stages.progress import Progress
 from fdbench.stages.score import Scoring, score_heard
@@ -74,12 +75,16 @@ class ScoreChecks:
         kinds = event_kinds((task, as_scored(record.model_events)) for task, record in records)
         placed = [case.shifted(shift_s) for case in cases]
         heard, unheard = self.hearers.heard(takes.run, placed, protocols, engines, progress)
+        vitals: list[Vitals] = []
+        if takes.manifest.collection.kind != "trivial":
+            heard = observed(heard, vitals)
         tasks = facts_of(takes.manifest, shift_s, kinds)
         scorings = score_heard(heard, tasks, protocols, engines, judging, progress)
         for scored, scoring in zip(alike, scorings, strict=True):
             blame = {**{_main(take): why for take, why in takes.faulty.items()}, **unheard}
             self._check_lines(scored, scoring, blame, is_recalled=isinstance(judging, Recollection))
-            summary = summary_json(takes.manifest.run_id, scoring, tasks, scored.engines, shift_s)
+            notes = remarks_on(takes.manifest, placed, vitals)[0]
+            summary = summary_json(takes.manifest.run_id, scoring, tasks, scored.engines, shift_s, notes)
             self._check_summary(scored, summary, blame)
 
     def _check_lines(self, scored: Scored, scoring: Scoring, blame: dict[TakeId, str], *, is_recalled: bool) -> None:
@@ -134,7 +139,7 @@ class ScoreChecks:
         in_doubt = self._settings_in_doubt()
         for where, left, right in compare(_spread(stored), _spread(derived)):
             key, *place = where.removeprefix("tasks ").split(" ")
-            if key == "notes" or key in blamed or (key == "judges" and blamed) or (key == "run_id" and in_doubt):
+            if key in blamed or (key in ("judges", "notes") and blamed) or (key == "run_id" and in_doubt):
                 continue
             name = place[-1] if "signature" in place[:-1] else ""
             if name == "fdbench":

@@ -45,6 +45,12 @@ def test_the_notebooks_three_lines(clip, reply):
     assert "response_latency_s" in str(scores)
 
 
+def test_a_user_who_is_heard_in_the_models_channel_is_noted(clip):
+    user, rate, turn_end_s = clip
+    scores = fdbench.score(user, user, rate, events=[("turn_end", turn_end_s)])
+    assert any("not to be believed: the prompt itself is heard in the model's channel" in note for note in scores.notes)
+
+
 def test_what_no_recogniser_leaves_open_is_said(clip, reply):
     user, rate, turn_end_s = clip
     scores = fdbench.score(user, reply, rate, events=[("turn_end", turn_end_s)])
@@ -105,7 +111,7 @@ GOOD = np.zeros(RATE, np.float32)
     [
         ({"model": np.zeros((RATE, 2), np.float32)}, "model: expected mono samples of shape", "one channel each"),
         ({"user": np.zeros(0, np.float32)}, "user: expected samples, found an empty array", "nothing to score"),
-        ({"model": np.full(RATE, np.nan, np.float32)}, "16000 samples are not finite", "no sound"),
+        ({"model": np.full(RATE, np.nan, np.float32)}, "model: 16000 samples are not finite", ""),
         ({"model": np.array(["a"] * 9)}, "expected floats, int8, int16 or int32, found <U1", "the type it was"),
         ({"model": np.zeros(RATE, np.int64)}, "expected floats, int8, int16 or int32, found int64", "the type it was"),
         ({"model": [[0.0], [0.0, 0.0]]}, "model: expected mono samples of shape", "one channel each"),

@@ -61,9 +61,9 @@ def score(monkeypatch):
     def of(main, clean):
         case = Case(Sample("clip", TASK, {}), "turn_taking", {"main": main, "clean": clean})
         facts = {TASK: TaskFacts("mini", "turn_taking", 1, {})}
-        (scoring,) = stage.score_cases(
-            [case], facts, ("fdbench",), Engines("none"), judging=Nobody(), progress=lambda *counts: None
-        )
+        quietly, engines = lambda *counts: None, Engines("none")
+        heard = stage.hear_cases([case], ("fdbench",), engines, None, 1, quietly)
+        (scoring,) = stage.score_heard(heard, facts, ("fdbench",), engines.signature_facts(), Nobody(), quietly)
         (sample,) = scoring.samples
         (score,) = sample.scores
         return score, sample.messages
