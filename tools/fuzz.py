@@ -40,6 +40,7 @@ import numpy as np
 import soundfile
 
 LIMIT_S = 30.0
+UNSHOWN = ("audio", "annotations", "verdicts")
 RATE = 16_000
 ACTING = ("\x1b", "\x9b", "\u202e", "\u2066")
 IMPOSSIBLE = ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400, "-1e300", '"NaN"', "[]"]
@@ -139,7 +140,7 @@ def _run(rng: random.Random, base: Path, work: Path) -> Case:
     }[command]
     # Scoring makes scores anew and hears again what cannot be read; what is shown of a call is how it ended.
     rewritten = command == "score" and path.parent.parent.name in ("scores", "annotations")
-    unread = command == "show" and path.parts[len(run.parts)] in ("audio", "annotations", "verdicts")
+    unread = command == "show" and (path.name == "samples.jsonl" or path.relative_to(run).parts[0] in UNSHOWN)
     is_impossible = impossible and not rewritten and not unread and "annotations" not in path.parts
     names = [path.name, path.stem.split("@")[0]]
     return Case(arguments, f"{path.relative_to(run)}: {damage}", names, is_impossible)

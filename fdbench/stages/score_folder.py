@@ -73,8 +73,8 @@ def _case(folder: Path, sample: Sample, behaviour: str) -> Case:
     notes: tuple[str, ...] = ()
     try:
         recorded = audio.load("model").audio if (folder / "output.wav").exists() else None
-    except DataError:
-        recorded = None  # reported where it is heard
+    except DataError as error:  # where nobody has to hear it, its numbers are those of what is given
+        recorded, notes = None, (error.what,)
     if recorded is not None:
         recorded_s = recorded.duration_s
     if recorded is not None and prompt_s is None:

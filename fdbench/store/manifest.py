@@ -25,6 +25,9 @@ MOST_SHIFT_S = 600.0
 """No script places a reply further from where it was recorded."""
 
 
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+"""How long a part of a call may be; none is longer than a day."""
+
 Argument = str | bool | int | float | None
 
 
@@ -55,9 +58,9 @@ class Collection(Stored):
     seed: int
     condition: str = "clean"
     condition_facts: dict[str, Any] = Field(default={})
-    lead_in_s: float
-    tail_silence_s: float
-    tail_limit_s: float
+    lead_in_s: Seconds
+    tail_silence_s: Seconds
+    tail_limit_s: Seconds
     published_shift_s: float = Field(default=0.0, allow_inf_nan=False)
     fdbench: str
 

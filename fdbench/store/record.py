@@ -21,6 +21,7 @@ MOST_S: Final = 86_400.0
 def _inside(file: str) -> str:
     if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts or "\0" in file:
         raise ValueError(f"expected a path inside of the run, found {file!r}")
+    file.encode()  # half of a pair, which no file's name can hold, is an error
     return file
 
 

@@ -86,7 +86,9 @@ class ScoredTask(Stored):
 
     @field_validator("metrics", mode="before")
     @classmethod
-    def _named(cls, metrics: dict[str, Any]) -> dict[str, Any]:
+    def _named(cls, metrics: Any) -> Any:
+        if not isinstance(metrics, dict):
+            return metrics
         return {name: {"metric": name, **each} if isinstance(each, dict) else each for name, each in metrics.items()}
 
     @model_validator(mode="after")

@@ -151,3 +151,27 @@ def test_words_that_lie_beside_all_speech_are_told(tmp_path: Path) -> None:
     barge_in = [{"interrupt": "b", "timestamp": [1.0, 1.8]}]
     clip(tmp_path / "1", seconds=9.0, interrupt=barge_in, **{"output.full": from_the_crop})
     assert "output.full.json: 5 of 6 words lie where the model is not heard to speak" in score(tmp_path, BARGE_IN)[1]
+
+
+def test_samples_that_were_never_scaled_are_refused_and_named(tmp_path: Path) -> None:
+    folder = clip(tmp_path / "1")
+    soundfile.write(folder / "output.wav", 3000.0 * np.random.default_rng(0).normal(size=96_000), 16_000, subtype="FLOAT")
+    finished = fdbench("score", tmp_path, "--task", TURN, "--json", folder.parent / "r.out")
+    (only,) = json.loads((folder.parent / "r.out").read_text())["samples"]
+    assert only["scores"]["takeover_rate"]["reason"] == "audio_unreadable"
+    assert "output.wav: expected samples between -1 and 1, found" in finished.err
+    assert "output.wav: expected samples between -1 and 1, found" in score(tmp_path, TURN)[1]
+
+
+def test_a_folder_whose_model_never_speaks_says_so_and_ends_with_status_3(tmp_path: Path) -> None:
+    for number in range(3):
+        clip(tmp_path / str(number), seconds=6.0 + number, **{"output.vad": {"segments": []}, "output": written([])})
+    finished = fdbench("score", tmp_path, "--task", TURN, "--vad", "given")
+    assert finished.status == 3 and "the model never spoke in 3 of 3 calls" in finished.err
+
+
+def test_one_recording_for_all_clips_is_no_answer_to_any(tmp_path: Path) -> None:
+    for number in range(3):
+        clip(tmp_path / str(number))
+    finished = fdbench("score", tmp_path, "--task", TURN, "--vad", "given")
+    assert finished.status == 3 and "all 3 replies are the same recording" in finished.err

@@ -200,6 +200,12 @@ def test_an_edited_summary(run, field):
     assert what.startswith("mini/turn_taking") and "takeover_rate" in what and field in what
 
 
+def test_a_remark_that_was_taken_out(run):
+    path = the(run, f"scores/{OURS}/summary.json")
+    edit_json(path, lambda summary: summary.update(notes=["nothing to worry about"]))
+    assert named(run) == [(path.relative_to(run).as_posix(), "notes")]
+
+
 def test_an_edited_count(run):
     path = the(run, f"scores/{OURS}/summary.json")
     edit_json(path, lambda summary: summary["tasks"]["mini/turn_taking"].update(n_errors=1))

@@ -339,3 +339,21 @@ def test_upstreams_layout_is_found_by_the_name_of_its_set(called, tmp_path):
 def test_the_list_of_models_says_how_to_name_a_folder():
     rows = {row["name"]: row for row in json.loads(fdbench("list", "models", "--json").out)}
     assert (rows["recordings:DIR"]["kind"], rows["recordings:DIR"]["clock"]) == ("recordings", "given")
+
+
+def test_a_clip_that_was_copied_under_another_name_is_told(tmp_path):
+    """A benchmark that was put together by hand: two of its clips are one."""
+    clips = write_set(tmp_path / "data", 3)
+    shutil.rmtree(clips / "2")
+    shutil.copytree(clips / "1", clips / "2")
+    folder = tmp_path / "elsewhere" / clips.name
+    folder.mkdir(parents=True)
+    noise = 0.05 * np.random.default_rng(0).normal(size=48_000)
+    for name in ("1", "2"):
+        soundfile.write(folder / f"{name}.wav", noise, 16_000)
+    task = "v1/turn_taking.candor"
+    finished = fdbench(
+        "run", "--model", f"recordings:{folder.parent}", "--tasks", task, "--data", tmp_path / "data", "--asr", "none",
+        "--protocol", "fdbench", "--workers", "1", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert "2: the same prompt and recording as 1, so that the clip counts twice" in finished.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -346,3 +347,16 @@ def test_the_result_is_json(tree: Path) -> None:
     ]
     (one,) = [each for each in stored["sets"] if each["set"] == "candor_turn_taking"]
     assert (one["n_clips"], one["n_expected"], one["rates"], one["n_errors"]) == (3, 3, {"16000": 3}, 1)
+
+
+def test_what_is_hidden_is_passed_over(tree: Path) -> None:
+    for name in (".git/config", f"{CLIP}/.ipynb_checkpoints/input.wav"):
+        place = (tree / CLIP).parent / name if name.startswith(".git") else tree / name
+        place.parent.mkdir(parents=True)
+        place.write_bytes(b"x")
+    assert not told(check_data(tree))
+
+
+def test_a_pipe_among_the_files_keeps_nobody_waiting(tree: Path) -> None:
+    os.mkfifo(tree / CLIP / "extra.wav")
+    assert any(file == f"{CLIP}/extra.wav" and "cannot be read" in what for _, file, what in told(check_data(tree)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fdbench.data.lock import LOCK_FILE, LockedPart, read_lock, record_part, tree_digest
+from fdbench.data.lock import LOCK_FILE, LockedPart, read_lock, record_part, tree_digest, tree_of
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of
 
@@ -91,3 +91,10 @@ def test_processes_that_record_at_once_lose_nothing(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name]) for name in ("a", "b", "c")]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert len(read_lock(tmp_path).parts) == 1 + 3 * 25
+
+
+def test_what_is_hidden_is_no_part_of_a_tree(tmp_path: Path) -> None:
+    for name in ("1/input.wav", ".DS_Store", "1/._input.wav", ".git/config", "1/.ipynb_checkpoints/input.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert list(tree_of(tmp_path)) == ["1/input.wav"]
