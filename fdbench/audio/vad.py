@@ -4,6 +4,8 @@ The weights are those of the installed ``silero-vad`` package, found without imp
 pins torch to one thread) and run by onnxruntime on one thread. Of the models in the package this is the one that takes
 any number of windows per call: its probabilities are bit-identical to those of the one-window model, at two to three
 times the speed, because the convolutions of many windows share a call. Streaming uses the same model window by window.
+Nothing is gained by handing several recordings over at once: the package's model for that gives the same bits (724 clips,
+batches of 1, 8, 32 and 64) and takes 0.92 of the time at best, while one recording's windows share calls already.
 
     model = load_vad_model()
     speech = detect_speech(audio, PRECISE_VAD, model)       # a whole recording
