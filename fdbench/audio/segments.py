@@ -37,32 +37,33 @@ _LOWEST_EXIT: Final = 0.01
 Probabilities = npt.NDArray[np.float32]
 
 
-def speech_segments(probabilities: Probabilities, n_samples: int, settings: VadSettings) -> tuple[Span, ...]:
-    """Stretches of speech in order of time.
+def speech_segments(probabilities: Probabilities, n_samples: int, settings: VadSettings, lead: int = 0) -> tuple[Span, ...]:
+    """Stretches of speech of one pass, in order of time.
 
     Args:
-        probabilities: Shape ``(ceil(n_samples / 512),)``, one per window.
+        probabilities: Shape ``(ceil((lead + n_samples) / 512),)``, one per window.
         n_samples: Length of the audio at 16 kHz; no stretch ends after it.
-        settings: ``rate`` is not looked at.
+        settings: ``rate`` and ``phases`` are not looked at.
+        lead: How many samples before the audio its first window begins; no stretch begins there.
 
     Returns:
         Spans in seconds from the first sample: whole samples / 16000, or rounded to 0.1 s with the end capped at the
         length if ``settings.decisecond``.
     """
-    found = _padded(_runs_of_speech(probabilities, n_samples, settings), n_samples, settings.pad_ms)
+    found = _padded(_runs_of_speech(probabilities, n_samples, settings, lead), n_samples, settings.pad_ms)
     if not settings.decisecond:
         return tuple(Span(start / VAD_RATE, end / VAD_RATE) for start, end in found)
     return tuple(_decisecond(start, end, n_samples) for start, end in found)
 
 
-def _runs_of_speech(probabilities: Probabilities, n_samples: int, settings: VadSettings) -> list[tuple[int, int]]:
+def _runs_of_speech(probabilities: Probabilities, n_samples: int, settings: VadSettings, lead: int) -> list[tuple[int, int]]:
     enter, leave = settings.threshold, max(settings.threshold - _HYSTERESIS, _LOWEST_EXIT)
     min_speech, min_silence = _in_samples(settings.min_speech_ms), _in_samples(settings.min_silence_ms)
     runs: list[tuple[int, int]] = []
     start: int | None = None
     silent_since: int | None = None
     for index, probability in enumerate(_as_floats(probabilities)):
-        now = index * WINDOW_SAMPLES
+        now = max(0, index * WINDOW_SAMPLES - lead)
         if probability >= enter:
             silent_since = None
             if start is None:

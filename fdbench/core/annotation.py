@@ -30,6 +30,8 @@ class VadSettings:
         decisecond: Round times to 0.1 s, the end capped at the length (what the library's ``return_seconds`` does).
         rate: ``16k`` resamples to 16 kHz first; ``mistaken`` hands the samples over at their own rate as if they were
             16 kHz, which is what the published scripts did until May 2026: 24 kHz times come out x1.5.
+        phases: How many passes are made, each under all of these settings, their windows ``1 / phases`` of a window apart;
+            speech is what any of them finds (``fdbench.audio.vad``).
     """
 
     threshold: float = 0.5
@@ -38,9 +40,11 @@ class VadSettings:
     pad_ms: int = 0
     decisecond: bool = False
     rate: Literal["16k", "mistaken"] = "16k"
+    phases: int = 1
 
 
 PRECISE_VAD = VadSettings()
+CORRECTED_VAD = VadSettings(min_speech_ms=200, phases=2)
 PUBLISHED_VAD = VadSettings(pad_ms=30, decisecond=True)
 PUBLISHED_VAD_BEFORE_FIX = VadSettings(pad_ms=30, decisecond=True, rate="mistaken")
 

@@ -118,12 +118,15 @@ def without_users_words(stored: Any) -> Any:
 
 def _key(audio: str, request: Request, engines: Mapping[str, str], hear: int) -> dict[str, Any]:
     kind = "speech" if isinstance(request, SpeechRequest) else "words"
+    asked = asdict(request)
+    if isinstance(request, SpeechRequest) and request.vad.phases == 1:
+        del asked["vad"]["phases"]  # keys from before there were several stay what they were
     return {
         "schema": _SCHEMA,
         "rules": hear,
         "audio": audio,
         "kind": kind,
-        "request": asdict(request),
+        "request": asked,
         "engines": dict(engines),
     }
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Goes up whenever the same audio, heard by the same engines, may give other times or words."""
 VERSION_BEFORE_SIGNED: Final = 1
 """By which scorings were made whose signatures do not say it yet."""

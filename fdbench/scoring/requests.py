@@ -13,19 +13,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from fdbench.core.annotation import PRECISE_VAD, SpeechRequest, VadSettings, WordsRequest
+from fdbench.core.annotation import CORRECTED_VAD, SpeechRequest, VadSettings, WordsRequest
 from fdbench.core.span import Span
 
 UNBOUNDED_S: Final = 3600.0
 """Longer than any recording: a span that ends where the audio does."""
 
-MODEL_SPEECH: Final = SpeechRequest("model", None, PRECISE_VAD)
+MODEL_SPEECH: Final = SpeechRequest("model", None, CORRECTED_VAD)
 MODEL_WORDS: Final = WordsRequest("model", None)
 
 
 def user_speech(prompt_s: float | None) -> SpeechRequest:
     """When the user speaks in the prompt."""
-    return SpeechRequest("user", _prompt(prompt_s), PRECISE_VAD)
+    return SpeechRequest("user", _prompt(prompt_s), CORRECTED_VAD)
 
 
 def published_words(prompt_s: float | None) -> WordsRequest:

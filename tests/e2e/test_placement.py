@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from fdbench.audio.segments import VAD_RATE, WINDOW_SAMPLES
 from fdbench.core.signature import parse_signature
 from fdbench.hear.stage import Engines, annotate
 from fdbench.scoring.requests import MODEL_SPEECH
@@ -34,7 +33,6 @@ ASR = ("--asr", "sphinx", "--workers", "1")
 PUBLISHED = ("--placement", "published")
 PROTOCOLS = ("--protocol", "fdbench,fdb-2026-05")
 CALL = ("run", "--model", f"{STAND_INS}:{Writer.__name__}", "--tasks", TASK, "--limit", "1", "--lead-in", "1")
-VAD_WINDOW_S = WINDOW_SAMPLES / VAD_RATE
 
 pytestmark = pytest.mark.usefixtures("sphinx")
 
@@ -131,23 +129,18 @@ def test_a_click_in_answer_to_a_click_is_heard_where_each_placement_puts_it_to_t
         assert answers.speech[MODEL_SPEECH].duration_s == pytest.approx((len(heard[0].samples) - n_lost) / rate, abs=1e-4)
 
 
-def test_latencies_are_a_frame_shorter_as_far_as_the_detector_can_tell(both):
-    """Both onsets lie on the detector's grid of 32 ms, which begins at t = 0, and a frame is 2.5 of its steps.
-
-    So the difference is the multiple of 32 ms just below 80 ms or just above it, and cannot be 80 ms itself.
-    """
+def test_latencies_are_a_frame_shorter(both):
+    """The windows of the detector's two passes begin every 16 ms, from t = 0, and a frame is five of their steps."""
     run, _ = both
     before, after = latencies_s(run, "causal"), latencies_s(run, "published")
     assert before.keys() == after.keys() == {"tt-01"}
     for sample_id, latency_s in before.items():
-        steps = (latency_s - after[sample_id]) / VAD_WINDOW_S
-        assert steps == pytest.approx(round(steps), abs=1e-6)
-        assert round(steps) in (2, 3)
+        assert latency_s - after[sample_id] == pytest.approx(FRAME_S, abs=1e-9)
 
 
 def test_latencies_are_shorter_by_exactly_the_shift_where_it_is_whole_steps_of_the_detector(causal, tmp_path):
     run = Path(shutil.copytree(causal, tmp_path / causal.name))
-    set_shift(run, -2 * FRAME_S)  # five steps
+    set_shift(run, -2 * FRAME_S)  # ten steps
     assert fdbench("score", run, *ASR, "--protocol", "fdbench", *PUBLISHED).status == 0
     before, after = latencies_s(run, "causal"), latencies_s(run, "published")
     for sample_id, latency_s in before.items():

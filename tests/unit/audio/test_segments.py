@@ -12,9 +12,11 @@ LEVELS = {".": 0.1, "-": 0.4, "h": 0.5, "#": 0.9}  # below the exit, between the
 W = 0.032
 
 
-def segments(picture: str, settings: VadSettings = PRECISE_VAD, n_samples: int | None = None) -> list[tuple[float, float]]:
+def segments(
+    picture: str, settings: VadSettings = PRECISE_VAD, n_samples: int | None = None, lead: int = 0
+) -> list[tuple[float, float]]:
     probabilities = np.array([LEVELS[mark] for mark in picture], np.float32)
-    found = speech_segments(probabilities, len(picture) * 512 if n_samples is None else n_samples, settings)
+    found = speech_segments(probabilities, len(picture) * 512 - lead if n_samples is None else n_samples, settings, lead)
     return [(round(span.start_s / W, 9), round(span.end_s / W, 9)) for span in found]
 
 
@@ -60,3 +62,10 @@ def test_padding_is_shared_where_two_stretches_are_close() -> None:
     settings = VadSettings(pad_ms=160)  # 5 windows
     assert segments("..########......########........", settings) == [(0, 13), (13, 29)]
     assert segments("......########............########......", settings) == [(1, 19), (21, 39)]
+
+
+def test_a_pass_whose_first_window_begins_before_the_audio_counts_from_the_audio() -> None:
+    assert segments("...########.....", lead=256) == [(2.5, 10.5)]
+    assert segments("########........", lead=256) == []  # 7.5 windows of audio, 240 ms
+    assert segments("#########.......", lead=256) == [(0, 8.5)]
+    assert segments("..#########", n_samples=10 * 512, lead=256) == [(1.5, 10)]

@@ -16,8 +16,9 @@ import pytest
 
 from fdbench.audio import vad
 from fdbench.audio.vad import StreamingVad, VadModel, detect_speech, load_vad_model, speech_probabilities, vad_signature
-from fdbench.core.annotation import PRECISE_VAD, PUBLISHED_VAD, PUBLISHED_VAD_BEFORE_FIX
+from fdbench.core.annotation import CORRECTED_VAD, PRECISE_VAD, PUBLISHED_VAD, PUBLISHED_VAD_BEFORE_FIX, VadSettings
 from fdbench.core.sound import Audio
+from fdbench.core.span import merged
 from fdbench.errors import DataError, MissingExtraError
 from fdbench.io.wav import read_audio
 
@@ -101,6 +102,99 @@ class TestWholeFile:
 
     def test_signature_names_the_installed_version(self, model: VadModel, speech: Audio) -> None:
         assert detect_speech(speech, PRECISE_VAD, model).engine == f"silero-{importlib.metadata.version('silero-vad')}"
+
+
+HALF_S = 256 / 16000
+PASSES = {  # probability per window of the first pass, of the second, half a window earlier, and the union in half windows
+    "both hear it, each in its own windows": ("..########......", "..########......", [(3, 20)]),
+    "one of them alone": ("................", "..########......", [(3, 19)]),
+    "neither long enough, though together they would be": ("...######.......", "..######........", []),
+    "one long enough, the other not": ("..########......", "..######........", [(4, 20)]),
+    "apart, and nothing is joined over what lies between": (
+        "..########...............",
+        "............########.....",
+        [(4, 20), (23, 39)],
+    ),
+    "the second begins before the audio and is heard from its start": ("................", "##########......", [(0, 19)]),
+    "to the last sample": ("......##########", ".......##########", [(12, 32)]),
+}
+
+
+class TestPasses:
+    """What two passes find, drawn; the network is a stand-in that says what is drawn, one character per window."""
+
+    @pytest.mark.parametrize("name", PASSES)
+    def test_speech_is_what_any_pass_finds(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        first, second, expected = PASSES[name]
+        n_samples = 512 * len(first)
+
+        def drawn(samples: np.ndarray, model: VadModel) -> np.ndarray:
+            picture = first if len(samples) == n_samples else second.ljust(len(first) + 1, ".")
+            return np.array([0.9 * (mark == "#") for mark in picture], np.float32)
+
+        monkeypatch.setattr(vad, "speech_probabilities", drawn)
+        audio = Audio(np.ones(n_samples, np.float32), 16000)
+        found = detect_speech(audio, CORRECTED_VAD, VadModel(None, "drawn")).segments
+        assert [(round(span.start_s / HALF_S), round(span.end_s / HALF_S)) for span in found] == expected
+
+    def test_settings_are_those_of_the_definitions(self) -> None:
+        assert VadSettings(0.5, min_speech_ms=200, min_silence_ms=100, pad_ms=0, phases=2) == CORRECTED_VAD
+        assert {one.phases for one in (PRECISE_VAD, PUBLISHED_VAD, PUBLISHED_VAD_BEFORE_FIX)} == {1}
+
+    @needs_vad
+    def test_the_union_is_that_of_two_detectors_half_a_window_apart(self, model: VadModel, speech: Audio) -> None:
+        once = VadSettings(min_speech_ms=200)
+        later = detect_speech(Audio(np.pad(speech.samples, (256, 0)), 16000), once, model).segments
+        both = (*detect_speech(speech, once, model).segments, *(span.shifted(-HALF_S) for span in later))
+        found = detect_speech(speech, CORRECTED_VAD, model).segments
+        assert len(found) == 5
+        assert [(span.start_s, span.end_s) for span in found] == [
+            pytest.approx((span.start_s, span.end_s), abs=1e-9) for span in merged(both)
+        ]
+
+    @needs_vad
+    @pytest.mark.parametrize("n", [0, 1, 255, 256, 511, 513])
+    def test_less_than_a_window_holds_no_speech_and_keeps_its_length(self, n: int, model: VadModel, speech: Audio) -> None:
+        found = detect_speech(Audio(speech.samples[20000 : 20000 + n], 16000), CORRECTED_VAD, model)
+        assert (found.segments, found.duration_s) == ((), n / 16000)
+
+
+@needs_vad
+class TestRemembering:
+    def test_settings_that_differ_in_thresholds_alone_cost_one_pass(
+        self, speech: Audio, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model, heard = load_vad_model(), count_passes(monkeypatch)
+        for settings in (PRECISE_VAD, PUBLISHED_VAD, PUBLISHED_VAD_BEFORE_FIX, VadSettings(threshold=0.7)):
+            detect_speech(speech, settings, model)  # at 16 kHz even the mistaken rate is the right one
+        assert len(heard) == 1
+        detect_speech(speech, CORRECTED_VAD, model)
+        assert len(heard) == 2
+
+    def test_what_a_recording_gives_does_not_depend_on_what_was_heard_before(self, model: VadModel) -> None:
+        sounds = [read_audio(AUDIO / f"{index}.wav") for index in range(6)]
+        sounds += [Audio(sounds[0].samples[:n], 16000) for n in (0, 100, 512, 513, 40000)]
+        alone = [detect_speech(sound, CORRECTED_VAD, load_vad_model()) for sound in sounds]
+        for order in np.random.default_rng(0).permuted(np.tile(np.arange(len(sounds)), (2, 1)), axis=1):
+            assert [detect_speech(sounds[index], CORRECTED_VAD, model) for index in order] == [alone[index] for index in order]
+
+    def test_memory_does_not_grow_with_the_number_of_recordings(self) -> None:
+        model = load_vad_model()
+        for index in range(50):
+            model.remembered(np.full(600, index / 100, np.float32))
+        assert len(model._known) == vad._REMEMBERED
+        assert max(len(known) for known in model._known.values()) == 2  # probabilities are kept, not sound
+
+
+def count_passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    heard: list[int] = []
+
+    def counted(samples: np.ndarray, model: VadModel) -> np.ndarray:
+        heard.append(len(samples))
+        return speech_probabilities(samples, model)
+
+    monkeypatch.setattr(vad, "speech_probabilities", counted)
+    return heard
 
 
 @needs_vad

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fdbench.core.annotation import PUBLISHED_VAD, DetectedSpeech, SpeechRequest, WordsRequest
+from fdbench.core.annotation import CORRECTED_VAD, PUBLISHED_VAD, DetectedSpeech, SpeechRequest, WordsRequest
 from fdbench.core.sound import Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
 from fdbench.hear.cache import AnnotationCache
+from fdbench.hear.rules import VERSION
 from fdbench.hear.stage import recall
 
 SPEECH_REQUEST = SpeechRequest("model", Span(0, 0.1 + 0.2), PUBLISHED_VAD)
@@ -45,6 +46,7 @@ def test_what_was_stored_comes_back_to_the_last_bit(cache: AnnotationCache) -> N
         ("abc", WORDS_REQUEST, {**BOTH, "asr": "e@2"}),
         ("abc", SpeechRequest("model", Span(0, 0.1 + 0.2)), VAD),
         ("abc", SpeechRequest("model", Span(0, 0.3), PUBLISHED_VAD), VAD),
+        ("abc", replace(SPEECH_REQUEST, vad=replace(PUBLISHED_VAD, phases=2)), VAD),
     ],
 )
 def test_other_audio_other_request_other_engine(
@@ -104,10 +106,24 @@ class Nowhere:
 
 
 def test_what_was_heard_is_recalled_as_a_whole_or_not_at_all(cache: AnnotationCache) -> None:
-    both = [SPEECH_REQUEST, WORDS_REQUEST]
-    found = recall(Nowhere(), both, BOTH, cache)
+    both, signed = [SPEECH_REQUEST, WORDS_REQUEST], {**BOTH, "hear": str(VERSION)}
+    found = recall(Nowhere(), both, signed, cache)
     assert found is not None and found.speech == {SPEECH_REQUEST: SPEECH}
     # What is believed is worked out from the stored words anew: one that has no end lies at its start.
     assert found.words == {WORDS_REQUEST: replace(WORDS, believed=(WORDS.words[0], Word("b", 2.0, 2.0)))}
-    assert recall(Nowhere(), [*both, WordsRequest("user")], BOTH, cache) is None
-    assert recall(Nowhere(), both, {**BOTH, "asr": "e@2"}, cache) is None
+    assert recall(Nowhere(), [*both, WordsRequest("user")], signed, cache) is None
+    assert recall(Nowhere(), both, {**signed, "asr": "e@2"}, cache) is None
+    assert recall(Nowhere(), both, BOTH, cache) is None, "a signature without a version is of the first"
+
+
+def test_what_was_stored_before_a_detector_could_make_two_passes_is_found_under_its_old_name(tmp_path: Path) -> None:
+    request = SpeechRequest("model", Span(0, 5), PUBLISHED_VAD)
+    vad = {"threshold": 0.5, "min_speech_ms": 250, "min_silence_ms": 100, "pad_ms": 30, "decisecond": True, "rate": "16k"}
+    asked = {"channel": "model", "span": {"start_s": 0, "end_s": 5}, "vad": vad}
+    key = {"schema": 1, "rules": 1, "audio": "abc", "kind": "speech", "request": asked, "engines": VAD}
+    old = tmp_path / "94dc80e0bd376c9c" / "bce34f4ec814c947d7ca9499f6c0b92e.json"
+    old.parent.mkdir()
+    old.write_text(json.dumps({"key": key, "answer": {"segments": [[1, 2]], "duration_s": 5, "engine": "silero-6.2.3"}}))
+    assert AnnotationCache(tmp_path).find("abc", request, VAD, hear=1) == DetectedSpeech((Span(1, 2),), 5.0, "silero-6.2.3")
+    twice = replace(request, vad=CORRECTED_VAD)
+    assert AnnotationCache(tmp_path).find("abc", twice, VAD, hear=1) is None

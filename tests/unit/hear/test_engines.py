@@ -88,7 +88,7 @@ def test_detectors(versions: dict[str, str]) -> None:
 
 
 def test_the_engines_part_of_a_signature(versions: dict[str, str]) -> None:
-    assert Engines("sphinx").signature_facts() == {"asr": "sphinx-en-us@5.1.1", "vad": "silero-6.2.3", "hear": "1"}
+    assert Engines("sphinx").signature_facts() == {"asr": "sphinx-en-us@5.1.1", "vad": "silero-6.2.3", "hear": "2"}
 
 
 def test_naming_engines_imports_none_of_them() -> None:
