@@ -233,6 +233,6 @@ def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
     print(f"{agent} ...", file=sys.stderr)
     ending = Ending(limit_s=DEMO_TAIL_LIMIT_S)
     plan = make_plan(RunRequest(model=agent, tasks="mini", out=out, limit=arguments.limit, ending=ending))
-    options = ScoringOptions(Engines("sphinx", "silero"), protocols_of("all"), workers=arguments.workers)
+    options = ScoringOptions(Engines("faster-whisper:tiny.en"), protocols_of("all"), workers=arguments.workers)
     with ProgressBars() as progress:
         return run_plan(plan, options, progress).n_errors
