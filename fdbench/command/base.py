@@ -118,11 +118,13 @@ def scoring_options_of(arguments: argparse.Namespace, protocols: tuple[str, ...]
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
-    asr = chosen_asr(arguments.asr)
-    if asr != arguments.asr:
-        tell(f"--asr {arguments.asr}: {asr}")
-    engines = Engines(asr, arguments.vad)
+    engines = Engines(chosen_asr(arguments.asr), arguments.vad)
     return ScoringOptions(engines, protocols, _judge_of(arguments), arguments.workers, arguments.placement)
+
+
+def chosen_ears(arguments: argparse.Namespace, options: ScoringOptions) -> tuple[str, ...]:
+    """A note for a person about who hears, where the command line left it open."""
+    return () if options.engines.asr == arguments.asr else (f"--asr {arguments.asr}: {options.engines.asr}",)
 
 
 def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:

@@ -17,6 +17,7 @@ from fdbench.command.base import (
     add_command,
     add_engine_options,
     add_scoring_options,
+    chosen_ears,
     conclude,
     data_of,
     pairs_of,
@@ -118,7 +119,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     )
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)
-    report_notes((*plan.notes, *estimate_of(plan)))
+    options.check()  # before anything is said: misuse is two lines
+    report_notes((*plan.notes, *estimate_of(plan), *chosen_ears(arguments, options)))
     with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
         finished = run_plan(plan, options, progress)
     return conclude(arguments, finished)
@@ -130,7 +132,7 @@ def annotate_command(arguments: argparse.Namespace) -> int:
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     with ProgressBars() as progress:
         troubles = annotate_run(arguments.run, options, data_of(arguments, arguments.run), progress)
-    report_notes(troubles)
+    report_notes((*chosen_ears(arguments, options), *troubles))
     return EXIT_WITH_ERRORS if troubles else EXIT_OK
 
 
