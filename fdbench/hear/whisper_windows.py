@@ -3,7 +3,7 @@
 ::
 
     piece     |=== speech ===|                  at most 29 s, 16 kHz
-    window    |=== speech ===|0000000000000|    zeros up to 10, 15, 20 or 30 s: the encoder's cost grows faster than its length
+    window    |=== speech ===|0000000000000|    zeros up to 10, 15 or 30 s: the encoder's cost grows faster than its length
     tokens    <0.00> can you <2.98> ...         the first time stamp near the piece's end is the last token
     words     | can | you |                     cross-attention, over the piece and 0.3 s; less what these weights are late by
 
@@ -24,7 +24,7 @@ from fdbench.core.sound import Samples
 from fdbench.core.speech import Word
 from fdbench.hear.regions import ASR_RATE
 
-_WINDOWS_S: Final = (10, 15, 20, 30)
+_WINDOWS_S: Final = (10, 15, 30)
 _SILENCE_AFTER_S: Final = 1.0
 """A window is at least this much longer than its piece: Whisper ends a sentence where it hears one end."""
 _TOKENS_PER_S: Final = 9

@@ -189,6 +189,19 @@ def test_weights_that_are_not_here_are_said_to_be_fetched_and_where_to_get_other
     assert "faster-whisper:small.en are not here, fetching them" in caplog.text
 
 
+def test_a_fetch_that_broke_off_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import faster_whisper
+
+    def fetch(name: str, local_files_only: bool = False) -> str:
+        if not local_files_only:
+            (tmp_path / "model.bin").write_bytes(b"weights")
+        return str(tmp_path)
+
+    monkeypatch.setattr(faster_whisper, "download_model", fetch)
+    prepare("small.en")
+    assert (tmp_path / "model.bin").is_file()
+
+
 def test_every_model_that_the_package_knows_is_known() -> None:
     import faster_whisper
 
