@@ -134,7 +134,7 @@ def load(argument: str) -> FasterWhisperAsr:
     except _UNLOADABLE as error:
         raise DataError(
             f"{folder}: not loadable as a CTranslate2 Whisper ({_first_line(error)})",
-            "remove it so that it is fetched again, or name another with --asr faster-whisper:DIR",
+            "name another with --asr faster-whisper:DIR; where a GPU is the reason, CUDA_VISIBLE_DEVICES= leaves it out",
         ) from None
     return FasterWhisperAsr(WindowedWhisper(model, _LATENESS.get(digest, Lateness())), name)
 

