@@ -34,7 +34,7 @@ lint: $(FULL)
 # The rows of the trivial agents, measured again, and the page made from them.
 leaderboard: $(LIGHT)
 	for model in silence always-talking echo vad-endpointer random-backchannel oracle; do \
-	  $(BIN)/fdbench run --model $$model --tasks mini --asr sphinx || exit; done
+	  $(BIN)/fdbench run --model $$model --tasks mini --asr faster-whisper:tiny.en || exit; done
 	$(BIN)/fdbench leaderboard
 
 bench: $(LIGHT)
@@ -45,12 +45,12 @@ mini: $(LIGHT)
 
 $(LIGHT): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) -e '.[sphinx]' onnxruntime
+	$(PIP) -e '.[tiny-en]' onnxruntime
 	$(PIP) --no-deps silero-vad
 	touch $@
 
 $(FULL): $(LIGHT)
-	$(PIP) -e '.[sphinx,judge,realtime,gemini,data,dev]'
+	$(PIP) -e '.[tiny-en,sphinx,judge,realtime,gemini,data,dev]'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper

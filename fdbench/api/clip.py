@@ -86,7 +86,7 @@ def score(
             ``interruption``, and ``turn_end``, of which the start is enough.
         words: The model's words with times in s, as ``Word`` or ``(text, start_s, end_s)``; then nobody recognises any.
         asr: Who recognises the model's words: ``none`` (the default: speech alone decides, which the signature says),
-            ``sphinx``, ``whisper[:SIZE]``.
+            ``faster-whisper``, ``whisper[:SIZE]``, ``sphinx``.
         protocol: ``fdbench``, or ``fdb-2026-05`` and ``fdb-2026-02``, which decide by words and need some.
         human_timing: For backchannels: people's distribution over the prompt, one number per 0.2 s.
 

@@ -17,7 +17,7 @@ from fdbench.adapter.spec import ModelSpec
 from fdbench.api.results import RunResults
 from fdbench.core.metric import CORRECTED, PROTOCOLS
 from fdbench.errors import UsageError, unknown_name
-from fdbench.hear.engines import NONE
+from fdbench.hear.engines import NONE, chosen_asr
 from fdbench.hear.stage import Engines
 from fdbench.io.files import sha256_of
 from fdbench.stages.model import Model, PartyModel, find_model
@@ -40,7 +40,7 @@ def run(
     name: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     data: str | Path | None = None,
-    asr: str = "sphinx",
+    asr: str = "auto",
     protocols: str | Sequence[str] | None = None,
     seed: int = 0,
     repeats: int = 1,
@@ -58,7 +58,7 @@ def run(
         name: What the model is called in tables; by default as its class.
         arguments: Of the model, as ``--arg``; of a class, keyword arguments that JSON can hold.
         data: As for ``--data``.
-        asr: As for ``--asr``; ``none`` hears no words, which only ``protocols="fdbench"`` can do without.
+        asr: As for ``--asr``, ``auto`` by default; ``none`` hears no words, which only ``protocols="fdbench"`` can do without.
         protocols: One or several names; by default all, with ``asr="none"`` the corrected one.
         workers: Processes for hearing. More than 1 needs a main module that can be imported, which a notebook's cannot.
 
@@ -86,7 +86,7 @@ def run(
         slots=wanted_slots,
         limit=limit,
     )
-    options = ScoringOptions(Engines(str(asr)), _protocols_of(protocols, asr), workers=workers)
+    options = ScoringOptions(Engines(chosen_asr(str(asr))), _protocols_of(protocols, asr), workers=workers)
     with ProgressBars() as progress:
         plan = make_plan(request, found)
         finished = run_plan(plan, options, progress)

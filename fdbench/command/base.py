@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fdbench.task.data import Data
 
 EXIT_OK, EXIT_MISUSE, EXIT_WITH_ERRORS, EXIT_INTERRUPTED = 0, 2, 3, 130
-DEFAULT_ASR = "whisper:small.en"
+DEFAULT_ASR = "auto"
 DATA_VARIABLE = "FDBENCH_DATA"
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -44,7 +44,9 @@ def add_scoring_options(parser: argparse.ArgumentParser, *, asr: str | None, pro
 
 def add_engine_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
     add_data_option(parser)
-    parser.add_argument("--asr", default=asr, metavar="ENGINE", help="whisper[:SIZE], sphinx, given")
+    parser.add_argument(
+        "--asr", default=asr, metavar="ENGINE", help="auto, faster-whisper[:SIZE|DIR], whisper[:SIZE], sphinx, given, none"
+    )
     parser.add_argument("--vad", default="silero", metavar="ENGINE", help="silero, given")
     parser.add_argument("--protocol", default=protocol, help="fdb-2026-05, fdb-2026-02, fdbench, several with commas, or all")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes for annotation")
@@ -110,13 +112,19 @@ def protocols_of(text: str) -> tuple[str, ...]:
 
 
 def scoring_options_of(arguments: argparse.Namespace, protocols: tuple[str, ...]) -> ScoringOptions:
+    from fdbench.hear.engines import chosen_asr
     from fdbench.hear.stage import Engines
     from fdbench.stages.options import ScoringOptions
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
-    engines = Engines(arguments.asr, arguments.vad)
+    engines = Engines(chosen_asr(arguments.asr), arguments.vad)
     return ScoringOptions(engines, protocols, _judge_of(arguments), arguments.workers, arguments.placement)
+
+
+def chosen_ears(arguments: argparse.Namespace, options: ScoringOptions) -> tuple[str, ...]:
+    """A note for a person about who hears, where the command line left it open."""
+    return () if options.engines.asr == arguments.asr else (f"--asr {arguments.asr}: {options.engines.asr}",)
 
 
 def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:

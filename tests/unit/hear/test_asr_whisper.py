@@ -168,7 +168,9 @@ def test_a_file_that_holds_no_weights(content: bytes, tmp_path: Path) -> None:
         load(str(path))
 
 
-def test_weights_that_cannot_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_cannot_be_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     import urllib.error
 
     import whisper
@@ -182,6 +184,7 @@ def test_weights_that_cannot_be_fetched(tmp_path: Path, monkeypatch: pytest.Monk
         prepare("small.en")
     assert str(tmp_path / "whisper" / "small.en.pt") in caught.value.what
     assert len(str(caught.value).splitlines()) == 2
+    assert "whisper:small.en are not here, fetching them" in caplog.text
 
 
 def test_every_model_that_whisper_knows_is_known() -> None:

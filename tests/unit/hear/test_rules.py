@@ -22,6 +22,7 @@ ROOTS = (
     "fdbench.hear.given",
     "fdbench.hear.asr_sphinx",
     "fdbench.hear.asr_whisper",
+    "fdbench.hear.asr_faster_whisper",
     "fdbench.scoring.requests",
 )
 WITHOUT_ARITHMETIC = {
@@ -57,6 +58,8 @@ def test_what_moved_between_audio_and_scorer_has_a_new_version():
         ("fdbench.hear.asr_sphinx", "_MAX_GAP_S: Final = 0.3", "_MAX_GAP_S: Final = 0.6"),
         ("fdbench.hear.asr_sphinx", '"topn": 2', '"topn": 4'),
         ("fdbench.hear.asr_whisper", "_MAX_REGION_S: Final = 30.0", "_MAX_REGION_S: Final = 20.0"),
+        ("fdbench.hear.asr_faster_whisper", "_PAD_S: Final = 0.15", "_PAD_S: Final = 0.2"),
+        ("fdbench.hear.whisper_windows", "_WINDOWS_S: Final = (10,", "_WINDOWS_S: Final = (5,"),
         ("fdbench.core.annotation", "threshold: float = 0.5", "threshold: float = 0.45"),
         ("fdbench.core.annotation", "VadSettings(pad_ms=30,", "VadSettings(pad_ms=20,"),
         ("fdbench.audio.levels", "SILENT_DBFS: Final = -70.0", "SILENT_DBFS: Final = -60.0"),

@@ -87,6 +87,9 @@ def test_a_start_says_with_what(monkeypatch):
         ("whisper-small.en@20250625", None, ["whisper:small.en"]),
         ("whisper-mine+0123456789ab@20250625", None, []),
         ("whisper-mine+0123456789ab@20250625", "whisper:mine.pt", ["whisper:mine.pt"]),
+        ("faster-whisper-tiny.en+1a5afae06a4d@1.2.1;int8", None, ["faster-whisper:tiny.en"]),
+        ("faster-whisper-small.en@1.2.1;int8", None, ["faster-whisper:small.en"]),
+        ("faster-whisper-mine+0123456789ab@1.2.1;int8", None, []),
         ("nobody@1", None, []),
     ],
 )
