@@ -11,6 +11,7 @@
 ``load_run``           the numbers of a run as dicts or data frames
 ``pause_outcome``,     the decisions themselves, plain functions of times: of the ``fdbench`` protocol ...
 ``turn_outcome``,
+``heard_interruption``,
 ``interruption_outcome``,
 ``backchannel_outcome``
 ``find_bursts``,       ... and what they are made of: the detector's segments with short gaps closed (bursts), with longer
@@ -43,12 +44,12 @@ if TYPE_CHECKING:
     from fdbench.core.speech import Word
     from fdbench.scoring.backchannel_timing import timing_bits
     from fdbench.scoring.corrected.backchannel import backchannel_outcome
-    from fdbench.scoring.corrected.interruption import interruption_outcome
     from fdbench.scoring.corrected.lost_time import Takeover, UserTurn, lost_time
     from fdbench.scoring.corrected.model_side import find_takeovers
     from fdbench.scoring.corrected.pause import pause_outcome
     from fdbench.scoring.corrected.turn import turn_outcome
     from fdbench.scoring.corrected.utterance import find_bursts, find_utterances
+    from fdbench.scoring.corrected.yielding import heard_interruption, interruption_outcome
     from fdbench.scoring.published.takeover import published_reply
     from fdbench.scoring.rhythm import rhythm_of
     from fdbench.stats.wilson import clustered_wilson, newcombe_difference
@@ -72,7 +73,8 @@ _FROM = {
     "find_bursts": "fdbench.scoring.corrected.utterance",
     "find_takeovers": "fdbench.scoring.corrected.model_side",
     "find_utterances": "fdbench.scoring.corrected.utterance",
-    "interruption_outcome": "fdbench.scoring.corrected.interruption",
+    "heard_interruption": "fdbench.scoring.corrected.yielding",
+    "interruption_outcome": "fdbench.scoring.corrected.yielding",
     "load_run": "fdbench.api.results",
     "lost_time": "fdbench.scoring.corrected.lost_time",
     "newcombe_difference": "fdbench.stats.wilson",
@@ -101,6 +103,7 @@ __all__ = [
     "find_bursts",
     "find_takeovers",
     "find_utterances",
+    "heard_interruption",
     "interruption_outcome",
     "load_run",
     "lost_time",

@@ -99,7 +99,7 @@ def differences(expected: Any, found: Any, place: str = "") -> Iterator[str]:
         for index, (left, right) in enumerate(zip(expected, found, strict=True)):
             yield from differences(left, right, f"{place}[{index}]")
     elif not _is_same(expected, found):
-        yield f"{place}: expected {ascii(expected)}, got {ascii(found)}"
+        yield f"{place}: expected {expected!a}, got {found!a}"
 
 
 def _is_row(value: Any) -> bool:
@@ -125,14 +125,14 @@ def check(path: Path) -> tuple[int, int]:
     measure, cases = _read(path)
     compute = MEASURES.get(measure)
     if compute is None:
-        print(f"{ascii(path.name)[1:-1]}: measure {ascii(measure)} is not implemented ({len(cases)} cases)")
+        print(f"{ascii(path.name)[1:-1]}: measure {measure!a} is not implemented ({len(cases)} cases)")
         return 0, len(cases)
     n_matched = 0
     for case in cases:
         try:
             found = compute(case["input"])
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-            raise _malformed(path, f"case {ascii(case['id'])}: {type(error).__name__}: {ascii(str(error))}") from None
+            raise _malformed(path, f"case {case['id']!a}: {type(error).__name__}: {str(error)!a}") from None
         lines = list(differences(case["expected"], found))
         for line in lines:
             print(f"{ascii(case['id'])[1:-1]}: {line}")
@@ -144,7 +144,7 @@ def _read(path: Path) -> tuple[str, list[Case]]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _malformed(path, f"{type(error).__name__}: {ascii(str(error))}") from None
+        raise _malformed(path, f"{type(error).__name__}: {str(error)!a}") from None
     if not isinstance(value, dict) or not isinstance(value.get("measure"), str) or not isinstance(value.get("cases"), list):
         raise _malformed(path, "expected an object with 'measure', a name, and 'cases', a list")
     for index, case in enumerate(value["cases"]):

@@ -1,4 +1,4 @@
-"""Do the model's backchannels lie where people's do? In bits each, which does not depend on how many there are.
+r"""Do the model's backchannels lie where people's do? In bits each, which does not depend on how many there are.
 
 ::
 
@@ -111,4 +111,5 @@ def _speech_per_window(user: Sequence[Span], n_windows: int, clip_s: float) -> F
 
 
 def _mixed(weights: Floats) -> Floats:
-    return (1 - UNIFORM_SHARE) * weights / weights.sum() + UNIFORM_SHARE / len(weights)
+    mixed: Floats = (1 - UNIFORM_SHARE) * weights / weights.sum() + UNIFORM_SHARE / len(weights)
+    return mixed

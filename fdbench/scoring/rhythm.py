@@ -5,7 +5,7 @@
     onsets      ...|.......|...|.............]  clip's end
     intervals      |- 2.1 -|1.0|--- 3.2 ----]   the last one is censored: the next onset would have come later
 
-Conventions: seconds; intervals from onset to onset of the backchannels of a clip, and from the last to the clip's end, censored.
+Conventions: seconds; intervals from onset to onset of the backchannels of a clip; from the last to the clip's end, censored.
 Clips without events give none. Masses are Kaplan-Meier's over 12 edges: below the first, between neighbours, and at or
 beyond the last. Divergences in bits. People's clips give theirs in the same way, so that their lengths censor them alike.
 

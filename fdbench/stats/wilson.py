@@ -6,7 +6,7 @@
     n_eff      N where clips vary no more than coins would, fewer where they do
 
 Conventions: with C clips that have a trial and N trials, v = C / (C - 1) * sum (k_i - p n_i)^2 / N^2, and n_eff is
-p (1 - p) / v, at most N and at least 1; N where v is 0 and where there is one clip; C where p is 0 or 1, as v says nothing then.
+p (1 - p) / v, at most N and at least 1; N where v is 0 and where there is one clip; C where p is 0 or 1 (v says nothing).
 95 %; bounds lie in [0, 1]. Never [0, 0]: 0 of 12 is [0, 0.242]. The percentile bootstrap gives [0, 0] there and covers 21 % at
 n = 12, p = 0.02 (``benchmarks/intervals.py`` measures this one).
 
