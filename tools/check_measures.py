@@ -1,7 +1,7 @@
 """Compare the pure functions of ``fdbench`` with worked numbers: ``check_measures.py FILE...``.
 
-A file holds ``{"measure": NAME, "cases": [{"id", "input", "expected"}]}``. Of each case every expected number must be ours up to
-1e-9. A line for each that is not, and ``matched/total`` last; exit 1 unless all are matched.
+A file holds ``{"measure": NAME, "cases": [{"id", "input", "expected"}]}``. Of each case every expected number must be ours up
+to 1e-9. A line for each that is not, and ``matched/total`` last; exit 1 unless all are matched.
 """
 
 from __future__ import annotations

@@ -64,7 +64,8 @@ def cell(summary: MetricSummary | None, *, is_best: bool) -> str:
         return NOTHING
     rest = ", ".join(without_value(summary))
     if summary.value is None:
-        return f"{NOTHING}<br><sub>{rest}</sub>" if rest else NOTHING
+        shown = escape(bound(summary)) or NOTHING
+        return f"{shown}<br><sub>{rest}</sub>" if rest else shown
     value = number(summary.value, summary.unit)
     if summary.n_scored < MIN_RANKED_N:
         return f"{value} (n={summary.n_scored})" + (f"<br><sub>{rest}</sub>" if rest else "")
@@ -72,6 +73,12 @@ def cell(summary: MetricSummary | None, *, is_best: bool) -> str:
     if summary.ci_low is not None and summary.ci_high is not None:
         parts.insert(0, f"[{number(summary.ci_low, summary.unit)}, {number(summary.ci_high, summary.unit)}]")
     return f"{f'**{value}**' if is_best else value}<br><sub>{', '.join(parts)}</sub>"
+
+
+def bound(summary: MetricSummary) -> str:
+    """``> 4.600`` where a median is not reached; empty where nothing is known of it."""
+    least = summary.details.get("more_than")
+    return "" if least is None else f"> {number(least, summary.unit)}"
 
 
 def without_value(summary: MetricSummary) -> list[str]:

@@ -23,9 +23,9 @@ the clip's last second, a takeover that is not in it is ``recording_too_short``.
 ================================  =====================================================================
 
 Rates are per second of the user's speech, the model's and people's alike, so their ratio is that of the counts; people's is
-the number of their peaks, all that a pooled distribution tells. None of these is to be read alone: "mm" 64 ms into every silence has
-1.34 of the ceiling, and a "yeah" every 2 s is as frequent as anybody. Lost seconds (of one turn that asks for nothing) and
-sound: ``beside``.
+the number of their peaks, all that a pooled distribution tells. None of these is to be read alone: "mm" 64 ms into every
+silence has 1.34 of the ceiling, and a "yeah" every 2 s is as frequent as anybody. Lost seconds (of one turn that asks for
+nothing) and sound: ``beside``.
 
 Where the recording ends in what may yet be a takeover, and there is no other, ``takeover_rate`` is ``cut_off``. Words and
 segments are believed as ``core.plausible`` says.

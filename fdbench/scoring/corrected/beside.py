@@ -7,8 +7,8 @@
 ========================  ==========================================================================================
 
 Corpus: sums over sums. A turn that asks for a reply and whose recording ends before 1.0 s after it says nothing
-(``recording_too_short``), and one that ends in what may be the reply neither (``cut_off``). Without a recogniser nobody knows how
-many words a reply has (``no_words``); without a recording there is no sound to look for (``no_sound_known``).
+(``recording_too_short``), and one that ends in what may be the reply neither (``cut_off``). Without a recogniser nobody knows
+how many words a reply has (``no_words``); without a recording there is no sound to look for (``no_sound_known``).
 """
 
 from __future__ import annotations

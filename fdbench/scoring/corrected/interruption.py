@@ -8,13 +8,14 @@
                                       ^start           ^end
                                       |---| stop ^s    |response|
 
-Conventions: seconds on the prompt's timeline; bursts and utterances as in ``utterance``. The interruption starts where the user
-is heard in the annotated span, and ends where that does. The model is *speaking at t* if a burst covers t or starts at most 0.1 s
-after it. It *yields* if it falls silent at some s, the end of a burst, from the start to the deadline max(end, start + 1.5 s), and
-stays silent until the end - 0.3 s; where s lies less than 1.0 s before the end, or after it, the silence lasts 1.0 s or more.
-A silence of 0.5 to 1.0 s there is talked through and counted (``undecided_rate``). Speech that reaches the end of the
-recording (within 0.1 s) was cut off, not ended. Bursts after s are grouped into utterances afresh, so that an answer less than
-1.0 s after it is an answer and no continuation. Signed: a negative response latency answers before the user was done.
+Conventions: seconds on the prompt's timeline; bursts and utterances as in ``utterance``. The interruption starts where the
+user is heard in the annotated span, and ends where that does. The model is *speaking at t* if a burst covers t or starts at
+most 0.1 s after it. It *yields* if it falls silent at some s, the end of a burst, from the start to the deadline max(end,
+start + 1.5 s), and stays silent until the end - 0.3 s; where s lies less than 1.0 s before the end, or after it, the silence
+lasts 1.0 s or more. A silence of 0.5 to 1.0 s there is talked through and counted (``undecided_rate``). Speech that reaches
+the end of the recording (within 0.1 s) was cut off, not ended. Bursts after s are grouped into utterances afresh, so that an
+answer less than 1.0 s after it is an answer and no continuation. Signed: a negative response latency answers before the user
+was done.
 
 Gates first:
 
@@ -32,11 +33,11 @@ Gates first:
 ``..._not_exercised...``    as an ordinary turn            N/A ``exercised``                   N/A
 ==========================  =============================  ==================================  ==============
 
-An ordinary turn: ``latency``, with the interruption for the turn and the model's bursts from its start on.
-Heard for less than 1.5 s: ``talked_through_rate``, ``undecided_rate`` and ``stop_latency_s`` are ``too_short``; the response is judged,
-after s where it yielded, else after the utterance that was going on.
-``context_answered_rate``: a takeover begins from 0.3 s before the user's last speech before the interruption ends, to the start.
-What cannot be told here: yielding from finishing or breathing.
+An ordinary turn: ``latency``, with the interruption for the turn and the model's bursts from its start on. Heard for less than
+1.5 s: ``talked_through_rate``, ``undecided_rate`` and ``stop_latency_s`` are ``too_short``; the response is judged, after s
+where it yielded, else after the utterance that was going on. ``context_answered_rate``: a takeover begins from 0.3 s before
+the user's last speech before the interruption ends, to the start. What cannot be told here: yielding from finishing or
+breathing.
 
 A recording that ends before it could be seen is ``recording_too_short``: before the deadline in speech, before the silence
 is long enough; and for responses as in ``latency``. Where the last answer is short and goes on to the recording's end, and no

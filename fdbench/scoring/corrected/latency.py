@@ -7,9 +7,9 @@
             break-in       ^e - 0.3             ^onset
                                    |- latency --|
 
-Conventions: seconds; e = the end of the user's turn, which begins with the prompt unless it is an interruption. A *reply* is the
-first takeover that begins at or after e - 0.3 s; latency = its onset minus e, negative = before the user was done. A takeover
-that begins earlier inside the turn is a *break-in*, whatever comes later (10 % of people's transitions in Switchboard
+Conventions: seconds; e = the end of the user's turn, which begins with the prompt unless it is an interruption. A *reply* is
+the first takeover that begins at or after e - 0.3 s; latency = its onset minus e, negative = before the user was done. A
+takeover that begins earlier inside the turn is a *break-in*, whatever comes later (10 % of people's transitions in Switchboard
 are earlier than that). *No response* = neither a reply nor a takeover going on at e.
 
 ==============================  =================================  ===============  ========
@@ -23,8 +23,8 @@ recording ends before e + 1.0   not applicable                     not applicabl
 ==============================  =================================  ===============  ========
 
 A recording that ends before e + 1.0 s says nothing about responding, whatever is in it (``recording_too_short``): to count
-what it holds and leave out what it does not would favour late replies. Just begun (``cut_off``): speech that is a backchannel as
-far as it goes, and goes on to the recording's end. A takeover that goes on then has begun.
+what it holds and leave out what it does not would favour late replies. Just begun (``cut_off``): speech that is a backchannel
+as far as it goes, and goes on to the recording's end. A takeover that goes on then has begun.
 
 *Content onset* = the first burst of the reply that is not listed phrases only (``utterance``), or of a takeover after it.
 

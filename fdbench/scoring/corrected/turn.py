@@ -26,8 +26,8 @@ any, the recording ends before e + 1.0 s        n/a       as in        n/a      
 
 ``content_latency_s`` is that of the first burst of the reply that says something. Lost seconds and sound: ``beside``.
 
-Empty cases: the turn's end is needed for everything; segments without a recording, and recordings that end too early: ``latency``.
-Words and segments are believed as ``core.plausible`` says.
+Empty cases: the turn's end is needed for everything; segments without a recording, and recordings that end too early:
+``latency``. Words and segments are believed as ``core.plausible`` says.
 
 Differences from upstream:
 
