@@ -273,7 +273,7 @@ _METRICS: Final = (
         "share",
         False,
         CORRECTED,
-        "share of the recording, in windows of 0.1 s, that is louder than -50 dBFS more than 0.5 s from detected speech: music, "
+        "share of the recording, in windows of 0.1 s, above -50 dBFS and more than 0.5 s from detected speech: music, "
         "hum or breath, which every other number takes for silence",
         corrected="ratio",
         shown_only=_EVERYWHERE,

@@ -23,7 +23,7 @@ recording ends before e + 1.0   not applicable                     not applicabl
 ==============================  =================================  ===============  ========
 
 A recording that ends before e + 1.0 s says nothing about responding, whatever is in it (``recording_too_short``): to count
-what it holds and leave out what it does not would favour late replies. Just begun (``cut_off``): speech that is a backchannel
+what it holds and leave out what it does not would count replies only. Just begun (``cut_off``): speech that is a backchannel
 as far as it goes, and goes on to the recording's end. A takeover that goes on then has begun.
 
 *Content onset* = the first burst of the reply that is not listed phrases only (``utterance``), or of a takeover after it.
