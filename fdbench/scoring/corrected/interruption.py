@@ -188,6 +188,8 @@ def _score_gates(outcome: InterruptionOutcome) -> list[Score]:
     """Everything that needs no words."""
     if outcome.gate == "not_exercised":
         return [scored("not_exercised_rate", True), *failed(_GATES[:3], Absence("not_exercised"))]
+    if outcome.gate == "unseen":
+        return failed(_GATES, Absence(TOO_SHORT))
     not_exercised = scored("not_exercised_rate", False)
     if not outcome.is_judged:
         return [not_exercised, *failed(_GATES[:3], Absence("too_short"))]
@@ -232,11 +234,13 @@ def _score_answers(course: _Course, model: ModelSide, verdict: Verdict | Absence
     undecided = reply.undecided
     if outcome.is_judged and outcome.gate == "talked_through":
         reply, is_answered, undecided = Reply(None, "talked_through", None), False, ""
-    elif outcome.is_judged and outcome.gate == "unknown":
+    elif outcome.gate == "unseen" or (outcome.is_judged and outcome.gate == "unknown"):
         reply, undecided = Reply(None, TOO_SHORT, None), TOO_SHORT
     takeover = score_decision("takeover_rate", is_answered, undecided, **model.counts)
     relevance = none_score("relevance", undecided) if undecided else rate_reply(is_answered, verdict)
-    if outcome.gate == "not_exercised":
+    if outcome.gate == "unseen":
+        answers, apart = failed(("takeover_rate", "response_latency_s"), Absence(TOO_SHORT)), failed(_APART, Absence(TOO_SHORT))
+    elif outcome.gate == "not_exercised":
         answers = failed(("takeover_rate", "response_latency_s"), Absence("not_exercised"))
         apart = [
             replace(takeover, metric=_APART[0]),

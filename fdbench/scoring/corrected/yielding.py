@@ -19,7 +19,7 @@ MIN_STOP_S: Final = 1.0
 """A silence that begins in the last second of the interruption, or after it, lasts at least so long."""
 MIN_DOUBTFUL_STOP_S: Final = 0.5
 
-Gate = Literal["not_exercised", "talked_through", "yielded", "unknown"]
+Gate = Literal["not_exercised", "talked_through", "yielded", "unknown", "unseen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class InterruptionOutcome:
     """What the model did with the floor when it was interrupted.
 
     Attributes:
-        gate: Which one it fell through; ``unknown`` where the recording ends before it could be seen.
+        gate: Which one it fell through; ``unknown`` where the recording ends before it could be seen, ``unseen`` where it ends
+            before the interruption.
         stop_latency_s: Only if it yielded.
         after: Bursts among which the answer is looked for; empty if it talked through.
         deadline_s: When it had to have fallen silent, s after the interruption's start.
@@ -76,7 +77,7 @@ def interruption_outcome(bursts: Sequence[Span], interruption: Span, recorded_s:
 
     if not _is_speaking_at(bursts, start_s):
         is_unseen = recorded_s is not None and recorded_s < start_s + ONSET_TOLERANCE_S
-        return outcome("unknown" if is_unseen else "not_exercised", None, [b for b in bursts if b.start_s >= start_s])
+        return outcome("unseen" if is_unseen else "not_exercised", None, [b for b in bursts if b.start_s >= start_s])
     silences = _silences(bursts, start_s, start_s + deadline_s, recorded_s)
     stop = next((each for each in silences if each.is_stop_at(end_s)), None)
     if stop is not None:

@@ -57,7 +57,9 @@ def test_gaps_under_a_second_lie_inside_an_utterance() -> None:
         (4.0, "w", False),
     ],
 )
-def test_a_backchannel_is_short_and_says_nothing_but_listed_phrases(duration_s: float, words: str, is_backchannel: bool) -> None:
+def test_a_backchannel_is_short_and_says_nothing_but_listed_phrases(
+    duration_s: float, words: str, is_backchannel: bool
+) -> None:
     utterance = Utterance(Span(0.0, duration_s), tuple(words.split()))
     assert (utterance.is_backchannel, utterance.is_takeover) == (is_backchannel, not is_backchannel)
     assert utterance.is_short_worded == (duration_s < 1.0 and not is_backchannel)

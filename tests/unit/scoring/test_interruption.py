@@ -14,8 +14,8 @@ from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.corrected.interruption import Interruption
 from fdbench.scoring.corrected.yielding import heard_interruption, interruption_outcome
 
-# The context ends at 0.4 s, the interruption is annotated from 1.5 s on and heard from 2.0 to 5.0 s. So s may lie between 2.0 and
-# 5.0 s; up to 4.0 s the silence has to last until 4.7 s, later for 1.0 s.
+# The context ends at 0.4 s, the interruption is annotated from 1.5 s on and heard from 2.0 to 5.0 s. So s may lie between these;
+# up to 4.0 s the silence has to last until 4.7 s, later for 1.0 s.
 #           0         1         2         3         4         5         6         7         8
 USER_____ = "####................##############################........................................"
 ANNOTATED = Span(1.5, 5.0)
@@ -48,21 +48,66 @@ THROUGH, YES = "talked_through", "exercised"
         # answers at 4.7 s, before the user is done
         ("......##################.......................###########################", 0, 0, 0.4, -0.3, 1, 0, 4),
         # ... at 4.6 s: it was not silent until 4.7 s
-        ("......##################......................############################", 1, 0, "no_stop", THROUGH, 0, 0, "no_takeover"),
+        (
+            "......##################......................############################",
+            1,
+            0,
+            "no_stop",
+            THROUGH,
+            0,
+            0,
+            "no_takeover",
+        ),
         # stops at 4.0 s for 0.7 s, which is long enough there; the answer is no continuation
         ("......##################################.......###########################", 0, 0, 2.0, -0.3, 1, 0, 4),
         # stops at 4.1 s for 0.9 s: in the last second it takes 1.0 s
-        ("......###################################.........########################", 1, 1, "no_stop", THROUGH, 0, 0, "no_takeover"),
+        (
+            "......###################################.........########################",
+            1,
+            1,
+            "no_stop",
+            THROUGH,
+            0,
+            0,
+            "no_takeover",
+        ),
         # stops at 4.1 s for 1.0 s
         ("......###################################..........#######################", 0, 0, 2.1, 0.1, 1, 0, 4),
         # stops at 5.0 s, the last moment
         ("......############################################............############", 0, 0, 3.0, 1.2, 1, 0, 4),
         # stops at 5.1 s, too late
-        ("......#############################################............###########", 1, 0, "no_stop", THROUGH, 0, 0, "no_takeover"),
+        (
+            "......#############################################............###########",
+            1,
+            0,
+            "no_stop",
+            THROUGH,
+            0,
+            0,
+            "no_takeover",
+        ),
         # breathes for 0.4 s at the end: no doubt about it
-        ("......########################################....########################", 1, 0, "no_stop", THROUGH, 0, 0, "no_takeover"),
+        (
+            "......########################################....########################",
+            1,
+            0,
+            "no_stop",
+            THROUGH,
+            0,
+            0,
+            "no_takeover",
+        ),
         # breathes for 0.5 s in the middle: nor here
-        ("......###############.....################################################", 1, 0, "no_stop", THROUGH, 0, 0, "no_takeover"),
+        (
+            "......###############.....################################################",
+            1,
+            0,
+            "no_stop",
+            THROUGH,
+            0,
+            0,
+            "no_takeover",
+        ),
         # breathes, then stops at 3.1 s: what it says before that silence is counted
         ("......###############.....#####...........................################", 0, 0, 1.1, 0.8, 1, 0, 4),
         # begins 0.1 s after the interruption: that is speaking at it
@@ -70,9 +115,27 @@ THROUGH, YES = "talked_through", "exercised"
         # "okay" first, which is no answer
         ("......##################..........................####..........##########", 0, 0, 0.4, 1.4, 1, 0, 4),
         # "okay" and no more
-        ("......##################..........................####....................", 0, 0, 0.4, "no_reply", 0, 1, "no_takeover"),
+        (
+            "......##################..........................####....................",
+            0,
+            0,
+            0.4,
+            "no_reply",
+            0,
+            1,
+            "no_takeover",
+        ),
         # stops for good
-        ("......##################..................................................", 0, 0, 0.4, "no_reply", 0, 1, "no_takeover"),
+        (
+            "......##################..................................................",
+            0,
+            0,
+            0.4,
+            "no_reply",
+            0,
+            1,
+            "no_takeover",
+        ),
     ],
 )
 def test_interruptions_of_a_speaking_model(

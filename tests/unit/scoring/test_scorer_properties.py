@@ -137,8 +137,10 @@ def test_moving_a_conversation_in_time_changes_nothing(
     clip, by_s = sample(*ANNOTATED), by / 16
     take = hear(scorer, clip, model, user, words, PROMPT_S, RECORDED_S)
     before = by_metric(scorer, clip, take, Verdict(3))
-    later = moved(clip, by_s)
-    assert by_metric(scorer, later, moved_take(take, by_s), Verdict(3)) == before
+    later = by_metric(scorer, moved(clip, by_s), moved_take(take, by_s), Verdict(3))
+    for name in scorer.metrics:
+        if name != "sound_beside_speech":  # a share of the whole recording, which is longer now
+            assert later[name] == before[name]
     assert WordsRequest("model", None) in take.words
 
 
@@ -174,7 +176,7 @@ def test_speech_long_after_the_users_last_word_is_no_failure_to_wait(model: list
     user = [Span(1.0, 4.0), Span(5.5, 9.0)]
     quiet = by_metric(scorer, clip, hear(scorer, clip, model, user, ()))
     talkative = by_metric(scorer, clip, hear(scorer, clip, [*model, *extra], user, ()))
-    for name in ("takeover_rate", "early_start_rate"):
+    for name in ("takeover_rate", "break_in_rate"):
         assert talkative[name].value == quiet[name].value
 
 
@@ -184,7 +186,7 @@ def test_speech_long_after_the_interruption_does_not_move_the_stop(model: list[S
     scorer, clip = Interruption(), sample(*ANNOTATED)
     quiet = without_components(by_metric(scorer, clip, hear(scorer, clip, model, (), ())))
     talkative = without_components(by_metric(scorer, clip, hear(scorer, clip, [*model, *extra], (), ())))
-    for name in ("stop_latency_s", "talked_through_rate", "not_exercised_rate"):
+    for name in ("stop_latency_s", "talked_through_rate", "undecided_rate", "not_exercised_rate"):
         assert talkative[name] == quiet[name]
 
 
