@@ -204,7 +204,7 @@ _METRICS: Final = (
         PROTOCOLS,
         "a judge's rating of how related the reply is to the interrupting turn, over samples with a takeover",
         is_judged=True,
-        shown_only=_EVERYWHERE,
+        shown_only=(USER_INTERRUPTION,),
     ),
     Metric(
         "backchannel_frequency_hz",

@@ -50,7 +50,10 @@ def wilson_interval(rate: float, n_eff: float) -> tuple[float, float]:
     middle = rate + z2 / (2 * n_eff)
     half = Z_95 * math.sqrt(rate * (1 - rate) / n_eff + z2 / (4 * n_eff**2))
     scale = 1 + z2 / n_eff
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    # At 0 and 1 a bound is the rate itself, but for rounding.
+    low = 0.0 if rate == 0 else max(0.0, (middle - half) / scale)
+    high = 1.0 if rate == 1 else min(1.0, (middle + half) / scale)
+    return low, high
 
 
 def clustered_wilson(clips: Iterable[tuple[float, float]]) -> Rate | None:

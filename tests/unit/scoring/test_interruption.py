@@ -14,8 +14,8 @@ from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.corrected.interruption import Interruption
 from fdbench.scoring.corrected.yielding import heard_interruption, interruption_outcome
 
-# The context ends at 0.4 s, the interruption is annotated from 1.5 s on and heard from 2.0 to 5.0 s. So s may lie between these;
-# up to 4.0 s the silence has to last until 4.7 s, later for 1.0 s.
+# The context ends at 0.4 s, the interruption is annotated from 1.5 s on and heard from 2.0 to 5.0 s. So s may lie between; up
+# to 4.0 s the silence has to last until 4.7 s, later for 1.0 s.
 #           0         1         2         3         4         5         6         7         8
 USER_____ = "####................##############################........................................"
 ANNOTATED = Span(1.5, 5.0)
