@@ -5,9 +5,10 @@ from __future__ import annotations
 INTRODUCTION = (
     "**Reading a cell.** `0.250` over `[0.085, 0.544], n=12, 2 n/a`: the value, its 95 % interval over samples (of a rate",
     "under `fdbench` clustered Wilson, else bootstrap), the samples behind it, and those without a value: *n/a*, the metric",
-    "does not apply to what happened; *cens.*, censored: the recording ended before the reply began, or the model never stopped, so",
-    "the latency is only known to be longer; *err.*, the call or its scoring failed. `> 4.600`: half of the latencies are at",
-    "least so long. `–` is no value at all, never zero. `0.857 (n=7)`: fewer than 10 samples, shown and not ranked.",
+    "does not apply to what happened; *cens.*, censored: the recording ended before the reply began, or the model never",
+    "stopped, so the latency is only known to be longer; *err.*, the call or its scoring failed. `> 4.600`: half of the",
+    "latencies are at least so long. `–` is no value at all, never zero. `0.857 (n=7)`: fewer than 10 samples, shown and not",
+    "ranked.",
     "↑ higher is better, ↓ lower is better, neither: no better end.",
     "",
     "**Ranking.** Rows of one table share task version, data, protocol, recogniser (ASR), voice activity detector (VAD) and",

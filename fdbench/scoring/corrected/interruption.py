@@ -179,7 +179,7 @@ def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
     recorded_s = recording_end_s(take, speech)
     bursts = find_bursts(speech.segments)
     outcome = interruption_outcome(bursts, interruption, recorded_s)
-    before_s = [min(burst.end_s, interruption.start_s) for burst in user if burst.start_s < interruption.start_s]
+    before_s = [burst.end_s for burst in user if burst.end_s <= interruption.start_s]  # not one that goes on into it
     context_end_s = max(before_s, default=None)
     return _Course(take, interruption, context_end_s, recorded_s, bursts, outcome, model_side_of(takes))
 

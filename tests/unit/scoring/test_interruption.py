@@ -214,6 +214,17 @@ def test_answering_the_turn_before_the_interruption_is_a_turn_of_its_own(model: 
     assert scores_of(model)["context_answered_rate"] == answered
 
 
+def test_speech_that_goes_on_into_the_interruption_is_no_turn_before_it() -> None:
+    """A detector may hear the interruption 0.1 s before it is annotated."""
+    late = sample(Event(INTERRUPTION, Span(2.1, 5.0), "wait"))
+    assert (
+        scores_of("......##################..............................####################", clip=late)[
+            "context_answered_rate"
+        ]
+        == 1
+    )
+
+
 def test_without_a_turn_before_the_interruption_there_is_none_to_be_answered() -> None:
     assert scores_of("", user="." * 20 + "#" * 30)["context_answered_rate"] == "no_context"
 
