@@ -90,12 +90,18 @@ def direction(metric: str, rows: Sequence[Row]) -> bool | None:
 def is_rankable(row: Row, metric: str) -> bool:
     """Whether a value may be compared with others."""
     summary = row.metrics.get(metric)
-    if summary is None or summary.value is None or summary.higher_is_better is None or summary.n_scored < MIN_RANKED_N:
+    if summary is None or summary.value is None or summary.higher_is_better is None or n_behind(summary) < MIN_RANKED_N:
         return False
     if not is_ranked(metric, row.scored.behaviour, row.protocol) or beyond_limits(row):
         return False
     has_merit = row.protocol not in CORRECTED or not _is_signed(metric) or MEDIAN_ABSOLUTE in summary.details
     return has_merit and not any(_is_gated(row, gate) for gate in METRICS.values() if metric in gate.gates)
+
+
+def n_behind(summary: MetricSummary) -> int:
+    """The samples behind a value; in a median of latencies those that are only known to be longer count as well."""
+    is_median = summary.metric in METRICS and METRICS[summary.metric].corrected == "censored median"
+    return summary.n_scored + (summary.n_censored if is_median else 0)
 
 
 def beyond_limits(row: Row) -> tuple[str, ...]:

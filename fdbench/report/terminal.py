@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fdbench.core.score import MetricSummary
 from fdbench.io.text_table import text_table
 from fdbench.io.visible import visible
-from fdbench.report.markdown import arguments_text, bound, number, without_value
+from fdbench.report.markdown import arguments_text, bound, lost_parts, number, without_value
 from fdbench.report.ranking import beyond_limits, direction, metric_names, tables, tells_placement
 from fdbench.report.rows import Row
 
@@ -50,4 +50,4 @@ def _cell(summary: MetricSummary | None) -> str:
     if summary is None:
         return ""
     parts = [bound(summary) or "-"] if summary.value is None else [number(summary.value, summary.unit), f"n={summary.n_scored}"]
-    return " ".join([*parts, *without_value(summary)])
+    return " ".join([*parts, *without_value(summary), *lost_parts(summary)])

@@ -103,7 +103,7 @@ def find_bursts(segments: Iterable[Span]) -> tuple[Span, ...]:
 
 def find_utterances(bursts: Iterable[Span], words: Iterable[Word]) -> tuple[Utterance, ...]:
     """Bursts with gaps under 1.0 s closed, each with the words whose middle lies in it."""
-    bursts = tuple(bursts)
+    bursts = merged(bursts)
     said = sorted((span.middle_s, word.text) for word in words if (span := _time_of(word)) is not None)
     middles_s = [middle_s for middle_s, _ in said]
 
@@ -116,7 +116,7 @@ def find_utterances(bursts: Iterable[Span], words: Iterable[Word]) -> tuple[Utte
             words_in(span),
             tuple(
                 SpokenBurst(each, words_in(each))
-                for each in merged(bursts)
+                for each in bursts
                 if span.start_s <= each.start_s and each.end_s <= span.end_s
             ),
         )
