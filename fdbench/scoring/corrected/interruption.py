@@ -45,8 +45,9 @@ other is a takeover, the response is ``cut_off``. Words and segments are believe
 
 Empty cases: no takeover there: the latencies are censored at the end of the recording (``no_reply``). Segments without a
 recording: its end is unknown, so the last burst ended by itself, and a reply that never came is ``audio_missing``. Without a
-transcript the gates stand; what asks for takeovers does not. Nobody heard in the annotated span: ``interruption_not_heard``.
-Nothing known of the user's speech, or no annotated interruption, is an error.
+transcript the gates stand; what asks for takeovers does not. Nobody heard in the annotated span, though elsewhere:
+``interruption_not_heard``. Nothing known of the user's speech: the annotated span stands, and there is no context. No annotated
+interruption is an error.
 
 Differences from upstream:
 
@@ -172,8 +173,9 @@ def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
         return speech
     user = user_bursts(sample, speech_for(take, user_speech(take.prompt_s)))
     if isinstance(user, Absence):
-        return user
-    interruption = heard_interruption(interruptions[0].span, user)
+        user = ()
+    annotated = interruptions[0].span
+    interruption = heard_interruption(annotated, user) if user else annotated
     if interruption is None:
         return Absence("interruption_not_heard")
     recorded_s = recording_end_s(take, speech)

@@ -238,6 +238,12 @@ def test_the_interruption_starts_where_the_user_is_heard() -> None:
     assert set(unheard.values()) == {"interruption_not_heard"}
 
 
+def test_where_nothing_is_known_of_the_users_speech_the_annotation_stands() -> None:
+    """Annotated from 1.5 to 5.0 s: the stop at 2.4 s is 0.9 s after its start."""
+    scores = scores_of("......##################..............................####################", user="")
+    assert (scores["stop_latency_s"], scores["response_latency_s"], scores["context_answered_rate"]) == (0.9, 0.4, "no_context")
+
+
 def test_of_a_short_interruption_the_response_is_judged_and_yielding_is_not() -> None:
     """Heard from 2.0 to 3.4 s. The model goes on to 4.5 s, 1.1 s after it, and answers at 5.6 s."""
     short = sample(Event(INTERRUPTION, Span(1.5, 3.4), "wait"))
