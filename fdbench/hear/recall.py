@@ -28,10 +28,11 @@ def recall(
     levels: dict[LevelsRequest, tuple[float, ...]] = {}
     detector = {"vad": signatures.get("vad", "")}
     for request in requests:
-        if isinstance(request, LevelsRequest):
-            levels[request] = levels_from_start(take.load(request.channel), WINDOW_S)  # no engine has a part in them
-            continue
         digest = take.digest(request.channel) or ""
+        if isinstance(request, LevelsRequest):  # no engine has a part in them
+            if digest:
+                levels[request] = levels_from_start(take.load(request.channel), WINDOW_S)
+            continue
         if isinstance(request, SpeechRequest):
             detected = cache.find(digest, request, detector, hear)
             if detected is None:
