@@ -11,12 +11,18 @@
 ``load_run``           the numbers of a run as dicts or data frames
 ``pause_outcome``,     the decisions themselves, plain functions of times: of the ``fdbench`` protocol ...
 ``turn_outcome``,
+``heard_interruption``,
 ``interruption_outcome``,
 ``backchannel_outcome``
 ``find_bursts``,       ... and what they are made of: the detector's segments with short gaps closed (bursts), with longer
 ``find_utterances``,   ones closed and their words counted (utterances), and the utterances that take the turn
 ``find_takeovers``
 ``published_reply``    the published decision, defects included
+``lost_time``,         measures over decisions: what the user loses (of ``UserTurn`` and ``Takeover``), backchannels against
+``timing_bits``,       people's timing and rhythm, ...
+``rhythm_of``
+``clustered_wilson``,  ... and intervals of rates and of their differences
+``newcombe_difference``
 =====================  ==================================================================================
 
 Nothing heavy is imported before it is asked for.
@@ -36,13 +42,17 @@ if TYPE_CHECKING:
     from fdbench.core.score import Score
     from fdbench.core.span import Span
     from fdbench.core.speech import Word
+    from fdbench.scoring.backchannel_timing import timing_bits
     from fdbench.scoring.corrected.backchannel import backchannel_outcome
-    from fdbench.scoring.corrected.interruption import interruption_outcome
+    from fdbench.scoring.corrected.lost_time import Takeover, UserTurn, lost_time
     from fdbench.scoring.corrected.model_side import find_takeovers
     from fdbench.scoring.corrected.pause import pause_outcome
     from fdbench.scoring.corrected.turn import turn_outcome
     from fdbench.scoring.corrected.utterance import find_bursts, find_utterances
+    from fdbench.scoring.corrected.yielding import heard_interruption, interruption_outcome
     from fdbench.scoring.published.takeover import published_reply
+    from fdbench.scoring.rhythm import rhythm_of
+    from fdbench.stats.wilson import clustered_wilson, newcombe_difference
 
 try:
     __version__ = version("fdbench")
@@ -55,17 +65,25 @@ _FROM = {
     "RunResults": "fdbench.api.results",
     "Score": "fdbench.core.score",
     "Span": "fdbench.core.span",
+    "Takeover": "fdbench.scoring.corrected.lost_time",
+    "UserTurn": "fdbench.scoring.corrected.lost_time",
     "Word": "fdbench.core.speech",
     "backchannel_outcome": "fdbench.scoring.corrected.backchannel",
+    "clustered_wilson": "fdbench.stats.wilson",
     "find_bursts": "fdbench.scoring.corrected.utterance",
     "find_takeovers": "fdbench.scoring.corrected.model_side",
     "find_utterances": "fdbench.scoring.corrected.utterance",
-    "interruption_outcome": "fdbench.scoring.corrected.interruption",
+    "heard_interruption": "fdbench.scoring.corrected.yielding",
+    "interruption_outcome": "fdbench.scoring.corrected.yielding",
     "load_run": "fdbench.api.results",
+    "lost_time": "fdbench.scoring.corrected.lost_time",
+    "newcombe_difference": "fdbench.stats.wilson",
     "pause_outcome": "fdbench.scoring.corrected.pause",
     "published_reply": "fdbench.scoring.published.takeover",
+    "rhythm_of": "fdbench.scoring.rhythm",
     "run": "fdbench.api.run",
     "score": "fdbench.api.clip",
+    "timing_bits": "fdbench.scoring.backchannel_timing",
     "turn_outcome": "fdbench.scoring.corrected.turn",
 }
 
@@ -76,18 +94,26 @@ __all__ = [
     "RunResults",
     "Score",
     "Span",
+    "Takeover",
+    "UserTurn",
     "Word",
     "__version__",
     "backchannel_outcome",
+    "clustered_wilson",
     "find_bursts",
     "find_takeovers",
     "find_utterances",
+    "heard_interruption",
     "interruption_outcome",
     "load_run",
+    "lost_time",
+    "newcombe_difference",
     "pause_outcome",
     "published_reply",
+    "rhythm_of",
     "run",
     "score",
+    "timing_bits",
     "turn_outcome",
 ]
 

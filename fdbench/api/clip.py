@@ -34,7 +34,7 @@ from fdbench.hear.stage import Annotator, Engines
 from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.registry import scorer_for
 
-_WITHOUT_WORDS: Final = "no recogniser: a reply shorter than 1.0 s counts as a backchannel, however many words are in it"
+_WITHOUT_WORDS: Final = "no recogniser: a reply shorter than 1.0 s counts as a backchannel, whatever is said in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def score(
         >>> silence = np.zeros(16000, np.float32)
         >>> scores = fdbench.score(silence, silence, 16000, task="turn_taking", events=[("turn_end", 0.8)])
         >>> scores["takeover_rate"].status, scores["takeover_rate"].reason
-        ('error', 'user_speech_unknown')
+        ('not_applicable', 'recording_too_short')
     """
     behaviour = behaviour_of(task)
     if protocol not in PROTOCOLS:

@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from fdbench.core.sound import Audio, Samples
+from fdbench.core.sound import Audio, Samples, Track
 from fdbench.core.span import Span
 
 SILENT_DBFS: Final = -70.0
@@ -38,6 +38,15 @@ def rms_dbfs(samples: Samples) -> float:
     if len(samples) == 0:
         return -math.inf
     return _dbfs(float(np.mean(np.square(samples, dtype=np.float64))))
+
+
+def levels_from_start(track: Track, window_s: float) -> tuple[float, ...]:
+    """Level of each whole window from t = 0 to the end of a track."""
+    audio = track.cut(Span(0.0, max(0.0, track.span.end_s))).audio
+    size = max(1, round(window_s * audio.sample_rate))
+    n = len(audio.samples) // size
+    power = np.square(audio.samples[: n * size], dtype=np.float64).reshape(n, size).mean(axis=1)
+    return tuple(_dbfs(float(each)) for each in power)
 
 
 def loudest_frame_dbfs(audio: Audio, span: Span) -> float:

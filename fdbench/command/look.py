@@ -82,11 +82,23 @@ def _metrics() -> list[dict[str, str]]:
             "name": metric.name,
             "unit": metric.unit,
             "direction": arrows[metric.higher_is_better],
+            "ranked": _ranked(metric.name),
             "protocols": ", ".join(metric.protocols),
             "sentence": metric.sentence,
         }
         for metric in METRICS.values()
     ]
+
+
+def _ranked(metric: str) -> str:
+    """Where values of it are ranked: under the corrected protocol, as the published ones rank all that have a better end."""
+    from fdbench.core.behaviour import BEHAVIOURS
+    from fdbench.core.metric import CORRECTED, direction, is_ranked
+
+    never_in = [each for each in BEHAVIOURS if direction(metric, each) is None or not is_ranked(metric, each, CORRECTED[0])]
+    if not never_in:
+        return "yes"
+    return "never" if len(never_in) == len(BEHAVIOURS) else f"not in {', '.join(never_in)}"
 
 
 def _conditions() -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""What scorers may ask for, and what they get: times and words, never audio.
+"""What scorers may ask for, and what they get: times, words and levels, never audio.
 
 A scorer's ``needs`` returns requests; the annotate stage fulfils exactly those and caches each by the content
 of the audio and the signature of the engine. All times that come back lie on the prompt's timeline.
@@ -66,7 +66,14 @@ class WordsRequest:
     span: Span | None = None
 
 
-Request = SpeechRequest | WordsRequest
+@dataclass(frozen=True, slots=True)
+class LevelsRequest:
+    """How loud a channel is at its own rate, from t = 0 to the end of the recording, in windows of 0.1 s."""
+
+    channel: Channel
+
+
+Request = SpeechRequest | WordsRequest | LevelsRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,7 @@ class Annotations:
         recorded_s: Where the model's recording ends on the timeline; a reply not begun by then is censored there.
             None where a transcript and segments were given without audio.
         speech, words: What was heard, by request.
+        levels: RMS of each window in dBFS (-inf for digital silence), by request.
         missing: Requests that could not be answered, and why.
         model_events: What the model said about itself while it spoke, in order: pieces of its own text, and on the wall clock
             when it decided to speak and when that arrived and was played.
@@ -109,6 +117,7 @@ class Annotations:
     right_censored: bool | None = None
     speech: Mapping[SpeechRequest, DetectedSpeech] = field(default_factory=dict)
     words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)
+    levels: Mapping[LevelsRequest, tuple[float, ...]] = field(default_factory=dict)
     missing: Mapping[Request, Absence] = field(default_factory=dict)
     model_events: tuple[Event, ...] = ()
     messages: tuple[str, ...] = ()

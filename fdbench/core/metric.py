@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.behaviour import BEHAVIOURS, USER_INTERRUPTION
 from fdbench.errors import unknown_name
 
 PROTOCOLS: Final = ("fdb-2026-05", "fdb-2026-02", "fdbench")
@@ -22,7 +22,7 @@ PUBLISHED: Final = ("fdb-2026-05", "fdb-2026-02")
 CORRECTED: Final = ("fdbench",)
 """The protocols that measure what the metric is meant to measure."""
 
-Aggregation = Literal["mean", "ratio", "censored median"]
+Aggregation = Literal["mean", "ratio", "log ratio", "censored median"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class Metric:
         corrected: How the values of a task are summed up under ``CORRECTED``; the published scripts take the mean.
         details: Statistics beside the value under ``CORRECTED`` (``fdbench.scoring.aggregate`` defines each), in their order.
         is_judged: A judge rates it, so that only values by the same judge compare.
+        shown_only: Behaviours in which it is never ranked under ``CORRECTED``: it stands beside another, or is conditional on
+            what the model did, which then chooses its denominator.
+        limit: A row with more than this is shown and not ranked, under ``CORRECTED``.
+        gates: The metrics alone that are not ranked then, nor where there is no value; empty = the whole row.
     """
 
     name: str
@@ -48,21 +52,46 @@ class Metric:
     corrected: Aggregation = "mean"
     details: tuple[str, ...] = ()
     is_judged: bool = False
+    shown_only: tuple[str, ...] = ()
+    limit: float | None = None
+    gates: tuple[str, ...] = ()
 
     def aggregation(self, protocol: str) -> Aggregation:
         """How the values of a task are summed up under a protocol."""
         return self.corrected if protocol in CORRECTED else "mean"
 
 
+_LATENCY_DETAILS: Final = ("mean", "p90", "median_absolute", "more_than", "share_no_response")
+_EVERYWHERE: Final = tuple(BEHAVIOURS)
+
 _METRICS: Final = (
+    Metric(
+        "lost_per_turn_s",
+        "s",
+        False,
+        CORRECTED,
+        "the headline: what the user loses per turn by waiting (at most 5 s), by being talked over, and 1 s by each break-in",
+        corrected="ratio",
+        details=("wait_s", "talked_over_s", "breaks"),
+    ),
+    Metric(
+        "lost_worded_s",
+        "s",
+        False,
+        CORRECTED,
+        "lost_per_turn_s with replies of fewer than 3 recognised words not ending the wait: a filler is no answer",
+        corrected="ratio",
+        details=("wait_s", "talked_over_s", "breaks"),
+    ),
     Metric(
         "takeover_rate",
         "rate",
         None,
         PROTOCOLS,
         "share of samples in which the model takes the turn: wanted after a turn and an interruption, not in a pause "
-        "or while it should only backchannel",
-        details=("bursts", "wordless", "untimed_words", "dropped_words"),
+        "or while it should only backchannel; fdbench: a takeover that begins from 0.3 s before the turn's end on, or, in an "
+        "interruption, after the model has yielded",
+        details=("bursts", "wordless", "short_worded", "untimed_words", "dropped_words"),
     ),
     Metric(
         "response_latency_s",
@@ -70,40 +99,63 @@ _METRICS: Final = (
         False,
         PROTOCOLS,
         "from the end of the user's turn (or interruption) to the onset of the reply; fdb-*: mean of values clipped at 0; "
-        "fdbench: signed, the median with replies that never came treated as right-censored",
+        "fdbench: signed, the median with replies that never came treated as right-censored, ranked by that of |latency|",
         corrected="censored median",
-        details=("mean", "p90", "share_early", "share_no_response"),
+        details=_LATENCY_DETAILS,
+        shown_only=(USER_INTERRUPTION,),
     ),
     Metric(
-        "early_start_rate",
+        "content_latency_s",
+        "s",
+        False,
+        CORRECTED,
+        "to the first stretch of the reply that is not listed phrases only, so behind a filler (median)",
+        corrected="censored median",
+        details=_LATENCY_DETAILS,
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "break_in_rate",
         "rate",
         False,
         CORRECTED,
-        "share of samples in which the model takes the turn before the search for a reply starts (before the user's last "
-        "utterance; pause handling: before the first pause)",
+        "share of samples in which the model takes the turn more than 0.3 s before the user's ends (pause handling: before the "
+        "first pause), whatever comes later; 10 % of people's transitions in Switchboard are earlier than that",
     ),
     Metric(
         "no_response_rate",
         "rate",
         False,
         CORRECTED,
-        "share of samples in which no reply begins before the recording ends",
+        "share of samples with neither a takeover from 0.3 s before the turn's end on nor one going on at it (a model that "
+        "always talks has 0)",
+        shown_only=_EVERYWHERE,
     ),
     Metric(
         "stop_latency_s",
         "s",
         False,
         CORRECTED,
-        "from the beginning of the interruption to the end of the stretch of model speech that was going on (median)",
+        "from where the interruption is heard to where the model falls silent for it (median; talked through: longer than the "
+        "deadline)",
         corrected="censored median",
-        details=("mean", "p90", "share_early", "share_no_response"),
+        details=_LATENCY_DETAILS,
     ),
     Metric(
         "talked_through_rate",
         "rate",
         False,
         CORRECTED,
-        "share of interruptions of a speaking model in which it leaves no gap of 0.5 s until 1.0 s after the interruption",
+        "share of interruptions of a speaking model to which it does not yield: not silent until 0.3 s before their end, or, "
+        "from their last second on, for less than 1.0 s",
+    ),
+    Metric(
+        "undecided_rate",
+        "rate",
+        None,
+        CORRECTED,
+        "share of those that are talked through but for a silence of 0.5 to 1.0 s from their last second on",
+        limit=0.10,
     ),
     Metric(
         "not_exercised_rate",
@@ -113,13 +165,37 @@ _METRICS: Final = (
         "share of samples in which the model was not speaking when the interruption began, so that nothing was interrupted",
     ),
     Metric(
+        "takeover_not_exercised_rate",
+        "rate",
+        True,
+        CORRECTED,
+        "of those, the share in which the model takes the turn, as after any turn",
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
         "response_latency_not_exercised_s",
         "s",
         False,
         CORRECTED,
         "response latency where the model was not speaking when the interruption began: an ordinary reply, kept apart (median)",
         corrected="censored median",
-        details=("mean", "p90", "share_early", "share_no_response"),
+        details=_LATENCY_DETAILS,
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "break_in_not_exercised_rate",
+        "rate",
+        False,
+        CORRECTED,
+        "of those, the share in which the model takes the turn before 0.3 s before the interruption ends",
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "context_answered_rate",
+        "rate",
+        True,
+        CORRECTED,
+        "share of samples in which the model answers the turn before the interruption, between that and the interruption",
     ),
     Metric(
         "relevance",
@@ -128,14 +204,14 @@ _METRICS: Final = (
         PROTOCOLS,
         "a judge's rating of how related the reply is to the interrupting turn, over samples with a takeover",
         is_judged=True,
+        shown_only=(USER_INTERRUPTION,),
     ),
     Metric(
         "backchannel_frequency_hz",
         "Hz",
         True,
-        PROTOCOLS,
-        "backchannels per second of clip; fdb-*: mean over clips; fdbench: all backchannels over all seconds",
-        corrected="ratio",
+        PUBLISHED,
+        "backchannels per second of clip, mean over clips",
     ),
     Metric(
         "backchannel_f1",
@@ -145,22 +221,45 @@ _METRICS: Final = (
         "backchannels matched one to one to human peaks within 1.0 s: F1 over all clips",
         corrected="ratio",
         details=("recall", "precision"),
+        shown_only=_EVERYWHERE,
     ),
     Metric(
         "backchannel_f1_above_chance",
         "F1",
         True,
         CORRECTED,
-        "backchannel F1 minus the mean F1 of as many backchannels placed uniformly inside the user's speech",
+        "backchannel F1 minus the mean F1 of the same backchannels shifted around the user's speech",
+        corrected="ratio",
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "backchannel_bits",
+        "bit",
+        True,
+        CORRECTED,
+        "how much better people's timing than the user's speech alone tells where each backchannel lies; 0 = blind",
+        corrected="ratio",
+        details=("ceiling",),
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "backchannel_ceiling_share",
+        "of ceiling",
+        True,
+        CORRECTED,
+        "backchannel_bits by what people's own would have; ranked up to 1, and only where the amount is within a factor of 2",
         corrected="ratio",
     ),
     Metric(
-        "backchannel_js_divergence",
-        "nat",
+        "backchannel_rate_log2",
+        "log2",
         False,
         CORRECTED,
-        "Jensen-Shannon divergence between the model's and the human backchannel timing, over clips with a backchannel",
-        details=("difference", "chance"),
+        "amount: how many times 2 the rate of backchannels is off people's, either way",
+        corrected="log ratio",
+        shown_only=_EVERYWHERE,
+        limit=1.0,
+        gates=("backchannel_ceiling_share",),
     ),
     Metric(
         "backchannel_js_distance",
@@ -170,13 +269,25 @@ _METRICS: Final = (
         "Jensen-Shannon distance between the model's and the human backchannel timing, 1 for a clip without backchannel",
     ),
     Metric(
+        "sound_beside_speech",
+        "share",
+        False,
+        CORRECTED,
+        "share of the recording, in windows of 0.1 s, above -50 dBFS and more than 0.5 s from detected speech: music, "
+        "hum or breath, which every other number takes for silence",
+        corrected="ratio",
+        shown_only=_EVERYWHERE,
+        limit=0.02,
+    ),
+    Metric(
         "decided_latency_s",
         "s",
         False,
         CORRECTED,
         "the same replies as response_latency_s by another clock: until the server decided to speak (median)",
         corrected="censored median",
-        details=("mean", "p90", "share_early", "share_no_response"),
+        details=_LATENCY_DETAILS,
+        shown_only=(USER_INTERRUPTION,),
     ),
     Metric(
         "arrived_latency_s",
@@ -185,17 +296,19 @@ _METRICS: Final = (
         CORRECTED,
         "the same replies as response_latency_s by another clock: until the first of their audio arrived (median)",
         corrected="censored median",
-        details=("mean", "p90", "share_early", "share_no_response"),
+        details=_LATENCY_DETAILS,
+        shown_only=(USER_INTERRUPTION,),
     ),
     Metric(
         "yield_latency_s",
         "s",
         False,
         CORRECTED,
-        "from the beginning of the interruption until the server decided to give way; stop_latency_s says when it fell "
+        "from where the interruption is heard until the server decided to give way; stop_latency_s says when it fell "
         "silent (median)",
         corrected="censored median",
-        details=("mean", "p90", "share_early", "share_no_response"),
+        details=_LATENCY_DETAILS,
+        shown_only=_EVERYWHERE,
     ),
     Metric(
         "own_text_wer",
@@ -210,6 +323,11 @@ _METRICS: Final = (
 )
 
 METRICS: Final[Mapping[str, Metric]] = {metric.name: metric for metric in _METRICS}
+
+
+def is_ranked(metric: str, behaviour: str, protocol: str) -> bool:
+    """Whether values of a metric are ever ranked; one that is not known here may be."""
+    return metric not in METRICS or protocol not in CORRECTED or behaviour not in METRICS[metric].shown_only
 
 
 def direction(metric: str, behaviour: str = "") -> bool | None:

@@ -13,18 +13,28 @@ A word without sound under it is dropped and counted. What cannot be answered is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from fdbench.audio.levels import has_energy_under, speech_level_dbfs
+from fdbench.audio.levels import has_energy_under, levels_from_start, speech_level_dbfs
 from fdbench.audio.segments import VAD_RATE
 from fdbench.audio.vad import VadModel, detect_speech, load_vad_model
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import PRECISE_VAD, Annotations, Channel, DetectedSpeech, Request, SpeechRequest, WordsRequest
+from fdbench.core.annotation import (
+    PRECISE_VAD,
+    Annotations,
+    Channel,
+    DetectedSpeech,
+    LevelsRequest,
+    Request,
+    SpeechRequest,
+    WordsRequest,
+)
 from fdbench.core.sound import Audio, Track
+from fdbench.core.sound_beside import WINDOW_S
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
@@ -43,7 +53,7 @@ from fdbench.hear.engines import (
     vad_weights,
 )
 from fdbench.hear.given import read_segments, read_transcript, segments_path, transcript_path
-from fdbench.hear.rules import VERSION, VERSION_BEFORE_SIGNED
+from fdbench.hear.rules import VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +146,28 @@ class Annotator:
         hearing = _Hearing(self, take)
         speech: dict[SpeechRequest, DetectedSpeech] = {}
         words: dict[WordsRequest, Transcript] = {}
+        levels: dict[LevelsRequest, tuple[float, ...]] = {}
         missing: dict[Request, Absence] = {}
         for request in dict.fromkeys(requests):
             try:
                 if isinstance(request, SpeechRequest):
                     speech[request] = hearing.speech(request)
-                else:
+                elif isinstance(request, WordsRequest):
                     words[request] = hearing.words(request)
+                else:
+                    levels[request] = hearing.levels(request)
             except _UnansweredError as unanswered:
                 missing[request] = unanswered.why
-                hearing.report(unanswered.why.message)
+                if not isinstance(request, LevelsRequest):  # segments may come without a recording
+                    hearing.report(unanswered.why.message)
         for request, transcript in words.items():
             if self.engines.asr == GIVEN and take.folder is not None:
                 path, _ = transcript_path(take.folder, take.behaviour, request)
                 hearing.notes += words_beside_speech(path, request, transcript, speech)
         notes = tuple(dict.fromkeys(hearing.notes))
-        return Annotations(speech=speech, words=words, missing=missing, messages=tuple(hearing.messages), notes=notes)
+        return Annotations(
+            speech=speech, words=words, levels=levels, missing=missing, messages=tuple(hearing.messages), notes=notes
+        )
 
     @property
     def silero_facts(self) -> dict[str, str]:
@@ -160,33 +176,6 @@ class Annotator:
     @property
     def words_facts(self) -> dict[str, str]:
         return {"asr": self._asr_signature, **self.silero_facts}
-
-
-def recall(
-    take: TakeAudio, requests: Sequence[Request], signatures: Mapping[str, str], cache: AnnotationCache
-) -> Annotations | None:
-    """What engines said about a take before, also engines that are not installed here; None where an answer is not stored.
-
-    Args:
-        signatures: Of the recogniser (``asr``), of the detector (``vad``) and the version of the rules (``hear``).
-    """
-    hear = int(signatures.get("hear", VERSION_BEFORE_SIGNED))
-    speech: dict[SpeechRequest, DetectedSpeech] = {}
-    words: dict[WordsRequest, Transcript] = {}
-    detector = {"vad": signatures.get("vad", "")}
-    for request in requests:
-        digest = take.digest(request.channel) or ""
-        if isinstance(request, SpeechRequest):
-            detected = cache.find(digest, request, detector, hear)
-            if detected is None:
-                return None
-            speech[request] = detected
-        else:
-            recognised = cache.find(digest, request, {"asr": signatures.get("asr", ""), **detector}, hear)
-            if recognised is None:
-                return None
-            words[request] = believe_recognised(recognised)
-    return Annotations(speech=speech, words=words)
 
 
 class _UnansweredError(Exception):
@@ -230,6 +219,10 @@ class _Hearing:
             if cache:
                 cache.store(digest, request, facts, answer)
         return believe_recognised(answer)
+
+    def levels(self, request: LevelsRequest) -> tuple[float, ...]:
+        self._cut(request.channel, None)
+        return levels_from_start(self._tracks[request.channel], WINDOW_S)
 
     def _detected(self, request: SpeechRequest) -> DetectedSpeech:
         if request not in self._found:

@@ -24,7 +24,7 @@ from fdbench.errors import DataError
 from fdbench.io.files import write_output
 from fdbench.report.legend import INTRODUCTION, PUBLISHED_INTRODUCTION
 from fdbench.report.markdown import NOTHING, arguments_text, cell, code, escape, heading, link, table
-from fdbench.report.ranking import best_of, direction, is_judged, metric_names, place, tables, tells_placement
+from fdbench.report.ranking import best_of, beyond_limits, direction, is_judged, metric_names, place, tables, tells_placement
 from fdbench.report.rows import PublishedRow, Row, read_published, read_results
 
 FAMILIES_NOT_SHOWN = ("v3",)  # published numbers are kept, but no task here measures the same
@@ -198,7 +198,11 @@ def _model(row: Row) -> str:
     elif row.collection.kind == "recordings":
         name += " (recordings)"
     arguments = code(arguments_text(row.collection.arguments))
-    return f"{name}<br>{arguments}" if arguments else name
+    beyond = beyond_limits(row)
+    why = (
+        f"<sub>not ranked: too much {escape(', '.join(metric.replace('_', ' ') for metric in beyond))}</sub>" if beyond else ""
+    )
+    return "<br>".join(part for part in (name, arguments, why) if part)
 
 
 def _short(run_id: str) -> str:

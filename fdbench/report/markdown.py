@@ -9,10 +9,12 @@ from urllib.parse import quote
 
 from fdbench.core.score import MetricSummary
 from fdbench.io.visible import visible
-from fdbench.report.ranking import MIN_RANKED_N, decimals
+from fdbench.report.ranking import MIN_RANKED_N, decimals, n_behind
 
 UNITS_NOT_SHOWN = ("", "rate", "F1", "WER")
 NOTHING = "–"
+LOST_PARTS = {"wait_s": "wait", "talked_over_s": "talked over", "breaks": "breaks"}
+"""Details of lost seconds, and how they are called in a cell."""
 
 
 def escape(text: str) -> str:
@@ -64,14 +66,26 @@ def cell(summary: MetricSummary | None, *, is_best: bool) -> str:
         return NOTHING
     rest = ", ".join(without_value(summary))
     if summary.value is None:
-        return f"{NOTHING}<br><sub>{rest}</sub>" if rest else NOTHING
+        shown = escape(bound(summary)) or NOTHING
+        return f"{shown}<br><sub>{rest}</sub>" if rest else shown
     value = number(summary.value, summary.unit)
-    if summary.n_scored < MIN_RANKED_N:
+    if n_behind(summary) < MIN_RANKED_N:
         return f"{value} (n={summary.n_scored})" + (f"<br><sub>{rest}</sub>" if rest else "")
-    parts = [f"n={summary.n_scored}", *without_value(summary)]
+    parts = [f"n={summary.n_scored}", *without_value(summary), *lost_parts(summary)]
     if summary.ci_low is not None and summary.ci_high is not None:
         parts.insert(0, f"[{number(summary.ci_low, summary.unit)}, {number(summary.ci_high, summary.unit)}]")
     return f"{f'**{value}**' if is_best else value}<br><sub>{', '.join(parts)}</sub>"
+
+
+def lost_parts(summary: MetricSummary) -> list[str]:
+    """What lost seconds are made of, in seconds per turn, as they are never shown alone: ``["wait 0.40", ...]``."""
+    return [f"{words} {summary.details[name]:.2f}" for name, words in LOST_PARTS.items() if name in summary.details]
+
+
+def bound(summary: MetricSummary) -> str:
+    """``> 4.600`` where a median is not reached; empty where nothing is known of it."""
+    least = summary.details.get("more_than")
+    return "" if least is None else f"> {number(least, summary.unit)}"
 
 
 def without_value(summary: MetricSummary) -> list[str]:

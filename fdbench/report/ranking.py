@@ -4,10 +4,13 @@
     run b   n=12   0.10   sphinx   lockstep  --|-- one scope: 0.10 is best
     run c   n=7    0.00   sphinx   lockstep        fewer than 10 samples: shown, not ranked
     run d   n=12   0.05   whisper  lockstep        another table
+    run e   n=12   0.00   sphinx   lockstep        8 % of it is sound that is no speech: the row is shown, not ranked
 
 Conventions: rows are compared within one table (same task, version, data, protocol, recogniser, detector, condition,
-placement, number of samples); a value is compared within one scope of its column (same signature but for the facts of
-the run itself; latencies within a clock only). Ties share the mark. A metric without a better end is never ranked.
+placement, number of samples); a value is compared within one scope of its column (same signature but for the facts of the run
+itself; latencies within a clock only). Ties share the mark. Never ranked: a metric without a better end, one that is shown
+only (``Metric.shown_only``), a row beyond a limit (``Metric.limit``). Latencies of ``fdbench`` are ranked by the median of
+their absolute values: a deaf agent that speaks at a fixed time has a signed median near 0.
 """
 
 from __future__ import annotations
@@ -16,13 +19,15 @@ from collections.abc import Sequence
 
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.family import FAMILIES
-from fdbench.core.metric import CORRECTED, METRICS, PUBLISHED
+from fdbench.core.metric import CORRECTED, METRICS, PUBLISHED, Metric, is_ranked
 from fdbench.core.placement import CAUSAL
 from fdbench.core.score import MetricSummary
 from fdbench.core.signature import parse_signature
 from fdbench.report.rows import Row
 
 MIN_RANKED_N = 10
+MEDIAN_ABSOLUTE = "median_absolute"
+ROUNDING = 1e-12
 PROTOCOL_ORDER = (*CORRECTED, *PUBLISHED)
 # Facts of a signature in which two runs of one comparison may differ; the clock and the judge count where they matter.
 FACTS_OF_THE_RUN = frozenset(
@@ -82,8 +87,44 @@ def direction(metric: str, rows: Sequence[Row]) -> bool | None:
     return said.pop() if len(said) == 1 else None
 
 
-def is_rankable(summary: MetricSummary) -> bool:
-    return summary.value is not None and summary.higher_is_better is not None and summary.n_scored >= MIN_RANKED_N
+def is_rankable(row: Row, metric: str) -> bool:
+    """Whether a value may be compared with others."""
+    summary = row.metrics.get(metric)
+    if summary is None or summary.value is None or summary.higher_is_better is None or n_behind(summary) < MIN_RANKED_N:
+        return False
+    if not is_ranked(metric, row.scored.behaviour, row.protocol) or beyond_limits(row):
+        return False
+    has_merit = row.protocol not in CORRECTED or not _is_signed(metric) or MEDIAN_ABSOLUTE in summary.details
+    return has_merit and not any(_is_gated(row, gate) for gate in METRICS.values() if metric in gate.gates)
+
+
+def n_behind(summary: MetricSummary) -> int:
+    """The samples behind a value; in a median of latencies those that are only known to be longer count as well."""
+    is_median = summary.metric in METRICS and METRICS[summary.metric].corrected == "censored median"
+    return summary.n_scored + (summary.n_censored if is_median else 0)
+
+
+def beyond_limits(row: Row) -> tuple[str, ...]:
+    """The metrics by which the whole row is not ranked."""
+    if row.protocol not in CORRECTED:
+        return ()
+    return tuple(
+        name for name in row.metrics if name in METRICS and not METRICS[name].gates and _exceeds(row, METRICS[name].limit, name)
+    )
+
+
+def _is_gated(row: Row, gate: Metric) -> bool:
+    summary = row.metrics.get(gate.name)
+    return row.protocol in CORRECTED and (summary is None or summary.value is None or _exceeds(row, gate.limit, gate.name))
+
+
+def _exceeds(row: Row, limit: float | None, metric: str) -> bool:
+    value = row.metrics[metric].value
+    return limit is not None and value is not None and value > limit + ROUNDING
+
+
+def _is_signed(metric: str) -> bool:
+    return metric in METRICS and MEDIAN_ABSOLUTE in METRICS[metric].details
 
 
 def best_of(metric: str, rows: Sequence[Row]) -> frozenset[str]:
@@ -96,7 +137,7 @@ def best_of(metric: str, rows: Sequence[Row]) -> frozenset[str]:
         return frozenset()
     scopes: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        if metric in row.metrics and is_rankable(row.metrics[metric]):
+        if is_rankable(row, metric):
             scopes.setdefault(_scope(row, row.metrics[metric]), []).append(row)
     marked: set[str] = set()
     for scope in scopes.values():
@@ -125,15 +166,16 @@ def _winners(metric: str, rows: Sequence[Row]) -> list[Row]:
 
 
 def _merit(summary: MetricSummary) -> float:
-    """The value as printed, turned so that more is better. A signed latency is better the nearer it is to 0:
+    """The value as printed, turned so that more is better. Signed latencies are better the nearer each of them is to 0:
 
-    answering 0.5 s before the user has finished is no better than 0.5 s after.
+    answering 0.5 s before the user has finished is no better than 0.5 s after. More than all of a ceiling is no better than it.
     """
     if summary.value is None:
         raise ValueError(f"{summary.metric} has no value to be ranked by")
-    printed = round(summary.value, decimals(summary.unit))
     if is_latency(summary):
-        return -abs(printed)
+        return -abs(round(summary.details.get(MEDIAN_ABSOLUTE, summary.value), decimals(summary.unit)))
+    value = min(1.0, summary.value) if summary.unit == "of ceiling" else summary.value
+    printed = round(value, decimals(summary.unit))
     return printed if summary.higher_is_better else -printed
 
 
@@ -152,7 +194,7 @@ def _in_order(rows: Sequence[Row]) -> list[Row]:
 
     def key(row: Row) -> tuple[object, ...]:
         summary = row.metrics.get(leading) if leading else None
-        ranked = summary is not None and is_rankable(summary)
+        ranked = leading is not None and is_rankable(row, leading)
         score = 0.0
         if summary is not None and ranked:
             score = -_merit(summary)
@@ -165,4 +207,5 @@ def _in_order(rows: Sequence[Row]) -> list[Row]:
 
 def _ranks_all(metric: str, rows: Sequence[Row]) -> bool:
     known = [row.metrics[metric] for row in rows if metric in row.metrics]
-    return direction(metric, rows) is not None and not any(is_latency(summary) for summary in known)
+    ever = all(is_ranked(metric, row.scored.behaviour, row.protocol) for row in rows)
+    return ever and direction(metric, rows) is not None and not any(is_latency(summary) for summary in known)

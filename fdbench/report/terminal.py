@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from fdbench.core.score import MetricSummary
 from fdbench.io.text_table import text_table
 from fdbench.io.visible import visible
-from fdbench.report.markdown import arguments_text, number, without_value
-from fdbench.report.ranking import direction, metric_names, tables, tells_placement
+from fdbench.report.markdown import arguments_text, bound, lost_parts, number, without_value
+from fdbench.report.ranking import beyond_limits, direction, metric_names, tables, tells_placement
 from fdbench.report.rows import Row
 
 MAX_NAME_CHARS = 24
@@ -31,6 +31,7 @@ def _block(rows: Sequence[Row], says_placement: bool) -> str:
     facts = [first.task, first.protocol, f"ASR {engines.asr}", f"VAD {engines.vad}", f"{first.scored.n_samples} samples"]
     facts += [f"placement {first.placement}"] if says_placement else []
     facts += [f"{row.collection.model}: {row.scored.n_errors} failed" for row in rows if row.scored.n_errors]
+    facts += [f"{row.collection.model}: not ranked, {', '.join(beyond)}" for row in rows if (beyond := beyond_limits(row))]
     names = [["", "better", *(_cut(row.collection.model) for row in rows)]]
     if any(row.collection.arguments for row in rows):
         names.append(["", "", *(_cut(arguments_text(row.collection.arguments)) for row in rows)])
@@ -48,5 +49,5 @@ def _cut(name: str) -> str:
 def _cell(summary: MetricSummary | None) -> str:
     if summary is None:
         return ""
-    parts = ["-"] if summary.value is None else [number(summary.value, summary.unit), f"n={summary.n_scored}"]
-    return " ".join([*parts, *without_value(summary)])
+    parts = [bound(summary) or "-"] if summary.value is None else [number(summary.value, summary.unit), f"n={summary.n_scored}"]
+    return " ".join([*parts, *without_value(summary), *lost_parts(summary)])

@@ -5,17 +5,21 @@ aggregation          value over a task (``Metric.aggregation`` says which, by me
 ===================  ==========================================================================================
 mean                 mean over the samples that have a value
 ratio                sum of numerators / sum of denominators
+log ratio            how many times 2 the two sums are apart; a sample without a value counts where its parts are known
 censored median      median of latencies, those of replies that never came only known to be longer (``survival``)
 ===================  ==========================================================================================
 
-Interval: 1,000 resamples of the samples (all repeats of a sample together) with replacement, seeded; 2.5th and 97.5th
-percentile. A bound that lies beyond the longest recording is None, and so is the interval of fewer than two samples.
+Interval of a rate under ``fdbench``: Wilson's, with all repeats of a sample together (``stats.wilson``). Any other: 1,000
+resamples of the samples (all repeats together) with replacement, seeded; 2.5th and 97.5th percentile. A bound that lies beyond
+the longest recording is None, and so is the interval of fewer than two samples.
 
 Details, by name (``Metric.details``), each where its components are known: ``mean`` of latencies (over replies, so too low
-where any is censored), their ``p90``, ``share_early``, ``share_no_response``; totals of counts; ``precision``, ``recall``; mean
-``chance`` and ``difference``; ``median`` over the clips.
+where any is censored), their ``p90``, ``share_no_response``, the median of their absolute values (by which they are ranked),
+and, where the median is not reached, what it is certainly more than; totals of counts; parts of lost seconds per turn;
+``precision``, ``recall``, ``ceiling``; ``median`` over the clips.
 
-Empty cases: no sample with a value: None (the published scripts divide by zero); with censored latencies only: None.
+Empty cases: no sample with a value: None (the published scripts divide by zero); with censored latencies only: None, and
+``more_than``.
 
 Differences from upstream: the same means under ``fdb-*``; upstream has no intervals and no counts of what was left out.
 
@@ -38,9 +42,12 @@ from fdbench.core.score import MetricSummary, Score
 from fdbench.errors import unknown_name
 from fdbench.stats.bootstrap import percentile_interval, resampled_values
 from fdbench.stats.survival import waiting_quantile
+from fdbench.stats.wilson import clustered_wilson
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Goes up whenever a value or an interval of the same scores may change."""
+VERSION_OF_PUBLISHED: Final = 1
+"""The same for the published protocols, whose numbers do not change with ours."""
 N_RESAMPLES: Final = 1000
 
 Floats = npt.NDArray[np.float64]
@@ -82,14 +89,16 @@ def summarise(
         raise ValueError(f"summary of {metric}: {len(scores)} scores and {len(groups)} groups")
 
     aggregation = METRICS[metric].aggregation(protocol)
-    counts_censored = aggregation == "censored median"
-    used = [i for i, s in enumerate(scores) if s.value is not None or (counts_censored and s.status == "censored")]
+    used = [index for index, score in enumerate(scores) if _is_used(score, aggregation)]
     chosen = [scores[i] for i in used]
     statistic = _STATISTICS[aggregation](chosen)
     value = _finite(float(statistic(np.ones((1, len(chosen))))[0])) if any(s.value is not None for s in chosen) else None
     ci_low = ci_high = None
-    if value is not None:
-        ci_low, ci_high = _interval(statistic, [groups[i] if groups is not None else str(i) for i in used], seed)
+    clips = [groups[i] if groups is not None else str(i) for i in used]
+    if value is not None and protocol in CORRECTED and METRICS[metric].unit == "rate":
+        ci_low, ci_high = _rate_interval(chosen, clips)
+    elif value is not None:
+        ci_low, ci_high = _interval(statistic, clips, seed)
     n_of = Counter(score.status for score in scores)
     return MetricSummary(
         metric=metric,
@@ -105,6 +114,17 @@ def summarise(
         ci_high=ci_high,
         details=_details(metric, protocol, scores),
     )
+
+
+def aggregation_version(protocol: str) -> int:
+    """By which rules the scores of a protocol are summed up."""
+    return VERSION if protocol in CORRECTED else VERSION_OF_PUBLISHED
+
+
+def _is_used(score: Score, aggregation: str) -> bool:
+    if aggregation == "censored median" and score.status == "censored":
+        return True
+    return score.value is not None or (aggregation == "log ratio" and "numerator" in score.components)
 
 
 def _mean(scores: Sequence[Score]) -> Statistic:
@@ -125,6 +145,16 @@ def _ratio_of(numerators: Sequence[float], denominators: Sequence[float]) -> Sta
     return ratio
 
 
+def _log_ratio(scores: Sequence[Score]) -> Statistic:
+    ratio = _ratio(scores)
+
+    def log_ratio(weights: Floats) -> Floats:
+        ratios = ratio(weights)
+        return np.where(ratios > 0, np.abs(np.log2(np.where(ratios > 0, ratios, 1.0))), np.inf)
+
+    return log_ratio
+
+
 def _median(scores: Sequence[Score]) -> Statistic:
     times_s, is_reply = _waiting(scores)
     return lambda weights: waiting_quantile(times_s, is_reply, 0.5, weights)
@@ -133,6 +163,7 @@ def _median(scores: Sequence[Score]) -> Statistic:
 _STATISTICS: Final[Mapping[str, Callable[[Sequence[Score]], Statistic]]] = {
     "mean": _mean,
     "ratio": _ratio,
+    "log ratio": _log_ratio,
     "censored median": _median,
 }
 
@@ -140,6 +171,14 @@ _STATISTICS: Final[Mapping[str, Callable[[Sequence[Score]], Statistic]]] = {
 def _waiting(scores: Sequence[Score]) -> tuple[Floats, npt.NDArray[np.bool_]]:
     times_s = [s.value if s.value is not None else s.components.get("censored_at_s", math.inf) for s in scores]
     return np.array(times_s, np.float64), np.array([s.value is not None for s in scores], np.bool_)
+
+
+def _rate_interval(scores: Sequence[Score], clips: Sequence[str]) -> tuple[float | None, float | None]:
+    values: dict[str, list[float]] = {}
+    for score, clip in zip(scores, clips, strict=True):
+        values.setdefault(clip, []).append(score.value or 0.0)
+    found = clustered_wilson((math.fsum(of_clip), len(of_clip)) for of_clip in values.values())
+    return (None, None) if found is None else (found.low, found.high)
 
 
 def _interval(statistic: Statistic, groups: Sequence[str], seed: int) -> tuple[float | None, float | None]:
@@ -164,11 +203,6 @@ def _total(component: str, scores: Sequence[Score]) -> float | None:
     return math.fsum(s.components[component] for s in with_value) if _all_have(with_value, component) else None
 
 
-def _average(component: str, scores: Sequence[Score]) -> float | None:
-    known = [s.components[component] for s in scores if component in s.components]
-    return math.fsum(known) / len(known) if known else None
-
-
 def _share_matched(of: str, scores: Sequence[Score]) -> float | None:
     matched, total = _total("matched", scores), _total(of, scores)
     return matched / total if matched is not None and total else None
@@ -182,6 +216,29 @@ def _mean_value(scores: Sequence[Score]) -> float | None:
 def _median_value(scores: Sequence[Score]) -> float | None:
     values = _values(scores)
     return float(np.median(values)) if values else None
+
+
+def _median_absolute(scores: Sequence[Score]) -> float | None:
+    """Of latencies without their sign; a reply that never came was at least so far off as the recording goes on."""
+    waited = _waited(scores)
+    if not _values(scores):
+        return None
+    times_s, is_reply = _waiting(waited)
+    return _finite(float(waiting_quantile(np.abs(times_s), is_reply, 0.5, np.ones((1, len(waited))))[0]))
+
+
+def _more_than(scores: Sequence[Score]) -> float | None:
+    """Where the median is not reached: what half of the latencies are certainly not below."""
+    waited = _waited(scores)
+    times_s, is_reply = _waiting(waited)
+    if not waited or np.isfinite(waiting_quantile(times_s, is_reply, 0.5, np.ones((1, len(waited))))[0]):
+        return None
+    return _finite(float(np.quantile(times_s, 0.5, method="lower")))
+
+
+def _per_denominator(component: str, scores: Sequence[Score]) -> float | None:
+    above, below = _total(component, scores), _total("denominator", scores)
+    return above / below if above is not None and below else None
 
 
 def _p90(scores: Sequence[Score]) -> float | None:
@@ -205,17 +262,20 @@ def _waited(scores: Sequence[Score]) -> list[Score]:
     return [s for s in scores if s.value is not None or s.status == "censored"]
 
 
-_COUNTS: Final = ("bursts", "wordless", "untimed_words", "dropped_words", "substitutions", "deletions", "insertions", "hits")
+_COUNTS: Final = (
+    "bursts", "wordless", "short_worded", "untimed_words", "dropped_words", "substitutions", "deletions", "insertions", "hits",
+)  # fmt: skip
 _DETAILS: Final[Mapping[str, Detail]] = {
     **{name: partial(_total, name) for name in _COUNTS},
     "recall": partial(_share_matched, "peaks"),
     "precision": partial(_share_matched, "backchannels"),
-    "difference": partial(_average, "difference"),
-    "chance": partial(_average, "chance"),
+    "ceiling": partial(_per_denominator, "reachable"),
+    **{name: partial(_per_denominator, name) for name in ("wait_s", "talked_over_s", "breaks")},
     "median": _median_value,
     "mean": _mean_value,
     "p90": _p90,
-    "share_early": partial(_average, "early_start"),
+    "median_absolute": _median_absolute,
+    "more_than": _more_than,
     "share_no_response": _share_no_response,
 }
 

@@ -1,22 +1,20 @@
-"""How the model's backchannels lie to the human ones: windows, matching, divergence, and what chance would give.
+"""How the model's backchannels lie to the human ones: windows, matching, divergence.
 
 ::
 
     human peaks     ......^...........^................^......
     events          .......|--|............|--|...............     middles within 1.0 s of a peak, one to one
                         matched        (free: 1.4 s away)
-    placements      |-----user speaks-----|....|---------|         1,000 x as many events, uniform in the user's speech
 
 Conventions: seconds on the prompt's timeline; windows of 0.2 s from t = 0; an event is matched by its middle, because
 the human distribution counts every window that a backchannel covers. F1 = 2 matched / (events + peaks). Divergence in nats
-(at most 0.693) = the square of SciPy's distance. Arrays of placements are (n_placements, n_events).
+(at most 0.693) = the square of SciPy's distance.
 
-References: J. Lin 1991, Divergence measures based on the Shannon entropy; chance level after Cohen 1960 (kappa's idea).
+References: J. Lin 1991, Divergence measures based on the Shannon entropy.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from typing import Final
@@ -24,11 +22,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fdbench.core.span import Span, merged
-
 WINDOW_S: Final = 0.2
 MATCH_TOLERANCE_S: Final = 1.0
-N_PLACEMENTS: Final = 1000
 SMOOTHING: Final = 1e-10
 """Added to each window's count, as upstream does."""
 
@@ -36,7 +31,6 @@ _SLACK_S: Final = 1e-9
 """Differences of floats that ought to be 1.0 s count as 1.0 s."""
 _MAX_WEIGHT: Final = 1e100
 """No measured weight comes near it, and squares of anything below it are finite."""
-_SEED: Final = "backchannel placements, first edition"
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -124,27 +118,3 @@ def count_matches(events_s: Floats, peaks_s: Sequence[float]) -> Counts:
         matches += is_match
         event += is_match
     return matches
-
-
-def place_events(n_events: int, speech: Sequence[Span], sample_id: str) -> Floats | None:
-    """Random middles of as many events, uniform over the time in which the user speaks.
-
-    Args:
-        n_events: How many events each placement has.
-        speech: When the user speaks.
-        sample_id: Seeds the placements: the same clip is always given the same ones.
-
-    Returns:
-        Shape ``(1000, n_events)``, rows ascending; None where the user does not speak.
-    """
-    spans = [span for span in merged(speech) if span.duration_s > 0]
-    if not spans:
-        return None
-    seed = int.from_bytes(hashlib.sha256(f"{_SEED}\n{sample_id}".encode("utf-8", "surrogatepass")).digest()[:16], "big")
-    uniform = np.random.Generator(np.random.PCG64(seed)).random((N_PLACEMENTS, n_events))
-    lengths_s = np.array([span.duration_s for span in spans])
-    spoken_s = np.concatenate([[0.0], np.cumsum(lengths_s)])
-    spoken_at = uniform * spoken_s[-1]
-    index = np.clip(np.searchsorted(spoken_s, spoken_at, side="right") - 1, 0, len(spans) - 1)
-    starts_s = np.array([span.start_s for span in spans])
-    return np.sort(starts_s[index] + spoken_at - spoken_s[index], axis=1)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fdbench.core.annotation import CORRECTED_VAD, SpeechRequest, VadSettings, WordsRequest
+from fdbench.core.annotation import CORRECTED_VAD, LevelsRequest, SpeechRequest, VadSettings, WordsRequest
 from fdbench.core.span import Span
 
 UNBOUNDED_S: Final = 3600.0
@@ -21,6 +21,7 @@ UNBOUNDED_S: Final = 3600.0
 
 MODEL_SPEECH: Final = SpeechRequest("model", None, CORRECTED_VAD)
 MODEL_WORDS: Final = WordsRequest("model", None)
+MODEL_LEVELS: Final = LevelsRequest("model")
 
 
 def user_speech(prompt_s: float | None) -> SpeechRequest:

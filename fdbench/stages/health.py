@@ -11,19 +11,16 @@ from typing import Final
 
 import numpy as np
 
+from fdbench.audio.levels import levels_from_start
 from fdbench.core.annotation import Annotations, DetectedSpeech, SpeechRequest, WordsRequest
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.sound import Track
+from fdbench.core.sound_beside import LOUD_DBFS, WINDOW_S, count_sound_beside_speech
 from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.stages.cases import Case
 from fdbench.stages.score import HeardTakes
 
-LOUD_DB: Final = -50.0
-"""Above this level a frame is sound; relative to full scale."""
-FRAME_S: Final = 0.02
-MARGIN_S: Final = 0.3
-"""A detector's edges are not the sound's: so near to speech, sound belongs to it."""
 MOST_NOISE: Final = 0.25
 """Share of a recording that may be sound and no speech."""
 FULL_SCALE: Final = 0.999
@@ -106,17 +103,9 @@ def _is_whole(request: SpeechRequest | WordsRequest) -> bool:
 
 
 def _noise_in(track: Track, speech: Sequence[DetectedSpeech]) -> float:
-    size = max(1, round(FRAME_S * track.audio.sample_rate))
-    n = len(track.audio.samples) // size
-    if n == 0:
-        return 0.0
-    power = np.square(track.audio.samples[: n * size].astype(np.float64)).reshape(n, size).mean(axis=1)
-    middle_s = track.start_s + (np.arange(n) + 0.5) * size / track.audio.sample_rate
-    is_loud = (power > 10 ** (LOUD_DB / 10)) & (middle_s >= 0)
-    for span in (span for answer in speech for span in answer.segments):
-        is_loud &= (middle_s < span.start_s - MARGIN_S) | (middle_s > span.end_s + MARGIN_S)
-    n_scored = int((middle_s >= 0).sum())
-    return float(is_loud.sum() / n_scored) if n_scored else 0.0
+    levels = levels_from_start(track, WINDOW_S)
+    segments = (segment for answer in speech for segment in answer.segments)
+    return count_sound_beside_speech(levels, segments) / len(levels) if levels else 0.0
 
 
 def findings_of(cases: Sequence[Case], vitals: Sequence[Vitals]) -> tuple[Finding, ...]:
@@ -144,7 +133,7 @@ def _sound(vitals: Sequence[Vitals]) -> Iterator[Finding]:
     noisy = [each for each in vitals if each.noise > MOST_NOISE]
     if noisy:
         first = f"{noisy[0].name}, {noisy[0].noise:.0%} of it"
-        yield Finding(f"sound above {LOUD_DB:g} dBFS that is no speech in {len(noisy)} of {n} replies (first: {first})")
+        yield Finding(f"sound above {LOUD_DBFS:g} dBFS that is no speech in {len(noisy)} of {n} replies (first: {first})")
     square = [each for each in vitals if each.clipped > MOST_SQUARE]
     clipped = [each for each in vitals if MOST_CLIPPED < each.clipped <= MOST_SQUARE]
     if square:

@@ -18,8 +18,7 @@ from fdbench.core.signature import signature
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.hear.pool import annotate_many
 from fdbench.hear.stage import Engines
-from fdbench.scoring.aggregate import VERSION as AGGREGATION_VERSION
-from fdbench.scoring.aggregate import summarise
+from fdbench.scoring.aggregate import aggregation_version, summarise
 from fdbench.scoring.base import NO_JUDGE, AskingScorer, Scorer, Takes
 from fdbench.scoring.registry import scorers_for
 from fdbench.stages.believed import BelievedSample, believed_sample
@@ -229,7 +228,7 @@ def _summarised(
         of_task = [sample for sample in samples if sample.id.task == name]
         ids = [sample.id.sample for sample in of_task]
         task = {"task": name, "tv": facts.version, "protocol": protocol}
-        made_by = {"agg": AGGREGATION_VERSION, "n": len(set(ids)), **engines, **facts.origin, "fdbench": __version__}
+        made_by = {"agg": aggregation_version(protocol), "n": len(set(ids)), **engines, **facts.origin, "fdbench": __version__}
         summaries[name] = {
             metric: summarise(
                 metric,

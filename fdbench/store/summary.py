@@ -12,8 +12,12 @@ from fdbench.core.score import MetricSummary
 from fdbench.core.signature import parse_signature
 from fdbench.store.stored import SCHEMA, Stored
 
-MOST: Final = {"rate": 1.0, "F1": 1.0, "0-5": 5.0}
+MOST: Final = {"rate": 1.0, "F1": 1.0, "share": 1.0, "0-5": 5.0}
 """The most that a value in some units can be."""
+LEAST: Final = {"F1": -1.0}
+"""The least that a value in some units can be: F1 above chance may lie below it."""
+SIGNED: Final = ("s", "bit", "of ceiling")
+"""Units in which a value has no least; in any other it is 0."""
 _NUMBERS: Final = frozenset({"value", "ci_low", "ci_high", "n_scored", "n_not_applicable", "n_censored", "n_error", "details"})
 ROUNDING: Final = 1e-9
 MOST_OF_ANY: Final = 86_400.0
@@ -30,7 +34,8 @@ def _possible(summary: MetricSummary) -> MetricSummary:
     for name in ("n_scored", "n_not_applicable", "n_censored", "n_error"):
         if getattr(summary, name) < 0:
             raise ValueError(f"{name}: expected 0 or more, found {getattr(summary, name)}")
-    least, most = (-MOST_OF_ANY if summary.unit == "s" else 0.0), MOST.get(summary.unit, MOST_OF_ANY)
+    most = MOST.get(summary.unit, MOST_OF_ANY)
+    least = -most if summary.unit in SIGNED else LEAST.get(summary.unit, 0.0)
     for name in ("value", "ci_low", "ci_high"):
         value = getattr(summary, name)
         if value is not None and not least - ROUNDING <= value <= most + ROUNDING:

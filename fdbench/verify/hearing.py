@@ -17,8 +17,9 @@ from fdbench.errors import DataError, FdbenchError
 from fdbench.hear.asr_faster_whisper import TINY_EN_SHA256
 from fdbench.hear.cache import AnnotationCache
 from fdbench.hear.engines import SILERO, asr_signature, vad_signature
+from fdbench.hear.recall import recall
 from fdbench.hear.rules import VERSION, VERSION_BEFORE_SIGNED
-from fdbench.hear.stage import Engines, recall
+from fdbench.hear.stage import Engines
 from fdbench.stages.cases import Case
 from fdbench.stages.progress import Progress
 from fdbench.stages.score import HeardTakes, hear_cases, requests_of

@@ -72,105 +72,140 @@ FDB = {
 }
 
 FDBENCH = {
+    # Nothing is said, so all that is lost is the wait: 5 s, and the time between context and interruption (2.5 to 3.5 s from
+    # an answer 0.5 s after the context on, so about 2 to 4 s in all), over two turns.
     "silence": {
-        "pause_handling": {"takeover_rate": 0.0, "early_start_rate": 0.0, "no_response_rate": 1.0},
+        "pause_handling": {
+            "takeover_rate": 0.0,
+            "response_latency_s": None,
+            "break_in_rate": 0.0,
+            "no_response_rate": 1.0,
+            "lost_per_turn_s": 5.0,
+            "sound_beside_speech": 0.0,
+        },
         "turn_taking": {
             "takeover_rate": 0.0,
             "response_latency_s": None,
-            "early_start_rate": 0.0,
+            "content_latency_s": None,
+            "break_in_rate": 0.0,
             "no_response_rate": 1.0,
+            "lost_per_turn_s": 5.0,
         },
         "user_interruption": {
             "not_exercised_rate": 1.0,
             "talked_through_rate": None,
+            "undecided_rate": None,
             "stop_latency_s": None,
             "response_latency_s": None,
+            "takeover_not_exercised_rate": 0.0,
+            "break_in_not_exercised_rate": 0.0,
+            "context_answered_rate": 0.0,
             "relevance": None,
+            "lost_per_turn_s": (3.5, 4.5),
         },
         "backchannel": {
             "takeover_rate": 0.0,
-            "backchannel_frequency_hz": 0.0,
             "backchannel_f1": 0.0,
-            "backchannel_js_divergence": None,
+            "backchannel_bits": None,
+            "backchannel_rate_log2": None,
+            "lost_per_turn_s": 0.0,
         },
     },
+    # It begins with the user, so each time it breaks in, and never takes a turn: it never gave it. It talks at every end.
     "always-talking": {
-        "pause_handling": {"takeover_rate": 1.0, "early_start_rate": 1.0},
-        # It begins with the user. Ten of the turns are one utterance from the first sample on: there it takes the turn as it
-        # begins, and the latency is minus its length. Before the other two the user is silent for a moment: early start.
-        "turn_taking": {"takeover_rate": (0.0, 10 / 12), "response_latency_s": (-9.0, -1.4), "early_start_rate": (2 / 12, 1.0)},
+        "pause_handling": {"takeover_rate": 1.0, "response_latency_s": None, "break_in_rate": 1.0, "no_response_rate": 0.0},
+        "turn_taking": {"takeover_rate": 0.0, "response_latency_s": None, "break_in_rate": 1.0, "no_response_rate": 0.0},
         "user_interruption": {
             "not_exercised_rate": 0.0,
             "talked_through_rate": 1.0,
+            "undecided_rate": 0.0,
             "stop_latency_s": None,
             "response_latency_s": None,
+            "context_answered_rate": 0.0,
             "relevance": None,
         },
-        "backchannel": {"takeover_rate": 1.0, "backchannel_f1": 0.0},
+        "backchannel": {"takeover_rate": 1.0, "backchannel_f1": 0.0, "backchannel_bits": None},
     },
+    # It says what the user says 80 ms later, so it begins at every beginning, the interruption's included (that is speaking at
+    # it, as 80 ms are under 0.1 s), and falls silent 80 ms after every end, which is after the last moment to yield.
     "echo": {
-        "pause_handling": {"takeover_rate": 1.0, "early_start_rate": 1.0},
-        # It answers the user's last utterance before that is over: signed latency shows it, where clipping hides it.
-        "turn_taking": {"takeover_rate": 1.0, "response_latency_s": (-9.0, -1.4)},
-        "user_interruption": {"not_exercised_rate": 0.0, "talked_through_rate": 0.0, "relevance": None},
+        "pause_handling": {"takeover_rate": 1.0, "break_in_rate": 1.0},
+        "turn_taking": {"takeover_rate": 0.0, "response_latency_s": None, "break_in_rate": 1.0, "no_response_rate": 0.0},
+        "user_interruption": {"not_exercised_rate": 0.0, "talked_through_rate": 1.0, "relevance": None},
         "backchannel": {"takeover_rate": 1.0},
     },
     "vad-endpointer": {
-        "pause_handling": {"takeover_rate": (11 / 12 - 1e-9, 1.0), "early_start_rate": 0.0},
+        "pause_handling": {"takeover_rate": (11 / 12 - 1e-9, 1.0), "break_in_rate": 0.0},
         "turn_taking": {
             "takeover_rate": 1.0,
             "response_latency_s": (0.5, 0.7),
-            "early_start_rate": 0.0,
+            "content_latency_s": (0.5, 0.7),
+            "break_in_rate": 0.0,
             "no_response_rate": 0.0,
+            "lost_per_turn_s": (0.5, 0.7),  # it only waits
         },
         "user_interruption": {
+            "takeover_rate": 1.0,
             "not_exercised_rate": 0.0,
             "talked_through_rate": 0.0,
+            "undecided_rate": 0.0,
             "stop_latency_s": (0.2, 0.4),
             "response_latency_s": (0.5, 0.7),
+            "context_answered_rate": 1.0,
             "relevance": None,
+            "lost_per_turn_s": (0.5, 1.0),  # two waits of 0.6 s, and 0.3 s of talking on, over two turns
         },
-        "backchannel": {"takeover_rate": 0.0, "backchannel_frequency_hz": 0.0, "backchannel_f1": 0.0},
+        "backchannel": {"takeover_rate": 0.0, "backchannel_f1": 0.0, "lost_per_turn_s": 0.0},
     },
     "random-backchannel": {
-        "pause_handling": {"takeover_rate": 0.0},
-        "turn_taking": {"takeover_rate": 0.0, "response_latency_s": None},
+        "pause_handling": {"takeover_rate": 0.0, "lost_per_turn_s": 5.0},
+        "turn_taking": {"takeover_rate": 0.0, "response_latency_s": None, "lost_per_turn_s": 5.0},
         "user_interruption": {"not_exercised_rate": (0.5, 1.0), "relevance": None},
         "backchannel": {
             "takeover_rate": 0.0,
-            "backchannel_frequency_hz": (0.15, 0.45),
             "backchannel_f1": (0.2, 0.8),
-            # Its sounds are at least 1.2 s apart, so two never crowd one peak as independent placements do: somewhat above 0.
-            # 300 simulated runs of its timing alone, without audio: mean 0.12, SD 0.07, 99 % between -0.05 and 0.28.
-            "backchannel_f1_above_chance": (-0.1, 0.3),
+            # Its sounds are random along the clip, so they lie to the peaks as their shifts do, but for chance.
+            "backchannel_f1_above_chance": (-0.1, 0.25),
+            "backchannel_bits": (-5.0, 0.0),
+            "backchannel_rate_log2": (0.0, 1.0),
+            "lost_per_turn_s": 0.0,
         },
     },
     "oracle": {
         "pause_handling": {
             "takeover_rate": 0.0,
             "response_latency_s": (0.15, 0.25),
-            "early_start_rate": 0.0,
+            "break_in_rate": 0.0,
             "no_response_rate": 0.0,
+            "lost_per_turn_s": (0.15, 0.25),
         },
         "turn_taking": {
             "takeover_rate": 1.0,
             "response_latency_s": (0.15, 0.25),
-            "early_start_rate": 0.0,
+            "content_latency_s": (0.15, 0.25),
+            "break_in_rate": 0.0,
             "no_response_rate": 0.0,
+            "lost_per_turn_s": (0.15, 0.25),
         },
         "user_interruption": {
             "takeover_rate": 1.0,
             "not_exercised_rate": 0.0,
             "talked_through_rate": 0.0,
+            "undecided_rate": 0.0,
             "stop_latency_s": (0.2, 0.4),
             "response_latency_s": (0.15, 0.25),
+            "context_answered_rate": 1.0,
             "relevance": None,
+            "lost_per_turn_s": (0.2, 0.6),  # two waits of 0.2 s, and 0.3 s of talking on, over two turns
         },
         "backchannel": {
             "takeover_rate": 0.0,
-            "backchannel_frequency_hz": (0.15, 0.5),
             "backchannel_f1": (0.9, 1.0),
             "backchannel_f1_above_chance": (0.4, 1.0),
+            "backchannel_bits": (0.5, 3.0),
+            "backchannel_ceiling_share": (0.5, 1.5),
+            "backchannel_rate_log2": (0.0, 0.2),
+            "lost_per_turn_s": 0.0,
         },
     },
 }

@@ -129,7 +129,11 @@ def test_the_users_words_are_held_against_the_prompt(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("recorded_s", "status", "latency"),
-    [(1.6, "error", "recording_too_short"), (2.4, "error", "no_reply"), (2.9, "scored", "no_reply")],
+    [
+        (1.6, "not_applicable", "recording_too_short"),
+        (2.4, "not_applicable", "recording_too_short"),
+        (2.9, "scored", "no_reply"),
+    ],
 )
 def test_a_recording_that_ends_too_early_decides_nothing(tmp_path: Path, recorded_s: float, status: str, latency: str) -> None:
     silent = {"output": written([]), "output.vad": {"segments": []}}

@@ -192,7 +192,7 @@ def test_an_edited_summary(run, field):
 
     def change(summary):
         metric = summary["tasks"]["mini/turn_taking"]["metrics"]["takeover_rate"]
-        metric[field] = metric[field].replace("agg:1", "agg:0") if field == "signature" else 0.25
+        metric[field] = metric[field].replace("agg:2", "agg:0") if field == "signature" else 0.25
 
     edit_json(path, change)
     ((file, what),) = named(run)

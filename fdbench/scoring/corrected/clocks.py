@@ -25,8 +25,8 @@ a reply was measured, and its times are told  time - end of the turn or interrup
 no reply was measured                         as ``response_latency_s``: its status, reason and components
 ============================================  ==============================================================
 
-``yield_latency_s``: the first decision to give way at or after the interruption's beginning, minus that; none: not
-applicable, ``not_yielded``.
+``yield_latency_s``: the first decision to give way at or after the moment from which the interruption is heard (where nobody
+is heard: the annotated one), minus that; none: not applicable, ``not_yielded``.
 
 Differences from upstream: upstream has one clock, that of the file that its client wrote.
 """
@@ -40,9 +40,13 @@ from fdbench.core.annotation import Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import ARRIVED, DECIDED, INTERRUPTION, PLAYED, TURN_END, YIELDED, Event
 from fdbench.core.score import Score, none_score
-from fdbench.scoring.base import NO_JUDGE, Needs, Prompts, Scorer, Takes, failed, main_take, scored
+from fdbench.core.take_id import MAIN
+from fdbench.scoring.base import NO_JUDGE, Needs, Prompts, Scorer, Takes, failed, main_take, scored, speech_for
 from fdbench.scoring.corrected.interruption import Interruption
+from fdbench.scoring.corrected.latency import user_bursts
 from fdbench.scoring.corrected.turn import Turn
+from fdbench.scoring.corrected.yielding import heard_interruption
+from fdbench.scoring.requests import user_speech
 
 LATENCIES: Final = ("response_latency_s", "response_latency_not_exercised_s")
 ELSEWHERE: Final = ("exercised", "not_exercised")
@@ -55,7 +59,7 @@ ONSET_S: Final = 0.25
 class ReplyClocks:
     """When the reply that was measured was decided on, and when it arrived."""
 
-    version = 2
+    version = 3
     metrics: tuple[str, ...] = ("decided_latency_s", "arrived_latency_s")
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
@@ -83,11 +87,11 @@ class ReplyClocks:
 class YieldClock:
     """When the server decided to give way to an interruption."""
 
-    version = 1
+    version = 2
     metrics: tuple[str, ...] = ("yield_latency_s",)
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
-        return {}
+        return {MAIN: (user_speech(prompts[MAIN]),)}
 
     def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
         take, interruptions = main_take(takes), sample.of_kind(INTERRUPTION)
@@ -95,7 +99,9 @@ class YieldClock:
             return failed(self.metrics, take)
         if not interruptions:
             return failed(self.metrics, Absence("no_interruption"))
-        start_s = interruptions[0].span.start_s
+        user = user_bursts(sample, speech_for(take, user_speech(take.prompt_s)))
+        heard = None if isinstance(user, Absence) else heard_interruption(interruptions[0].span, user)
+        start_s = (heard or interruptions[0].span).start_s
         yields = [each.span.start_s for each in take.model_events if each.kind == YIELDED and each.span.start_s >= start_s]
         return [scored("yield_latency_s", min(yields) - start_s) if yields else none_score("yield_latency_s", "not_yielded")]
 

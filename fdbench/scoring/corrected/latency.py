@@ -1,34 +1,32 @@
-"""How long the user waits for a reply: signed, never clipped, right-censored where none came.
+"""Did the model take the turn at its end, and how long did the user wait: signed, never clipped, right-censored.
 
 ::
 
     user   |------|....|-----------|..........................
-    model  ....................................|-------------|
-                       ^search     ^turn       ^takeover
-                        start       end         onset
-                                   |- latency -|
+    model  .|---|..............|-|..............|---------|...
+            break-in       ^e - 0.3             ^onset
+                                   |- latency --|
 
-Conventions: seconds; latency = onset of the first takeover at or after the search start, minus the end of the turn;
-negative = began before the user was done. Search start = start of the user's last utterance (gaps of the user under
-1.0 s closed), cut by the annotation: the user's speech ends with the annotated turn, and after an annotated pause a new
-utterance begins.
+Conventions: seconds; e = the end of the user's turn, which begins with the prompt unless it is an interruption. A *reply* is
+the first takeover that begins at or after e - 0.3 s; latency = its onset minus e, negative = before the user was done. A
+takeover that begins earlier inside the turn is a *break-in*, whatever comes later (10 % of people's transitions in Switchboard
+are earlier than that). *No response* = neither a reply nor a takeover going on at e.
 
-==================================  ===============================  ========
-takeover begins                     latency                          no reply
-==================================  ===============================  ========
-at or after the search start        onset - turn end                 0
-only before it, or nowhere          censored at the recording's end  1
-... recording ends too early        censored at the recording's end  error
-... recording ends before the turn  error                            error
-... recording ends in a reply       censored at its onset            censored
-==================================  ===============================  ========
+==============================  =================================  ===============  ========
+takeover                        latency                            takes the turn   break-in
+==============================  =================================  ===============  ========
+begins at or after e - 0.3      onset - e                          1                0
+only before it, or nowhere      censored at the recording's end    0                1, 0
+... recording ends in a reply   censored at its onset              censored         as above
+recording ends before e + 1.0   not applicable                     not applicable   as above
+... before e - 0.3              not applicable                     not applicable   1, or not applicable
+==============================  =================================  ===============  ========
 
-Too early (``recording_too_short``): less than 1.0 s after the turn's end, and more than 0.1 s before the prompt's, where the
-prompt is no shorter. Just begun (``cut_off``): speech that is a backchannel as far as it goes, and goes on to the recording's
-end; one that begins before the turn ends is ``recording_too_short``. What was observed stands, however short the recording.
+A recording that ends before e + 1.0 s says nothing about responding, whatever is in it (``recording_too_short``): to count
+what it holds and leave out what it does not would count replies only. Just begun (``cut_off``): speech that is a backchannel
+as far as it goes, and goes on to the recording's end. A takeover that goes on then has begun.
 
-A takeover that begins before the search start is an early start, whatever comes later. It is no reply even where it goes on
-past the turn's end: the reply has then not begun when the recording ends, and the early start tells the case apart.
+*Content onset* = the first burst of the reply that is not listed phrases only (``utterance``), or of a takeover after it.
 
 Empty cases: the user's speech comes from the detector; where it found none or there is no prompt, from the words of the
 user's transcript; where that is missing too, ``user_speech_unknown``. The end of the recording is where the searched
@@ -37,8 +35,8 @@ has no time to be censored at: ``audio_missing``.
 
 Differences from upstream:
 
-1. Signed; upstream clips at 0. On the 77 takeovers of the golden turns, 34 are negative: the mean is 0.469 s, not 0.910 s.
-2. Speech before the user's last utterance is no reply; upstream counts a model that talks all the time as latency 0.
+1. Signed; upstream clips at 0. On the 77 takeovers of the golden turns, 34 are negative.
+2. Speech before e - 0.3 s is no reply; upstream counts a model that talks all the time as latency 0.
 3. The onset is the detector's; upstream's is the first word's start.
 4. A reply that never comes is censored at the recording's end and pulls the median up; upstream drops it, and cuts the
    recording to the prompt, so that every late reply is lost and the mean is too low.
@@ -53,11 +51,12 @@ from typing import Final
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations, DetectedSpeech
 from fdbench.core.conversation import Sample
-from fdbench.core.plausible import heard_until_s
+from fdbench.core.plausible import LISTENING_S
 from fdbench.core.score import Score, none_score
-from fdbench.core.span import ROUNDING_S, Span, merged
+from fdbench.core.span import ROUNDING_S, Span
 from fdbench.scoring.base import scored
-from fdbench.scoring.corrected.utterance import UTTERANCE_GAP_S, find_bursts, timed
+from fdbench.scoring.corrected.lost_time import TERMINAL_OVERLAP_S
+from fdbench.scoring.corrected.utterance import Utterance, find_bursts, timed
 
 TOO_SHORT: Final = "recording_too_short"
 CUT_OFF: Final = "cut_off"
@@ -71,74 +70,89 @@ class Reply:
         latency_s: Signed, or None where no reply was found.
         reason: Why there is no latency; empty where there is one.
         censored_at_s: How long after the turn's end the recording went on; only where the reply is censored.
-        has_early_start: The model took the turn before the search began.
+        has_break_in: The model took the turn before 0.3 s before its end.
+        is_going_on: A takeover was going on at the turn's end.
         undecided: Why nobody knows whether there was a reply; empty where it is known.
+        undecided_break_in: Why nobody knows whether there was a break-in; empty where it is known.
     """
 
     latency_s: float | None
     reason: str
     censored_at_s: float | None
-    has_early_start: bool
+    has_break_in: bool = False
+    is_going_on: bool = False
     undecided: str = ""
+    undecided_break_in: str = ""
+
+    @property
+    def is_no_response(self) -> bool:
+        return self.latency_s is None and not self.is_going_on
 
 
 def find_reply(
     takeovers: Iterable[Span],
-    search_start_s: float,
     turn_end_s: float,
     recorded_s: float | None,
-    prompt_s: float | None = None,
     cut_off: Span | None = None,
+    turn_start_s: float = 0.0,
 ) -> Reply:
-    """The first takeover at or after ``search_start_s``.
+    """The first takeover at or after ``turn_end_s`` - 0.3 s.
 
     Args:
         takeovers: In any order, seconds on the prompt's timeline.
-        search_start_s: Where the user's last utterance begins.
         turn_end_s: Where the user's turn ends.
         recorded_s: Where the recording ends, None where nobody knows; a reply not begun by then is censored.
-        prompt_s: Length of the prompt, None where nobody knows; a recording that hears it to its end has heard enough.
         cut_off: What the model had just begun to say when the recording ended.
+        turn_start_s: Where the user's turn begins; what the model began before is no break-in into it.
     """
-    onsets_s = sorted(span.start_s for span in takeovers)
-    has_early_start = any(onset_s < search_start_s for onset_s in onsets_s)
-    onset_s = next((onset_s for onset_s in onsets_s if onset_s >= search_start_s), None)
-    if onset_s is None:
-        begun = cut_off if cut_off is not None and cut_off.start_s >= search_start_s else None
-        return no_reply(turn_end_s, recorded_s, has_early_start, prompt_s, begun)
-    return Reply(onset_s - turn_end_s, "", None, has_early_start)
+    spans = sorted(takeovers)
+    first_s = turn_end_s - TERMINAL_OVERLAP_S - ROUNDING_S
+    has_break_in = any(turn_start_s - ROUNDING_S <= span.start_s < first_s for span in spans)
+    is_going_on = any(span.start_s <= turn_end_s < span.end_s for span in spans)
+    undecided_break_in = TOO_SHORT if not has_break_in and recorded_s is not None and recorded_s < first_s else ""
 
+    def reply(latency_s: float | None, reason: str = "", censored_at_s: float | None = None, undecided: str = "") -> Reply:
+        return Reply(latency_s, reason, censored_at_s, has_break_in, is_going_on, undecided, undecided_break_in)
 
-def no_reply(
-    turn_end_s: float,
-    recorded_s: float | None,
-    has_early_start: bool = False,
-    prompt_s: float | None = None,
-    cut_off: Span | None = None,
-) -> Reply:
-    """A reply not begun when the recording ended: censored there, as far as anybody knows where that is."""
+    if recorded_s is not None and recorded_s < turn_end_s + LISTENING_S - ROUNDING_S:
+        return reply(None, TOO_SHORT, undecided=TOO_SHORT)
+    onset_s = next((span.start_s for span in spans if span.start_s >= first_s), None)
+    if onset_s is not None:
+        return reply(onset_s - turn_end_s)
     if recorded_s is None:
-        return Reply(None, "audio_missing", None, has_early_start)
-    if recorded_s < turn_end_s - ROUNDING_S or (cut_off is not None and cut_off.start_s < turn_end_s):
-        return Reply(None, TOO_SHORT, None, has_early_start, TOO_SHORT)
-    if cut_off is not None:
-        return Reply(None, CUT_OFF, cut_off.start_s - turn_end_s, has_early_start, CUT_OFF)
-    undecided = TOO_SHORT if recorded_s < heard_until_s(turn_end_s, prompt_s) else ""
-    return Reply(None, "no_reply", max(0.0, recorded_s - turn_end_s), has_early_start, undecided)
+        return reply(None, "audio_missing")
+    if cut_off is not None and cut_off.start_s >= first_s:
+        return reply(None, CUT_OFF, max(0.0, cut_off.start_s - turn_end_s), CUT_OFF)
+    return reply(None, "no_reply", recorded_s - turn_end_s)
 
 
-def score_decision(metric: str, answer: bool, reply: Reply, **components: float) -> Score:
-    """The score of a question that whether there was a reply answers; nobody knows where that is undecided."""
-    return none_score(metric, reply.undecided) if reply.undecided else scored(metric, answer, **components)
+def content_latency(utterances: Iterable[Utterance], reply: Reply, turn_end_s: float, recorded_s: float | None) -> Reply:
+    """The same reply with the latency of the first burst in it, or in a takeover after it, that has content."""
+    if reply.latency_s is None:
+        return reply
+    onset_s = turn_end_s + reply.latency_s - ROUNDING_S
+    takeovers = (each for each in utterances if each.is_takeover and each.span.start_s >= onset_s)
+    onsets_s = (burst.span.start_s for each in takeovers for burst in each.bursts if burst.has_content)
+    content_s = next(onsets_s, None)
+    if content_s is not None:
+        return Reply(content_s - turn_end_s, "", None)
+    if recorded_s is None:
+        return Reply(None, "audio_missing", None)
+    return Reply(None, "no_reply", max(0.0, recorded_s - turn_end_s))
 
 
-def score_latency(metric: str, reply: Reply, **components: float) -> Score:
+def score_decision(metric: str, answer: bool, undecided: str, **components: float) -> Score:
+    """The score of a question; nobody knows the answer where it is undecided."""
+    return none_score(metric, undecided) if undecided else scored(metric, answer, **components)
+
+
+def score_latency(metric: str, reply: Reply) -> Score:
     """The score of a search; where the reply is censored, ``censored_at_s`` goes with it."""
     if reply.latency_s is not None:
-        return scored(metric, reply.latency_s, **components)
+        return scored(metric, reply.latency_s)
     if reply.censored_at_s is not None:
-        return none_score(metric, reply.reason, censored_at_s=reply.censored_at_s, **components)
-    return none_score(metric, reply.reason, **components)
+        return none_score(metric, reply.reason, censored_at_s=reply.censored_at_s)
+    return none_score(metric, reply.reason)
 
 
 def user_bursts(sample: Sample, detected: DetectedSpeech | Absence) -> tuple[Span, ...] | Absence:
@@ -147,24 +161,6 @@ def user_bursts(sample: Sample, detected: DetectedSpeech | Absence) -> tuple[Spa
     if not segments and sample.transcript is not None:
         segments = [Span(start_s, end_s) for start_s, end_s in timed(sample.transcript.words)]
     return find_bursts(segments) if segments else Absence("user_speech_unknown")
-
-
-def last_utterance_start_s(bursts: Iterable[Span], turn_end_s: float, pauses: Iterable[Span] = ()) -> float | None:
-    """Where the user's last utterance begins; None where the user does not speak before ``turn_end_s``.
-
-    Args:
-        bursts: The user's, in any order.
-        turn_end_s: The user's speech is cut here.
-        pauses: Annotated pauses; an utterance does not reach across one that ends before the turn does.
-    """
-    resumed_s = max((pause.end_s for pause in pauses if pause.end_s < turn_end_s), default=float("-inf"))
-    cut = [
-        Span(max(burst.start_s, resumed_s), min(burst.end_s, turn_end_s))
-        for burst in bursts
-        if burst.start_s < turn_end_s and burst.end_s > resumed_s
-    ]
-    utterances = merged(cut, UTTERANCE_GAP_S)
-    return utterances[-1].start_s if utterances else None
 
 
 def recording_end_s(take: Annotations, searched: DetectedSpeech) -> float | None:

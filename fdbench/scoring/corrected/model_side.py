@@ -17,6 +17,8 @@ from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
 
 END_S: Final = 0.1
 """Speech that ends this close to the recording's end was cut there."""
+NOBODY: Final = "none"
+"""The engine of a transcript that nobody made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +27,18 @@ class ModelSide:
 
     Attributes:
         recorded_s: Where its recording ends on the timeline; None where only segments were given.
+        words: As far as they are believed.
         counts: How far detector and recogniser agree (``utterance.diagnose``).
+        listened: Somebody listened for words.
     """
 
     take: Annotations
     bursts: tuple[Span, ...]
     utterances: tuple[Utterance, ...]
     recorded_s: float | None
+    words: tuple[Word, ...]
     counts: Mapping[str, float]
+    listened: bool
 
     @property
     def cut_off(self) -> Span | None:
@@ -56,12 +62,15 @@ def model_side_of(takes: Takes) -> ModelSide | Absence:
         return transcript
     recorded_s = recording_end_s(take, speech)
     bursts = find_bursts(speech.segments)
+    utterances = find_utterances(bursts, transcript.words)
     return ModelSide(
         take=take,
         bursts=bursts,
-        utterances=find_utterances(bursts, transcript.words),
+        utterances=utterances,
         recorded_s=recorded_s,
-        counts=diagnose(bursts, transcript.words, transcript.dropped),
+        words=transcript.words,
+        counts=diagnose(utterances, transcript.words, transcript.dropped),
+        listened=transcript.engine != NOBODY,
     )
 
 
@@ -80,7 +89,7 @@ def cut_off_of(utterances: Sequence[Utterance], recorded_s: float | None, right_
 
 
 def find_takeovers(segments: Iterable[Span], words: Iterable[Word] = ()) -> tuple[Span, ...]:
-    """Where the model takes the turn: utterances of 1.0 s or more, or of 3 words and more.
+    """Where the model takes the turn: utterances of 1.0 s or more, or with other words than one or two listed phrases.
 
     Args:
         segments: The model's speech, s on the prompt's timeline, in any order.

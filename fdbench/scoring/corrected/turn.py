@@ -4,36 +4,38 @@
 
     user   |------|....|-----------|..........................
     model  ....................................|-------------|
-                       ^search     ^turn       ^takeover
-                        start       end
+                                ^e-0.3         ^takeover
+                                   ^e
                                    |- latency -|
 
-Conventions: judged is from the search start (``latency``: the start of the user's last utterance) to the end of
-the recording. Taking the turn is an act: a takeover must *begin* there. A model that began earlier and never stops has
-not taken the turn, it never gave it.
+Conventions: ``latency``. The user's turn is the prompt up to its annotated end e. Taking the turn is an act: a takeover must
+*begin* at e - 0.3 s or later. A model that began earlier and never stops has not taken the turn, it never gave it.
 
 ==============================================  ========  ===========  ===========  ========================
-model speech that is a takeover                 takeover  early start  no response  latency
+model speech that is a takeover                 takeover  break-in     no response  latency
 ==============================================  ========  ===========  ===========  ========================
 none                                            0         0            1            censored ``no_reply``
-begins at or after the search start             1         0            0            onset - turn end
-begins before it, however long, none after it   0         1            1            censored ``no_reply``
+begins at or after e - 0.3 s                    1         0            0            onset - e
+begins before it, over at e, none after it      0         1            1            censored ``no_reply``
+begins before it, going on at e, none after it  0         1            0            censored ``no_reply``
 begins before it, another one after it          1         1            0            of the later one
-none after it, the recording ends too early     error     as above     error        as in ``latency``
 none after it, the recording ends in a reply    censored  as above     censored     censored at the onset
-none at all, the recording ends before the turn error     error        error        error
+any, the recording ends before e + 1.0 s        n/a       as in        n/a          n/a
+                                                          ``latency``
 ==============================================  ========  ===========  ===========  ========================
 
-Empty cases: the turn's end and the user's speech are needed for everything; segments without a recording, and
-recordings that end too early: ``latency``. Words and segments are believed as ``core.plausible`` says.
+``content_latency_s`` is that of the first burst of the reply that says something. Lost seconds and sound: ``beside``.
+
+Empty cases: the turn's end is needed for everything; segments without a recording, and recordings that end too early:
+``latency``. Words and segments are believed as ``core.plausible`` says.
 
 Differences from upstream:
 
-1. A model that talks all the time has rate 0, a censored latency and an early start; upstream gives it 1 and 0.0 s.
-2. Latency is signed and censored, see ``latency`` (golden clips: mean 0.469 s instead of 0.910 s).
+1. A model that talks all the time has rate 0, a censored latency and a break-in; upstream gives it 1 and 0.0 s.
+2. Latency is signed and censored, see ``latency``.
 3. Replies after the prompt's end count; upstream's recording is cut there, so its rate is too low for slow models.
 
-References: Full-Duplex-Bench v1.0, ``eval_smooth_turn_taking`` at d7336bd.
+References: Full-Duplex-Bench v1.0, ``eval_smooth_turn_taking`` at d7336bd; Heldner & Edlund 2010, Journal of Phonetics 38:555.
 """
 
 from __future__ import annotations
@@ -44,59 +46,49 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.event import TURN_END
-from fdbench.core.score import Score, none_score
+from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.take_id import MAIN
-from fdbench.scoring.base import Needs, Prompts, Takes, failed, scored, speech_for
-from fdbench.scoring.corrected.latency import (
-    TOO_SHORT,
-    Reply,
-    find_reply,
-    last_utterance_start_s,
-    score_decision,
-    score_latency,
-    user_bursts,
-)
+from fdbench.scoring.base import Needs, Prompts, Takes, failed
+from fdbench.scoring.corrected.beside import BESIDE, score_lost, score_sound
+from fdbench.scoring.corrected.latency import Reply, content_latency, find_reply, score_decision, score_latency
+from fdbench.scoring.corrected.lost_time import UserTurn
 from fdbench.scoring.corrected.model_side import model_side_of
-from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
+from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, MODEL_WORDS
 
 
-def turn_outcome(
-    takeovers: Sequence[Span],
-    turn_end_s: float,
-    user: Sequence[Span],
-    recorded_s: float | None,
-    prompt_s: float | None = None,
-    cut_off: Span | None = None,
-) -> Reply | Absence:
+def turn_outcome(takeovers: Sequence[Span], turn_end_s: float, recorded_s: float | None, cut_off: Span | None = None) -> Reply:
     """Decide whether the model took the turn, and how soon; all times in s on the prompt's timeline.
 
     Args:
         takeovers: The model's (``find_takeovers``).
         turn_end_s: Where the user's turn ends.
-        user: When the user speaks.
         recorded_s: End of the model's recording; None where nobody knows.
-        prompt_s, cut_off: As in ``find_reply``.
+        cut_off: As in ``find_reply``.
 
     Example:
         >>> from fdbench.core.span import Span
-        >>> turn_outcome([Span(3.4, 5.0)], 3.0, [Span(0.5, 3.0)], 10.0).latency_s
+        >>> turn_outcome([Span(3.4, 5.0)], 3.0, 10.0).latency_s
         0.39...
     """
-    search_start_s = last_utterance_start_s(user, turn_end_s)
-    if search_start_s is None:
-        return Absence("user_speech_unknown")
-    return find_reply(takeovers, search_start_s, turn_end_s, recorded_s, prompt_s, cut_off)
+    return find_reply(takeovers, turn_end_s, recorded_s, cut_off)
 
 
 class Turn:
     """Turn-taking as ``fdbench`` defines it."""
 
-    version = 2
-    metrics: tuple[str, ...] = ("takeover_rate", "response_latency_s", "early_start_rate", "no_response_rate")
+    version = 3
+    metrics: tuple[str, ...] = (
+        "takeover_rate",
+        "response_latency_s",
+        "content_latency_s",
+        "break_in_rate",
+        "no_response_rate",
+        *BESIDE,
+    )
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
-        return {MAIN: (MODEL_SPEECH, MODEL_WORDS, user_speech(prompts[MAIN]))}
+        return {MAIN: (MODEL_SPEECH, MODEL_WORDS, MODEL_LEVELS)}
 
     def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
         model = model_side_of(takes)
@@ -105,18 +97,16 @@ class Turn:
         turn_ends = sample.of_kind(TURN_END)
         if not turn_ends:
             return failed(self.metrics, Absence("no_turn_end"))
-        user = user_bursts(sample, speech_for(model.take, user_speech(model.take.prompt_s)))
-        if isinstance(user, Absence):
-            return failed(self.metrics, user)
-        prompt_s, turn_end_s = model.take.prompt_s, turn_ends[0].span.start_s
-        reply = turn_outcome(model.takeovers, turn_end_s, user, model.recorded_s, prompt_s, model.cut_off)
-        if isinstance(reply, Absence):
-            return failed(self.metrics, reply)
-        has_reply, early_start = reply.latency_s is not None, float(reply.has_early_start)
-        is_unknown = reply.reason == TOO_SHORT and not reply.has_early_start
+        turn_end_s = turn_ends[0].span.start_s
+        reply = turn_outcome(model.takeovers, turn_end_s, model.recorded_s, model.cut_off)
+        content = content_latency(model.utterances, reply, turn_end_s, model.recorded_s)
+        spoken = [each for each in model.utterances if each.is_takeover]
         return [
-            score_decision("takeover_rate", has_reply, reply, **model.counts),
-            score_latency("response_latency_s", reply, early_start=early_start),
-            none_score("early_start_rate", TOO_SHORT) if is_unknown else scored("early_start_rate", early_start),
-            score_decision("no_response_rate", not has_reply, reply),
+            score_decision("takeover_rate", reply.latency_s is not None, reply.undecided, **model.counts),
+            score_latency("response_latency_s", reply),
+            score_latency("content_latency_s", content),
+            score_decision("break_in_rate", reply.has_break_in, reply.undecided_break_in),
+            score_decision("no_response_rate", reply.is_no_response, reply.undecided),
+            *score_lost([UserTurn(Span(0.0, turn_end_s), asks=True)], spoken, model),
+            score_sound(model.take),
         ]

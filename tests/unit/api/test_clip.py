@@ -41,7 +41,7 @@ def test_the_notebooks_three_lines(clip, reply):
     assert scores["takeover_rate"].value == 1.0
     onset_s = next(i for i, x in enumerate(user) if abs(x) > 0.02) / rate
     assert scores["response_latency_s"].value == pytest.approx(0.5 + onset_s, abs=0.1)
-    assert (scores["early_start_rate"].value, scores["no_response_rate"].value) == (0.0, 0.0)
+    assert (scores["break_in_rate"].value, scores["no_response_rate"].value) == (0.0, 0.0)
     assert "response_latency_s" in str(scores)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import fdbench
 from fdbench.adapter.base import Agent, AgentParty, Port
+from fdbench.scoring.corrected.turn import Turn
 from tests.e2e.live_stand_ins import Answerer
 from tests.virtual_time import VirtualTimeLoop
 
@@ -141,7 +142,7 @@ def test_misuse_is_two_lines(model, more, what, tmp_path):
 def test_a_run_is_read_as_rows(tmp_path):
     results = fdbench.load_run(run("silence", tmp_path).path)
     metrics, samples = results.metrics(), results.samples()
-    assert {row["metric"] for row in metrics} == {"takeover_rate", "response_latency_s", "early_start_rate", "no_response_rate"}
+    assert {row["metric"] for row in metrics} == set(Turn.metrics)
     assert {(row["id"], row["metric"]) for row in samples} >= {("tt-01", "takeover_rate"), ("tt-02", "no_response_rate")}
     late = next(row for row in samples if row["metric"] == "response_latency_s")
     assert (late["value"], late["status"], late["reason"]) == (None, "censored", "no_reply")

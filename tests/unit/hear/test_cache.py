@@ -14,8 +14,8 @@ from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
 from fdbench.hear.cache import AnnotationCache
+from fdbench.hear.recall import recall
 from fdbench.hear.rules import VERSION
-from fdbench.hear.stage import recall
 
 SPEECH_REQUEST = SpeechRequest("model", Span(0, 0.1 + 0.2), PUBLISHED_VAD)
 WORDS_REQUEST = WordsRequest("model")

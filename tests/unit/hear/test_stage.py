@@ -15,6 +15,7 @@ from fdbench.core.annotation import (
     PUBLISHED_VAD,
     PUBLISHED_VAD_BEFORE_FIX,
     Annotations,
+    LevelsRequest,
     SpeechRequest,
     WordsRequest,
 )
@@ -264,3 +265,17 @@ class TestGiven:
     def test_no_folder_at_all(self) -> None:
         answers = annotate(FileTake(AUDIO / "0.wav"), [SPEECH, WORDS], GIVEN)
         assert reasons(answers) == {SPEECH: "segments_missing", WORDS: "transcript_missing"}
+
+
+def test_levels_are_those_of_the_channel_from_the_prompts_beginning_on() -> None:
+    """Half a second of lead-in at full scale, 0.2 s at a tenth of it, 0.15 s of nothing: two windows and one, and a half."""
+    samples = (1.0,) * 8000 + (0.1,) * 3200 + (0.0,) * 2400
+    answers = annotate(SoundTake(samples, start_s=-0.5), [LevelsRequest("model")], Engines("none"))
+    (levels,) = answers.levels.values()
+    assert levels == (pytest.approx(-20.0), pytest.approx(-20.0), float("-inf"))
+
+
+def test_segments_without_a_recording_have_no_levels_and_nothing_went_wrong(tmp_path: Path) -> None:
+    answers = annotate(FileTake(None, folder=tmp_path), [LevelsRequest("model")], GIVEN)
+    assert (dict(answers.levels), answers.messages) == ({}, ())
+    assert reasons(answers) == {LevelsRequest("model"): "audio_missing"}

@@ -7,8 +7,24 @@ from pathlib import Path
 from typing import Any
 
 ENGINES = {"asr": "sphinx-5.1", "vad": "silero-6.2.3", "judge": "none"}
-UNITS = {"takeover_rate": "rate", "response_latency_s": "s", "relevance": "0-5", "not_exercised_rate": "rate"}
-DIRECTIONS = {"takeover_rate": False, "response_latency_s": False, "relevance": True, "not_exercised_rate": None}
+UNITS = {
+    "takeover_rate": "rate",
+    "response_latency_s": "s",
+    "relevance": "0-5",
+    "not_exercised_rate": "rate",
+    "sound_beside_speech": "share",
+    "backchannel_ceiling_share": "of ceiling",
+    "backchannel_rate_log2": "log2",
+}
+DIRECTIONS = {
+    "takeover_rate": False,
+    "response_latency_s": False,
+    "relevance": True,
+    "not_exercised_rate": None,
+    "sound_beside_speech": False,
+    "backchannel_ceiling_share": True,
+    "backchannel_rate_log2": False,
+}
 
 
 def metric(name: str, value: float | None, n: int = 12, **more: Any) -> dict[str, Any]:

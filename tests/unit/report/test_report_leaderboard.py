@@ -20,7 +20,7 @@ protocol `fdbench` · ASR `sphinx-5.1` · VAD `silero-6.2.3` · task version 1 �
 
 | model | clock | lead-in | failed samples | takeover rate ↓ | response latency (s) ↓ | run |
 | :-- | :-- | :-- | :-- | --: | --: | :-- |
-| silence† | lockstep | 0 s |  | **0.000**<br><sub>[0.000, 0.000], n=12</sub> | –<br><sub>12 cens.</sub> | \
+| silence† | lockstep | 0 s |  | **0.000**<br><sub>[0.000, 0.000], n=12</sub> | &gt; 4.600<br><sub>12 cens.</sub> | \
 [l0](../results/silence-l0/scores/s1/summary.json) |
 | moshi<br>`top_k=25` | lockstep | 3 s | 1 | **0.250**<br><sub>n=11, 1 err.</sub> | **0.320**<br><sub>n=11, 1 err.</sub> | \
 [l3](../results/moshi-l3/scores/s1/summary.json) |
@@ -42,12 +42,15 @@ def write_golden_tree(root: Path) -> None:
     def both(rate: float | None, latency: float | None, n: int = 12, **more: int) -> dict[str, dict[str, object]]:
         return {
             "takeover_rate": metric("takeover_rate", rate, n, **more),
-            "response_latency_s": metric("response_latency_s", latency, n, **more),
+            "response_latency_s": metric("response_latency_s", latency, n, details=size_of(latency), **more),
         }
+
+    def size_of(latency: float | None) -> dict[str, float]:
+        return {} if latency is None else {"median_absolute": abs(latency)}
 
     silent = both(0.0, None)
     silent["takeover_rate"].update(ci_low=0.0, ci_high=0.0)
-    silent["response_latency_s"].update(n_censored=12)
+    silent["response_latency_s"].update(n_censored=12, details={"more_than": 4.6})
     few = both(0.1, 0.1, 9)
     few["takeover_rate"].update(n_not_applicable=3)
     write_run(root, "silence", silent, kind="trivial")
@@ -198,3 +201,9 @@ def test_every_table_row_has_as_many_cells_as_its_heading(tmp_path: Path) -> Non
         if block.startswith("|")
     }
     assert widths == {1}
+
+
+def test_a_row_that_is_not_ranked_says_so(tmp_path: Path) -> None:
+    write_run(tmp_path, "hums", {"sound_beside_speech": metric("sound_beside_speech", 0.94)})
+    text = render_leaderboard(read_results(tmp_path), [])
+    assert row_of(text, "hums").startswith("| hums<br><sub>not ranked: too much sound beside speech</sub> |")

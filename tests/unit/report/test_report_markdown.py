@@ -99,3 +99,22 @@ def summary(value: float | None, n: int = 12, **more: Any) -> MetricSummary:
 )
 def test_a_cell_says_value_interval_and_what_stands_behind_it(given: MetricSummary | None, is_best: bool, shown: str) -> None:
     assert cell(given, is_best=is_best) == shown
+
+
+def lasting(metric: str, value: float | None, n: int, n_censored: int, **details: float) -> MetricSummary:
+    return MetricSummary(metric, value, "s", False, n, 0, n_censored, 0, "signature", details=details)
+
+
+def test_a_median_that_is_not_reached_shows_its_bound() -> None:
+    never = lasting("response_latency_s", None, 2, 10, more_than=4.6)
+    assert cell(never, is_best=False) == "&gt; 4.600<br><sub>10 cens.</sub>"
+
+
+def test_latencies_that_are_only_known_to_be_longer_are_behind_a_median() -> None:
+    assert cell(lasting("stop_latency_s", 0.4, 7, 5), is_best=False) == "0.400<br><sub>n=7, 5 cens.</sub>"
+    assert cell(lasting("stop_latency_s", 0.4, 7, 2), is_best=False) == "0.400 (n=7)<br><sub>2 cens.</sub>"
+
+
+def test_lost_seconds_are_never_shown_without_their_parts() -> None:
+    lost = lasting("lost_per_turn_s", 2.7, 12, 0, wait_s=0.0, talked_over_s=1.7, breaks=1.0)
+    assert cell(lost, is_best=True) == "**2.700**<br><sub>n=12, wait 0.00, talked over 1.70, breaks 1.00</sub>"

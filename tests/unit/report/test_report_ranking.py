@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from report_trees import ENGINES, metric, write, write_run
 
-from fdbench.report.ranking import best_of, tables, tells_placement
+from fdbench.report.ranking import best_of, beyond_limits, tables, tells_placement
 from fdbench.report.rows import Row, read_results
 
 
@@ -21,7 +21,9 @@ def rate(value: float | None, n: int = 12, **more: Any) -> dict[str, dict[str, A
 
 
 def latency(value: float | None, n: int = 12, **more: Any) -> dict[str, dict[str, Any]]:
-    return {"response_latency_s": metric("response_latency_s", value, n, **more)}
+    """One whose replies are all equally far off."""
+    details = {} if value is None else {"median_absolute": abs(value)}
+    return {"response_latency_s": metric("response_latency_s", value, n, **{"details": details, **more})}
 
 
 def best(name: str, rows: list[Row]) -> set[str]:
@@ -188,6 +190,53 @@ def test_a_signed_latency_is_best_nearest_to_zero(tmp_path: Path) -> None:
     write_run(tmp_path, "quick", latency(-0.1))
     write_run(tmp_path, "slow", latency(0.6))
     assert best("response_latency_s", only_table(tmp_path)) == {"quick-l0"}
+
+
+def test_latencies_are_ranked_by_the_median_of_their_sizes(tmp_path: Path) -> None:
+    write_run(tmp_path, "deaf", latency(-0.04, details={"median_absolute": 2.83}))
+    write_run(tmp_path, "hears", latency(0.22, details={"median_absolute": 0.22}))
+    write_run(tmp_path, "unknown", latency(0.01, details={}))  # nobody knows how far off its replies are
+    assert best("response_latency_s", only_table(tmp_path)) == {"hears-l0"}
+
+
+def test_what_is_conditional_is_not_ranked_and_published_numbers_are(tmp_path: Path) -> None:
+    for model, value in (("a", 0.1), ("b", 0.2)):
+        write_run(tmp_path, model, latency(value), task="mini/user_interruption")
+        write_run(tmp_path, model, latency(value), task="mini/user_interruption", protocol="fdb-2026-05", scores="s2")
+    ours, theirs = tables(read_results(tmp_path))
+    assert best("response_latency_s", ours) == set()
+    assert best("response_latency_s", theirs) == {"a-l0"}
+
+
+@pytest.mark.parametrize(("value", "winner"), [(0.02, {"hums-l0"}), (0.021, {"a-l0"}), (None, {"hums-l0"})])
+def test_a_row_beyond_a_limit_is_shown_and_not_ranked(tmp_path: Path, value: float | None, winner: set[str]) -> None:
+    write_run(tmp_path, "hums", {**rate(0.0), "sound_beside_speech": metric("sound_beside_speech", value)})
+    write_run(tmp_path, "a", {**rate(0.1), "sound_beside_speech": metric("sound_beside_speech", 0.0)})
+    write_run(tmp_path, "b", {**rate(0.2), "sound_beside_speech": metric("sound_beside_speech", 0.0)})
+    rows = only_table(tmp_path)
+    assert best("takeover_rate", rows) == winner
+    assert [beyond_limits(row) for row in rows if row.collection.model == "hums"] == [
+        ("sound_beside_speech",) if value == 0.021 else ()
+    ]
+
+
+@pytest.mark.parametrize(("amount", "winner"), [(1.0, {"often-l0", "a-l0"}), (1.01, {"a-l0"}), (None, {"a-l0"})])
+def test_timing_is_ranked_up_to_the_ceiling_and_only_where_the_amount_is_peoples(
+    tmp_path: Path, amount: float | None, winner: set[str]
+) -> None:
+    """An "mm" 64 ms into every silence has 1.34 of the ceiling."""
+
+    def values(share: float, log2: float | None) -> dict[str, dict[str, Any]]:
+        return {
+            "backchannel_ceiling_share": metric("backchannel_ceiling_share", share),
+            "backchannel_rate_log2": metric("backchannel_rate_log2", log2),
+        }
+
+    write_run(tmp_path, "often", values(1.34, amount), task="mini/backchannel")
+    write_run(tmp_path, "a", values(1.0, 0.5), task="mini/backchannel")
+    write_run(tmp_path, "b", values(-0.2, 0.0), task="mini/backchannel")
+    assert best("backchannel_ceiling_share", only_table(tmp_path)) == winner
+    assert best("backchannel_rate_log2", only_table(tmp_path)) == set()
 
 
 def test_the_placement_is_that_of_the_scoring_and_two_of_them_are_never_ranked_together(tmp_path: Path) -> None:

@@ -34,6 +34,16 @@ def test_metrics_go_down_and_runs_across(tmp_path: Path) -> None:
     assert render_run(read_results(tmp_path)) == GOLDEN
 
 
+def test_a_median_that_is_not_reached_has_a_bound_and_a_row_beyond_a_limit_says_so(tmp_path: Path) -> None:
+    values = {
+        "response_latency_s": metric("response_latency_s", None, n_censored=12, details={"more_than": 4.6}),
+        "sound_beside_speech": metric("sound_beside_speech", 0.15),
+    }
+    text = render_run(read_run(write_run(tmp_path, "hums", values)))
+    assert "> 4.600 12 cens." in text
+    assert "| hums: not ranked, sound_beside_speech\n" in text
+
+
 def test_a_run_without_scores_says_so(tmp_path: Path) -> None:
     run = write_run(tmp_path, "a", {})
     (run / "scores" / "s1" / "summary.json").unlink()

@@ -1,15 +1,17 @@
 """Conversations drawn as text: one character is 0.1 s, ``#`` is speech, and ``^`` marks an instant.
 
-The model's words are spread evenly under its speech, one per 0.3 s, unless a test says otherwise.
+The model's words are spread evenly under its speech, one per 0.3 s, unless a test says otherwise: "mm" where it is shorter than
+1.0 s, which is a listed phrase, else "w", which is none.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import Annotations, DetectedSpeech, Request, SpeechRequest, Verdict, WordsRequest
+from fdbench.core.annotation import Annotations, DetectedSpeech, LevelsRequest, Request, SpeechRequest, Verdict, WordsRequest
 from fdbench.core.conversation import Sample
 from fdbench.core.event import Event
 from fdbench.core.score import Score
@@ -36,7 +38,8 @@ def words_under(segments: Iterable[Span], each_s: float = 0.3) -> tuple[Word, ..
     for segment in segments:
         n = max(1, round(segment.duration_s / each_s))
         step_s = segment.duration_s / n
-        words += [Word("w", segment.start_s + i * step_s, segment.start_s + (i + 1) * step_s) for i in range(n)]
+        text = "mm" if segment.duration_s < 1.0 else "w"
+        words += [Word(text, segment.start_s + i * step_s, segment.start_s + (i + 1) * step_s) for i in range(n)]
     return tuple(words)
 
 
@@ -60,10 +63,14 @@ def hear(
     """
     speech: dict[SpeechRequest, DetectedSpeech] = {}
     said: dict[WordsRequest, Transcript] = {}
+    levels: dict[LevelsRequest, tuple[float, ...]] = {}
     lacking: dict[Request, Absence] = {}
     missing = missing or {}
     for request in scorer.needs(clip, {MAIN: prompt_s}).get(MAIN, ()):
-        if isinstance(request, WordsRequest):
+        if isinstance(request, LevelsRequest):
+            if recorded_s:
+                levels[request] = (-math.inf,) * round(recorded_s / 0.1)
+        elif isinstance(request, WordsRequest):
             if "words" in missing:
                 lacking[request] = Absence(missing["words"])
             else:
@@ -77,7 +84,7 @@ def hear(
             lacking[request] = Absence("audio_missing")
         else:
             speech[request] = DetectedSpeech(tuple(user), prompt_s or recorded_s or 0.0, "given")
-    return Annotations(prompt_s, recorded_s, speech=speech, words=said, missing=lacking)
+    return Annotations(prompt_s, recorded_s, speech=speech, words=said, levels=levels, missing=lacking)
 
 
 def by_metric(scorer: Scorer, clip: Sample, take: Annotations, verdict: Verdict | Absence = NO_JUDGE) -> dict[str, Score]:

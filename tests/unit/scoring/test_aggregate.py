@@ -46,12 +46,54 @@ def test_a_rate_is_the_mean_over_scored_samples_and_the_others_are_counted() -> 
 
 def test_the_corpus_score_of_ratios_is_the_ratio_of_sums() -> None:
     scores = [
-        Score("backchannel_frequency_hz", 0.5, components={"numerator": 1, "denominator": 2.0}),
-        Score("backchannel_frequency_hz", 0.0, components={"numerator": 0, "denominator": 8.0}),
+        Score("backchannel_f1", 0.5, components={"numerator": 1, "denominator": 2.0}),
+        Score("backchannel_f1", 0.0, components={"numerator": 0, "denominator": 8.0}),
     ]
-    assert summarise("backchannel_frequency_hz", scores, "fdbench", "").value == pytest.approx(0.1)
+    assert summarise("backchannel_f1", scores, "fdbench", "").value == pytest.approx(0.1)
     plain = [Score("backchannel_frequency_hz", s.value) for s in scores]
     assert summarise("backchannel_frequency_hz", plain, "fdb-2026-05", "").value == pytest.approx(0.25)
+
+
+def amount(n: int, n_human: int) -> Score:
+    parts = {"numerator": n, "denominator": n_human}
+    if n == 0:
+        return none_score("backchannel_rate_log2", "no_backchannel", **parts)
+    return Score("backchannel_rate_log2", abs(math.log2(n / n_human)), components=parts)
+
+
+def test_an_amount_counts_clips_without_any() -> None:
+    def of(*scores: Score) -> float | None:
+        return summarise("backchannel_rate_log2", scores, "fdbench", "").value
+
+    assert of(amount(4, 2), amount(0, 2)) == 0  # as many as people
+    assert of(amount(1, 4), amount(1, 4)) == 2
+    assert of(amount(16, 2), amount(0, 2)) == 2
+    assert of(amount(0, 4)) is None
+
+
+def test_the_parts_of_what_is_lost_are_means_over_turns() -> None:
+    def lost(turns: int, **parts: float) -> Score:
+        total = parts["wait_s"] + parts["talked_over_s"] + parts["breaks"]
+        return Score("lost_per_turn_s", total / turns, components={"numerator": total, "denominator": turns, **parts})
+
+    scores = [lost(2, wait_s=5.0, talked_over_s=0.5, breaks=1), lost(1, wait_s=0.4, talked_over_s=0.0, breaks=0)]
+    summary = summarise("lost_per_turn_s", scores, "fdbench", "")
+    assert summary.value == pytest.approx(6.9 / 3)
+    assert summary.details == pytest.approx({"wait_s": 1.8, "talked_over_s": 0.5 / 3, "breaks": 1 / 3})
+
+
+def test_latencies_are_ranked_by_their_size_and_not_by_the_size_of_their_median() -> None:
+    deaf = fdbench_latency(latencies(-3.0, -2.9, -0.1, 2.5, 2.8))
+    assert deaf.value == -0.1
+    assert deaf.details["median_absolute"] == 2.8
+    assert fdbench_latency([*latencies(-0.2, 0.1, 0.3), never(5.0)]).details["median_absolute"] == pytest.approx(0.25)
+
+
+def test_a_median_that_is_not_reached_is_more_than_what_half_have_waited() -> None:
+    summary = fdbench_latency([*latencies(0.1, 0.2), *[never(4.6)] * 3])
+    assert (summary.value, summary.details["more_than"]) == (None, 4.6)
+    assert fdbench_latency([never(4.6), never(2.0), never(3.0)]).details == {"more_than": 3.0, "share_no_response": 1.0}
+    assert "more_than" not in fdbench_latency(latencies(0.1, 0.2)).details
 
 
 def test_published_latency_is_a_mean_and_ours_a_median() -> None:
@@ -86,17 +128,8 @@ def test_nothing_scored_is_no_value() -> None:
 
 
 def test_latency_details_name_the_shares() -> None:
-    def early(score: Score, is_early: float) -> Score:
-        return Score(LATENCY, score.value, score.status, score.reason, {**score.components, "early_start": is_early})
-
-    scores = [
-        *(early(s, 0.0) for s in latencies(*(0.1 * i for i in range(1, 8)))),
-        early(Score(LATENCY, 0.9), 1.0),
-        early(never(5.0), 0.0),
-        early(never(5.0), 1.0),
-    ]
+    scores = [*latencies(*(0.1 * i for i in range(1, 8)), 0.9), never(5.0), never(5.0)]
     details = fdbench_latency(scores).details
-    assert details["share_early"] == pytest.approx(0.2)
     assert details["share_no_response"] == pytest.approx(0.2)
     assert "p90" not in details  # only 8 of 10 are known to have replied
     assert fdbench_latency(latencies(*range(1, 11))).details["p90"] == 9
@@ -146,8 +179,15 @@ def test_repeats_of_a_sample_are_resampled_together() -> None:
 
 
 def test_one_sample_has_no_interval_however_often_it_is_repeated() -> None:
-    summary = summarise("takeover_rate", rates(1, 0, 1), "fdbench", "", groups=["a"] * 3)
-    assert (summary.ci_low, summary.ci_high) == (None, None)
+    for metric, protocol in ((LATENCY, "fdbench"), ("takeover_rate", "fdb-2026-05")):
+        summary = summarise(metric, [Score(metric, value) for value in (1.0, 0.0, 1.0)], protocol, "", groups=["a"] * 3)
+        assert (summary.ci_low, summary.ci_high) == (None, None)
+
+
+def test_a_rate_of_ours_has_wilsons_interval_and_a_published_one_the_bootstraps() -> None:
+    ours, theirs = (summarise("takeover_rate", rates(*[0.0] * 12), protocol, "") for protocol in ("fdbench", "fdb-2026-05"))
+    assert (ours.ci_low, ours.ci_high) == (0.0, pytest.approx(0.24249400665524085))
+    assert (theirs.ci_low, theirs.ci_high) == (0.0, 0.0)
 
 
 def test_a_bound_beyond_the_recordings_is_open() -> None:

@@ -39,12 +39,15 @@ FIRST = reply("r1", 3.2, 3.5, 3.5, 6.5)
 USER = Span(0.5, 3.0)
 
 
-def take(speech, told, prompt_s=4.0):
+def take(speech, told, prompt_s=4.0, user=(USER,)):
     words = tuple(Word("word", span.start_s + 0.3 * i, span.start_s + 0.3 * i + 0.2) for span in speech for i in range(4))
     return Annotations(
         prompt_s=prompt_s,
         recorded_s=12.0,
-        speech={MODEL_SPEECH: DetectedSpeech(tuple(speech), 12.0), user_speech(prompt_s): DetectedSpeech((USER,), prompt_s)},
+        speech={
+            MODEL_SPEECH: DetectedSpeech(tuple(speech), 12.0),
+            user_speech(prompt_s): DetectedSpeech(tuple(user), prompt_s),
+        },
         words={MODEL_WORDS: Transcript(words, "by hand")},
         model_events=told,
     )
@@ -91,7 +94,8 @@ def test_where_no_reply_was_measured_the_reason_is_the_same_and_its_censoring_ti
 
 
 def test_a_reply_to_an_interruption_that_never_came_is_censored_also_where_nothing_was_interrupted():
-    scores = ReplyClocks().score(BARGE_IN, {"main": take([], (), prompt_s=8.0)}, NO_JUDGE)
+    barging_in = (USER, Span(5.1, 6.0))
+    scores = ReplyClocks().score(BARGE_IN, {"main": take([], (), prompt_s=8.0, user=barging_in)}, NO_JUDGE)
     assert {(score.status, score.reason) for score in scores} == {("censored", "no_reply")}
 
 
@@ -100,5 +104,7 @@ def test_giving_way_is_decided_before_it_is_heard():
     told = (Event(YIELDED, Span(4.0, 4.0)), Event(YIELDED, Span(5.2, 5.2)), Event(YIELDED, Span(7.0, 7.0)))
     assert values(YieldClock(), BARGE_IN, take([Span(3.0, 8.2)], told)) == [0.2]
     assert values(YieldClock(), BARGE_IN, take([Span(3.0, 8.2)], told[:1])) == ["not_yielded"]
+    heard = take([Span(3.0, 8.2)], told, user=(USER, Span(5.1, 6.0)))  # from 5.1 s on, not 5.0
+    assert values(YieldClock(), BARGE_IN, heard) == [0.1]
     assert values(YieldClock(), TURN, take([], told)) == ["no_interruption"]
     assert values(YieldClock(), BARGE_IN, None) == ["audio_missing"]

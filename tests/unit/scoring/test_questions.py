@@ -18,6 +18,7 @@ from fdbench.scoring.registry import scorer_for
 
 #           0         1         2         3         4         5         6
 MODEL____ = "......##################............#################..."
+USER_____ = "###############.....############"
 BARGE_IN = Span(2.0, 3.2)
 CLIP = sample(
     Event(CONTEXT, Span(0.0, 1.5), "how do planes fly"), Event(INTERRUPTION, BARGE_IN, "wait, what about helicopters")
@@ -31,7 +32,7 @@ WORDS = (
 def asked(
     scorer: AskingScorer, model: str = MODEL____, words: tuple[Word, ...] = WORDS, **how: object
 ) -> RelevanceQuestion | None:
-    return scorer.question(CLIP, {"main": hear(scorer, CLIP, spans(model), (), words, recorded_s=8.0, **how)})  # type: ignore[arg-type]
+    return scorer.question(CLIP, {"main": hear(scorer, CLIP, spans(model), spans(USER_____), words, recorded_s=8.0, **how)})  # type: ignore[arg-type]
 
 
 def test_only_interruptions_are_judged_and_under_every_protocol() -> None:
@@ -79,5 +80,5 @@ def test_a_takeover_without_words_is_asked_about_with_an_empty_reply() -> None:
 def test_an_annotation_without_text_gives_an_empty_interruption() -> None:
     clip = sample(Event(INTERRUPTION, BARGE_IN))
     scorer = Interruption()
-    question = scorer.question(clip, {"main": hear(scorer, clip, spans(MODEL____), (), WORDS, recorded_s=8.0)})
+    question = scorer.question(clip, {"main": hear(scorer, clip, spans(MODEL____), spans(USER_____), WORDS, recorded_s=8.0)})
     assert question == RelevanceQuestion("", "", "their blades turn")

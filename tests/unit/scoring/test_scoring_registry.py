@@ -12,7 +12,7 @@ import pytest
 import fdbench.scoring
 from fdbench.core.absence import REASONS, STATUSES
 from fdbench.core.behaviour import BEHAVIOURS
-from fdbench.core.metric import METRICS, PROTOCOLS, direction
+from fdbench.core.metric import METRICS, PROTOCOLS, direction, is_ranked
 from fdbench.core.score import none_score
 from fdbench.errors import UsageError
 from fdbench.scoring.registry import scorer_for, scorers_for
@@ -32,19 +32,28 @@ NAMES_OF_THE_SPECIFICATION = {
         "backchannel_js_distance",
     },
     "fdbench": {
+        "lost_per_turn_s",
+        "lost_worded_s",
         "takeover_rate",
         "response_latency_s",
-        "early_start_rate",
+        "content_latency_s",
+        "break_in_rate",
         "no_response_rate",
         "stop_latency_s",
         "talked_through_rate",
+        "undecided_rate",
         "not_exercised_rate",
+        "takeover_not_exercised_rate",
+        "response_latency_not_exercised_s",
+        "break_in_not_exercised_rate",
+        "context_answered_rate",
         "relevance",
-        "backchannel_frequency_hz",
         "backchannel_f1",
         "backchannel_f1_above_chance",
-        "backchannel_js_divergence",
-        "response_latency_not_exercised_s",
+        "backchannel_bits",
+        "backchannel_ceiling_share",
+        "backchannel_rate_log2",
+        "sound_beside_speech",
         "own_text_wer",
         "decided_latency_s",
         "arrived_latency_s",
@@ -88,6 +97,22 @@ def test_takeovers_are_good_or_bad_by_behaviour() -> None:
     assert [direction("takeover_rate", behaviour) for behaviour in BEHAVIOURS] == [False, True, True, False]
     assert direction("takeover_rate") is None
     assert direction("relevance", "user_interruption") is True
+
+
+def test_what_is_conditional_on_the_model_or_stands_beside_a_number_is_never_ranked() -> None:
+    always = {"no_response_rate", "content_latency_s", "backchannel_f1", "backchannel_bits", "sound_beside_speech"}
+    assert not any(is_ranked(metric, behaviour, "fdbench") for metric in always for behaviour in BEHAVIOURS)
+    assert not is_ranked("response_latency_s", "user_interruption", "fdbench")
+    assert not is_ranked("relevance", "user_interruption", "fdbench")
+    assert is_ranked("response_latency_s", "turn_taking", "fdbench")
+    assert is_ranked("stop_latency_s", "user_interruption", "fdbench")  # talked through is longer than the deadline
+    assert is_ranked("relevance", "user_interruption", "fdb-2026-05")
+    limits = {name: (metric.limit, metric.gates) for name, metric in METRICS.items() if metric.limit is not None}
+    assert limits == {
+        "undecided_rate": (0.10, ()),
+        "sound_beside_speech": (0.02, ()),
+        "backchannel_rate_log2": (1.0, ("backchannel_ceiling_share",)),
+    }
 
 
 def test_a_score_without_value_takes_its_status_from_the_reason() -> None:

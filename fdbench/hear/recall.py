@@ -1,0 +1,46 @@
+"""What was heard before, from the answers on disk alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fdbench.audio.levels import levels_from_start
+from fdbench.core.annotation import Annotations, DetectedSpeech, LevelsRequest, Request, SpeechRequest, WordsRequest
+from fdbench.core.sound_beside import WINDOW_S
+from fdbench.core.speech import Transcript
+from fdbench.hear.believed import believe_recognised
+from fdbench.hear.cache import AnnotationCache
+from fdbench.hear.rules import VERSION_BEFORE_SIGNED
+from fdbench.hear.stage import TakeAudio
+
+
+def recall(
+    take: TakeAudio, requests: Sequence[Request], signatures: Mapping[str, str], cache: AnnotationCache
+) -> Annotations | None:
+    """What engines said about a take before, also engines that are not installed here; None where an answer is not stored.
+
+    Args:
+        signatures: Of the recogniser (``asr``), of the detector (``vad``) and the version of the rules (``hear``).
+    """
+    hear = int(signatures.get("hear", VERSION_BEFORE_SIGNED))
+    speech: dict[SpeechRequest, DetectedSpeech] = {}
+    words: dict[WordsRequest, Transcript] = {}
+    levels: dict[LevelsRequest, tuple[float, ...]] = {}
+    detector = {"vad": signatures.get("vad", "")}
+    for request in requests:
+        digest = take.digest(request.channel) or ""
+        if isinstance(request, LevelsRequest):  # no engine has a part in them
+            if digest:
+                levels[request] = levels_from_start(take.load(request.channel), WINDOW_S)
+            continue
+        if isinstance(request, SpeechRequest):
+            detected = cache.find(digest, request, detector, hear)
+            if detected is None:
+                return None
+            speech[request] = detected
+        else:
+            recognised = cache.find(digest, request, {"asr": signatures.get("asr", ""), **detector}, hear)
+            if recognised is None:
+                return None
+            words[request] = believe_recognised(recognised)
+    return Annotations(speech=speech, words=words, levels=levels)
