@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 EXIT_OK, EXIT_MISUSE, EXIT_WITH_ERRORS, EXIT_INTERRUPTED = 0, 2, 3, 130
 DEFAULT_ASR = "auto"
+MOST_ON_A_TERMINAL = 8
+DEFAULT_COLUMNS = 100
 DATA_VARIABLE = "FDBENCH_DATA"
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -146,8 +149,13 @@ def tell(line: str) -> None:
 
 
 def report_messages(samples: Sequence[Any]) -> None:
-    lines = (f"{sample.id.task} {sample.id.sample}: {message}" for sample in samples for message in sample.messages)
-    report_notes(tuple(dict.fromkeys(lines)))  # the same trouble under several protocols is reported once
+    """What is to be said of samples, a line each; on a terminal only the first of many."""
+    of_all = (f"{sample.id.task} {sample.id.sample}: {message}" for sample in samples for message in sample.messages)
+    lines = tuple(dict.fromkeys(of_all))  # the same trouble under several protocols is reported once
+    most = MOST_ON_A_TERMINAL if sys.stderr.isatty() else len(lines)
+    report_notes(lines[:most])
+    if len(lines) > most:
+        tell(f"and {len(lines) - most} more such lines: samples.jsonl in the run's folder has them all")
 
 
 def report_notes(notes: Sequence[str]) -> None:
@@ -165,9 +173,19 @@ def write_result(target: str, value: Any) -> None:
         write_output(Path(target), encode_json(value))
 
 
+def screen_of(folder: Path, *, with_next: bool = True) -> list[str]:
+    """How a run went, beside the trivial agents whose runs lie next to it."""
+    from fdbench.report.rows import read_neighbours, read_run
+    from fdbench.report.screen import Screen
+    from fdbench.store.run import Run
+
+    run = Run(folder)
+    remarks = dict.fromkeys(note for summary in run.summaries() for note in summary.get("notes", ()))
+    screen = Screen(read_run(folder), read_neighbours(folder), tuple(remarks), folder)
+    return screen.lines(shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns, with_next=with_next)
+
+
 def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:
-    from fdbench.report.rows import read_run
-    from fdbench.report.terminal import render_run
     from fdbench.store.run import Run
 
     report_notes(finished.notes)
@@ -177,5 +195,5 @@ def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:
         summaries = Run(finished.folder).summaries()
         write_result(arguments.json, {"run": str(finished.folder), "errors": finished.n_errors, "summaries": summaries})
     if arguments.json != "-":
-        show(*render_run(read_run(finished.folder)).split("\n"), str(finished.folder))
+        show(*screen_of(finished.folder))
     return EXIT_WITH_ERRORS if finished.n_errors or finished.n_left or finished.is_meaningless else EXIT_OK

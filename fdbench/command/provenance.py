@@ -14,6 +14,7 @@ from fdbench.command.base import (
     add_command,
     add_data_option,
     data_of,
+    screen_of,
     show,
     write_result,
 )
@@ -56,8 +57,20 @@ def show_command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         write_result(arguments.json, facts)
     if arguments.json != "-":
-        show(*render_appendix(facts).removesuffix("\n").split("\n"))
+        show(*scores_of(arguments.run), "", *render_appendix(facts).removesuffix("\n").split("\n"))
     return EXIT_WITH_ERRORS if facts["damaged"] else EXIT_OK
+
+
+def scores_of(folder: Path) -> list[str]:
+    """A run's scores, on one screen and then all of them; where its files do not say them, what is wrong."""
+    from fdbench.errors import DataError
+    from fdbench.report.rows import read_run
+    from fdbench.report.terminal import render_run
+
+    try:
+        return [*screen_of(folder, with_next=False), "", *render_run(read_run(folder)).rstrip("\n").split("\n")]
+    except DataError as error:
+        return [f"no scores: {error.what}"]
 
 
 def verify_command(arguments: argparse.Namespace) -> int:

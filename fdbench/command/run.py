@@ -8,6 +8,7 @@ import sys
 import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fdbench.command.base import (
     DEFAULT_ASR,
@@ -32,6 +33,9 @@ from fdbench.command.base import (
 from fdbench.core.placement import CAUSAL
 from fdbench.errors import UsageError
 from fdbench.stages.progress import ProgressBars
+
+if TYPE_CHECKING:
+    from fdbench.store.run import Run
 
 DEMO_AGENTS = ("silence", "always-talking", "vad-endpointer", "random-backchannel", "oracle")
 DEMO_TAIL_LIMIT_S = 3.0
@@ -147,11 +151,25 @@ def score_command(arguments: argparse.Namespace) -> int:
         return _score_folder(arguments)
     if arguments.human_timing:
         raise UsageError("--human-timing is for folders of recordings", "leave it out: a run takes it from its task")
-    arguments.asr = arguments.asr or DEFAULT_ASR
+    arguments.asr = arguments.asr or _own_ears(Run(arguments.folder))
     options = scoring_options_of(arguments, protocols_of(arguments.protocol or "all"))
     with ProgressBars() as progress:
         finished = score_run(arguments.folder, options, data_of(arguments, arguments.folder), progress)
     return conclude(arguments, finished)
+
+
+def _own_ears(run: Run) -> str:
+    """Who heard the run when it was scored last. Raises UsageError where the signature does not say how to call them."""
+    from fdbench.hear.engines import specs_of
+
+    scored = run.manifest().scored
+    if not scored:
+        return DEFAULT_ASR
+    signature = scored[-1].engines["asr"]
+    for spec in specs_of(signature):
+        tell(f"--asr {spec}, as the run was scored before")
+        return spec
+    raise UsageError(f"the run was heard by {signature}, which does not say where it lies here", "name it: --asr ENGINE")
 
 
 def replay_command(arguments: argparse.Namespace) -> int:

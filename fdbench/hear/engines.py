@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import re
 from typing import Final, Protocol, cast
 
 from fdbench.core.sound import Audio
@@ -93,6 +94,19 @@ def asr_signature(spec: str) -> str:
         return spec
     module, argument = _module(spec)
     return module.signature(argument)
+
+
+def specs_of(signature: str) -> list[str]:
+    """What the recogniser with a signature may be called here; nothing where its signature does not tell where to find it."""
+    if signature in (GIVEN, NONE):
+        return [signature]
+    if signature.startswith("sphinx"):
+        return ["sphinx"]
+    from fdbench.hear.asr_faster_whisper import TINY_EN_SHA256
+
+    tiny_en = rf"(?:\+{TINY_EN_SHA256[:12]})?"
+    forms = {"whisper": r"whisper-([\w.-]+)@.+", "faster-whisper": rf"faster-whisper-([\w.-]+){tiny_en}@.+"}
+    return [f"{kind}:{named.group(1)}" for kind, form in forms.items() if (named := re.fullmatch(form, signature))]
 
 
 def prepare_asr(spec: str) -> None:

@@ -160,12 +160,12 @@ def decimals(unit: str) -> int:
 def _winners(metric: str, rows: Sequence[Row]) -> list[Row]:
     if len(rows) < 2:
         return []
-    merits = {row.path: _merit(row.metrics[metric]) for row in rows}
+    merits = {row.path: merit(row.metrics[metric]) for row in rows}
     best = max(merits.values())
     return [row for row in rows if merits[row.path] == best]
 
 
-def _merit(summary: MetricSummary) -> float:
+def merit(summary: MetricSummary) -> float:
     """The value as printed, turned so that more is better. Signed latencies are better the nearer each of them is to 0:
 
     answering 0.5 s before the user has finished is no better than 0.5 s after. More than all of a ceiling is no better than it.
@@ -197,7 +197,7 @@ def _in_order(rows: Sequence[Row]) -> list[Row]:
         ranked = leading is not None and is_rankable(row, leading)
         score = 0.0
         if summary is not None and ranked:
-            score = -_merit(summary)
+            score = -merit(summary)
         name = row.collection.model
         arguments = sorted((argument, str(value)) for argument, value in row.collection.arguments.items())
         return (not ranked, score, name.casefold(), name, arguments, row.path)

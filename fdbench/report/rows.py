@@ -7,6 +7,7 @@ is an error that names the file and the key.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -114,6 +115,16 @@ def read_run(folder: Path) -> tuple[Row, ...]:
     run = Run(folder)
     manifest = run.manifest()
     return tuple(row for scoring in run.scorings() for row in _rows_of(run, scoring, manifest))
+
+
+def read_neighbours(folder: Path) -> tuple[Row, ...]:
+    """The rows of the trivial agents' runs that lie beside a run; what cannot be read is nobody's neighbour."""
+    found: list[Row] = []
+    for run in Run.all_in(folder.resolve().parent):
+        with suppress(DataError):
+            if run.folder.name != folder.name and run.manifest().collection.kind == "trivial":
+                found += read_run(run.folder)
+    return tuple(found)
 
 
 def _rows_of(run: Run, scoring: str, manifest: RunManifest) -> list[Row]:

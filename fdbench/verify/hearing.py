@@ -6,17 +6,14 @@ heard again here: the stored annotations are taken as they are, and the report s
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, FdbenchError
-from fdbench.hear.asr_faster_whisper import TINY_EN_SHA256
 from fdbench.hear.cache import AnnotationCache
-from fdbench.hear.engines import SILERO, asr_signature, vad_signature
+from fdbench.hear.engines import SILERO, asr_signature, specs_of, vad_signature
 from fdbench.hear.recall import recall
 from fdbench.hear.rules import VERSION, VERSION_BEFORE_SIGNED
 from fdbench.hear.stage import Engines
@@ -25,9 +22,6 @@ from fdbench.stages.progress import Progress
 from fdbench.stages.score import HeardTakes, hear_cases, requests_of
 from fdbench.store.run import Run
 from fdbench.verify.differences import Group
-
-_NAMED_WHISPER: Final = re.compile(r"whisper-([\w.-]+)@.+")
-_NAMED_FASTER_WHISPER: Final = re.compile(rf"faster-whisper-([\w.-]+)(?:\+{TINY_EN_SHA256[:12]})?@.+")
 
 
 @dataclass(slots=True)
@@ -68,7 +62,7 @@ class Hearers:
             self.unavailable.add(f"hear:{hear}: found hear:{VERSION}")
             return None
         why = f"{asr}: found no engine of that name"
-        for spec in _specs_of(asr, self.asr):
+        for spec in ([self.asr] if self.asr else []) + specs_of(asr):
             try:
                 if asr_signature(spec) != asr:
                     why = f"{asr}: found {asr_signature(spec)}"
@@ -112,17 +106,3 @@ def check_annotations(run: Run, hearers: Hearers) -> Group:
     for why in sorted(hearers.unavailable):
         group.skip(f"cannot be heard again here: {why}; the stored annotations were taken as they are")
     return group
-
-
-def _specs_of(signature: str, given: str | None) -> Iterator[str]:
-    """What the recogniser with a signature may be called here."""
-    if given is not None:
-        yield given
-    if signature.startswith("sphinx"):
-        yield "sphinx"
-    named = _NAMED_WHISPER.fullmatch(signature)
-    if named:
-        yield f"whisper:{named.group(1)}"
-    named = _NAMED_FASTER_WHISPER.fullmatch(signature)
-    if named:
-        yield f"faster-whisper:{named.group(1)}"

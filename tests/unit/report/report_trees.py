@@ -8,6 +8,7 @@ from typing import Any
 
 ENGINES = {"asr": "sphinx-5.1", "vad": "silero-6.2.3", "judge": "none"}
 UNITS = {
+    "lost_per_turn_s": "s",
     "takeover_rate": "rate",
     "response_latency_s": "s",
     "relevance": "0-5",
@@ -17,6 +18,7 @@ UNITS = {
     "backchannel_rate_log2": "log2",
 }
 DIRECTIONS = {
+    "lost_per_turn_s": False,
     "takeover_rate": False,
     "response_latency_s": False,
     "relevance": True,

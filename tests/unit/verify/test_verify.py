@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.core.sound import Audio
+from fdbench.hear.engines import specs_of
 from fdbench.judge.prompts import find_prompt
 from fdbench.judge.providers import JudgeSettings
 from fdbench.judge.verdicts import StoredVerdict, VerdictCache, key_of
@@ -19,7 +20,6 @@ from fdbench.store.record import StoredTrack
 from fdbench.store.run import Run
 from fdbench.verify.data import _as_played
 from fdbench.verify.differences import compare
-from fdbench.verify.hearing import _specs_of
 from fdbench.verify.verdicts import check_verdicts
 
 JSON = st.recursive(
@@ -81,20 +81,19 @@ def test_a_start_says_with_what(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("signature", "given", "specs"),
+    ("signature", "specs"),
     [
-        ("sphinx-en-us@5.1.1", None, ["sphinx"]),
-        ("whisper-small.en@20250625", None, ["whisper:small.en"]),
-        ("whisper-mine+0123456789ab@20250625", None, []),
-        ("whisper-mine+0123456789ab@20250625", "whisper:mine.pt", ["whisper:mine.pt"]),
-        ("faster-whisper-tiny.en+1a5afae06a4d@1.2.1;int8", None, ["faster-whisper:tiny.en"]),
-        ("faster-whisper-small.en@1.2.1;int8", None, ["faster-whisper:small.en"]),
-        ("faster-whisper-mine+0123456789ab@1.2.1;int8", None, []),
-        ("nobody@1", None, []),
+        ("sphinx-en-us@5.1.1", ["sphinx"]),
+        ("whisper-small.en@20250625", ["whisper:small.en"]),
+        ("whisper-mine+0123456789ab@20250625", []),
+        ("faster-whisper-tiny.en+1a5afae06a4d@1.2.1;int8", ["faster-whisper:tiny.en"]),
+        ("faster-whisper-small.en@1.2.1;int8", ["faster-whisper:small.en"]),
+        ("faster-whisper-mine+0123456789ab@1.2.1;int8", []),
+        ("nobody@1", []),
     ],
 )
-def test_what_a_signature_is_called_here(signature, given, specs):
-    assert list(_specs_of(signature, given)) == specs
+def test_what_a_signature_is_called_here(signature, specs):
+    assert specs_of(signature) == specs
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,206 @@
+"""How a run went, on one screen: per behaviour the number, the trivial agents next to it, and in words what that is worth.
+
+::
+
+    personaplex on mini (fdbench; faster-whisper-tiny.en, silero-6.2.3)
+                                   value  95 %          nearest trivial agents               verdict
+    lost seconds per turn           1.41                vad-endpointer 1.33, echo 2.80       no better than vad-endpointer
+    takes the turn in a pause       0.25  0.09 to 0.53  random-backchannel 0.00, echo 1.00   between them: worse than silence
+
+A verdict says only what the intervals say: ``better than`` where the agent's value lies outside the run's interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Final
+
+from fdbench.core.metric import CORRECTED
+from fdbench.core.score import MetricSummary
+from fdbench.io.text_table import text_table
+from fdbench.io.visible import visible
+from fdbench.report.markdown import LOST_PARTS, arguments_text, bound, number
+from fdbench.report.ranking import MIN_RANKED_N, beyond_limits, is_rankable, merit, n_behind, tables
+from fdbench.report.rows import Row
+
+MAX_LINES: Final = 24
+MOST_REMARKS: Final = 5
+_LAYOUTS: Final = ((2, True), (1, True), (1, False), (0, False))
+"""From the widest on: how many trivial agents stand beside a value, and whether its interval does."""
+ORACLE: Final = "oracle"
+BAR: Final = "vad-endpointer"
+LOST: Final = "lost_per_turn_s"
+LOST_WORDS: Final = "lost seconds per turn"
+
+_CORRECTED_LINES: Final = (
+    ("pause_handling", "takeover_rate", "takes the turn in a pause"),
+    ("turn_taking", "takeover_rate", "takes the turn at its end"),
+    ("turn_taking", "response_latency_s", "  after (s)"),
+    ("user_interruption", "talked_through_rate", "talks through interruptions"),
+    ("user_interruption", "stop_latency_s", "  else stops in (s)"),
+    ("backchannel", "takeover_rate", "takes over in a monologue"),
+    ("backchannel", "backchannel_ceiling_share", "  backchannels' timing"),
+)
+_PUBLISHED_LINES: Final = (
+    ("pause_handling", "takeover_rate", "takes the turn in a pause"),
+    ("turn_taking", "takeover_rate", "takes the turn at its end"),
+    ("turn_taking", "response_latency_s", "  after (s)"),
+    ("user_interruption", "takeover_rate", "takes the turn when interrupted"),
+    ("user_interruption", "response_latency_s", "  after (s)"),
+    ("backchannel", "takeover_rate", "takes over in a monologue"),
+    ("backchannel", "backchannel_frequency_hz", "  backchannels (Hz)"),
+    ("backchannel", "backchannel_js_distance", "  their distance from people's"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What is known at the end of a run.
+
+    Attributes:
+        rows: Of the run, under any protocols; the corrected one is shown where it is there.
+        others: Of further runs; trivial agents among them stand beside it, where they share a table with it.
+        remarks: What is wrong with the run as a whole.
+        folder: Of the run.
+    """
+
+    rows: Sequence[Row]
+    others: Sequence[Row]
+    remarks: Sequence[str]
+    folder: Path
+
+    def lines(self, width: int = 100, *, with_next: bool = True) -> list[str]:
+        """At most ``MAX_LINES`` lines of at most ``width`` characters, plain text."""
+        rows = _shown_rows(self.rows)
+        if not rows:
+            return [*self._remarks(), "no scores", str(self.folder)]
+        tables_by_width = (self._table(rows, n_nearest, with_interval) for n_nearest, with_interval in _LAYOUTS)
+        fitting = (lines for lines in tables_by_width if max(map(len, lines)) <= width)
+        body = [*_title(rows), *next(fitting, self._table(rows, *_LAYOUTS[-1])), *self._remarks()]
+        last = self._next_steps(rows) if with_next else []
+        room = MAX_LINES - len(last) - 1
+        if len(body) > room:
+            body = [*body[: room - 1], f"... {len(body) - room + 1} more lines: fdbench show {self.folder}"]
+        return [visible(line)[:width].rstrip() for line in body] + ([""] if last else []) + [visible(line) for line in last]
+
+    def _table(self, rows: Sequence[Row], n_nearest: int, with_interval: bool) -> list[str]:
+        beside = [*rows, *(row for row in self.others if row.collection.kind == "trivial" and row.run_id != rows[0].run_id)]
+        groups = {row.path + row.task: group for group in tables(beside) for row in group}
+        several = len({row.scored.behaviour for row in rows}) < len(rows)
+        lines = []
+        if all(LOST in row.metrics for row in rows):
+            parts = " + ".join(f"{fmean(row.metrics[LOST].details.get(part, 0.0) for row in rows):.2f}" for part in LOST_PARTS)
+            lines = [(LOST_WORDS, *_lost(rows, groups, n_nearest)), ("  waits + talks over + breaks", "", parts, "", "")]
+        for behaviour, metric, words in _CORRECTED_LINES if rows[0].protocol in CORRECTED else _PUBLISHED_LINES:
+            for row in rows:
+                if row.scored.behaviour == behaviour and metric in row.metrics:
+                    name = f"{words} [{row.task.rpartition('.')[2]}]" if several and "." in row.task else words
+                    lines.append((name, *_compared(row, metric, groups[row.path + row.task], n_nearest)))
+        header = ("", "value", "95 %", "nearest trivial agents" if n_nearest > 1 else "nearest agent", "verdict")
+        kept = [0, 1, *([2] if with_interval else []), *([3] if n_nearest else []), 4]
+        lines = [line for line in lines if with_interval or line[1]]
+        return text_table([[line[column] for column in kept] for line in (header, *lines)], right=(1,))
+
+    def _next_steps(self, rows: Sequence[Row]) -> list[str]:
+        steps = [f"{self.folder}", f"every number: fdbench show {self.folder}", "beside others: fdbench leaderboard"]
+        has_bar = any(row.collection.model == BAR for row in (*rows, *self.others))
+        return steps if has_bar else [*steps, f"the bar to cross: fdbench run --model {BAR} with the same --tasks and --out"]
+
+    def _remarks(self) -> list[str]:
+        shown = [f"! {remark}" for remark in self.remarks[:MOST_REMARKS]]
+        left = len(self.remarks) - len(shown)
+        return [*shown, f"! and {left} more remarks: fdbench show {self.folder}"] if left > 0 else shown
+
+
+def _shown_rows(rows: Sequence[Row]) -> list[Row]:
+    """Those of one protocol and one set of engines: the corrected one's, as it was scored last."""
+    corrected = [row for row in rows if row.protocol in CORRECTED] or list(rows)
+    return [row for row in corrected if (row.path, row.protocol) == (corrected[-1].path, corrected[-1].protocol)]
+
+
+def _title(rows: Sequence[Row]) -> list[str]:
+    first = rows[0]
+    families = ", ".join(dict.fromkeys(row.scored.family for row in rows))
+    settings = arguments_text(first.collection.arguments)
+    ears = first.engines.asr.partition(";")[0]
+    failed = sum(row.scored.n_errors for row in rows)
+    told = f"; {failed} of {sum(row.scored.n_samples for row in rows)} samples failed" if failed else ""
+    who = f"{first.collection.model} ({settings})" if settings else first.collection.model
+    return [who, f"{families}, {first.protocol}, {ears}, {first.engines.vad}{told}"]
+
+
+def _compared(row: Row, metric: str, group: Sequence[Row], n_nearest: int) -> tuple[str, str, str, str]:
+    """Value, interval, the trivial agents next to it, and what that is worth."""
+    summary = row.metrics[metric]
+    agents = {each.collection.model: each.metrics[metric] for each in group if each is not row and metric in each.metrics}
+    known = {name: each for name, each in agents.items() if each.value is not None}
+    value = summary.value
+    if value is None:
+        return bound(summary) or "-", "", "", _why_not(summary)
+    near = sorted(known, key=lambda name: abs((known[name].value or 0.0) - value))[:n_nearest]
+    beside = ", ".join(f"{name} {_short(known[name].value or 0.0, summary.unit)}" for name in near)
+    low, high = summary.ci_low, summary.ci_high
+    interval = "" if low is None or high is None else f"{_short(low, summary.unit)} to {_short(high, summary.unit)}"
+    rivals = {each.collection.model: each for each in group if each is not row and is_rankable(each, metric)}
+    return _short(value, summary.unit), interval, beside, _verdict(row, metric, rivals)
+
+
+def _verdict(row: Row, metric: str, rivals: Mapping[str, Row]) -> str:
+    summary = row.metrics[metric]
+    if not is_rankable(row, metric):
+        beyond = beyond_limits(row)
+        few = f"only {n_behind(summary)} samples" if n_behind(summary) < MIN_RANKED_N else "shown, never ranked"
+        return f"not ranked: {', '.join(beyond)}" if beyond else few
+    if row.collection.kind == "trivial":
+        return ""
+    own = merit(summary)
+    better = {name: merit(each.metrics[metric]) for name, each in rivals.items() if name != ORACLE}
+    if not better:
+        return ""
+    best = max(better, key=lambda name: better[name])
+    if own <= better[best]:
+        return f"as good as {best}" if own == better[best] else f"no better than {best}"
+    value = rivals[best].metrics[metric].value
+    is_apart = summary.ci_low is None or summary.ci_high is None or not summary.ci_low <= (value or 0.0) <= summary.ci_high
+    return "better than every trivial agent" if is_apart else f"not told apart from {best}"
+
+
+def _why_not(summary: MetricSummary) -> str:
+    counts = ((summary.n_not_applicable, "not applicable"), (summary.n_censored, "never"), (summary.n_error, "failed"))
+    return ", ".join(f"{n} {words}" for n, words in counts if n)
+
+
+def _short(value: float, unit: str) -> str:
+    return number(value, unit) if unit == "Hz" else f"{round(value, 2) + 0.0:.2f}"
+
+
+def _lost(rows: Sequence[Row], groups: Mapping[str, Sequence[Row]], n_nearest: int) -> tuple[str, str, str, str]:
+    """The mean over tasks, as ``_compared``; intervals belong to tasks."""
+    own = [row.metrics[LOST] for row in rows]
+    values = [each.value for each in own if each.value is not None]
+    if len(values) < len(own):
+        return "-", "", "", "; ".join(filter(None, map(_why_not, own)))
+    lost = fmean(values)
+    agents = dict(_lost_of_agents(rows, groups))
+    near = sorted(agents, key=lambda name: abs(agents[name] - lost))[:n_nearest]
+    beside = ", ".join(f"{name} {agents[name]:.2f}" for name in near)
+    rivals = {name: value for name, value in agents.items() if name != ORACLE}
+    verdict = ""
+    if rivals and rows[0].collection.kind != "trivial":
+        best = min(rivals, key=lambda name: rivals[name])
+        verdict = f"no better than {best}" if lost >= rivals[best] else f"{rivals[best] - lost:.2f} s better than {best}"
+    return f"{lost:.2f}", "", beside, verdict
+
+
+def _lost_of_agents(rows: Sequence[Row], groups: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, float]]:
+    """By agent, the same mean, where all of the same tasks are there."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        for each in groups[row.path + row.task]:
+            summary = each.metrics.get(LOST)
+            if each is not row and summary is not None and summary.value is not None:
+                found.setdefault(each.collection.model, []).append(summary.value)
+    return ((name, fmean(values)) for name, values in found.items() if len(values) == len(rows))

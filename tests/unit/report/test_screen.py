@@ -1,0 +1,109 @@
+"""The end of a run on one screen, from stored numbers written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from report_trees import metric, write_run
+
+from fdbench.report.rows import read_neighbours, read_run
+from fdbench.report.screen import MAX_LINES, Screen
+
+TURN = "mini/turn_taking"
+WIDE = 120
+NEXT = "beside others: fdbench leaderboard"
+GOLDEN = """\
+talks
+mini, fdbench, sphinx-5.1, silero-6.2.3
+                               value  95 %                nearest agent        verdict
+lost seconds per turn           1.25                      vad-endpointer 1.50  0.25 s better than vad-endpointer
+  waits + talks over + breaks         0.75 + 0.25 + 0.25
+takes the turn at its end       0.90  0.80 to 0.95        oracle 1.00          better than every trivial agent
+"""
+
+
+def numbers(lost: float, rate: float, low: float, high: float) -> dict[str, object]:
+    parts = {"wait_s": lost - 0.5, "talked_over_s": 0.25, "breaks": 0.25}
+    return {
+        "lost_per_turn_s": metric("lost_per_turn_s", lost, details=parts),
+        "takeover_rate": metric("takeover_rate", rate, ci_low=low, ci_high=high, higher_is_better=True),
+    }
+
+
+def screen(run: Path, remarks: tuple[str, ...] = (), width: int = WIDE) -> list[str]:
+    return Screen(read_run(run), read_neighbours(run), remarks, run).lines(width)
+
+
+@pytest.fixture
+def neighbours(tmp_path: Path) -> Path:
+    for name, lost, rate in (("silence", 5.0, 0.0), ("vad-endpointer", 1.5, 0.75), ("oracle", 0.5, 1.0)):
+        write_run(tmp_path, name, numbers(lost, rate, 0.0, 1.0), kind="trivial", task=TURN)
+    return tmp_path
+
+
+def test_each_number_stands_beside_its_nearest_agents_with_a_plain_verdict(neighbours: Path) -> None:
+    run = write_run(neighbours, "talks", numbers(1.25, 0.9, 0.8, 0.95), task=TURN)
+    assert screen(run, width=110) == [*GOLDEN.split("\n"), str(run), f"every number: fdbench show {run}", NEXT]
+    assert any("vad-endpointer 1.50, oracle 0.50" in line for line in screen(run, width=160))
+
+
+@pytest.mark.parametrize(
+    ("rate", "interval", "verdict"),
+    [
+        (0.5, (0.3, 0.7), "no better than vad-endpointer"),
+        (0.75, (0.5, 0.9), "as good as vad-endpointer"),
+        (0.9, (0.7, 0.97), "not told apart from vad-endpointer"),
+        (0.9, (0.76, 0.97), "better than every trivial agent"),
+    ],
+)
+def test_a_verdict_says_what_the_interval_says(
+    neighbours: Path, rate: float, interval: tuple[float, float], verdict: str
+) -> None:
+    run = write_run(neighbours, "talks", numbers(9.0, rate, *interval), task=TURN)
+    (line,) = (line for line in screen(run) if line.startswith("takes the turn"))
+    assert line.endswith(verdict)
+
+
+def test_few_samples_are_told_and_not_judged(neighbours: Path) -> None:
+    few = {"takeover_rate": metric("takeover_rate", 1.0, 4, higher_is_better=True)}
+    (line,) = (line for line in screen(write_run(neighbours, "talks", few, task=TURN)) if line.startswith("takes"))
+    assert line.endswith("only 4 samples")
+
+
+def test_agents_that_heard_another_recogniser_are_no_neighbours(neighbours: Path) -> None:
+    engines = {"asr": "another-1", "vad": "silero-6.2.3", "judge": "none"}
+    run = write_run(neighbours, "talks", numbers(1.25, 0.9, 0.8, 0.95), task=TURN, engines=engines)
+    assert not any("oracle" in line for line in screen(run))
+
+
+def test_remarks_are_on_the_screen_and_nothing_in_them_acts(neighbours: Path) -> None:
+    run = write_run(neighbours, "talks", numbers(1.25, 0.9, 0.8, 0.95), task=TURN)
+    lines = screen(run, tuple(f"remark {n}\x1b[2J" for n in range(9)))
+    assert "! remark 0\\x1b[2J" in lines and f"! and 4 more remarks: fdbench show {run}" in lines
+    assert len(lines) <= MAX_LINES
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_no_line_is_wider_than_the_terminal_but_names_of_files_to_copy(neighbours: Path, width: int) -> None:
+    run = write_run(neighbours, "talks", numbers(1.25, 0.9, 0.8, 0.95), task=TURN)
+    lines = screen(run, width=width)
+    assert max(map(len, lines[: lines.index("")])) <= width
+    assert any(line.endswith("better than every trivial agent") for line in lines) or width < 80
+
+
+def test_without_the_bar_beside_it_the_next_step_is_to_make_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "talks", numbers(1.25, 0.9, 0.8, 0.95), task=TURN)
+    assert screen(run)[-1].startswith("the bar to cross: fdbench run --model vad-endpointer")
+
+
+def test_a_run_without_scores_says_so(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "talks", {}, task=TURN)
+    (run / "scores" / "s1" / "summary.json").unlink()
+    assert screen(run) == ["no scores", str(run)]
+
+
+def test_where_only_a_published_protocol_was_scored_its_numbers_are_shown(tmp_path: Path) -> None:
+    values = {"takeover_rate": metric("takeover_rate", 0.5, higher_is_better=True)}
+    lines = screen(write_run(tmp_path, "talks", values, task=TURN, protocol="fdb-2026-05"))
+    assert lines[1].startswith("mini, fdb-2026-05") and any(line.startswith("takes the turn at its end") for line in lines)
