@@ -105,9 +105,11 @@ class Screen:
         return text_table([[line[column] for column in kept] for line in (header, *lines)], right=(1,))
 
     def _next_steps(self, rows: Sequence[Row]) -> list[str]:
-        steps = [f"{self.folder}", f"every number: fdbench show {self.folder}", "beside others: fdbench leaderboard"]
-        has_bar = any(row.collection.model == BAR for row in (*rows, *self.others))
-        return steps if has_bar else [*steps, f"the bar to cross: fdbench run --model {BAR} with the same --tasks and --out"]
+        """What to type, and last, for programs, where the run lies."""
+        steps = [f"every number: fdbench show {self.folder}", "beside others: fdbench leaderboard"]
+        if not any(row.collection.model == BAR for row in (*rows, *self.others)):
+            steps += [f"the bar to cross: fdbench run --model {BAR} with the same --tasks and --out"]
+        return [*steps, str(self.folder)]
 
     def _remarks(self) -> list[str]:
         shown = [f"! {remark}" for remark in self.remarks[:MOST_REMARKS]]

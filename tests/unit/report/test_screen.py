@@ -44,7 +44,7 @@ def neighbours(tmp_path: Path) -> Path:
 
 def test_each_number_stands_beside_its_nearest_agents_with_a_plain_verdict(neighbours: Path) -> None:
     run = write_run(neighbours, "talks", numbers(1.25, 0.9, 0.8, 0.95), task=TURN)
-    assert screen(run, width=110) == [*GOLDEN.split("\n"), str(run), f"every number: fdbench show {run}", NEXT]
+    assert screen(run, width=112) == [*GOLDEN.split("\n"), f"every number: fdbench show {run}", NEXT, str(run)]
     assert any("vad-endpointer 1.50, oracle 0.50" in line for line in screen(run, width=160))
 
 
@@ -94,7 +94,7 @@ def test_no_line_is_wider_than_the_terminal_but_names_of_files_to_copy(neighbour
 
 def test_without_the_bar_beside_it_the_next_step_is_to_make_it(tmp_path: Path) -> None:
     run = write_run(tmp_path, "talks", numbers(1.25, 0.9, 0.8, 0.95), task=TURN)
-    assert screen(run)[-1].startswith("the bar to cross: fdbench run --model vad-endpointer")
+    assert screen(run)[-2].startswith("the bar to cross: fdbench run --model vad-endpointer")
 
 
 def test_a_run_without_scores_says_so(tmp_path: Path) -> None:
