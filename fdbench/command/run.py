@@ -30,6 +30,7 @@ from fdbench.command.base import (
     tell,
     write_result,
 )
+from fdbench.core.metric import CORRECTED
 from fdbench.core.placement import CAUSAL
 from fdbench.errors import UsageError
 from fdbench.stages.progress import ProgressBars
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from fdbench.store.run import Run
 
 DEMO_AGENTS = ("silence", "always-talking", "vad-endpointer", "random-backchannel", "oracle")
+_NEXT = ("your own model next: fdbench list models; fdbench run --model NAME|path/to/file.py:Class --tasks mini",)
 DEMO_TAIL_LIMIT_S = 3.0
 """Shorter than a run's: the demo is to be quick, and an endless talker gains nothing from being heard for longer."""
 
@@ -232,13 +234,14 @@ def _score_folder(arguments: argparse.Namespace) -> int:
 
 
 def demo_command(arguments: argparse.Namespace) -> int:
-    from fdbench.report.leaderboard import render_leaderboard
+    from fdbench.report.board import render_board
     from fdbench.report.rows import read_results
 
     with tempfile.TemporaryDirectory(prefix="fdbench-demo-") as scratch:
         out = arguments.out or Path(scratch)
         n_errors = sum(_demo_run(agent, out, arguments) for agent in DEMO_AGENTS)
-        show(*render_leaderboard(read_results(out), ()).split("\n"))
+        show(*render_board(read_results(out)))
+        show("", *([f"every number: fdbench show {out}/RUN"] if arguments.out else []), *_NEXT)
     return EXIT_WITH_ERRORS if n_errors else EXIT_OK
 
 
@@ -253,6 +256,6 @@ def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
     print(f"{agent} ...", file=sys.stderr)
     ending = Ending(limit_s=DEMO_TAIL_LIMIT_S)
     plan = make_plan(RunRequest(model=agent, tasks="mini", out=out, limit=arguments.limit, ending=ending))
-    options = ScoringOptions(Engines("faster-whisper:tiny.en"), protocols_of("all"), workers=arguments.workers)
+    options = ScoringOptions(Engines("faster-whisper:tiny.en"), CORRECTED, workers=arguments.workers)
     with ProgressBars() as progress:
         return run_plan(plan, options, progress).n_errors

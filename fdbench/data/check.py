@@ -33,7 +33,7 @@ from fdbench.task.tree import find_human_timing, find_set
 if TYPE_CHECKING:
     from fdbench.task.spec import FdbSource, TaskSpec
 
-_MODEL_OUTPUTS: Final = re.compile(r"output(\..*)?\.(wav|json)")
+_MODEL_OUTPUTS: Final = re.compile(r"output(\..*)?\.(wav|json)|rating\.json")
 """Beside the prompts when recordings are scored where they lie; no part of the data."""
 _MAX_NAMED: Final = 10
 """More missing clips than this are counted and not named."""

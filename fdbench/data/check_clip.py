@@ -57,8 +57,7 @@ def examine_audio(file: Path, data: bytes, sample_rate: int, clip: str, findings
         return None
     is_prompt, samples = file.name == PROMPT, audio.samples
     if audio.sample_rate != sample_rate:
-        tell = findings.error if is_prompt else findings.warn
-        tell(file, f"expected {sample_rate} Hz, found {audio.sample_rate} Hz", clip)
+        findings.warn(file, f"expected {sample_rate} Hz, found {audio.sample_rate} Hz", clip)
     if is_prompt and not MIN_DURATION_S < audio.duration_s < MAX_DURATION_S:
         found = f"found {audio.duration_s:.3f} s"
         findings.error(file, f"expected a duration between {MIN_DURATION_S:g} and {MAX_DURATION_S:g} s, {found}", clip)

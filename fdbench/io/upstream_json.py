@@ -10,6 +10,8 @@ from fdbench.core.speech import Word
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
 
+SAME_END_S = 0.5
+"""A turn's end is annotated by ear, so near to the end of the last word."""
 _EXPECTED = 'expected {"text": ..., "chunks": [{"text": ..., "timestamp": [start, end]}, ...]}'
 
 
@@ -34,6 +36,40 @@ def read_upstream_transcript(path: Path) -> tuple[tuple[Word, ...], str | None]:
         raise DataError(f"{path}: 'chunks': expected a list, found {describe(chunks)}")
     words = tuple(_word(chunk, f"{path}: chunk {index}") for index, chunk in enumerate(chunks))
     return words, text if isinstance(text, str) else None
+
+
+def read_user_words(path: Path, turn_end_s: float | None) -> tuple[Word, ...]:
+    """The user's words of a clip's ``transcription.json``, which may hold both speakers of the conversation.
+
+    Then it is ``[{"speaker": 0, "item": [words]}, ...]``, and the user is the one whose last word ends where the turn does.
+
+    Args:
+        turn_end_s: The annotated one; None where there is none.
+
+    Raises:
+        DataError: As ``read_upstream_words``, or nobody can tell which of several speakers is the user.
+    """
+    value = read_json(path, finite=False)
+    if not isinstance(value, list):
+        return read_upstream_words(path)
+    speakers = [_words_of_speaker(each, f"{path}: [{index}]") for index, each in enumerate(value)]
+    speaking = [words for words in speakers if words]
+    if len(speaking) < 2:
+        return speaking[0] if speaking else ()
+    if turn_end_s is None:
+        raise DataError(f"{path}: {len(speaking)} speakers, and no annotated turn end that tells which is the user")
+    ends_s = [max((word.end_s or word.start_s or 0.0) for word in words) for words in speaking]
+    nearest = min(range(len(speaking)), key=lambda index: abs(ends_s[index] - turn_end_s))
+    if abs(ends_s[nearest] - turn_end_s) > SAME_END_S:
+        found = ", ".join(f"{end_s:g} s" for end_s in ends_s)
+        raise DataError(f"{path}: expected a speaker whose last word ends at the turn's end, {turn_end_s:g} s, found {found}")
+    return speaking[nearest]
+
+
+def _words_of_speaker(value: Any, where: str) -> tuple[Word, ...]:
+    if not isinstance(value, dict) or not isinstance(value.get("item"), list):
+        raise DataError(f'{where}: expected {{"speaker": ..., "item": [words]}}, found {describe(value)}')
+    return tuple(_word(item, f"{where}: item {index}") for index, item in enumerate(value["item"]))
 
 
 def _word(chunk: Any, where: str) -> Word:

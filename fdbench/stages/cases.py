@@ -107,6 +107,8 @@ class RecordedTake:
         model_events: What the model said about itself while it spoke.
         user_events: What happened on the user's side of this call; None = what the data says.
         notes: What a reader of its numbers has to know.
+        tells_length: Whether scorers learn how long the prompt is. The published scripts do not: they hear the whole of a
+            recording, which their clients wrote as long as the prompt, and so they shall in a folder made elsewhere.
     """
 
     audio: TakeAudio
@@ -116,6 +118,7 @@ class RecordedTake:
     user_events: tuple[Event, ...] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     right_censored: bool | None = None
+    tells_length: bool = True
 
     def shifted(self, by_s: float) -> RecordedTake:
         """The take with everything that the model did so much later; the user stays."""
@@ -125,6 +128,11 @@ class RecordedTake:
             recorded_s=None if self.recorded_s is None else self.recorded_s + by_s,
             model_events=tuple(replace(event, span=event.span.shifted(by_s)) for event in self.model_events),
         )
+
+    @property
+    def known_prompt_s(self) -> float | None:
+        """The prompt's length, as scorers know it."""
+        return self.prompt_s if self.tells_length else None
 
 
 Rating: TypeAlias = "Callable[[], Verdict | None]"

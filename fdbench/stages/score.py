@@ -77,7 +77,7 @@ class Scoring:
 def requests_of(case: Case, protocols: Iterable[str]) -> dict[str, tuple[Request, ...]]:
     """By stimulus, what the scorers of one sample need under some protocols, each thing once."""
     kinds = {event.kind for event in case.model_events}
-    prompts = {stimulus: take.prompt_s for stimulus, take in case.recorded.items()}
+    prompts = {stimulus: take.known_prompt_s for stimulus, take in case.recorded.items()}
     wanted: dict[str, dict[Request, None]] = {stimulus: {} for stimulus in prompts}
     for protocol in protocols:
         for scorer in scorers_for(case.behaviour, protocol, event_kinds=kinds):
@@ -174,7 +174,7 @@ class _HeardCase:
         takes = {
             stimulus: replace(
                 answers,
-                prompt_s=case.recorded[stimulus].prompt_s,
+                prompt_s=case.recorded[stimulus].known_prompt_s,
                 recorded_s=case.recorded[stimulus].recorded_s,
                 right_censored=case.recorded[stimulus].right_censored,
                 model_events=case.recorded[stimulus].model_events,

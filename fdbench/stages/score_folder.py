@@ -10,6 +10,7 @@ from typing import Any
 from fdbench.call.evidence import examine, silence_notes
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
+from fdbench.core.metric import PUBLISHED
 from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.io.files import user_cache
@@ -49,9 +50,10 @@ def score_folder(
     """
     options.check_judge()
     found = read_fdb_folder(folder, spec.name, spec.behaviour, human_timing)
-    cases = [_case(folder / sample.id, sample, spec.behaviour) for sample in found.samples]
+    tells_length = not set(options.protocols) & set(PUBLISHED)
+    cases = [_case(folder / sample.id, sample, spec.behaviour, tells_length) for sample in found.samples]
     cases += [Case(Sample(name, spec.name, {}), spec.behaviour, {MAIN: why}) for name, why in found.broken.items()]
-    facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given"})
+    facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given", "crop": "none"})
     judging, vitals = options.judging(user_cache() / "verdicts"), list[Vitals]()
     heard = observed(hear_cases(cases, options.protocols, options.engines, None, options.workers, progress), vitals)
     signatures = options.engines.signature_facts()
@@ -63,7 +65,7 @@ def score_folder(
     return ScoredFolder(scoring, tuple(notes), any(finding.is_grave for finding in findings))
 
 
-def _case(folder: Path, sample: Sample, behaviour: str) -> Case:
+def _case(folder: Path, sample: Sample, behaviour: str, tells_length: bool) -> Case:
     audio = FolderAudio(behaviour, folder)
     try:
         prompt_s = audio.duration_s("user")
@@ -85,7 +87,7 @@ def _case(folder: Path, sample: Sample, behaviour: str) -> Case:
             what = f"{folder / 'output.wav'}: {evidence.fault.what}"
             return Case(sample, behaviour, {MAIN: Absence("audio_unreadable", what)})
         notes = evidence.notes
-    take = RecordedTake(audio, prompt_s, recorded_s, notes=notes)
+    take = RecordedTake(audio, prompt_s, recorded_s, tells_length=tells_length, notes=notes)
     return Case(sample, behaviour, {MAIN: take}, rating=partial(read_rating, folder / "rating.json"))
 
 

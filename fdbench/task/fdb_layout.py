@@ -28,7 +28,7 @@ from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
 from fdbench.errors import DataError, unknown_name
 from fdbench.io.files import read_json
-from fdbench.io.upstream_json import describe, finite_number, read_upstream_words
+from fdbench.io.upstream_json import describe, finite_number, read_user_words
 from fdbench.task.stimulus import FileStimulus
 
 HUMAN_TIMING_FILE = "icc_gt_distribution.json"
@@ -131,7 +131,8 @@ def _read_sample(
     human_timing: tuple[float, ...] = ()
     with _standing_without("it", left_out):
         if transcription.exists():
-            transcript = Transcript(read_upstream_words(transcription), engine="given")
+            turn_end_s = next((event.span.start_s for event in events if event.kind == TURN_END), None)
+            transcript = Transcript(read_user_words(transcription, turn_end_s), engine="given")
     with _standing_without("human timing", left_out):
         if timing is not None and path.name in timing[1]:
             human_timing = read_distribution(timing[1][path.name], f"{timing[0]}: '{path.name}'")

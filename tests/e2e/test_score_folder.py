@@ -171,3 +171,18 @@ def test_the_json_has_the_documented_shape_and_the_signature_names_everything(tm
         "fdbench:",
     ):
         assert part in signature, part
+
+
+@pytest.mark.parametrize(("protocol", "expected"), [("fdb-2026-05", 1.0), ("fdbench", 1.0)])
+def test_a_recording_that_goes_on_after_the_prompt_is_heard_to_its_end(tmp_path, protocol, expected):
+    clip = tmp_path / "1"
+    write(
+        clip, {"turn_taking.json": [{"timestamp": [1.5, 1.6]}], "output.vad.json": {"segments": [{"start": 2.4, "end": 4.2}]}}
+    )
+    words = [{"text": f"w{n}", "timestamp": [2.4 + 0.3 * n, 2.6 + 0.3 * n]} for n in range(6)]
+    (clip / "output.json").write_text(json.dumps({"text": "", "chunks": words}))
+    for name, seconds in (("input", 2), ("output", 6)):
+        soundfile.write(clip / f"{name}.wav", np.zeros(16_000 * seconds, np.int16), 16_000)
+    result, scores = score(tmp_path, "v1/turn_taking.candor", protocol, "--vad", "given")
+    assert scores["1"]["takeover_rate"]["value"] == expected
+    assert "|crop:none" in result["metrics"]["takeover_rate"]["signature"]

@@ -156,7 +156,6 @@ def _copy_of_first(file: Path) -> None:
         (f"{CLIP}/input.wav", _text("hello"), "not a readable audio file"),
         (f"{CLIP}/input.wav", _shorten, "truncated"),
         (f"{CLIP}/input.wav", _wav(channels=2), "expected mono, found 2 channels"),
-        (f"{CLIP}/input.wav", _wav(rate=44100), "expected 16000 Hz, found 44100 Hz"),
         (f"{CLIP}/input.wav", _wav(gain=0.0), "silent"),
         (f"{CLIP}/input.wav", _offset, "constant"),
         (f"{CLIP}/input.wav", _copy_of_first, "the same audio as candor_turn_taking/1"),
@@ -216,6 +215,7 @@ def test_a_fault_is_one_error_at_its_file(file: str, damage: Callable[[Path], No
         (TIMING, _json({str(clip): [0.2] * 10 for clip in range(3)}), "not upstream's file: expected sha256"),
         (TIMING, _json({str(clip): [0.1] * 30 for clip in range(3)}), "30 windows of 0.2 s cover 6.0 s, the clip has 2.0 s"),
         (f"{CLIP}/input.wav", _wav(gain=40.0), "clipped"),
+        (f"{CLIP}/input.wav", _wav(rate=44100), "expected 16000 Hz, found 44100 Hz"),
         (f"{CLIP}/notes.txt", _text("hm"), "a stray file"),
         ("v1.0/candor_turn_taking/notes.txt", _text("hm"), "a stray file"),
         (f"{CLIP}/transcription.json", _json({"chunks": [{"text": "a", "timestamp": [1.8, 2.4]}]}), "0.400 s behind"),
@@ -238,6 +238,11 @@ def test_what_is_only_worth_knowing_is_a_warning(file: str, damage: Callable[[Pa
     assert {severity for severity, _, _ in findings} == {"warning"}
     assert {place for _, place, _ in findings} == {file}
     assert any(what in words for _, _, words in findings)
+
+
+def test_a_rating_beside_a_clip_is_upstreams_own_output(tree: Path) -> None:
+    (tree / CLIP / "rating.json").write_text('{"rating": 4}')
+    assert not told(check_data(tree))
 
 
 def test_the_same_audio_in_two_sets_is_a_warning(tree: Path) -> None:

@@ -313,3 +313,36 @@ def test_prompts_at_any_rate_are_read_as_they_are(tmp_path: Path) -> None:
     (sample,) = read_fdb_folder(tmp_path, "t", "turn_taking").samples
     audio = sample.stimuli["main"].load()
     assert (audio.sample_rate, len(audio.samples)) == (48000, 480)
+
+
+def both(*speakers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"speaker": number, "item": words} for number, words in enumerate(speakers)]
+
+
+def said(*words: tuple[str, float, float]) -> list[dict[str, Any]]:
+    return [{"text": text, "timestamp": [start_s, end_s]} for text, start_s, end_s in words]
+
+
+def test_of_both_speakers_the_user_is_the_one_who_ends_where_the_turn_does(tmp_path: Path) -> None:
+    other, user = said(("well", 2.2, 2.5), ("then", 3.5, 3.93)), said(("so", 0.2, 0.5), ("home", 1.5, 2.01))
+    add(tmp_path, "7", turn_taking=[{"timestamp": [2.0, 2.2]}], transcription=both(other, user))
+    (sample,) = read_fdb_folder(tmp_path, "t", "turn_taking").samples
+    assert sample.transcript is not None and [word.text for word in sample.transcript.words] == ["so", "home"]
+
+
+@pytest.mark.parametrize(
+    ("speakers", "told"),
+    [
+        (both(said(("a", 5.0, 5.4)), said(("b", 7.0, 7.4))), "expected a speaker whose last word ends at the turn's end, 2 s"),
+        ([{"speaker": 0}], 'expected {"speaker": ..., "item": [words]}'),
+        (both([{"text": "a"}]), "[0]: item 0: no 'timestamp'"),
+    ],
+)
+def test_where_nobody_can_tell_who_is_the_user_the_sample_stands_without_words(
+    tmp_path: Path, speakers: Any, told: str
+) -> None:
+    add(tmp_path, "7", turn_taking=[{"timestamp": [2.0, 2.2]}], transcription=speakers)
+    found = read_fdb_folder(tmp_path, "t", "turn_taking")
+    assert found.samples[0].transcript is None
+    ((_, note),) = found.notes
+    assert told in note

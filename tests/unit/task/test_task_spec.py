@@ -98,7 +98,7 @@ def test_the_shipped_tasks_are_the_four_of_mini_and_the_five_sets_of_v1() -> Non
 def test_every_task_says_what_it_is_and_what_a_prompted_model_is_told() -> None:
     for name, spec in task_specs().items():
         assert spec.summary and spec.description, name
-        teacher = spec.behaviour == "user_interruption"
+        teacher = name == "v1/user_interruption.synthetic"  # as the model card says; our own tasks name themselves to nobody
         assert spec.instructions.startswith("You are a wise and friendly teacher." if teacher else "You enjoy having"), name
         assert bool(spec.human_timing_note) == (spec.behaviour == "backchannel"), name
 
