@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from fdbench.core.absence import Absence
 from fdbench.errors import DataError
+from fdbench.task.edition import read_edition
 from fdbench.task.fdb_layout import AUDIO_MISSING, read_fdb_folder
 from fdbench.task.loaded import LoadedTask, loaded_task
 
@@ -27,7 +28,8 @@ class UpstreamTree:
 
     @property
     def origin(self) -> str:
-        return "upstream layout"
+        edition = read_edition(self.root)
+        return "upstream layout" if edition is None else f"edition {edition.name}"
 
     def has(self, spec: TaskSpec) -> bool:
         return spec.source.kind == "fdb" and find_set(self.root, spec.source.folder, spec.source.root) is not None
