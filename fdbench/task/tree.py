@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from fdbench.core.absence import Absence
 from fdbench.errors import DataError
-from fdbench.task.edition import read_edition
 from fdbench.task.fdb_layout import AUDIO_MISSING, read_fdb_folder
 from fdbench.task.loaded import LoadedTask, loaded_task
 
@@ -28,6 +27,8 @@ class UpstreamTree:
 
     @property
     def origin(self) -> str:
+        from fdbench.task.edition import read_edition
+
         edition = read_edition(self.root)
         return "upstream layout" if edition is None else f"edition {edition.name}"
 
