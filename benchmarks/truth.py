@@ -131,11 +131,17 @@ def latencies(
         raise SystemExit(f"{' '.join(command)}: status {done.returncode}\n{done.stderr}")
     (path,) = Path(done.stdout.strip().splitlines()[-1]).glob("scores/fdbench-*/samples.jsonl")
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    found = {(row["task"], row["id"]): row["scores"]["response_latency_s"]["value"] for row in rows if row["task"] in tasks}
+    found = {(row["task"], row["id"]): _latency_of(row["scores"]) for row in rows if row["task"] in tasks}
     missing = [key for key, value in found.items() if value is None]
     if missing:
         print(f"{' '.join(options)}: {len(missing)} of {len(found)} without a latency, {missing[0]}", file=sys.stderr)
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _latency_of(scores: dict[str, dict[str, float | None]]) -> float | None:
+    """Also where the model paused just when it was interrupted, which has a column of its own."""
+    values = (scores.get(name, {}).get("value") for name in ("response_latency_s", "response_latency_not_exercised_s"))
+    return next((value for value in values if value is not None), None)
 
 
 def report(prompts: str, who: str, errors_s: Sequence[float]) -> None:
