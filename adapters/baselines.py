@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from fdbench.adapter.base import Agent, Brief, Port
-from fdbench.adapter.clips import CLIP_RATE_HZ, Clip, Mouth, load_clips
+from fdbench.adapter.clips import CLIP_RATE_HZ, Mouth, draw_reply, load_clips
 from fdbench.audio.vad import StreamingVad, load_vad_model
 from fdbench.core.conversation import Sample
 from fdbench.core.event import CONTEXT, INTERRUPTION, TURN_END
@@ -153,7 +153,7 @@ class VadEndpointer(Agent):
         if self._silence_s < self._silence:
             return
         if self._speech_s >= self._min_speech and not self._mouth.is_speaking:
-            self._mouth.say(self._clips[self._random.integers(len(self._clips))].samples)
+            self._mouth.say(draw_reply(self._clips, self._random))
         self._speech_s = 0.0
 
 
@@ -193,17 +193,14 @@ class Oracle(Agent):
         interruptions, contexts = truth.of_kind(INTERRUPTION), truth.of_kind(CONTEXT)
         for context, interruption in zip(contexts, interruptions, strict=False):
             starts_s, stops_s = context.span.end_s + self._delay_s, interruption.span.start_s + self._yield_s
-            talk = np.concatenate([self._pick(self._replies) for _ in range(4)])
+            talk = draw_reply(self._replies, self._random)
             self._say(lead_in_s + starts_s, talk[: max(0, round((stops_s - starts_s) * CLIP_RATE_HZ))])
         for peak_s in human_peaks(truth.human_timing):
-            self._say(lead_in_s + peak_s, self._pick(self._backchannels))
+            self._say(lead_in_s + peak_s, self._backchannels[self._random.integers(len(self._backchannels))].samples)
         ends_s = [event.span.end_s for event in interruptions]
         ends_s = ends_s or [event.span.start_s for event in truth.of_kind(TURN_END) if not truth.human_timing]
         for end_s in ends_s:
-            self._say(lead_in_s + end_s + self._delay_s, self._pick(self._replies))
-
-    def _pick(self, clips: tuple[Clip, ...]) -> Samples:
-        return clips[self._random.integers(len(clips))].samples
+            self._say(lead_in_s + end_s + self._delay_s, draw_reply(self._replies, self._random))
 
     def _say(self, start_s: float, samples: Samples) -> None:
         """Put ``samples`` on the line at call time ``start_s``, over whatever is there."""

@@ -26,19 +26,15 @@ from mini_texts import BACKCHANNELS, CLIPS, REPLIES, STRETCH, UTTERANCES, ClipTe
 from fdbench.core.sound import Audio, Samples
 from fdbench.io.files import sha256_of, write_bytes_atomically
 from fdbench.io.wav import encode_flac, read_audio
+from fdbench.suite.human_timing import human_timing
+from fdbench.suite.speech import audible_range
 
 SAMPLE_RATE = 16000
 LEVEL_RMS = 0.07  # about -23 dBFS, what speech in telephone corpora has
 PEAK_LIMIT = 0.9
 FRAME_SAMPLES = 80  # 5 ms
-AUDIBLE_DB = -36.0  # relative to the loudest 5 ms; measured: vowels sit at -3..-12 dB, flite's "silence" below -55 dB
 FADE_SAMPLES = 32  # 2 ms
 TURN_END_S = 0.3  # how long a turn_end event lasts, as in upstream's files
-WINDOW_S = 0.2
-BUMP_AFTER_PHRASE_S = 0.3
-BUMP_SD_S = 0.25
-MIN_PEAK_DISTANCE_S = 2.0
-FLOOR_SHARE = 0.05  # of the probability mass, spread evenly
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +65,6 @@ def phone_count(word: str, voice: str) -> int:
     return sum(name != "pau" for name, _ in phones)
 
 
-def audible_range(samples: Samples) -> tuple[int, int]:
-    """First and one-past-last sample of the frames that can be heard."""
-    power = np.convolve(samples.astype(np.float64) ** 2, np.ones(FRAME_SAMPLES) / FRAME_SAMPLES, mode="valid")
-    loud = np.flatnonzero(power >= power.max() * 10 ** (AUDIBLE_DB / 10))
-    # A frame is loud from the moment its last sample is: the sound begins at its end, and ends at the last frame's start.
-    return int(loud[0]) + FRAME_SAMPLES - 1, int(loud[-1]) + 1
-
-
 def make_utterance(voice: str, text: str, stretch: float = 1.0) -> Utterance:
     samples, phones = synthesise(voice, text, stretch)
     if any(name == "pau" for name, _ in phones[1:-1]):
@@ -86,7 +74,7 @@ def make_utterance(voice: str, text: str, stretch: float = 1.0) -> Utterance:
     counts = [phone_count(word, voice) for word in words]
     if sum(counts) != len(spoken):
         raise SystemExit(f"{voice}: '{text}' has {len(spoken)} phones, its words alone have {counts}")
-    first, last = audible_range(samples)
+    first, last, _ = audible_range(samples, FRAME_SAMPLES)
     bounds = [round(phones[0][1] * SAMPLE_RATE)]
     at = 0
     for count in counts:
@@ -128,20 +116,6 @@ def write_bank(folder: Path, manifest: Path, bank: dict[str, Utterance], kinds: 
         (folder / f"{stale}.flac").unlink()
     text = '{"schema": 1, "utterances": {\n' + ",\n".join(lines) + "\n}}\n"
     write_bytes_atomically(manifest, text.encode())
-
-
-def human_timing(phrase_ends_s: list[float], duration_s: float) -> list[float]:
-    """The documented construction (see tasks/mini/backchannel.yaml): no human was recorded for it."""
-    peaks: list[float] = []
-    for end_s in phrase_ends_s[:-1]:
-        peak_s = end_s + BUMP_AFTER_PHRASE_S
-        if not peaks or peak_s - peaks[-1] >= MIN_PEAK_DISTANCE_S:
-            peaks.append(peak_s)
-    n = int(duration_s / WINDOW_S) + 1
-    middles = (np.arange(n) + 0.5) * WINDOW_S
-    bumps = np.sum([np.exp(-0.5 * ((middles - peak_s) / BUMP_SD_S) ** 2) for peak_s in peaks], axis=0)
-    mass = (1 - FLOOR_SHARE) * bumps / bumps.sum() + FLOOR_SHARE / n
-    return [round(float(value), 9) for value in mass]
 
 
 def make_clip(task: str, clip: ClipText, bank: dict[str, Utterance]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Literal
@@ -15,6 +16,10 @@ from fdbench.io.files import sha256_of
 from fdbench.io.wav import decode_audio
 
 CLIP_RATE_HZ = 16000
+REPLY_S = 10.0
+"""Who never yields and who yields after a second look alike under replies that end by themselves sooner."""
+BETWEEN_SENTENCES_S = 0.1
+"""Shorter than what a detector takes for the end of speech."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +50,17 @@ def load_clips(kind: Literal["reply", "backchannel"]) -> tuple[Clip, ...]:
         audio = decode_audio(data, f"replies/{name}.flac")
         clips.append(Clip(name, kind, facts["text"], audio.samples))
     return tuple(clips)
+
+
+def draw_reply(clips: Sequence[Clip], random: np.random.Generator) -> Samples:
+    """A reply of at least ``REPLY_S``: several of the clips, none of them twice, one after the other."""
+    between = np.zeros(round(BETWEEN_SENTENCES_S * CLIP_RATE_HZ), np.float32)
+    pieces: list[Samples] = []
+    for index in random.permutation(len(clips)):
+        pieces += [between, clips[index].samples] if pieces else [clips[index].samples]
+        if sum(map(len, pieces)) >= REPLY_S * CLIP_RATE_HZ:
+            break
+    return np.concatenate(pieces)
 
 
 class Mouth:

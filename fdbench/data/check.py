@@ -23,9 +23,10 @@ from fdbench.data.check_clip import (
     examine_timing,
 )
 from fdbench.data.finding import CheckedData, CheckedSet, Findings
-from fdbench.data.lock import LockedPart, is_hidden, read_lock, tree_digest
+from fdbench.data.lock import is_hidden, read_lock, tree_digest
 from fdbench.errors import DataError
 from fdbench.io.files import open_plain, sha256_of, sha256_of_file
+from fdbench.task.edition import EDITION_FILE, read_edition
 from fdbench.task.fdb_layout import FdbFolder, natural_order, read_fdb_folder, read_human_timing
 from fdbench.task.load import task_specs
 from fdbench.task.tree import find_human_timing, find_set
@@ -50,7 +51,7 @@ def check_data(data: Path, tasks: str | None = None) -> CheckedData:
         UsageError: A task is unknown or ships with fdbench.
         DataError: The lock is damaged.
     """
-    specs, lock, further = task_specs(), read_lock(data), Findings(data)
+    specs, lock, further, edition = task_specs(), read_lock(data), Findings(data), read_edition(data)
     seen: dict[str, tuple[str, str]] = {}
     checked = []
     for part in catalogue(specs).values() if tasks is None else select_parts([tasks], specs):
@@ -60,8 +61,14 @@ def check_data(data: Path, tasks: str | None = None) -> CheckedData:
         assert spec.source.kind == "fdb"
         if found is not None:
             entry = lock.parts.get(part.name)
-            fetched = entry if entry is not None and data / entry.place == found else None
-            checked.append(_SetCheck(spec, spec.source, found, data).run(fetched, seen))
+            fetched = entry.files if entry is not None and data / entry.place == found else None
+            source = spec.source
+            if edition is not None and part.name in edition.sets:
+                made = edition.sets[part.name]
+                fetched = made.files
+                pins = dict.fromkeys(source.sha256, edition.human_timing_sha256)
+                source = source.model_copy(update={"n": made.n, "sha256": pins})
+            checked.append(_SetCheck(spec, source, found, data).run(fetched, seen))
         elif tasks is not None:
             findings = Findings(data, part.name)
             findings.error(data / part.place, f"no such folder; expected {part.n_clips} clips")
@@ -69,6 +76,9 @@ def check_data(data: Path, tasks: str | None = None) -> CheckedData:
     for name, entry in lock.parts.items():
         if not (data / entry.place).exists() and name not in {each.name for each in checked}:
             further.error(data / entry.place, f"no such file or folder; the lock says that it was fetched {entry.fetched_at}")
+    if edition is not None:
+        what = f"the private edition {edition.name}, not upstream's data; numbers compare within it alone"
+        further.warn(data / EDITION_FILE, what)
     prompts = data / JUDGE_PROMPTS.place
     if prompts.is_file() and sha256_of_file(prompts) != JUDGE_PROMPTS.sha256:
         further.error(prompts, f"not upstream's file, whose sha256 is {JUDGE_PROMPTS.sha256}")
@@ -83,11 +93,11 @@ class _SetCheck:
         self._spec, self._source, self._found, self._data = spec, source, found, data
         self._findings = Findings(data, source.folder)
 
-    def run(self, fetched: LockedPart | None, seen: dict[str, tuple[str, str]]) -> CheckedSet:
+    def run(self, fetched: Mapping[str, str] | None, seen: dict[str, tuple[str, str]]) -> CheckedSet:
         """Check everything.
 
         Args:
-            fetched: What the lock says of the folder, where it is the one that was fetched.
+            fetched: The hash of each file when it was fetched, or made for a private edition; None where nobody knows.
             seen: Set and clip by the digest of their audio; the set's own are added.
         """
         source, findings, folder = self._source, self._findings, self._found.relative_to(self._data).as_posix()
@@ -213,12 +223,12 @@ class _SetCheck:
             tell = self._findings.error if twin[0] == own[0] else self._findings.warn
             tell(self._found / clip / PROMPT, f"the same audio as {'/'.join(twin)}", clip)
 
-    def _compare(self, entry: LockedPart, digests: Mapping[str, str], own: Mapping[str, str]) -> str:
+    def _compare(self, fetched: Mapping[str, str], digests: Mapping[str, str], own: Mapping[str, str]) -> str:
         """What changed since the set was fetched."""
-        changed = [name for name in entry.files if entry.files[name] != digests.get(name)]
-        added = [name for name in own if name not in entry.files]
+        changed = [name for name in fetched if fetched[name] != digests.get(name)]
+        added = [name for name in own if name not in fetched]
         for name in changed:
-            clip, expected, found = name.partition("/")[0], entry.files[name], digests.get(name)
+            clip, expected, found = name.partition("/")[0], fetched[name], digests.get(name)
             if found is None:
                 self._findings.useless(self._found / name, "fetched once and gone since", clip)
             else:

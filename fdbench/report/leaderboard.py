@@ -137,6 +137,7 @@ def _measured_lines(rows: Sequence[Row], results_link: str, says_placement: bool
 
 _FACTS_OF_ROWS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("judge", lambda row: code(row.engines.judge) if any(map(is_judged, row.metrics)) else ""),
+    ("edition", lambda row: code(row.collection.edition) if row.collection.edition else ""),
     ("lead-in", lambda row: f"{row.collection.lead_in_s:g} s"),
     ("failed samples", lambda row: str(row.scored.n_errors or "")),
 )

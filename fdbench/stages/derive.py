@@ -191,6 +191,7 @@ def facts_of(manifest: RunManifest, shift_s: float = 0.0, kinds: EventKinds | No
         "clock": collection.clock,
         "placement": collection.placement_at(shift_s),
         "lead_in": collection.lead_in_s,
+        "edition": collection.edition or None,
         "condition": collection.condition_signature,
         "seed": collection.seed,
         "slots": collection.slots,

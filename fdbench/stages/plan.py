@@ -12,6 +12,7 @@ from fdbench.stages.model import Model, Supply, find_model
 from fdbench.stages.request import RunRequest
 from fdbench.store.manifest import CollectedSample, CollectedTask, Collection
 from fdbench.store.run import Run
+from fdbench.task.edition import read_edition
 from fdbench.task.load import LoadedTask, TaskLoader, select_tasks
 
 
@@ -84,6 +85,9 @@ def make_plan(request: RunRequest, model: Model | None = None) -> Plan:
     selected = select_tasks(request.tasks, request.data)
     loader = TaskLoader(request.data)
     tasks = [loader.load(task, limit=request.limit) for task in selected]
+    edition = read_edition(request.data.root) if request.data is not None and request.data.root is not None else None
+    if edition is not None and any(task.source.kind == "fdb" for task in selected):
+        collection = collection.model_copy(update={"edition": edition.name})
     return Plan(request, model.supply(tasks), collection, tuple(_limited(task, request.limit) for task in tasks), loader)
 
 

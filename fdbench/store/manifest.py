@@ -43,9 +43,10 @@ class Collection(Stored):
     Attributes:
         files: By argument that names a file or folder, the hash of its content.
         condition_facts: All that the condition does to sound; nothing where it is ``clean``.
+        edition: Name of the private edition whose prompts were played; empty for any other data.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("files", "condition_facts")
+    later: ClassVar[tuple[str, ...]] = ("files", "condition_facts", "edition")
     model: str
     kind: Literal["trivial", "model", "recordings"]
     adapter: str
@@ -58,6 +59,7 @@ class Collection(Stored):
     seed: int
     condition: str = "clean"
     condition_facts: dict[str, Any] = Field(default={})
+    edition: str = ""
     lead_in_s: Seconds
     tail_silence_s: Seconds
     tail_limit_s: Seconds

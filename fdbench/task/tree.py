@@ -27,7 +27,10 @@ class UpstreamTree:
 
     @property
     def origin(self) -> str:
-        return "upstream layout"
+        from fdbench.task.edition import read_edition
+
+        edition = read_edition(self.root)
+        return "upstream layout" if edition is None else f"edition {edition.name}"
 
     def has(self, spec: TaskSpec) -> bool:
         return spec.source.kind == "fdb" and find_set(self.root, spec.source.folder, spec.source.root) is not None

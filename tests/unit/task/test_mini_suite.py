@@ -239,7 +239,7 @@ def test_an_interruption_comes_when_the_answer_has_begun_and_is_followed_by_sile
         assert context.text == " ".join(texts[: silence + 1])
         assert spans(loaded[name], INTERRUPTION) == approx([(script.spoken[silence + 1][0], script.end_s)])
         assert interruption.text == " ".join(texts[silence + 1 :])
-        assert interruption.span.duration_s >= 1.2
+        assert interruption.span.duration_s >= 1.5
         assert 4.0 - 1e-4 <= script.tail_s <= 5.0 + 1e-4
 
 
@@ -280,7 +280,7 @@ def test_replies_and_backchannels_have_the_lengths_that_scorers_tell_apart() -> 
     replies = [facts["n_samples"] / 16000 for facts in clips if facts["kind"] == "reply"]
     backchannels = [facts for facts in clips if facts["kind"] == "backchannel"]
     assert len(replies) >= 10
-    # 3.1 s: begun 0.6 s after a context, a reply must outlast the silence before an interruption (3.5 s at most).
+    # Sentences: an agent's reply is several of them (``draw_reply``).
     assert all(3.1 <= duration_s <= 5.0 for duration_s in replies)
     assert len(backchannels) >= 6
     assert all(0.30 <= facts["n_samples"] / 16000 < 0.9 and len(facts["words"]) <= 2 for facts in backchannels)
