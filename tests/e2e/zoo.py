@@ -196,6 +196,15 @@ class Endpointer(Listener):
         self.speech_s = 0.0
 
 
+class Hedger(Endpointer):
+    """Says "exactly" into a silence of 0.3 s, waits 0.9 s whether somebody minds, and only then answers."""
+
+    def __init__(self) -> None:
+        super().__init__(silence_s=0.3)
+        (exactly,) = (clip.samples for clip in load_clips("backchannel") if clip.text == "exactly")
+        self._reply = np.concatenate([exactly, silence(0.9), replies(3)])
+
+
 class Muter(Endpointer):
     """Where an endpointer stops, it mutes for 0.6 s and goes on: once for each time that it is spoken to."""
 
@@ -245,7 +254,10 @@ ZOO = {
     "reply-0.35": (Endpointer, {"reply_s": 0.35}),
     "reply-1.1": (Endpointer, {"reply_s": 1.1}),
     "whisper": (Endpointer, {"gain_db": -40.0}),
+    "hedger": (Hedger, {}),
     "muter": (Muter, {}),
     "copy": (Copy, {}),
 }
 """Class and arguments by name."""
+SOUNDS = ("music", "hum", "beeps", "breath")
+"""Those that no clip makes any difference to: three of each task tell all, and those of 30 s cost most."""
