@@ -34,10 +34,11 @@ SILENT: Tasks = {
 }  # fmt: skip
 
 ZOO_BY_HAND: dict[str, Tasks] = {
-    # 5.3 to 8.87 s. Turns that end at 5.6 s or later are broken into (5 of 12), the others are "answered" after -0.2 to 3.2 s, the
-    # five never: a median of |latency| near 3 s. Of the pauses only ph-11 (over at 5.08 s) escapes; seven clips lose the whole
-    # sentence, a break and a wait. Of the interruptions 8 begin from 5.2 to 8.87 s (ui-05, at 5.16 s, may be a ninth), of which 4
-    # are over when it is. (WRONG AT FIRST: up to 0.4 s of the 3.57 s were taken for gaps; the detector hears 3.63 s without one.)
+    # 5.3 to 8.87 s. Turns that end at 5.6 s or later are broken into (5 of 12), the others are "answered" after -0.2 to 3.2
+    # s, the five never: a median of |latency| near 3 s. Of the pauses only ph-11 (over at 5.08 s) escapes; seven clips lose
+    # the whole sentence, a break and a wait. Of the interruptions 8 begin from 5.2 to 8.87 s (ui-05, at 5.16 s, may be a
+    # ninth), of which 4 are over when it is. (WRONG AT FIRST: up to 0.4 s of the 3.57 s were taken for gaps; the detector
+    # hears 3.63 s without one.)
     "fixed-time": {
         "pause_handling": {"takeover_rate": 11 / 12, "break_in_rate": 0.0, "lost_per_turn_s": (6.0, 6.9)},
         "turn_taking": {
@@ -55,10 +56,10 @@ ZOO_BY_HAND: dict[str, Tasks] = {
             "lost_per_turn_s": 0.0,
         },
     },
-    # One utterance from the first moment to the last, of 5/8 speech: a break, and 0.6 s a second. (The detector hears on for a
-    # tenth of a second behind each half: 0.75.) What it says at an interruption's end is an utterance that began before it, which
-    # is no reply to it: 5 s. (WRONG AT FIRST, 1.5 to 4.0: what goes on at the end was taken to end that wait, as it does after a
-    # turn. It has to begin at or after the turn's start, as the definition of the wait says.)
+    # One utterance from the first moment to the last, of 5/8 speech: a break, and 0.6 s a second. (The detector hears on for
+    # a tenth of a second behind each half: 0.75.) What it says at an interruption's end is an utterance that began before it,
+    # which is no reply to it: 5 s. (WRONG AT FIRST, 1.5 to 4.0: what goes on at the end was taken to end that wait, as it
+    # does after a turn. It has to begin at or after the turn's start, as the definition of the wait says.)
     "stutterer": {
         "pause_handling": {
             "takeover_rate": 1.0, "response_latency_s": None, "break_in_rate": 1.0, "no_response_rate": 0.0,
@@ -79,9 +80,9 @@ ZOO_BY_HAND: dict[str, Tasks] = {
     "hum": {task: each | {"sound_beside_speech": (0.9, 1.0)} for task, each in SILENT.items()},
     "beeps": {task: each | {"sound_beside_speech": (0.2, 0.5)} for task, each in SILENT.items()},
     "breath": {task: each | {"sound_beside_speech": (0.15, 0.35)} for task, each in SILENT.items()},
-    # After a turn a lone "yeah" of 0.39 s is a backchannel: no reply, unless others less than 1.0 s before make one utterance with
-    # it, which then began before the end. In monologues its sounds lie where people's do. (WRONG AT FIRST: at most 6.0 in pauses,
-    # but 5 of waiting, with a break and its words in three clips of four, are more: 6.002.)
+    # After a turn a lone "yeah" of 0.39 s is a backchannel: no reply, unless others less than 1.0 s before make one utterance
+    # with it, which then began before the end. In monologues its sounds lie where people's do. (WRONG AT FIRST: at most 6.0
+    # in pauses, but 4.6 of waiting with 0.75 breaks a clip and their words are more: 6.002.)
     "yeah": {
         "turn_taking": {"response_latency_s": None, "lost_per_turn_s": (2.0, 5.0)},
         "pause_handling": {"lost_per_turn_s": (3.0, 7.0)},
@@ -147,8 +148,9 @@ ZOO_BY_HAND: dict[str, Tasks] = {
     "reply-0.35": SILENT | {
         "user_interruption": SILENT["user_interruption"] | {"not_exercised_rate": 1.0},
     },
-    # Takes the turn as the endpointer does, is done before the interruption, and talks less over who goes on. (WRONG AT FIRST, 1.8 to
-    # 3.6: only the 14 pauses of 1.35 s or more were taken to let it speak for 1.0 s. It breaks 18: it stops a frame or two later.)
+    # Takes the turn as the endpointer does, is done before the interruption, and talks less over who goes on. (WRONG AT
+    # FIRST, 1.8 to 3.6: only the 14 pauses of 1.35 s or more were taken to let it speak for 1.0 s. It breaks 18: it stops a
+    # frame or two later, and the detector hears on.)
     "reply-1.1": {
         "pause_handling": {"takeover_rate": (0.6, 1.0), "response_latency_s": (0.4, 0.65), "lost_per_turn_s": (2.5, 4.2)},
         "turn_taking": {
@@ -167,8 +169,9 @@ ZOO_BY_HAND: dict[str, Tasks] = {
         "user_interruption": {"lost_per_turn_s": (0.4, 4.1)},
         "backchannel": {"lost_per_turn_s": 0.0},
     },
-    # The sound of 0.59 s is a backchannel, and free, where the user goes on within 1.8 s of silence, and the beginning of a reply where
-    # not, as 0.9 s are a gap inside an utterance. Six or seven clips have a pause of 1.8 s or more: a break and a second of talk.
+    # The sound of 0.59 s is a backchannel, and free, where the user goes on within 1.8 s of silence, and the beginning of a
+    # reply where not, as 0.9 s are a gap inside an utterance. Six or seven clips have a pause of 1.8 s or more: a break and a
+    # second of talk.
     "hedger": {
         "pause_handling": {"response_latency_s": (0.25, 0.45), "break_in_rate": 0.0, "lost_per_turn_s": (1.0, 1.9)},
         "turn_taking": {
@@ -180,9 +183,9 @@ ZOO_BY_HAND: dict[str, Tasks] = {
         },
         "backchannel": {"takeover_rate": (0.0, 0.2), "lost_per_turn_s": 0.0},
     },
-    # Silent from 0.3 to 0.9 s after the interruption's start, and talking at its end. Silence that begins more than 1.0 s before
-    # the end is not undecided. It talks on over whoever pauses. What it goes on with is the utterance that began before the
-    # interruption, and no answer to it: (0.55 + 5 + 1.5) / 2. (WRONG AT FIRST, 0.7 to 1.6: as for the stutterer.)
+    # Silent from 0.3 to 0.9 s after the interruption's start, and talking at its end. Silence that begins more than 1.0 s
+    # before the end is not undecided. It talks on over whoever pauses. What it goes on with is the utterance that began
+    # before the interruption, and no answer to it: (0.55 + 5 + 1.5) / 2. (WRONG AT FIRST, 0.7 to 1.6: as for the stutterer.)
     "muter": {
         "pause_handling": {"takeover_rate": 1.0, "break_in_rate": 0.0, "lost_per_turn_s": (4.0, 9.0)},
         "turn_taking": {
@@ -194,8 +197,8 @@ ZOO_BY_HAND: dict[str, Tasks] = {
         },
         "backchannel": {"takeover_rate": 0.0, "lost_per_turn_s": 0.0},
     },
-    # From 1.0 s on over the user, to a second after each end: it breaks in and is going on at every end. (WRONG AT FIRST, 4.0 to 8.5:
-    # one break a clip was reckoned with. After a pause of more than a second it begins anew: 32 in 12 clips.)
+    # From 1.0 s on over the user, to a second after each end: it breaks in and is going on at every end. (WRONG AT FIRST, 4.0
+    # to 8.5: one break a clip was reckoned with. After a pause of more than a second it begins anew: 32 in 12 clips.)
     "copy": {
         "pause_handling": {"takeover_rate": 1.0, "break_in_rate": 1.0, "no_response_rate": 0.0, "lost_per_turn_s": (7.5, 9.5)},
         "turn_taking": {
@@ -231,10 +234,10 @@ GAMES = {
 }
 """Where one ranks above the oracle by the definition, and does not deserve to.
 
-Bits compare people's timing with the user's *speech*, so a sound in a silence is worth most, and people's timing on mini is made
-0.3 s after each sentence, which is where a sound of 0.4 s has its middle that begins 64 ms into the silence. The oracle begins at
-the peak instead, so its middle lies 0.2 s late. The gate holds neither: both are as frequent as people. ``takeover_rate`` would:
-0.75 and 0.58, and 0 for the oracle.
+Bits compare people's timing with the user's *speech*, so a sound in a silence is worth most, and people's timing on mini is
+made 0.3 s after each sentence, which is where a sound of 0.4 s has its middle that begins 64 ms into the silence. The oracle
+begins at the peak instead, so its middle lies 0.2 s late. The gate holds neither: both are as frequent as people.
+``takeover_rate`` would: 0.75 and 0.58, and 0 for the oracle.
 """
 
 HEADLINE_GRANTED = {
@@ -248,7 +251,7 @@ HEADLINE_GAMES = {
 }
 """What has one by the definition, and does not deserve to.
 
-The hedger keeps its option open: what earns credit after the turn cost it nothing in the pause. Its ``content_latency_s`` (1.81 s)
-knows it; the wait of the headline ends at the onset of the utterance (0.32 s). Sounds of a word ("reply-0.35" where words are
-heard: 1.16) are the same game as 1.1 s; that one ``lost_worded_s`` knows.
+The hedger keeps its option open: what earns credit after the turn cost it nothing in the pause. Its ``content_latency_s``
+(1.81 s) knows it; the wait of the headline ends at the onset of the utterance (0.32 s). Sounds of a word ("reply-0.35" where
+words are heard: 1.16) are the same game as 1.1 s; that one ``lost_worded_s`` knows.
 """
