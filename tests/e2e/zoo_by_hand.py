@@ -236,8 +236,9 @@ GAMES = {
 
 Bits compare people's timing with the user's *speech*, so a sound in a silence is worth most, and people's timing on mini is
 made 0.3 s after each sentence, which is where a sound of 0.4 s has its middle that begins 64 ms into the silence. The oracle
-begins at the peak instead, so its middle lies 0.2 s late. The gate holds neither: both are as frequent as people.
-``takeover_rate`` would: 0.75 and 0.58, and 0 for the oracle.
+begins at the peak instead, so its middle lies 0.2 s late; with its middle there it would have 1.5, which ranks as 1, a tie.
+The gate holds neither: both are as frequent as people. ``takeover_rate`` tells (0.75 and 0.58, the oracle 0), but not of one
+that takes no closure inside a word for a silence.
 """
 
 HEADLINE_GRANTED = {
