@@ -11,7 +11,7 @@ from abc import abstractmethod
 import numpy as np
 
 from adapters.baselines import FRAME_VAD
-from fdbench.adapter.base import Agent, Brief
+from fdbench.adapter.base import Agent, Brief, Port
 from fdbench.adapter.clips import CLIP_RATE_HZ, Mouth, load_clips
 from fdbench.core.sound import Samples
 
@@ -43,9 +43,9 @@ def at_level(sound: Samples, dbfs: float) -> Samples:
 
 
 class Deaf(Agent):
-    """Says what it always says, whoever speaks."""
+    """Says what it always says, whoever speaks. Its frames are long because it need not hear."""
 
-    hears = says = FRAME_VAD
+    hears = says = Port(CLIP_RATE_HZ, 2048)
 
     @classmethod
     def load(cls) -> Samples:
@@ -57,7 +57,7 @@ class Deaf(Agent):
         """What is said again and again from the call's beginning."""
 
     def reset(self, brief: Brief) -> None:
-        self._at = FRAME_VAD.frame_samples  # what a step returns is heard a frame later
+        self._at = self.says.frame_samples  # what a step returns is heard a frame later
 
     def step(self, heard: Samples) -> Samples:
         frame = np.zeros_like(heard)
