@@ -239,11 +239,11 @@ def _in_order(board: Sequence[Headline]) -> list[Headline]:
 
 
 def _why_not(rows: Sequence[Row], tasks: Sequence[str]) -> str:
-    beyond = [
-        f"{printed(row.metrics[metric].value or 0.0, SHARE)} {_words(metric)} in {_words(row.scored.behaviour)}"
-        for row in rows
-        for metric in beyond_limits(row)
-    ]
+    over: dict[str, list[Row]] = {}
+    for row in rows:
+        for metric in beyond_limits(row):
+            over.setdefault(metric, []).append(row)
+    beyond = [_beyond(metric, of_metric) for metric, of_metric in over.items()]
     run = {row.task for row in rows}
     behaviours = {row.scored.behaviour for row in rows}
     without = [_words(name) for name in BEHAVIOURS if name not in behaviours] + [task for task in tasks if task not in run]
@@ -252,13 +252,21 @@ def _why_not(rows: Sequence[Row], tasks: Sequence[str]) -> str:
     return ", ".join([*beyond, *missing, *few])
 
 
+def _beyond(metric: str, rows: Sequence[Row]) -> str:
+    most = printed(max(row.metrics[metric].value or 0.0 for row in rows), SHARE)
+    if len(rows) > 1:
+        return f"up to {most} {_words(metric)}"
+    return f"{most} {_words(metric)} in {_words(rows[0].scored.behaviour)}"
+
+
 def _few(rows: Sequence[Row]) -> list[str]:
-    fewest = min(n_behind(row.metrics[LOST]) for row in rows)
+    fewest = min((n_behind(row.metrics[LOST]) for row in rows if LOST in row.metrics), default=0)
     return [f"n = {fewest}"] if 0 < fewest < MIN_RANKED_N else []
 
 
 def _why_no_lost(rows: Sequence[Row]) -> str:
-    return "no lost seconds in " + ", ".join(_words(row.scored.behaviour) for row in rows if row.metrics[LOST].value is None)
+    without = [row for row in rows if LOST not in row.metrics or row.metrics[LOST].value is None]
+    return "no lost seconds in " + ", ".join(_words(row.scored.behaviour) for row in without)
 
 
 def _words(name: str) -> str:
