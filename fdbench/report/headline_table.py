@@ -17,12 +17,12 @@ _HEADINGS: Final = {
     "lost": "lost per<br>turn (s) ↓",
     "waits": "waits in<br>pauses ↑",
     "turn": "takes the<br>turn ↑",
-    "after": "after (s)<br>→ 0",
+    "after": "after<br>(s) → 0",
     "yields": "yields ↑",
     "stops": "stops<br>in (s) ↓",
     "backchannels": "backchannels ↑<br><sub>timing, amount</sub>",
 }
-_PARTS_HEADING: Final = "<sub>of it: wait<br>+ talked over + breaks</sub>"
+_PARTS_HEADING: Final = "<sub>of it: wait<br>+ talked over<br>+ breaks</sub>"
 
 
 def headline_lines(rows: Sequence[Row]) -> list[str]:
@@ -44,7 +44,7 @@ def _board_lines(board: Sequence[Headline], recognisers: set[str]) -> list[str]:
         cells = [_cell(headline, name, is_best=row.run_id in marked[name]) for name in FIGURES]
         cells.insert(1, _parts(headline))
         body.append([_model(headline, about), *cells])
-    header = ["model", *(_HEADINGS[name] for name in FIGURES)]
+    header = ["model", *(_HEADINGS[name].replace(" ↑", f"{NO_BREAK}↑").replace(" ↓", f"{NO_BREAK}↓") for name in FIGURES)]
     header.insert(2, _PARTS_HEADING)
     return [_facts(board, recognisers), "", *table(header, body, numbers=range(1, len(header))), ""]
 
@@ -96,7 +96,7 @@ def _cell(headline: Headline, name: str, *, is_best: bool) -> str:
 def _parts(headline: Headline) -> str:
     """What lost seconds are made of, as they are never shown without, and what they are if fillers are no answer."""
     parts = [part for part in (headline.wait_s, headline.talked_over_s, headline.breaks) if part is not None]
-    lines = [" + ".join(printed(part, SECONDS) for part in parts)] if parts else []
+    lines = ["+".join(printed(part, SECONDS) for part in parts)] if parts else []
     worded = figure_text(headline.lost_worded)
     lines += [f"in words {worded}"] if worded not in ("", figure_text(headline.lost)) else []
     return "<br>".join(f"<sub>{line}</sub>" for line in lines) or NOTHING

@@ -128,7 +128,9 @@ def _rendered(results_root: Path, target: Path) -> dict[Path, str]:
         before, start, rest = readme.read_text(encoding="utf-8").partition(HEADLINE_START)
         _, end, after = rest.partition(HEADLINE_END)
         if start and end:
-            pages[readme] = f"{before}{start}\n\n{_page(headline_lines(rows))}\n{end}{after}"
+            headlines = headline_lines(rows)
+            between = f"\n\n{_page(headlines)}\n" if headlines else "\n"
+            pages[readme] = f"{before}{start}{between}{end}{after}"
     return pages
 
 

@@ -22,6 +22,12 @@ FRONT_FAMILY: Final = "v1"
 FRONT_BEHAVIOURS: Final = 3
 """Of how many behaviours a source has to report."""
 _SHORT_TITLES: Final = {"pause_handling": "pause", "turn_taking": "turn", "user_interruption": "interruption"}
+_SHORT_METRICS: Final = {
+    "takeover_rate": "takeover",
+    "response_latency_s": "latency (s)",
+    "backchannel_frequency_hz": "rate (Hz)",
+    "backchannel_js_distance": "distance",
+}
 _DATED: Final = (("github.com/DanielLin94144/Full-Duplex-Bench", "2604"),)
 """Year and month of sources that are not named by them: the benchmark's own table as of 15 April 2026."""
 _NOT_ORIGINAL: Final = ("cited", "copy", "via", "digest")
@@ -65,14 +71,15 @@ def front_lines(rows: Sequence[PublishedRow]) -> list[str]:
             place(column[1], tuple(METRICS)),
         ),
     )
-    header = ["*published, not ranked*", *(_front_heading(*column) for column in columns), "protocol", "source", "evidence"]
+    header = ["*published, not ranked*", *(_front_heading(*column) for column in columns), "source"]
 
     def lines(groups: set[_Group]) -> list[str]:
         body = []
         for group in sorted(groups, key=lambda group: (group[0].casefold(), *group)):
             values = {(row.task, row.metric): f"*{row.value:g}*" for row in grouped[group]}
             cells = [values.get((task, metric), NOTHING) for task, metric, _, _ in columns]
-            body.append([f"*{escape(group[0])}*", *cells, *_provenance(group)])
+            protocol, source, evidence = _provenance(group)
+            body.append([f"*{escape(group[0])}*", *cells, f"{source}<br><sub>{protocol}, {evidence}</sub>"])
         return [*table(header, body, numbers=range(1, 1 + len(columns))), ""]
 
     rest = set(grouped) - shown
@@ -120,7 +127,10 @@ def _front_heading(task: str, metric: str, unit: str, higher_is_better: bool | N
     behaviour, _, data = task.partition("/")[2].partition(".")
     short = _SHORT_TITLES.get(behaviour, behaviour.replace("_", " "))
     where = f"{short}, {data}" if behaviour == "pause_handling" and data else short
-    return f"<sub>{escape(where)}</sub><br>{heading(metric, unit, higher_is_better)}"
+    arrow = {True: " ↑", False: " ↓", None: ""}[higher_is_better]
+    return f"<sub>{escape(where)}</sub><br>" + (
+        _SHORT_METRICS[metric] + arrow if metric in _SHORT_METRICS else heading(metric, unit, higher_is_better)
+    )
 
 
 def _provenance(group: _Group) -> list[str]:

@@ -17,15 +17,15 @@ from fdbench.report.leaderboard import HEADLINE_END, HEADLINE_START, check_leade
 from fdbench.report.rows import PublishedRow, read_results
 
 BY_HAND = """\
-| model | lost per<br>turn (s) ↓ | <sub>of it: wait<br>+ talked over + breaks</sub> | waits in<br>pauses ↑ \
-| takes the<br>turn ↑ | after (s)<br>→ 0 | yields ↑ | stops<br>in (s) ↓ | backchannels ↑<br><sub>timing, amount</sub> |
+| model | lost per<br>turn (s)~↓ | <sub>of it: wait<br>+ talked over<br>+ breaks</sub> | waits in<br>pauses~↑ \
+| takes the<br>turn~↑ | after<br>(s) → 0 | yields~↑ | stops<br>in (s)~↓ | backchannels~↑<br><sub>timing, amount</sub> |
 | :-- | --: | --: | --: | --: | --: | --: | --: | --: |
-| seer† | 0.25<br><sub>[0.05,~0.45]</sub> | <sub>0.25 + 0.00 + 0.00</sub> | 100% | 100% | 0.20 | 100% | 0.30 \
+| seer† | 0.25<br><sub>[0.05,~0.45]</sub> | <sub>0.25+0.00+0.00</sub> | 100% | 100% | 0.20 | 100% | 0.30 \
 | 75% <sub>1.50 bit, ×÷1.0</sub> |
-| calm | **1.00**<br><sub>[0.75,~1.25]</sub> | <sub>0.50 + 0.25 + 0.25</sub> | **92%**<br><sub>[65,~99%]</sub> | 50% \
+| calm | **1.00**<br><sub>[0.75,~1.25]</sub> | <sub>0.50+0.25+0.25</sub> | **92%**<br><sub>[65,~99%]</sub> | 50% \
 | **-0.10** <sub>±0.40</sub> | **100%** | 0.50 | 40% <sub>0.80 bit, ×÷2.0</sub> |
-| brisk | 2.00 | <sub>0.50 + 1.00 + 0.50</sub><br><sub>in words 2.50</sub> | 25% | **75%** | 0.50 | 75% | &gt; 2.20 | – |
-| hums<br><sub>not ranked: up to 94% sound beside speech</sub> | 0.25 | <sub>0.25 + 0.00 + 0.00</sub> | 100% | 100% | 0.20 \
+| brisk | 2.00 | <sub>0.50+1.00+0.50</sub><br><sub>in words 2.50</sub> | 25% | **75%** | 0.50 | 75% | &gt; 2.20 | – |
+| hums<br><sub>not ranked: up to 94% sound beside speech</sub> | 0.25 | <sub>0.25+0.00+0.00</sub> | 100% | 100% | 0.20 \
 | 100% | 0.30 | 75% <sub>1.50 bit, ×÷1.0</sub> |
 """.replace("~", "\u00a0")
 """Of two ranked models, calm and brisk, only one stops and only one makes backchannels: neither column has a best."""
@@ -265,7 +265,7 @@ class TestPages:
         write_leaderboard(root, target)
         lines = [line for line in target.read_text(encoding="utf-8").splitlines() if line]
         assert lines[0] == "# Leaderboard"
-        assert lines[2].startswith("| model | lost per<br>turn (s) ↓ |")
+        assert lines[2].startswith("| model | lost per<br>turn (s)\u00a0↓ |")
 
     def test_the_readme_shows_the_same_table_and_keeps_the_rest(self, root: Path, target: Path) -> None:
         write_leaderboard(root, target)
