@@ -71,7 +71,7 @@ def front_lines(rows: Sequence[PublishedRow]) -> list[str]:
             place(column[1], tuple(METRICS)),
         ),
     )
-    header = ["*published, not ranked*", *(_front_heading(*column) for column in columns), "source"]
+    header = ["*published, not ranked*", *(_front_heading(*column) for column in columns)]
 
     def lines(groups: set[_Group]) -> list[str]:
         body = []
@@ -79,7 +79,7 @@ def front_lines(rows: Sequence[PublishedRow]) -> list[str]:
             values = {(row.task, row.metric): f"*{row.value:g}*" for row in grouped[group]}
             cells = [values.get((task, metric), NOTHING) for task, metric, _, _ in columns]
             protocol, source, evidence = _provenance(group)
-            body.append([f"*{escape(group[0])}*", *cells, f"{source}<br><sub>{protocol}, {evidence}</sub>"])
+            body.append([f"*{escape(group[0])}*<br><sub>{source}, {protocol}, {evidence}</sub>", *cells])
         return [*table(header, body, numbers=range(1, 1 + len(columns))), ""]
 
     rest = set(grouped) - shown

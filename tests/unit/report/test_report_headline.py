@@ -375,11 +375,11 @@ class TestPublished:
     ) -> None:
         write_board(tmp_path)
         text = render_leaderboard(read_results(tmp_path), published("Moshi", 1.0, self.NEW))
-        assert text.index("| calm |") < text.index("## Published by others") < text.index("| *Moshi* |")
+        assert text.index("| calm |") < text.index("## Published by others") < text.index("| *Moshi*<br>")
         assert "**" not in row_of(text, "*Moshi*")
         assert "Moshi" not in "".join(table_with(text, "lost per<br>"))
 
     def test_a_hostile_name_stays_text(self) -> None:
         seen, _ = self.front(*published("**a** | <img> |\n# h", 0.5, "javascript:alert(1)"))
-        assert "| *\\*\\*a\\*\\* \\| &lt;img&gt; \\| # h* |" in seen
+        assert "| *\\*\\*a\\*\\* \\| &lt;img&gt; \\| # h*<br>" in seen
         assert "javascript" not in seen

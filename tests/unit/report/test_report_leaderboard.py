@@ -110,7 +110,8 @@ def test_text_from_results_cannot_break_a_table(tmp_path: Path) -> None:
     (row,) = read_results(tmp_path)
     assert "| x<br>`a=1\\|2 b=**c**` |" in render_leaderboard([row], [])
     evil = published("| *a* <img src=x> |\n# h")
-    assert "| *\\| \\*a\\* &lt;img src=x&gt; \\| # h* |" in render_leaderboard([], [evil])
+    assert "| *\\| \\*a\\* &lt;img src=x&gt; \\| # h* |" in render_published([evil])
+    assert "| *\\| \\*a\\* &lt;img src=x&gt; \\| # h*<br>" in render_leaderboard([], [evil])
 
 
 def test_each_run_is_listed_with_what_determines_it(tmp_path: Path) -> None:
