@@ -69,7 +69,7 @@ def render_leaderboard(rows: Sequence[Row], published: Sequence[PublishedRow], r
 def render_fdb(rows: Sequence[Row], results_link: str = "../results") -> str:
     """The measured results under the published rules, defects included."""
     published_rules = [row for row in rows if row.protocol not in CORRECTED]
-    lines = ["# Measured by the published rules", "", "Defects included, so none of it to rank by.", ""]
+    lines = ["# Measured by the published rules", "", "Defects included: to set beside published numbers, not to rank by.", ""]
     lines += [*PROTOCOLS, "", *READING, "", *_sections(_families(published_rules, ()))]
     return _page([*lines, *_family_sections(published_rules, results_link)])
 
