@@ -1,11 +1,12 @@
 """The leaderboard: a pure function of committed JSON, with no dates, no hosts and one order.
 
-    results/*/manifest.json + scores/*/summary.json --|
-                                                      |--> leaderboard/LEADERBOARD.md
-    fdbench.published/*.json -------------------------|
+    results/*/manifest.json + scores/*/summary.json --|     |--> LEADERBOARD.md  headlines, published ones, fdbench's tables
+                                                      |-----|--> fdb.md          the same results under the published rules
+    fdbench.published/*.json -------------------------|     |--> published.md    every published number with its source
+                                                            |--> ../README.md    headlines, between two markers
 
-One section per family of tasks; in it, one part per task with a table for each protocol and set of engines, and below
-them what others published. ``ranking`` says which numbers may be compared.
+The headlines stand first. Below them, one section per family of tasks, one part per task and a table for each set of engines;
+nothing has a section before it is measured. ``ranking`` says which numbers may be compared.
 """
 
 from __future__ import annotations
@@ -13,54 +14,87 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.family import FAMILIES
-from fdbench.core.metric import METRICS
+from fdbench.core.metric import CORRECTED
 from fdbench.errors import DataError
 from fdbench.io.files import write_output
-from fdbench.report.legend import INTRODUCTION, PUBLISHED_INTRODUCTION
-from fdbench.report.markdown import NOTHING, arguments_text, cell, code, escape, heading, link, table
+from fdbench.report.headline_table import headline_lines
+from fdbench.report.legend import HEADLINE, PROTOCOLS, READING
+from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, cell, code, escape, heading, link, table
+from fdbench.report.published_table import front_lines, published_lines
 from fdbench.report.ranking import best_of, beyond_limits, direction, is_judged, metric_names, place, tables, tells_placement
 from fdbench.report.rows import PublishedRow, Row, read_published, read_results
 
 FAMILIES_NOT_SHOWN = ("v3",)  # published numbers are kept, but no task here measures the same
-DAGGER = "†"
 MAX_DIFF_LINES = 12
+FDB_PAGE: Final = "fdb.md"
+PUBLISHED_PAGE: Final = "published.md"
+HEADLINE_START: Final = "<!-- headline: `fdbench leaderboard` writes what stands between these two lines -->"
+HEADLINE_END: Final = "<!-- end of headline -->"
 
 
 def render_leaderboard(rows: Sequence[Row], published: Sequence[PublishedRow], results_link: str = "../results") -> str:
-    """The whole leaderboard as Markdown.
+    """The front page as Markdown.
 
     Args:
         rows: Measured results in any order.
         published: Numbers of others in any order.
         results_link: Where the results folder lies, as seen from the leaderboard.
     """
+    corrected = [row for row in rows if row.protocol in CORRECTED]
+    lines = ["# Leaderboard", ""]
+    headlines = headline_lines(rows)
+    if headlines:
+        lines += [*headlines, *HEADLINE, ""]
+    front = front_lines(published)
+    if front:
+        said = (
+            f"Of v1, by other rules than those above; protocols, remarks and v1.5, v2: [published numbers]({PUBLISHED_PAGE})."
+        )
+        lines += ["## Published by others", "", said, "", *front]
+    if len(corrected) < len(rows):
+        lines += [f"The same results [by the published rules]({FDB_PAGE}).", ""]
+    if corrected:
+        lines += ["## How to read the tables below", "", *READING, "", *_sections(_families(corrected, ()))]
+        lines += _family_sections(corrected, results_link)
+    return _page([*lines, *_run_lines(rows, results_link)])
+
+
+def render_fdb(rows: Sequence[Row], results_link: str = "../results") -> str:
+    """The measured results under the published rules, defects included."""
+    published_rules = [row for row in rows if row.protocol not in CORRECTED]
+    lines = ["# Measured by the published rules", "", "Defects included: to set beside published numbers, not to rank by.", ""]
+    lines += [*PROTOCOLS, "", *READING, "", *_sections(_families(published_rules, ()))]
+    return _page([*lines, *_family_sections(published_rules, results_link)])
+
+
+def render_published(published: Sequence[PublishedRow]) -> str:
+    """Every published number with its source."""
     shown = [row for row in published if row.family not in FAMILIES_NOT_SHOWN]
-    families = sorted(
-        {row.scored.family for row in rows} | {row.family for row in shown}, key=lambda name: place(name, FAMILIES)
-    )
-    lines = ["# Leaderboard", "", "Sections: " + " · ".join(f"[{escape(name)}](#{_anchor(name)})" for name in families), ""]
-    lines += [*INTRODUCTION, ""]
-    for family in families:
+    lines = ["# Published numbers", "", *PROTOCOLS, "", *_sections(_families((), shown))]
+    for family in _families((), shown):
         lines += [f"## {escape(family)}", ""]
-        measured = [row for row in rows if row.scored.family == family]
-        lines += _family_lines(measured, [row for row in shown if row.family == family], results_link)
-    lines += _run_lines(rows, results_link)
-    return "\n".join(lines).rstrip("\n") + "\n"
+        behaviours = {row.task: row.behaviour for row in shown if row.family == family}
+        for task in _in_order_of_tasks(behaviours):
+            lines += [_task_heading(task, behaviours[task]), ""]
+            lines += published_lines([row for row in shown if row.task == task])
+    return _page(lines)
 
 
 def write_leaderboard(results_root: Path, target: Path) -> None:
-    """Render what the results folder holds and write it, whole or not at all.
+    """Render what the results folder holds and write it, each file whole or not at all: the page, those beside it, README.md.
 
     Raises:
         DataError: A results file is broken; names it.
     """
-    write_output(target, _rendered(results_root, target).encode())
+    for path, text in _rendered(results_root, target).items():
+        write_output(path, text.encode())
 
 
 def check_leaderboard(results_root: Path, target: Path) -> None:
@@ -69,39 +103,71 @@ def check_leaderboard(results_root: Path, target: Path) -> None:
     Raises:
         DataError: It does not, or is missing; shows the first lines that differ.
     """
-    current = target.read_text(encoding="utf-8") if target.is_file() else ""
-    fresh = _rendered(results_root, target)
-    if current == fresh:
-        return
-    what = "is stale" if target.is_file() else "does not exist"
-    diff = difflib.unified_diff(current.splitlines(), fresh.splitlines(), str(target), "fresh", n=0, lineterm="")
-    excerpt = tuple(islice(diff, MAX_DIFF_LINES)) or ("the end of the file differs",)
-    raise DataError(f"{target}: {what}, the results in {results_root} say otherwise", "run `fdbench leaderboard`", excerpt)
+    for path, fresh in _rendered(results_root, target).items():
+        current = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if current == fresh:
+            continue
+        what = "is stale" if path.is_file() else "does not exist"
+        diff = difflib.unified_diff(current.splitlines(), fresh.splitlines(), str(path), "fresh", n=0, lineterm="")
+        excerpt = tuple(islice(diff, MAX_DIFF_LINES)) or ("the end of the file differs",)
+        raise DataError(f"{path}: {what}, the results in {results_root} say otherwise", "run `fdbench leaderboard`", excerpt)
 
 
-def _rendered(results_root: Path, target: Path) -> str:
+def _rendered(results_root: Path, target: Path) -> dict[Path, str]:
+    """What each file should say. README.md in the folder above is one of them if it has the two markers."""
     results_link = Path(os.path.relpath(results_root.resolve(), target.resolve().parent)).as_posix()
-    return render_leaderboard(read_results(results_root), read_published(), results_link)
+    rows, published = read_results(results_root), read_published()
+    pages = {
+        target: render_leaderboard(rows, published, results_link),
+        target.parent / PUBLISHED_PAGE: render_published(published),
+    }
+    if any(row.protocol not in CORRECTED for row in rows):
+        pages[target.parent / FDB_PAGE] = render_fdb(rows, results_link)
+    readme = target.parent.resolve().parent / "README.md"
+    if readme.is_file():
+        before, start, rest = readme.read_text(encoding="utf-8").partition(HEADLINE_START)
+        _, end, after = rest.partition(HEADLINE_END)
+        if start and end:
+            headlines = headline_lines(rows)
+            between = f"\n\n{_page(headlines)}\n" if headlines else "\n"
+            pages[readme] = f"{before}{start}{between}{end}{after}"
+    return pages
 
 
-def _family_lines(rows: Sequence[Row], published: Sequence[PublishedRow], results_link: str) -> list[str]:
-    measured = tables(rows)
-    behaviours = {row.task: row.behaviour for row in published} | {row.task: row.scored.behaviour for row in rows}
+def _page(lines: Sequence[str]) -> str:
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _families(rows: Sequence[Row], published: Sequence[PublishedRow]) -> list[str]:
+    found = {row.scored.family for row in rows} | {row.family for row in published}
+    return sorted(found, key=lambda name: place(name, FAMILIES))
+
+
+def _sections(families: Sequence[str]) -> list[str]:
+    return ["Sections: " + " · ".join(f"[{escape(name)}](#{_anchor(name)})" for name in families), ""]
+
+
+def _in_order_of_tasks(behaviours: Mapping[str, str]) -> list[str]:
+    return sorted(behaviours, key=lambda task: (place(behaviours[task], tuple(BEHAVIOURS)), task))
+
+
+def _task_heading(task: str, behaviour: str) -> str:
+    known = BEHAVIOURS.get(behaviour)
+    return f"### {escape(known.title if known else behaviour.replace('_', ' ').capitalize())}: {code(task)}"
+
+
+def _family_sections(rows: Sequence[Row], results_link: str) -> list[str]:
     lines = []
-    for task in sorted(behaviours, key=lambda task: (place(behaviours[task], tuple(BEHAVIOURS)), task)):
-        behaviour = behaviours[task]
-        known = BEHAVIOURS.get(behaviour)
-        name = known.title if known else behaviour.replace("_", " ").capitalize()
-        lines += [f"### {escape(name)}: {code(task)}", ""]
-        mine = [group for group in measured if group[0].task == task]
-        says_placement = tells_placement([row for group in mine for row in group])
-        for group in mine:
-            lines += _measured_lines(group, results_link, says_placement)
-        theirs = [row for row in published if row.task == task]
-        if not mine:
-            lines += ["Nothing measured yet.", ""]
-        if theirs:
-            lines += _published_lines(theirs)
+    for family in _families(rows, ()):
+        lines += [f"## {escape(family)}", ""]
+        measured = tables([row for row in rows if row.scored.family == family])
+        behaviours = {group[0].task: group[0].scored.behaviour for group in measured}
+        for task in _in_order_of_tasks(behaviours):
+            lines += [_task_heading(task, behaviours[task]), ""]
+            mine = [group for group in measured if group[0].task == task]
+            says_placement = tells_placement([row for group in mine for row in group])
+            for group in mine:
+                lines += _measured_lines(group, results_link, says_placement)
     return lines
 
 
@@ -143,39 +209,6 @@ _FACTS_OF_ROWS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 )
 
 
-def _published_lines(rows: Sequence[PublishedRow]) -> list[str]:
-    units = {row.metric: (row.unit, row.higher_is_better) for row in rows}
-    metrics = sorted(units, key=lambda name: place(name, tuple(METRICS)))
-    grouped: dict[tuple[str, ...], dict[str, PublishedRow]] = {}
-    for row in rows:
-        grouped.setdefault((row.model, row.source, row.url, row.protocol, row.evidence), {})[row.metric] = row
-    order = sorted(grouped, key=lambda group: (group[0].casefold(), *group))
-    notes: list[str] = []
-    body = []
-    for group in order:
-        model, source, url, protocol, evidence = group
-        cells = [f"*{escape(model)}*"]
-        for metric in metrics:
-            found = grouped[group].get(metric)
-            cells.append(NOTHING if found is None else f"*{found.value:g}*{_mark(found.note, notes)}")
-        body.append([*cells, escape(protocol), link(_short_source(source), url), escape(evidence)])
-    columns = [heading(metric, *units[metric]) for metric in metrics]
-    header = ["*published, not ranked*", *columns, "protocol", "source", "evidence"]
-    lines = [PUBLISHED_INTRODUCTION, "", *table(header, body, numbers=range(1, 1 + len(columns))), ""]
-    if notes:
-        lines += ["<br>\n".join(f"<sup>{index}</sup> {escape(note)}." for index, note in enumerate(notes, 1)), ""]
-    return lines
-
-
-def _mark(note: str, notes: list[str]) -> str:
-    """The footnote sign of a remark, which joins the list if it is new."""
-    if not note:
-        return ""
-    if note not in notes:
-        notes.append(note)
-    return f"<sup>{notes.index(note) + 1}</sup>"
-
-
 def _run_lines(rows: Sequence[Row], results_link: str) -> list[str]:
     runs = {row.run_id: row for row in rows}
     if not runs:
@@ -209,11 +242,6 @@ def _model(row: Row) -> str:
 def _short(run_id: str) -> str:
     """The hash at a run id's end."""
     return run_id.rpartition("-")[2]
-
-
-def _short_source(source: str) -> str:
-    """What identifies the source at a glance; the remarks in brackets stay in the file."""
-    return re.split(r"\s*[(;]", source)[0]
 
 
 def _unit(metric: str, rows: Sequence[Row]) -> str:

@@ -1,8 +1,22 @@
-"""What a reader must know before the first table. Static text: it says how to read the numbers, not what they are."""
+"""What a reader must know of the tables. Static text: it says how to read the numbers, not what they are."""
 
 from __future__ import annotations
 
-INTRODUCTION = (
+HEADLINE = (
+    "*Lost*: seconds that the user loses per turn, the mean of the four tasks: waiting (5 for a reply that never comes), being",
+    "talked over, 1 for each break-in; *in words*: where replies of under 3 words do not end the wait. *Waits*: pauses of the",
+    "user in which the model keeps silent. *Takes the turn*: turns that it takes, *after* so long in the median, negative",
+    "before the user has finished, best nearest to 0 (±: the median distance from 0, where it is another). *Yields*:",
+    "interruptions of a speaking model to which it falls silent, and in what time. *Backchannels*: their timing as a share",
+    "of what people's own would reach, in bits, and the factor by which their number is off people's.",
+    "",
+    "† understands nothing: a trivial agent, never bold (`oracle` is told what the user will do). **Bold** is the best of two",
+    "or more models, within a clock; values that look the same tie. Small: 95 % interval. `–`: there is nothing to measure (no",
+    "speech to interrupt, no backchannel made, a task not run). `> 5.99`: half are at least so long. `n=7`: under 10 samples,",
+    "not ranked. Numbers of different tables are never compared.",
+)
+
+READING = (
     "**Reading a cell.** `0.250` over `[0.085, 0.544], n=12, 2 n/a`: the value, its 95 % interval over samples (of a rate",
     "under `fdbench` clustered Wilson, else bootstrap), the samples behind it, and those without a value: *n/a*, the metric",
     "does not apply to what happened; *cens.*, censored: the recording ended before the reply began, or the model never",
@@ -32,12 +46,11 @@ INTRODUCTION = (
     "- `echo` repeats the user and answers nobody.",
     "- `vad-endpointer` speaks when the user has been silent for a fixed time: the line that a learned model should cross.",
     "- `oracle` is told what the user will do: the ceiling, and a check of the whole chain.",
-    "",
-    "**Protocols.**",
-    "",
-    "- `fdbench`: corrected definitions, each metric measuring what it is meant to; the one to rank by. *Lost per turn* is the",
-    "  headline: seconds that the user loses by waiting (5 for a reply that never comes), by being talked over, and 1 by each",
-    "  break-in. *Break-in*: of people's transitions in Switchboard, 10 % begin earlier than 0.3 s before the end, too.",
+)
+
+PROTOCOLS = (
+    "- `fdbench`: corrected definitions, each metric measuring what it is meant to; the one to rank by. *Break-in*: of",
+    "  people's transitions in Switchboard, 10 % begin earlier than 0.3 s before the end, too.",
     "- `fdb-2026-05`: what the published v1 scripts compute since May 2026, when the backchannel VAD was given 16 kHz audio.",
     "- `fdb-2026-02`: what they computed before that fix, defects included.",
     "- `fdb-2025-06` (published numbers only): the scripts of June 2025; a segment that counted as a takeover also emptied the",

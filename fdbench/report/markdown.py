@@ -13,6 +13,7 @@ from fdbench.report.ranking import MIN_RANKED_N, decimals, n_behind
 
 UNITS_NOT_SHOWN = ("", "rate", "F1", "WER")
 NOTHING = "–"
+DAGGER = "†"
 LOST_PARTS = {"wait_s": "wait", "talked_over_s": "talked over", "breaks": "breaks"}
 """Details of lost seconds, and how they are called in a cell."""
 

@@ -138,7 +138,7 @@ def best_of(metric: str, rows: Sequence[Row]) -> frozenset[str]:
     scopes: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         if is_rankable(row, metric):
-            scopes.setdefault(_scope(row, row.metrics[metric]), []).append(row)
+            scopes.setdefault(scope_of(row, row.metrics[metric]), []).append(row)
     marked: set[str] = set()
     for scope in scopes.values():
         winners = _winners(metric, scope)
@@ -179,7 +179,8 @@ def merit(summary: MetricSummary) -> float:
     return printed if summary.higher_is_better else -printed
 
 
-def _scope(row: Row, summary: MetricSummary) -> tuple[object, ...]:
+def scope_of(row: Row, summary: MetricSummary) -> tuple[object, ...]:
+    """What two values of one column share where they may be compared."""
     facts = {key: value for key, value in parse_signature(summary.signature).items() if key not in FACTS_OF_THE_RUN}
     return (
         row.collection.clock if is_latency(summary) else "",

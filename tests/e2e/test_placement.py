@@ -190,7 +190,8 @@ def test_the_table_in_the_terminal_says_the_placement_of_each_block(causal, both
 def test_the_leaderboard_has_a_table_for_each(both, tmp_path):
     board = tmp_path / "board.md"
     assert fdbench("leaderboard", "--results", both[0].parent, "--out", board).status == 0
-    facts = [line for line in board.read_text().splitlines() if line.startswith("protocol `")]
+    pages = board.read_text() + (tmp_path / "fdb.md").read_text()
+    facts = [line for line in pages.splitlines() if line.startswith("protocol `")]
     told = [(line.split("`")[1], line.partition("placement ")[2]) for line in facts]
     assert told == [(name, f"`{each}`") for name in ("fdbench", "fdb-2026-05") for each in ("causal", "published")]
 

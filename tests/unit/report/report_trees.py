@@ -16,6 +16,12 @@ UNITS = {
     "sound_beside_speech": "share",
     "backchannel_ceiling_share": "of ceiling",
     "backchannel_rate_log2": "log2",
+    "backchannel_bits": "bit",
+    "lost_per_turn_s": "s",
+    "lost_worded_s": "s",
+    "stop_latency_s": "s",
+    "talked_through_rate": "rate",
+    "undecided_rate": "rate",
 }
 DIRECTIONS = {
     "lost_per_turn_s": False,
@@ -26,6 +32,12 @@ DIRECTIONS = {
     "sound_beside_speech": False,
     "backchannel_ceiling_share": True,
     "backchannel_rate_log2": False,
+    "backchannel_bits": True,
+    "lost_per_turn_s": False,
+    "lost_worded_s": False,
+    "stop_latency_s": False,
+    "talked_through_rate": False,
+    "undecided_rate": None,
 }
 
 
@@ -102,6 +114,21 @@ def write_run(
         },
     )
     return run
+
+
+def add_task(run: Path, task: str, values: dict[str, dict[str, Any]], *, n_samples: int = 12) -> None:
+    """Another scored task of a run that was written before, under the same protocol and engines."""
+    family, _, rest = task.partition("/")
+    known = {"version": 1, "family": family, "behaviour": rest.partition(".")[0]}
+    for path in (run / "manifest.json", *run.glob("scores/*/summary.json")):
+        stored = json.loads(path.read_text())
+        own = (
+            {"samples": {task: {"digest": "d1", "repeats": 1}}}
+            if path.name == "manifest.json"
+            else {"n_samples": n_samples, "n_errors": 0, "metrics": values}
+        )
+        stored["tasks"][task] = {**known, **own}
+        write(path, stored)
 
 
 def write(path: Path, value: Any) -> None:

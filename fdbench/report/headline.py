@@ -1,0 +1,321 @@
+"""A model in one line: what a turn with it costs the user, and how it waits, answers, yields and backchannels.
+
+::
+
+    run a   pause_handling  turn_taking  user_interruption  backchannel   --> one Headline: lost = mean of the four
+    run b   pause_handling  turn_taking  user_interruption  backchannel   --> another of the same board
+    run c   pause_handling                                                --> the same board, shown last: not ranked
+    run d   ... of other clips, or heard by another recogniser            --> another board
+
+Conventions: only ``CORRECTED`` protocols, and only from stored summaries. The four behaviours weigh the same, and so do the
+sets of clips of one behaviour. The interval of such a mean is the square-and-add of the intervals of its parts, which are of
+different clips and so independent: the lower bound of sum(w v) is that minus the root of sum(w^2 (v - low)^2). A share is a
+share of what is wanted: waiting is 1 - takeover rate in pauses, yielding 1 - talked through.
+
+Never ranked: a model beyond a limit in any of its tasks (``ranking.beyond_limits``), one that was not run on all of its board's
+tasks, one with fewer than ``MIN_RANKED_N`` samples in a task. Ranked values that look the same in print tie.
+
+References: Zou & Donner 2008, Construction of confidence limits about effect measures (square-and-add of any two intervals).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fdbench.core.behaviour import BACKCHANNEL, BEHAVIOURS, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
+from fdbench.core.family import FAMILIES
+from fdbench.core.metric import CORRECTED
+from fdbench.core.signature import parse_signature
+from fdbench.report.ranking import (
+    FACTS_OF_THE_RUN,
+    MEDIAN_ABSOLUTE,
+    MIN_RANKED_N,
+    beyond_limits,
+    is_rankable,
+    n_behind,
+    place,
+    scope_of,
+)
+from fdbench.report.rows import Row
+
+LOST: Final = "lost_per_turn_s"
+SHARE: Final = "share"
+SECONDS: Final = "s"
+FIGURES: Final = ("lost", "waits", "turn", "after", "yields", "stops", "backchannels")
+"""The ranked figures of a headline, by attribute, in the order of columns."""
+_PRINTED_PLACES: Final = {SHARE: 2, SECONDS: 2}
+"""A share is printed in whole percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of a headline.
+
+    Attributes:
+        value: None where there is none.
+        unit: ``SHARE`` (0.92 is printed as 92%) or ``SECONDS``.
+        low, high: 95 % interval, None where it cannot be had.
+        n: The samples behind it; of a mean of tasks the fewest of any.
+        more_than: What a median that is not reached is certainly more than, in seconds.
+        off: Seconds by which a signed latency is off 0, either way (median); it is ranked by this.
+        merit: What it is ranked by, as printed; more is better. None where it is not ranked.
+        scope: What figures share that may be compared.
+    """
+
+    value: float | None
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    more_than: float | None = None
+    off: float | None = None
+    merit: float | None = None
+    scope: tuple[object, ...] = ()
+
+
+NO_FIGURE: Final = Figure(None, SHARE)
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What the front page says about one run.
+
+    Attributes:
+        rows: The tasks that it is made from, in the order of behaviours.
+        lost: Seconds that the user loses per turn, mean of the four tasks.
+        wait_s, talked_over_s, breaks: Its parts, in seconds per turn; None as ``lost`` is.
+        lost_worded: ``lost`` where replies of fewer than 3 recognised words do not end the wait.
+        waits: Share of pauses in which it waits.
+        turn: Share of turns that it takes.
+        after: Signed median latency of the reply after a turn.
+        yields: Share of interruptions to which it yields.
+        stops: Median time until it does.
+        backchannels: How well its backchannels are timed, as a share of what people's own would reach.
+        bits: The same in bits per backchannel.
+        amount_off: The factor by which their rate is off people's, either way; 1 is right.
+        not_ranked: Why it is not ranked, in a few words; empty where it is.
+    """
+
+    rows: tuple[Row, ...]
+    lost: Figure
+    wait_s: float | None
+    talked_over_s: float | None
+    breaks: float | None
+    lost_worded: Figure
+    waits: Figure
+    turn: Figure
+    after: Figure
+    yields: Figure
+    stops: Figure
+    backchannels: Figure
+    bits: float | None
+    amount_off: float | None
+    not_ranked: str = ""
+
+    @property
+    def is_trivial(self) -> bool:
+        return self.rows[0].collection.kind == "trivial"
+
+
+def boards(rows: Sequence[Row]) -> list[list[Headline]]:
+    """One board for each set of clips, recogniser, detector, condition and placement; in it a headline per run, best first.
+
+    A run on fewer tasks stands in the board of a run on more, if what it was run on is the same. Rows without lost seconds (of
+    the published protocols, or of older scores) are left out. The order in which rows come in makes no difference.
+    """
+    runs: dict[tuple[tuple[object, ...], str], dict[str, Row]] = {}
+    for row in sorted(rows, key=lambda row: row.path):
+        if row.protocol in CORRECTED and LOST in row.metrics:
+            scoring = (_surroundings(row), row.run_id)  # judges differ in nothing that is said here: the first of them
+            runs.setdefault(scoring, {}).setdefault(row.task, row)
+    found: list[tuple[tuple[object, ...], dict[str, object], list[list[Row]]]] = []
+    widest_first = sorted(runs.items(), key=lambda run: (run[0][0], -len(run[1]), _size(run[1]), run[0][1]))
+    for (surroundings, _), tasks in widest_first:
+        definitions: dict[str, object] = {name: _definition(row) for name, row in tasks.items()}
+        for where, of_board, members in found:
+            if where == surroundings and definitions.items() <= of_board.items():
+                members.append(list(tasks.values()))
+                break
+        else:
+            found.append((surroundings, definitions, [list(tasks.values())]))
+    return [_in_order([headline_of(run, tuple(of_board)) for run in members]) for _, of_board, members in found]
+
+
+def headline_of(rows: Sequence[Row], tasks: Sequence[str] = ()) -> Headline:
+    """The headline of one run under one corrected protocol, one set of engines and one family of tasks.
+
+    Args:
+        rows: One for each task; at least one.
+        tasks: The tasks that it shall be ranked on; those that it was not run on are why it is not.
+    """
+    rows = tuple(sorted(rows, key=lambda row: (place(row.scored.behaviour, tuple(BEHAVIOURS)), row.task)))
+    of_behaviour: dict[str, list[Row]] = {name: [row for row in rows if row.scored.behaviour == name] for name in BEHAVIOURS}
+    everywhere = {row.task: 1 / (len(BEHAVIOURS) * len(sets)) for sets in of_behaviour.values() for row in sets}
+    is_whole = all(of_behaviour.values())
+    shown = [row for row in rows if row.task in everywhere] if is_whole else []
+    not_ranked = _why_not(rows, tasks)
+    lost = _figure(shown, LOST, everywhere, SECONDS)
+    pauses, backchannel = of_behaviour[PAUSE_HANDLING], of_behaviour[BACKCHANNEL]
+    log2 = _mean(backchannel, "backchannel_rate_log2")
+    has_lost = lost.value is not None
+    return Headline(
+        rows=rows,
+        lost=lost,
+        wait_s=_part(shown, "wait_s", everywhere) if has_lost else None,
+        talked_over_s=_part(shown, "talked_over_s", everywhere) if has_lost else None,
+        breaks=_part(shown, "breaks", everywhere) if has_lost else None,
+        lost_worded=_figure(shown, "lost_worded_s", everywhere, SECONDS),
+        waits=_complement(_figure(pauses, "takeover_rate")),
+        turn=_figure(of_behaviour[TURN_TAKING], "takeover_rate"),
+        after=_figure(of_behaviour[TURN_TAKING], "response_latency_s", unit=SECONDS),
+        yields=_complement(_figure(of_behaviour[USER_INTERRUPTION], "talked_through_rate")),
+        stops=_figure(of_behaviour[USER_INTERRUPTION], "stop_latency_s", unit=SECONDS),
+        backchannels=_figure(backchannel, "backchannel_ceiling_share"),
+        bits=_mean(backchannel, "backchannel_bits"),
+        amount_off=None if log2 is None else 2**log2,
+        not_ranked=not_ranked or ("" if lost.merit is not None else _why_no_lost(rows)),
+    )
+
+
+def best_in(board: Sequence[Headline], figure: str) -> frozenset[str]:
+    """The runs whose figure is marked as best: of two or more ranked models that may be compared, never a trivial agent.
+
+    Args:
+        figure: One of ``FIGURES``.
+    """
+    scopes: dict[tuple[object, ...], dict[str, float]] = {}
+    for headline in board:
+        found: Figure = getattr(headline, figure)
+        if found.merit is not None and not headline.is_trivial and not headline.not_ranked:
+            scopes.setdefault(found.scope, {})[headline.rows[0].run_id] = found.merit
+    compared = [merits for merits in scopes.values() if len(merits) > 1]
+    return frozenset(run for merits in compared for run, merit in merits.items() if merit == max(merits.values()))
+
+
+def printed(value: float, unit: str) -> str:
+    """``92%`` or ``0.21``, in ASCII and never a negative zero."""
+    return f"{round(100 * value) + 0.0:.0f}%" if unit == SHARE else f"{round(value, _PRINTED_PLACES[unit]) + 0.0:.2f}"
+
+
+def figure_text(figure: Figure) -> str:
+    """The value alone: ``92%``, ``0.21``, ``> 4.60`` where a median is not reached; empty where nothing is known."""
+    if figure.value is not None:
+        return printed(figure.value, figure.unit)
+    return "" if figure.more_than is None else f"> {printed(figure.more_than, figure.unit)}"
+
+
+def _surroundings(row: Row) -> tuple[object, ...]:
+    """What every headline of a board shares, so that boards sort as they follow each other."""
+    condition = row.collection.condition
+    family = place(row.scored.family, FAMILIES)
+    return (family, row.protocol, condition != "clean", condition, row.engines.asr, row.engines.vad, row.placement)
+
+
+def _definition(row: Row) -> tuple[object, ...]:
+    """What a task was: its clips, and by which rules its lost seconds were counted."""
+    facts = parse_signature(row.metrics[LOST].signature)
+    rules = tuple(sorted((name, value) for name, value in facts.items() if name not in FACTS_OF_THE_RUN))
+    return (row.scored.version, row.digest, row.scored.n_samples, rules)
+
+
+def _size(tasks: Mapping[str, Row]) -> tuple[object, ...]:
+    return (-sum(row.scored.n_samples for row in tasks.values()), sorted((name, row.digest) for name, row in tasks.items()))
+
+
+def _in_order(board: Sequence[Headline]) -> list[Headline]:
+    """Least lost first; those that are not ranked follow by name."""
+
+    def key(headline: Headline) -> tuple[object, ...]:
+        row = headline.rows[0]
+        score = 0.0 if headline.not_ranked or headline.lost.merit is None else -headline.lost.merit
+        arguments = sorted((argument, str(value)) for argument, value in row.collection.arguments.items())
+        name = row.collection.model
+        return (bool(headline.not_ranked), score, name.casefold(), name, arguments, row.path)
+
+    return sorted(board, key=key)
+
+
+def _why_not(rows: Sequence[Row], tasks: Sequence[str]) -> str:
+    over: dict[str, list[Row]] = {}
+    for row in rows:
+        for metric in beyond_limits(row):
+            over.setdefault(metric, []).append(row)
+    beyond = [_beyond(metric, of_metric) for metric, of_metric in over.items()]
+    run = {row.task for row in rows}
+    behaviours = {row.scored.behaviour for row in rows}
+    without = [_words(name) for name in BEHAVIOURS if name not in behaviours] + [task for task in tasks if task not in run]
+    missing = [f"{name} not run" for name in dict.fromkeys(_words(name.partition("/")[2] or name) for name in without)]
+    few = [] if missing else _few(rows)
+    return ", ".join([*beyond, *missing, *few])
+
+
+def _beyond(metric: str, rows: Sequence[Row]) -> str:
+    most = printed(max(row.metrics[metric].value or 0.0 for row in rows), SHARE)
+    if len(rows) > 1:
+        return f"up to {most} {_words(metric)}"
+    return f"{most} {_words(metric)} in {_words(rows[0].scored.behaviour)}"
+
+
+def _few(rows: Sequence[Row]) -> list[str]:
+    fewest = min((n_behind(row.metrics[LOST]) for row in rows if LOST in row.metrics), default=0)
+    return [f"n = {fewest}"] if 0 < fewest < MIN_RANKED_N else []
+
+
+def _why_no_lost(rows: Sequence[Row]) -> str:
+    without = [row for row in rows if LOST not in row.metrics or row.metrics[LOST].value is None]
+    return "no lost seconds in " + ", ".join(_words(row.scored.behaviour) for row in without)
+
+
+def _words(name: str) -> str:
+    return name.removesuffix("_rate").replace("_", " ")
+
+
+def _figure(rows: Sequence[Row], metric: str, weights: Mapping[str, float] | None = None, unit: str = SHARE) -> Figure:
+    """The weighted mean of a metric over tasks; all weigh the same where no weights are given."""
+    summaries = [row.metrics[metric] for row in rows if metric in row.metrics]
+    if not rows or len(summaries) < len(rows):
+        return Figure(None, unit)
+    value = _mean(rows, metric, weights)
+    only = summaries[0] if len(summaries) == 1 else None
+    if value is None:
+        return Figure(None, unit, more_than=only.details.get("more_than") if only else None)
+    low = high = None
+    bounds = [(s.value, s.ci_low, s.ci_high) for s in summaries]
+    by_task = [weights[row.task] if weights else 1 / len(rows) for row in rows]
+    if all(None not in each for each in bounds):
+        below = [w * ((v or 0.0) - (lower or 0.0)) for w, (v, lower, _) in zip(by_task, bounds, strict=True)]
+        above = [w * ((upper or 0.0) - (v or 0.0)) for w, (v, _, upper) in zip(by_task, bounds, strict=True)]
+        low, high = value - math.hypot(*below), value + math.hypot(*above)
+    off = only.details.get(MEDIAN_ABSOLUTE) if only else None
+    merit = None
+    if all(is_rankable(row, metric) for row in rows):
+        ranked_by = min(1.0, value) if metric == "backchannel_ceiling_share" else value if off is None else off
+        merit = round(ranked_by, _PRINTED_PLACES[unit]) + 0.0
+        merit = merit if summaries[0].higher_is_better else -merit
+    scope = tuple(scope_of(row, row.metrics[metric]) for row in rows)
+    return Figure(value, unit, low, high, min(map(n_behind, summaries)), None, off, merit, scope)
+
+
+def _complement(figure: Figure) -> Figure:
+    """The share of the opposite; ranked as before."""
+    if figure.value is None:
+        return figure
+    low, high = (None if bound is None else 1 - bound for bound in (figure.high, figure.low))
+    return Figure(1 - figure.value, figure.unit, low, high, figure.n, None, None, figure.merit, figure.scope)
+
+
+def _mean(rows: Sequence[Row], metric: str, weights: Mapping[str, float] | None = None) -> float | None:
+    values = [(row.task, row.metrics[metric].value if metric in row.metrics else None) for row in rows]
+    if not values or any(value is None for _, value in values):
+        return None
+    return math.fsum((weights[task] if weights else 1 / len(rows)) * (value or 0.0) for task, value in values)
+
+
+def _part(rows: Sequence[Row], part: str, weights: Mapping[str, float]) -> float | None:
+    parts = [(row.task, row.metrics[LOST].details.get(part)) for row in rows]
+    if not parts or any(seconds is None for _, seconds in parts):
+        return None
+    return math.fsum(weights[task] * (seconds or 0.0) for task, seconds in parts)
