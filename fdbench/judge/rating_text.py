@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +23,8 @@ MAX_TEXT_CHARS: Final = 20_000
 """Longer answers are no ratings; reading stays quick whatever a server sends."""
 
 _FENCE: Final = "```"
-_UPSTREAM_FORM: Final = re.compile(r"Analysis:(.*?)\nI would rate the AI's response as (\d{1,18})", re.DOTALL)
+_ANALYSIS: Final = re.compile(r"Analysis:\s*")
+_RATED: Final = re.compile(r"\nI would rate the AI's response as (\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,23 @@ def read_rating(text: str, reply: str) -> Reading | Absence:
 
 def read_upstream_rating(text: str) -> Reading | Absence:
     """What the published script reads: the last ``Analysis: ...`` before a line ``I would rate ... as N``; N is not bounded."""
-    found = _UPSTREAM_FORM.findall(text[:MAX_TEXT_CHARS])
+    found = list(_published_forms(text[:MAX_TEXT_CHARS]))
     if not found:
         return Absence(RATING_UNREADABLE, "the answer is not of the form that the published script reads")
-    analysis, rating = found[-1]
-    return Reading(int(rating), analysis.strip())
+    return found[-1]
+
+
+def _published_forms(text: str) -> Iterator[Reading]:
+    """Each analysis up to the next rating, as a pattern finds them that takes all white space first; without going back."""
+    at = 0
+    while (begin := _ANALYSIS.search(text, at)) is not None:
+        words = begin.end()
+        # Only where no rating follows does the last line break before the words belong to one.
+        rated = _RATED.search(text, words) or _RATED.match(text, max(words - 1, begin.start() + len("Analysis:")))
+        if rated is None:
+            return
+        yield Reading(int(rated[1]), text[words : rated.start()].strip())
+        at = rated.end()
 
 
 def _without_fence(text: str) -> str:

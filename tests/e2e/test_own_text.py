@@ -51,7 +51,7 @@ def test_what_is_said_as_it_was_written_has_few_errors_in_every_task(finished):
         assert found["value"] <= 0.2
         assert (found["unit"], found["higher_is_better"]) == ("WER", False)
         assert found["signature"].startswith(f"own_text_wer|task:{task}|")
-    shown = [line.split() for line in finished.out.splitlines() if line.startswith("own_text_wer")]
+    shown = [line.split() for line in fdbench("show", finished.run).out.splitlines() if line.startswith("own_text_wer")]
     assert [row[1] for row in shown] == ["lower"] * 2
 
 

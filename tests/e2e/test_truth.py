@@ -28,7 +28,7 @@ def latencies(tmp_path, model, argument, tasks, asr):
 @ENGINES
 def test_the_oracles_delay_is_measured_to_40_ms_in_the_median_and_100_ms_at_p90(tmp_path, asr):
     errors, unanswered = [], []
-    for delay_s in (-0.3, 0.0, 0.2, 0.5, 1.0):
+    for delay_s in (-0.2, 0.0, 0.2, 0.5, 1.0):  # sooner than 0.3 s before the end it is a break-in
         for key, latency_s in latencies(tmp_path, "oracle", f"delay_s={delay_s}", ANSWERED, asr).items():
             if latency_s is None:
                 unanswered.append((delay_s, key))
