@@ -49,7 +49,7 @@ ODD = [r'"\u001b[2J"', r'"\u202eabc"', r'"\ud800"', r'"a\nfdbench: done"', "null
 YAML = ['"3"', ".nan", ".inf", "-1", "[1]", "{a: 1}", "&x [*x]", "yes", "1" + "0" * 400, "[" * 5000, r'"\e[2J"', "2026-02-31"]
 MEMBERS = ["../out", "/fdbench-fuzz", "a\x1b[2J", "x" * 300, "a/../../b", "candor_turn_taking"]
 SET = "candor_turn_taking"
-FREE = ("silence_ms", "min_speech_ms")
+FREE = ("silence_ms", "min_speech_ms", "yield_ms")
 """Arguments of an adapter, of which nobody but the adapter knows what they may be."""
 
 
