@@ -2,12 +2,14 @@
 
 ::
 
-    personaplex on mini (fdbench; faster-whisper-tiny.en, silero-6.2.3)
-                                   value  95 %          nearest trivial agents               verdict
-    lost seconds per turn           1.41                vad-endpointer 1.33, echo 2.80       no better than vad-endpointer
-    takes the turn in a pause       0.25  0.09 to 0.53  random-backchannel 0.00, echo 1.00   between them: worse than silence
+    talks
+    mini, fdbench, faster-whisper-tiny.en, silero-6.2.3
+                                   value  95 %                nearest agent        verdict
+    lost seconds per turn           1.25  1.10 to 1.40        vad-endpointer 1.50  0.25 s better than vad-endpointer
+      waits + talks over + breaks         0.75 + 0.25 + 0.25
+    takes the turn at its end       0.90  0.80 to 0.95        oracle 1.00          better than every trivial agent
 
-A verdict says only what the intervals say: ``better than`` where the agent's value lies outside the run's interval.
+A verdict says only what the intervals say: ``better than`` where the best agent's value lies outside the run's interval.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Final
 
 from fdbench.core.metric import CORRECTED
 from fdbench.core.score import MetricSummary
 from fdbench.io.text_table import text_table
 from fdbench.io.visible import visible
-from fdbench.report.markdown import LOST_PARTS, arguments_text, bound, number
+from fdbench.report.headline import boards
+from fdbench.report.markdown import arguments_text, bound, number
 from fdbench.report.ranking import MIN_RANKED_N, beyond_limits, is_rankable, merit, n_behind, tables
 from fdbench.report.rows import Row
 
@@ -32,7 +34,6 @@ _LAYOUTS: Final = ((2, True), (1, True), (1, False), (0, False))
 """From the widest on: how many trivial agents stand beside a value, and whether its interval does."""
 ORACLE: Final = "oracle"
 BAR: Final = "vad-endpointer"
-LOST: Final = "lost_per_turn_s"
 LOST_WORDS: Final = "lost seconds per turn"
 
 _CORRECTED_LINES: Final = (
@@ -90,10 +91,7 @@ class Screen:
         beside = [*rows, *(row for row in self.others if row.collection.kind == "trivial" and row.run_id != rows[0].run_id)]
         groups = {row.path + row.task: group for group in tables(beside) for row in group}
         several = len({row.scored.behaviour for row in rows}) < len(rows)
-        lines = []
-        if all(LOST in row.metrics for row in rows):
-            parts = " + ".join(f"{fmean(row.metrics[LOST].details.get(part, 0.0) for row in rows):.2f}" for part in LOST_PARTS)
-            lines = [(LOST_WORDS, *_lost(rows, groups, n_nearest)), ("  waits + talks over + breaks", "", parts, "", "")]
+        lines = list(_lost_lines(rows, beside, n_nearest))
         for behaviour, metric, words in _CORRECTED_LINES if rows[0].protocol in CORRECTED else _PUBLISHED_LINES:
             for row in rows:
                 if row.scored.behaviour == behaviour and metric in row.metrics:
@@ -179,30 +177,30 @@ def _short(value: float, unit: str) -> str:
     return number(value, unit) if unit == "Hz" else f"{round(value, 2) + 0.0:.2f}"
 
 
-def _lost(rows: Sequence[Row], groups: Mapping[str, Sequence[Row]], n_nearest: int) -> tuple[str, str, str, str]:
-    """The mean over tasks, as ``_compared``; intervals belong to tasks."""
-    own = [row.metrics[LOST] for row in rows]
-    values = [each.value for each in own if each.value is not None]
-    if len(values) < len(own):
-        return "-", "", "", "; ".join(filter(None, map(_why_not, own)))
-    lost = fmean(values)
-    agents = dict(_lost_of_agents(rows, groups))
-    near = sorted(agents, key=lambda name: abs(agents[name] - lost))[:n_nearest]
-    beside = ", ".join(f"{name} {agents[name]:.2f}" for name in near)
+def _lost_lines(rows: Sequence[Row], beside: Sequence[Row], n_nearest: int) -> Iterator[tuple[str, str, str, str, str]]:
+    """Lost seconds as the leaderboard has them, and their parts; the agents' over the same tasks."""
+    tasks = {row.task for row in rows}
+    for board in boards([row for row in beside if row.task in tasks]):
+        own = next((each for each in board if each.rows[0].run_id == rows[0].run_id), None)
+        if own is None or own.lost.value is None:
+            continue
+        lost, low, high = own.lost.value, own.lost.low, own.lost.high
+        agents = {each.rows[0].collection.model: each.lost.value for each in board if each is not own}
+        known = {name: value for name, value in agents.items() if value is not None}
+        near = sorted(known, key=lambda name: abs(known[name] - lost))[:n_nearest]
+        interval = "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+        shown = ", ".join(f"{name} {known[name]:.2f}" for name in near)
+        yield LOST_WORDS, f"{lost:.2f}", interval, shown, "" if own.is_trivial else _lost_verdict(lost, high, known)
+        parts = (own.wait_s, own.talked_over_s, own.breaks)
+        yield "  waits + talks over + breaks", "", " + ".join(f"{part or 0.0:.2f}" for part in parts), "", ""
+
+
+def _lost_verdict(lost: float, high: float | None, agents: Mapping[str, float]) -> str:
     rivals = {name: value for name, value in agents.items() if name != ORACLE}
-    verdict = ""
-    if rivals and rows[0].collection.kind != "trivial":
-        best = min(rivals, key=lambda name: rivals[name])
-        verdict = f"no better than {best}" if lost >= rivals[best] else f"{rivals[best] - lost:.2f} s better than {best}"
-    return f"{lost:.2f}", "", beside, verdict
-
-
-def _lost_of_agents(rows: Sequence[Row], groups: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, float]]:
-    """By agent, the same mean, where all of the same tasks are there."""
-    found: dict[str, list[float]] = {}
-    for row in rows:
-        for each in groups[row.path + row.task]:
-            summary = each.metrics.get(LOST)
-            if each is not row and summary is not None and summary.value is not None:
-                found.setdefault(each.collection.model, []).append(summary.value)
-    return ((name, fmean(values)) for name, values in found.items() if len(values) == len(rows))
+    if not rivals:
+        return ""
+    best = min(rivals, key=lambda name: rivals[name])
+    if lost >= rivals[best]:
+        return f"no better than {best}"
+    is_apart = high is None or high < rivals[best]
+    return f"{rivals[best] - lost:.2f} s better than {best}" if is_apart else f"not told apart from {best}"
