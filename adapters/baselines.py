@@ -20,7 +20,7 @@ from fdbench.adapter.base import Agent, Brief, Port
 from fdbench.adapter.clips import CLIP_RATE_HZ, Mouth, draw_reply, load_clips
 from fdbench.audio.vad import StreamingVad, load_vad_model
 from fdbench.core.conversation import Sample
-from fdbench.core.event import CONTEXT, INTERRUPTION, TURN_END
+from fdbench.core.event import CONTEXT, INTERRUPTION, OVERLAP, TURN_END
 from fdbench.core.peaks import human_peaks
 from fdbench.core.sound import Samples
 from fdbench.errors import UsageError
@@ -161,7 +161,8 @@ class Oracle(Agent):
     """Knows the annotations and does the right thing at an exact time.
 
     Takes the turn ``delay_s`` after it ends, stays silent in pauses, backchannels where people do, and when it is
-    interrupted stops ``yield_s`` after the interruption begins and answers ``delay_s`` after it ends.
+    interrupted stops ``yield_s`` after the interruption begins and answers ``delay_s`` after it ends. What else is said over
+    its answer it talks through.
 
     Args:
         delay_s: From the end of the user's turn to the onset of the answer; negative overlaps.
@@ -190,6 +191,9 @@ class Oracle(Agent):
         return frame
 
     def _plan(self, truth: Sample, lead_in_s: float) -> None:
+        if truth.has_twin:
+            self._plan_pair(truth, lead_in_s)
+            return
         interruptions, contexts = truth.of_kind(INTERRUPTION), truth.of_kind(CONTEXT)
         for context, interruption in zip(contexts, interruptions, strict=False):
             starts_s, stops_s = context.span.end_s + self._delay_s, interruption.span.start_s + self._yield_s
@@ -201,6 +205,20 @@ class Oracle(Agent):
         ends_s = ends_s or [event.span.start_s for event in truth.of_kind(TURN_END) if not truth.human_timing]
         for end_s in ends_s:
             self._say(lead_in_s + end_s + self._delay_s, draw_reply(self._replies, self._random))
+
+    def _plan_pair(self, truth: Sample, lead_in_s: float) -> None:
+        """Answer; where somebody interrupts the answer, stop and answer that with other sentences."""
+        order = self._random.permutation(len(self._replies))
+        half = len(order) // 2
+        first, second = (draw_reply([self._replies[i] for i in part], self._random) for part in (order[:half], order[half:]))
+        interruptions = truth.of_kind(OVERLAP) if truth.task.endswith("user_interruption") else ()
+        for context in truth.of_kind(CONTEXT):
+            starts_s = context.span.end_s + self._delay_s
+            self._say(lead_in_s + starts_s, first)
+            for each in interruptions:
+                stops_s = each.span.start_s + self._yield_s
+                self._line = self._line[: max(0, round((lead_in_s + stops_s) * CLIP_RATE_HZ))]
+                self._say(lead_in_s + each.span.end_s + self._delay_s, second)
 
     def _say(self, start_s: float, samples: Samples) -> None:
         """Put ``samples`` on the line at call time ``start_s``, over whatever is there."""

@@ -149,6 +149,7 @@ class _ClipAudio:
     user: Audio
     model: Audio
     folder: Path | None = None
+    stimulus: str = MAIN
 
     def digest(self, channel: Channel) -> str:
         return channel

@@ -126,7 +126,7 @@ class PromptCalls:
 
     def _invite(self, take: Take) -> Invitation:
         seed, sample = seed_for(self._seed, take.id), take.sample
-        truth = sample if self._tells_truth else None
+        truth = sample.heard_as(take.stimulus) if self._tells_truth else None
         return Invitation(
             take,
             user=Brief(seed=seed, lead_in_s=self._lead_in_s, stimulus=take.prompt()),

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from fdbench.core.absence import Absence
 from fdbench.core.event import Event
 from fdbench.core.span import Span
-from fdbench.core.speech import Transcript
+from fdbench.core.speech import Transcript, Word
 
 Channel = Literal["user", "model"]
 
@@ -140,14 +140,48 @@ class RelevanceQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A judge's rating of one reply: 0 (unrelated) to 5.
+class BehaviourQuestion:
+    """What a judge is asked: what does the model do when somebody speaks while it does?
 
     Attributes:
-        analysis: The judge's reason, in its own words.
-        judge: Who judged: ``given``, or the name of the model that answered.
+        context: What the user had said before.
+        overlapping: What is said over the model, as the data has it.
+        overlap: When.
+        user, model: The words of both sides with their times, in the call with the overlap.
+        clean_user, clean_model: The same of its clean twin.
     """
 
-    rating: float
+    context: str
+    overlapping: str
+    overlap: Span
+    user: tuple[Word, ...]
+    model: tuple[Word, ...]
+    clean_user: tuple[Word, ...]
+    clean_model: tuple[Word, ...]
+
+
+Question = RelevanceQuestion | BehaviourQuestion
+
+RESPOND: Final = "C_RESPOND"
+RESUME: Final = "C_RESUME"
+UNCERTAIN: Final = "C_UNCERTAIN_HANDLING"
+UNKNOWN: Final = "C_UNKNOWN"
+LABELS: Final = (RESPOND, RESUME, UNCERTAIN, UNKNOWN)
+"""What the first new stretch of a model's speech after an overlap begins may be (Full-Duplex-Bench v1.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge says: a rating of one reply, 0 (unrelated) to 5, or a label of what a model did.
+
+    Attributes:
+        rating: None of a label.
+        analysis: The judge's reason, in its own words.
+        judge: Who judged: ``given``, or the name of the model that answered.
+        label: One of ``LABELS``; empty of a rating.
+    """
+
+    rating: float | None
     analysis: str = ""
     judge: str = "given"
+    label: str = ""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fdbench.core.event import INTERRUPTION, PAUSE, TURN_END
-from fdbench.core.take_id import MAIN
+from fdbench.core.event import INTERRUPTION, OVERLAP, PAUSE, TURN_END
+from fdbench.core.take_id import MAIN, TWIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Behaviour:
     """Something that a model may do well or badly in a conversation.
 
     Attributes:
-        name: As in the names of tasks.
+        name: As in the names of tasks; one of a kind has the kind before it, ``kind.name``.
         title: As in headings.
         takeover_is_wanted: Whether the model is right to take the turn.
         needed_events: Kinds of events that a sample must have for anything to be measured.
@@ -33,6 +33,20 @@ PAUSE_HANDLING: Final = "pause_handling"
 TURN_TAKING: Final = "turn_taking"
 USER_INTERRUPTION: Final = "user_interruption"
 BACKCHANNEL: Final = "backchannel"
+ALONE: Final = (PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION, BACKCHANNEL)
+"""Those of one prompt each, in whose mean of lost seconds models are ranked."""
+
+OVERLAP_INTERRUPTION: Final = "overlap.user_interruption"
+OVERLAP_BACKCHANNEL: Final = "overlap.user_backchannel"
+OVERLAP_ASIDE: Final = "overlap.talking_to_other"
+OVERLAP_BACKGROUND: Final = "overlap.background_speech"
+OVERLAPS: Final = (OVERLAP_INTERRUPTION, OVERLAP_BACKCHANNEL, OVERLAP_ASIDE, OVERLAP_BACKGROUND)
+"""Somebody speaks while the model does; each sample has a clean twin, in which nobody does."""
+
+
+def _overlap(name: str, title: str, *, takeover_is_wanted: bool = False) -> Behaviour:
+    return Behaviour(name, title, takeover_is_wanted, needed_events=(OVERLAP,), stimuli=(MAIN, TWIN))
+
 
 BEHAVIOURS: Final[Mapping[str, Behaviour]] = {
     each.name: each
@@ -41,6 +55,10 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = {
         Behaviour(TURN_TAKING, "Smooth turn-taking", takeover_is_wanted=True, needed_events=(TURN_END,)),
         Behaviour(USER_INTERRUPTION, "User interruption", takeover_is_wanted=True, needed_events=(INTERRUPTION,)),
         Behaviour(BACKCHANNEL, "Backchannel", takeover_is_wanted=False),
+        _overlap(OVERLAP_INTERRUPTION, "Overlap: the user interrupts", takeover_is_wanted=True),
+        _overlap(OVERLAP_BACKCHANNEL, "Overlap: the user backchannels"),
+        _overlap(OVERLAP_ASIDE, "Overlap: the user talks to somebody else"),
+        _overlap(OVERLAP_BACKGROUND, "Overlap: speech in the background"),
     )
 }
 """By name, in the order of tables."""

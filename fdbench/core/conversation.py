@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from fdbench.core.absence import CALL_FAILURES, Absence
-from fdbench.core.event import Event
+from fdbench.core.event import OVERLAP, Event
 from fdbench.core.sound import Audio, Track
 from fdbench.core.speech import Transcript
-from fdbench.core.take_id import CLEAN, MAIN, TakeId
+from fdbench.core.take_id import CLEAN, MAIN, TWIN, TakeId
 
 
 class Stimulus(Protocol):
@@ -52,6 +52,16 @@ class Sample:
 
     def of_kind(self, kind: str) -> tuple[Event, ...]:
         return tuple(event for event in self.events if event.kind == kind)
+
+    @property
+    def has_twin(self) -> bool:
+        return TWIN in self.stimuli
+
+    def heard_as(self, stimulus: str) -> Sample:
+        """The sample as it is for who hears this stimulus: in the clean twin, nobody speaks over the model."""
+        if stimulus != TWIN:
+            return self
+        return replace(self, events=tuple(event for event in self.events if event.kind != OVERLAP))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ PAUSE: Final = "pause"
 TURN_END: Final = "turn_end"
 CONTEXT: Final = "context"
 INTERRUPTION: Final = "interruption"
-EVENT_KINDS: Final = (PAUSE, TURN_END, CONTEXT, INTERRUPTION)
+OVERLAP: Final = "overlap"
+EVENT_KINDS: Final = (PAUSE, TURN_END, CONTEXT, INTERRUPTION, OVERLAP)
 """Those of a prompt."""
 HEARD_ONSET: Final = "heard_onset"
 """Of a user who reacts: when it heard the model begin to speak. What it says into that is an event of its stage's kind."""
@@ -31,8 +32,9 @@ class Event:
     """Something that happens at a known time.
 
     In a prompt: ``pause`` (a silence inside the user's turn), ``turn_end`` (starts where the user's turn ends),
-    ``context`` (the turn before an interruption), ``interruption`` (the user's barge-in). In a recording: whatever
-    the model tells about itself, such as a piece of its own text.
+    ``context`` (the turn before an interruption or an overlap), ``interruption`` (the user's barge-in), ``overlap`` (somebody
+    speaks while the model answers: the user to the model or not, or somebody else). In a recording: whatever the model tells
+    about itself, such as a piece of its own text.
     """
 
     kind: str

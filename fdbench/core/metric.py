@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from fdbench.core.behaviour import BEHAVIOURS, USER_INTERRUPTION
+from fdbench.core.behaviour import BEHAVIOURS, OVERLAP_INTERRUPTION, OVERLAPS, USER_INTERRUPTION
 from fdbench.errors import unknown_name
 
 PROTOCOLS: Final = ("fdb-2026-05", "fdb-2026-02", "fdbench")
@@ -33,6 +33,7 @@ class Metric:
         name: Its name in files, tables and signatures; a quantity in seconds ends in ``_s``.
         unit: ``s``, ``Hz``, ``nat``, ``0-5``, ``WER``; ``rate`` is a share of samples in [0, 1].
         higher_is_better: None where it depends on the behaviour (see ``direction``) or on neither being better.
+        follows_takeover: Higher is better where a takeover is wanted, and worse elsewhere.
         protocols: Under which it exists.
         sentence: What it says, for ``fdbench list metrics``.
         corrected: How the values of a task are summed up under ``CORRECTED``; the published scripts take the mean.
@@ -55,6 +56,7 @@ class Metric:
     shown_only: tuple[str, ...] = ()
     limit: float | None = None
     gates: tuple[str, ...] = ()
+    follows_takeover: bool = False
 
     def aggregation(self, protocol: str) -> Aggregation:
         """How the values of a task are summed up under a protocol."""
@@ -63,6 +65,8 @@ class Metric:
 
 _LATENCY_DETAILS: Final = ("mean", "p90", "median_absolute", "more_than", "share_no_response")
 _EVERYWHERE: Final = tuple(BEHAVIOURS)
+_UNASKED: Final = tuple(each for each in OVERLAPS if each != OVERLAP_INTERRUPTION)
+"""Those in which to stop and to reply is not what is wanted, so that to be quick at it is no merit."""
 
 _METRICS: Final = (
     Metric(
@@ -92,6 +96,87 @@ _METRICS: Final = (
         "or while it should only backchannel; fdbench: a takeover that begins from 0.3 s before the turn's end on, or, in an "
         "interruption, after the model has yielded",
         details=("bursts", "wordless", "short_worded", "untimed_words", "dropped_words"),
+        follows_takeover=True,
+    ),
+    Metric(
+        "wanted_rate",
+        "rate",
+        True,
+        CORRECTED,
+        "overlap: share of samples in which the model does what is wanted, by rule: it responds where the user interrupts, and "
+        "goes on with what it was saying where the user backchannels, talks to somebody else or others talk",
+    ),
+    Metric(
+        "respond_rate",
+        "rate",
+        None,
+        CORRECTED,
+        "overlap: share in which the model takes up what was said over it, by rule (C_RESPOND)",
+        follows_takeover=True,
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "resume_rate",
+        "rate",
+        None,
+        CORRECTED,
+        "overlap: share in which it goes on with what it was saying, by rule (C_RESUME)",
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "uncertain_rate",
+        "rate",
+        None,
+        CORRECTED,
+        "overlap: share in which it asks what was meant, by rule (C_UNCERTAIN_HANDLING)",
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "unknown_rate",
+        "rate",
+        False,
+        CORRECTED,
+        "overlap: share in which it does none of these or says nothing more, by rule (C_UNKNOWN)",
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "judged_wanted_rate",
+        "rate",
+        True,
+        CORRECTED,
+        "overlap: wanted_rate by a judge's labels",
+        is_judged=True,
+    ),
+    *(
+        Metric(
+            f"judged_{label}_rate",
+            "rate",
+            None,
+            PROTOCOLS,
+            f"overlap: share of samples that a judge labels C_{label.upper()}{'_HANDLING' if label == 'uncertain' else ''}",
+            is_judged=True,
+            follows_takeover=label == "respond",
+            shown_only=_EVERYWHERE,
+        )
+        for label in ("respond", "resume", "uncertain", "unknown")
+    ),
+    Metric(
+        "label_agreement_rate",
+        "rate",
+        None,
+        CORRECTED,
+        "overlap: share of samples that the rule and the judge label alike",
+        is_judged=True,
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "stop_rate",
+        "rate",
+        None,
+        CORRECTED,
+        "overlap: share of samples in which a speaking model falls silent for it, where its clean twin does not: wanted where the "
+        "user interrupts and nowhere else",
+        follows_takeover=True,
     ),
     Metric(
         "response_latency_s",
@@ -102,7 +187,7 @@ _METRICS: Final = (
         "fdbench: signed, the median with replies that never came treated as right-censored, ranked by that of |latency|",
         corrected="censored median",
         details=_LATENCY_DETAILS,
-        shown_only=(USER_INTERRUPTION,),
+        shown_only=(USER_INTERRUPTION, *_UNASKED),
     ),
     Metric(
         "content_latency_s",
@@ -135,11 +220,12 @@ _METRICS: Final = (
         "stop_latency_s",
         "s",
         False,
-        CORRECTED,
-        "from where the interruption is heard to where the model falls silent for it (median; talked through: longer than the "
-        "deadline)",
+        PROTOCOLS,
+        "from where the interruption or overlap is heard to where the model falls silent for it (median; talked through: longer "
+        "than the deadline); fdb-* of overlaps: mean length of everything in the published list",
         corrected="censored median",
         details=_LATENCY_DETAILS,
+        shown_only=_UNASKED,
     ),
     Metric(
         "talked_through_rate",
@@ -340,6 +426,6 @@ def direction(metric: str, behaviour: str = "") -> bool | None:
         raise unknown_name("metric", metric, METRICS)
     if behaviour and behaviour not in BEHAVIOURS:
         raise unknown_name("behaviour", behaviour, BEHAVIOURS)
-    if metric == "takeover_rate":
+    if METRICS[metric].follows_takeover:
         return BEHAVIOURS[behaviour].takeover_is_wanted if behaviour else None
     return METRICS[metric].higher_is_better

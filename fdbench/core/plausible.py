@@ -39,7 +39,7 @@ from itertools import groupby, pairwise
 from typing import Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Event
+from fdbench.core.event import CONTEXT, INTERRUPTION, OVERLAP, PAUSE, TURN_END, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 
@@ -63,7 +63,13 @@ IMPLAUSIBLE_WORDS: Final = "implausible_words"
 IMPLAUSIBLE_SEGMENTS: Final = "implausible_segments"
 IMPLAUSIBLE_EVENTS: Final = "bad_annotation"
 
-FILES: Final = {TURN_END: "turn_taking.json", PAUSE: "pause.json", CONTEXT: "interrupt.json", INTERRUPTION: "interrupt.json"}
+FILES: Final = {
+    TURN_END: "turn_taking.json",
+    PAUSE: "pause.json",
+    CONTEXT: "interrupt.json",
+    INTERRUPTION: "interrupt.json",
+    OVERLAP: "metadata.json",
+}
 """Where the layout of the published data annotates what."""
 
 

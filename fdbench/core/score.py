@@ -24,6 +24,8 @@ class Score:
         status: ``scored`` exactly when there is a value.
         reason: A key of ``fdbench.core.absence.REASONS``; empty when scored.
         components: What the value was made from, e.g. numerator and denominator, or where a reply was censored.
+        details: What else a reader of the sample wants to see, as JSON: lists that were published, a label. They stand beside
+            the scores of the sample.
     """
 
     metric: str
@@ -31,6 +33,7 @@ class Score:
     status: Status = "scored"
     reason: str = ""
     components: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.status == "scored"):

@@ -16,6 +16,8 @@ from typing import Final
 
 MAIN: Final = "main"
 """The stimulus that every sample has."""
+TWIN: Final = "clean"
+"""The main stimulus without what the sample is about: a model answers both, and the difference is what that made."""
 CLEAN: Final = "clean"
 """The condition under which nothing stands between the two sides."""
 

@@ -6,7 +6,10 @@
 ``input.json``        words of the user
 ``output.vad.json``   ``{"segments": [{"start": s, "end": s}, ...]}``: speech of the model, verbatim for every
                       request, whatever its span and settings
+``input.vad.json``    the same of the user; need not be there
 ===================== ======================================================================================
+
+Those of a clean twin are called the same with ``clean_`` before.
 """
 
 from __future__ import annotations
@@ -14,19 +17,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.core.annotation import WordsRequest
+from fdbench.core.annotation import Channel, WordsRequest
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
+from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
-from fdbench.io.upstream_json import describe, finite_number, read_upstream_transcript
+from fdbench.io.upstream_json import describe, file_of, finite_number, read_upstream_transcript
 
 _ENGINE: Final = "given"
 _USER_INTERRUPTION: Final = "user_interruption"
 _FORMAT: Final = 'expected {"segments": [{"start": seconds, "end": seconds}, ...]}'
 
 
-def transcript_path(folder: Path, behaviour: str, request: WordsRequest) -> tuple[Path, str]:
+def transcript_path(folder: Path, behaviour: str, request: WordsRequest, stimulus: str = MAIN) -> tuple[Path, str]:
     """Which file answers a request, and the reason to give if it does not exist.
 
     ==================== ========================= =========================================
@@ -39,8 +43,8 @@ def transcript_path(folder: Path, behaviour: str, request: WordsRequest) -> tupl
     ==================== ========================= =========================================
     """
     if request.channel == "user":
-        return folder / "input.json", "transcript_missing"
-    cropped, whole = folder / "output.json", folder / "output.full.json"
+        return folder / file_of(stimulus, "input.json"), "transcript_missing"
+    cropped, whole = (folder / file_of(stimulus, name) for name in ("output.json", "output.full.json"))
     if behaviour == _USER_INTERRUPTION:
         if request.span is not None and request.span.start_s > 0:
             return cropped, "transcript_missing"
@@ -58,8 +62,8 @@ def read_transcript(path: Path) -> Transcript:
     return Transcript(words, _ENGINE, written=text)
 
 
-def segments_path(folder: Path) -> Path:
-    return folder / "output.vad.json"
+def segments_path(folder: Path, channel: Channel = "model", stimulus: str = MAIN) -> Path:
+    return folder / file_of(stimulus, "output.vad.json" if channel == "model" else "input.vad.json")
 
 
 def read_segments(path: Path) -> tuple[Span, ...]:

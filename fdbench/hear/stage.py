@@ -62,7 +62,8 @@ class Engines:
 
     Attributes:
         asr: ``faster-whisper[:MODEL]``, ``whisper[:MODEL]``, ``sphinx``, ``given`` or ``none``.
-        vad: ``silero`` or ``given``; the user's speech, and where a recogniser listens, are always Silero's.
+        vad: ``silero`` or ``given``; where a recogniser listens is always Silero's, and so is the user's speech where none is
+            given.
     """
 
     asr: str
@@ -91,6 +92,10 @@ class TakeAudio(Protocol):
 
     @property
     def behaviour(self) -> str: ...
+
+    @property
+    def stimulus(self) -> str:
+        """Which prompt of its sample was played."""
 
     @property
     def folder(self) -> Path | None:
@@ -162,7 +167,7 @@ class Annotator:
                     hearing.report(unanswered.why.message)
         for request, transcript in words.items():
             if self.engines.asr == GIVEN and take.folder is not None:
-                path, _ = transcript_path(take.folder, take.behaviour, request)
+                path, _ = transcript_path(take.folder, take.behaviour, request, take.stimulus)
                 hearing.notes += words_beside_speech(path, request, transcript, speech)
         notes = tuple(dict.fromkeys(hearing.notes))
         return Annotations(
@@ -202,9 +207,13 @@ class _Hearing:
             self.messages.append(message)
 
     def speech(self, request: SpeechRequest) -> DetectedSpeech:
-        if self._annotator.engines.vad == GIVEN and request.channel == "model":
+        if self._annotator.engines.vad == GIVEN and (request.channel == "model" or self._has_given_user_speech()):
             return self._given_speech(request)
         return self._detected(request)
+
+    def _has_given_user_speech(self) -> bool:
+        folder = self._take.folder
+        return folder is not None and segments_path(folder, "user", self._take.stimulus).exists()
 
     def words(self, request: WordsRequest) -> Transcript:
         if self._annotator.engines.asr == GIVEN:
@@ -252,7 +261,7 @@ class _Hearing:
         folder = self._take.folder
         if folder is None:
             raise _UnansweredError("transcript_missing", "no transcripts are given with this recording")
-        path, reason = transcript_path(folder, self._take.behaviour, request)
+        path, reason = transcript_path(folder, self._take.behaviour, request, self._take.stimulus)
         if not path.exists():
             raise _UnansweredError(reason, f"{path}: no such file")
         try:
@@ -265,7 +274,7 @@ class _Hearing:
 
     def _given_speech(self, request: SpeechRequest) -> DetectedSpeech:
         folder = self._take.folder
-        path = segments_path(folder) if folder else None
+        path = segments_path(folder, request.channel, self._take.stimulus) if folder else None
         if path is None or not path.exists():
             where = f"{path}: no such file" if path else "no speech segments are given with this recording"
             raise _UnansweredError("segments_missing", where)

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from fdbench.core.speech import Word
+from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
 
 SAME_END_S = 0.5
 """A turn's end is annotated by ear, so near to the end of the last word."""
 _EXPECTED = 'expected {"text": ..., "chunks": [{"text": ..., "timestamp": [start, end]}, ...]}'
+
+
+def file_of(stimulus: str, name: str) -> str:
+    """What the file of a stimulus, or of what answers it, is called where that of the main one is called ``name``."""
+    return name if stimulus == MAIN else f"{stimulus}_{name}"
 
 
 def read_upstream_words(path: Path) -> tuple[Word, ...]:

@@ -1,28 +1,43 @@
-"""Ratings that somebody already has: ``rating.json`` = ``{"analysis": text, "rating": 0..5}``.
+"""What a judge said before, beside the recordings.
 
-Any finite number is read: whether one outside 0 to 5 counts is the protocol's decision (the published script takes a 9).
+``rating.json``     ``{"analysis": text, "rating": 0..5}``
+``behavior.json``   ``{"behaviour": ["C_RESPOND"]}``, one of the four labels
+
+Any finite rating is read: whether one outside 0 to 5 counts is the protocol's decision (the published script takes a 9).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Final
 
-from fdbench.core.annotation import Verdict
+from fdbench.core.annotation import LABELS, Verdict
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
 from fdbench.io.upstream_json import describe, finite_number
 
+RATING_FILE: Final = "rating.json"
+LABEL_FILE: Final = "behavior.json"
 
-def read_rating(path: Path) -> Verdict | None:
-    """The rating in a file; None where there is no file.
+
+def read_verdict(path: Path) -> Verdict | None:
+    """The verdict in a file; None where there is no file.
 
     Raises:
-        DataError: Not of the form above, or the rating is not a finite number; names the file.
+        DataError: Not of a form above, or the rating is not a finite number; names the file.
     """
     if not path.exists():
         return None
     found = read_json(path)
+    if isinstance(found, dict) and "behaviour" in found:
+        return Verdict(None, label=_label(found["behaviour"], path))
     if not isinstance(found, dict) or "rating" not in found:
         raise DataError(f"{path}: expected {{'analysis': text, 'rating': number}}, found {describe(found)}")
     analysis = found.get("analysis")
     return Verdict(finite_number(found["rating"], f"{path}: 'rating'"), analysis if isinstance(analysis, str) else "")
+
+
+def _label(value: Any, path: Path) -> str:
+    if not isinstance(value, list) or len(value) != 1 or value[0] not in LABELS:
+        raise DataError(f"{path}: 'behaviour': expected a list with one of {', '.join(LABELS)}, found {describe(value)}")
+    return str(value[0])

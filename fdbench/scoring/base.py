@@ -10,7 +10,7 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import (
     Annotations,
     DetectedSpeech,
-    RelevanceQuestion,
+    Question,
     Request,
     SpeechRequest,
     Verdict,
@@ -57,8 +57,11 @@ class Scorer(Protocol):
 class AskingScorer(Scorer, Protocol):
     """A scorer that needs a judge's verdict on some replies."""
 
-    def question(self, sample: Sample, takes: Takes) -> RelevanceQuestion | None:
-        """What to ask about the sample's take; None where there is no reply to rate. As pure as ``score``."""
+    def question(self, sample: Sample, takes: Takes) -> Question | Absence | None:
+        """What to ask about the sample's takes; None where there is nothing to judge, an absence where it cannot be asked.
+
+        As pure as ``score``.
+        """
 
 
 def main_take(takes: Takes) -> Annotations | Absence:

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
-from fdbench.core.behaviour import BACKCHANNEL, BEHAVIOURS, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
+from fdbench.core.behaviour import BACKCHANNEL, BEHAVIOURS, OVERLAPS, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
 from fdbench.core.event import DECIDED, TEXT, YIELDED
 from fdbench.core.metric import PROTOCOLS
 from fdbench.errors import unknown_name
@@ -27,7 +27,11 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
     (USER_INTERRUPTION, "fdb-2026-05"): "fdbench.scoring.published.interruption:PublishedInterruption",
     (USER_INTERRUPTION, "fdb-2026-02"): "fdbench.scoring.published.interruption:PublishedInterruption",
     (USER_INTERRUPTION, "fdbench"): "fdbench.scoring.corrected.interruption:Interruption",
+    **{(each, "fdb-2026-05"): "fdbench.scoring.published.overlap:PublishedOverlap" for each in OVERLAPS},
+    **{(each, "fdb-2026-02"): "fdbench.scoring.published.overlap:PublishedOverlap" for each in OVERLAPS},
+    **{(each, "fdbench"): f"fdbench.scoring.corrected.overlap:Overlap:{each}" for each in OVERLAPS},
 }
+"""Module, class, and what the class is made with."""
 
 _DIAGNOSTICS: Final[Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] = {
     "fdbench": (
@@ -67,5 +71,5 @@ def scorers_for(behaviour: str, protocol: str, *, event_kinds: Collection[str] =
 
 
 def _made(named: str) -> Scorer:
-    module, _, name = named.partition(":")
-    return cast("Scorer", getattr(importlib.import_module(module), name)())
+    module, name, *arguments = named.split(":")
+    return cast("Scorer", getattr(importlib.import_module(module), name)(*arguments))

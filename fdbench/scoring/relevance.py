@@ -54,6 +54,6 @@ def rate_reply(has_takeover: bool, verdict: Verdict | Absence, is_bounded: bool 
         return none_score(RELEVANCE, "no_takeover")
     if isinstance(verdict, Absence):
         return none_score(RELEVANCE, verdict.reason)
-    if not math.isfinite(verdict.rating) or (is_bounded and not 0 <= verdict.rating <= MAX_RATING):
+    if verdict.rating is None or not math.isfinite(verdict.rating) or (is_bounded and not 0 <= verdict.rating <= MAX_RATING):
         return none_score(RELEVANCE, "rating_out_of_range")
     return scored(RELEVANCE, verdict.rating)

@@ -26,12 +26,12 @@ MODEL_LEVELS: Final = LevelsRequest("model")
 
 def user_speech(prompt_s: float | None) -> SpeechRequest:
     """When the user speaks in the prompt."""
-    return SpeechRequest("user", _prompt(prompt_s), CORRECTED_VAD)
+    return SpeechRequest("user", cropped(prompt_s), CORRECTED_VAD)
 
 
 def published_words(prompt_s: float | None) -> WordsRequest:
     """What the published scripts read: a transcript of the recording cropped to the prompt."""
-    return WordsRequest("model", _prompt(prompt_s))
+    return WordsRequest("model", cropped(prompt_s))
 
 
 def published_words_after(end_s: float, prompt_s: float | None) -> WordsRequest:
@@ -44,8 +44,9 @@ def published_words_after(end_s: float, prompt_s: float | None) -> WordsRequest:
 
 
 def published_speech(prompt_s: float | None, vad: VadSettings) -> SpeechRequest:
-    return SpeechRequest("model", _prompt(prompt_s), vad)
+    return SpeechRequest("model", cropped(prompt_s), vad)
 
 
-def _prompt(prompt_s: float | None) -> Span | None:
+def cropped(prompt_s: float | None) -> Span | None:
+    """The prompt's length from t = 0; None where nobody knows it."""
     return None if prompt_s is None or prompt_s <= 0 else Span(0.0, prompt_s)

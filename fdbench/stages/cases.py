@@ -15,6 +15,7 @@ from fdbench.core.sound import Track
 from fdbench.core.take_id import CLEAN, MAIN, TakeId
 from fdbench.errors import DataError
 from fdbench.hear.stage import TakeAudio
+from fdbench.io.upstream_json import file_of
 from fdbench.io.wav import digest_of_audio, read_audio
 from fdbench.store.record import StoredTrack, TakeRecord
 from fdbench.store.run import Run
@@ -34,6 +35,10 @@ class RecordedAudio:
     record: TakeRecord
     folder: Path | None = None
 
+    @property
+    def stimulus(self) -> str:
+        return self.record.stimulus
+
     def digest(self, channel: Channel) -> str | None:
         track = self._track(channel)
         return placed(track.digest, track.start_s) if track else None
@@ -50,13 +55,15 @@ class RecordedAudio:
 
 @dataclass(frozen=True, slots=True)
 class FolderAudio:
-    """A recording made elsewhere: ``output.wav`` beside ``input.wav``, both beginning with the prompt."""
+    """A recording made elsewhere: ``output.wav`` beside ``input.wav``, both beginning with the prompt; or those of a twin."""
 
     behaviour: str
     folder: Path
+    stimulus: str = MAIN
 
-    def _path(self, channel: Channel) -> Path:
-        return self.folder / ("input.wav" if channel == "user" else "output.wav")
+    def path(self, channel: Channel) -> Path:
+        """The file of a channel, whether it is there or not."""
+        return self.folder / file_of(self.stimulus, "input.wav" if channel == "user" else "output.wav")
 
     def digest(self, channel: Channel) -> str | None:
         """None where there is no file.
@@ -64,14 +71,14 @@ class FolderAudio:
         Raises:
             DataError: The file cannot be read as mono audio.
         """
-        return digest_of_audio(read_audio(self._path(channel))) if self._path(channel).exists() else None
+        return digest_of_audio(read_audio(self.path(channel))) if self.path(channel).exists() else None
 
     def load(self, channel: Channel) -> Track:
-        return Track(read_audio(self._path(channel)))
+        return Track(read_audio(self.path(channel)))
 
     def duration_s(self, channel: Channel) -> float | None:
         """Length of a channel, or None where there is none. Raises DataError where it is damaged."""
-        return read_audio(self._path(channel)).duration_s if self._path(channel).exists() else None
+        return read_audio(self.path(channel)).duration_s if self.path(channel).exists() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,10 @@ class MovedAudio:
     @property
     def behaviour(self) -> str:
         return self.audio.behaviour
+
+    @property
+    def stimulus(self) -> str:
+        return self.audio.stimulus
 
     @property
     def folder(self) -> Path | None:

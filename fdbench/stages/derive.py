@@ -13,7 +13,7 @@ from fdbench.core.conversation import Sample
 from fdbench.core.placement import PUBLISHED
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError
-from fdbench.judge.given import read_rating
+from fdbench.judge.given import read_verdict
 from fdbench.stages.cases import Case, EventKinds, RecordedTake, TaskFacts, event_kinds, recorded_take
 from fdbench.stages.copies import copies_among
 from fdbench.stages.health import Vitals, findings_of, observed
@@ -144,7 +144,7 @@ def case_of(run: Run, manifest: RunManifest, main: TakeId, sample: Sample | Abse
         return Case(Sample(main.sample, main.task, {}), task.behaviour, takes, main.repeat, main.condition)
     ids = {stimulus: TakeId(main.task, main.sample, stimulus, main.repeat, main.condition) for stimulus in task.stimuli}
     takes = {stimulus: recorded_take(run, id, task.behaviour) for stimulus, id in ids.items()}
-    rating = partial(read_rating, run.rating_file(main))
+    rating = partial(read_verdict, run.rating_file(main))
     answered = takes[MAIN]
     if isinstance(answered, RecordedTake) and answered.user_events is not None:
         sample = replace(sample, events=answered.user_events)

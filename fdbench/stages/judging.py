@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.core.annotation import Question, RelevanceQuestion, Verdict
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError
 from fdbench.stages.progress import Progress
@@ -40,11 +40,11 @@ class UnratedReply:
     """A reply that may have to be rated.
 
     Attributes:
-        question: What the scorer asks; None where there is no reply to rate.
+        question: What the scorer asks; None where there is no reply to rate, an absence where it cannot be asked.
         given: Reads the rating that lies beside the recording.
     """
 
-    question: RelevanceQuestion | None
+    question: Question | Absence | None
     given: Callable[[], Verdict | None] | None = None
 
 
@@ -122,7 +122,7 @@ class AskedModel:
 
         notes: list[str] = []
 
-        def ask(questions: Mapping[ReplyId, RelevanceQuestion]) -> Mapping[ReplyId, Opinion]:
+        def ask(questions: Mapping[ReplyId, Question]) -> Mapping[ReplyId, Opinion]:
             found: dict[ReplyId, Opinion] = {}
             errors = 0
             with Judge(self.settings, VerdictCache(self.cache), on_attempt=self._logged) as judge:
@@ -143,15 +143,15 @@ class AskedModel:
 
 def by_question(
     replies: Mapping[ReplyId, UnratedReply],
-    ask: Callable[[Mapping[ReplyId, RelevanceQuestion]], Mapping[ReplyId, Opinion]],
+    ask: Callable[[Mapping[ReplyId, Question]], Mapping[ReplyId, Opinion]],
 ) -> dict[ReplyId, Opinion | None]:
     """Opinions on replies by those on their questions; a reply without one needs none, and one without text has none."""
     opinions: dict[ReplyId, Opinion | None] = {}
-    questions: dict[ReplyId, RelevanceQuestion] = {}
+    questions: dict[ReplyId, Question] = {}
     for key, reply in replies.items():
-        if reply.question is None:
-            opinions[key] = None
-        elif not reply.question.interruption.strip():
+        if reply.question is None or isinstance(reply.question, Absence):
+            opinions[key] = reply.question
+        elif isinstance(reply.question, RelevanceQuestion) and not reply.question.interruption.strip():
             opinions[key] = Absence("interruption_text_missing")
         else:
             questions[key] = reply.question

@@ -47,6 +47,9 @@ class ScoredSample:
         if self.id.repeat:
             line["repeat"] = self.id.repeat
         line["scores"] = {score.metric: score.as_json() for score in self.scores}
+        details = {name: value for score in self.scores for name, value in score.details.items()}
+        if details:
+            line["details"] = details
         if self.messages:
             line["messages"] = list(self.messages)
         return line

@@ -9,12 +9,14 @@ from typing import Any
 
 from fdbench.call.evidence import examine, silence_notes
 from fdbench.core.absence import Absence
+from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.conversation import Sample
 from fdbench.core.metric import PUBLISHED
 from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.io.files import user_cache
-from fdbench.judge.given import read_rating
+from fdbench.io.upstream_json import file_of
+from fdbench.judge.given import LABEL_FILE, RATING_FILE, read_verdict
 from fdbench.stages.cases import Case, FolderAudio, RecordedTake, TaskFacts
 from fdbench.stages.copies import copies_among
 from fdbench.stages.derive import notes_of
@@ -66,15 +68,25 @@ def score_folder(
 
 
 def _case(folder: Path, sample: Sample, behaviour: str, tells_length: bool) -> Case:
-    audio = FolderAudio(behaviour, folder)
+    stimuli = BEHAVIOURS[behaviour].stimuli
+    takes = {each: _take(FolderAudio(behaviour, folder, each), tells_length) for each in stimuli}
+    given = folder / (LABEL_FILE if len(stimuli) > 1 else RATING_FILE)
+    return Case(sample, behaviour, takes, rating=partial(read_verdict, given))
+
+
+def _take(audio: FolderAudio, tells_length: bool) -> RecordedTake | Absence:
+    """A recording of the folder, or why it cannot be heard."""
     try:
         prompt_s = audio.duration_s("user")
     except DataError as error:  # without the prompt's length nobody knows where the published protocols would cut
-        return Case(sample, behaviour, {MAIN: Absence("audio_unreadable", error.what)})
+        return Absence("audio_unreadable", error.what)
     recorded_s: float | None = None
     notes: tuple[str, ...] = ()
+    output = audio.path("model")
+    if audio.stimulus != MAIN and not output.exists() and not _knows_of(audio):
+        return Absence("audio_missing", f"{output}: no such file")
     try:
-        recorded = audio.load("model").audio if (folder / "output.wav").exists() else None
+        recorded = audio.load("model").audio if output.exists() else None
     except DataError as error:  # where nobody has to hear it, its numbers are those of what is given
         recorded, notes = None, (error.what,)
     if recorded is not None:
@@ -84,11 +96,14 @@ def _case(folder: Path, sample: Sample, behaviour: str, tells_length: bool) -> C
     elif recorded is not None:
         evidence = examine(audio.load("user").audio, recorded)
         if evidence.fault is not None:
-            what = f"{folder / 'output.wav'}: {evidence.fault.what}"
-            return Case(sample, behaviour, {MAIN: Absence("audio_unreadable", what)})
+            return Absence("audio_unreadable", f"{output}: {evidence.fault.what}")
         notes = evidence.notes
-    take = RecordedTake(audio, prompt_s, recorded_s, tells_length=tells_length, notes=notes)
-    return Case(sample, behaviour, {MAIN: take}, rating=partial(read_rating, folder / "rating.json"))
+    return RecordedTake(audio, prompt_s, recorded_s, tells_length=tells_length, notes=notes)
+
+
+def _knows_of(audio: FolderAudio) -> bool:
+    """Whether anything is given of a recording that is not there."""
+    return any((audio.folder / file_of(audio.stimulus, name)).exists() for name in ("output.json", "output.vad.json"))
 
 
 def folder_json(scoring: Scoring, spec: TaskSpec) -> dict[str, Any]:

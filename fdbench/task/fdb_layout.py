@@ -7,7 +7,9 @@
                 interrupt.json        [{"context", "interrupt", "timestamp": [start, end]}]; the texts may be null or absent
     FOLDER/icc_gt_distribution.json   {id: human backchannel distribution}; may lie beside FOLDER instead
 
-What every protocol needs, ``turn_taking.json`` and ``interrupt.json``, breaks its sample and no other where it is missing or
+Sets whose clips have a clean twin: ``overlap_layout``.
+
+What every protocol needs, ``turn_taking.json``, ``interrupt.json`` and ``metadata.json``, breaks its sample and no other where it is missing or
 damaged. What only some metrics need does not: where ``pause.json`` (read by the ``fdbench`` protocol alone), a clip's human
 distribution or the transcription is damaged, the sample stands without it, and a note names the file and the fault.
 """
@@ -22,13 +24,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from fdbench.core.absence import Absence
+from fdbench.core.behaviour import BEHAVIOURS, OVERLAPS
 from fdbench.core.conversation import Sample
 from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
 from fdbench.errors import DataError, unknown_name
 from fdbench.io.files import read_json
-from fdbench.io.upstream_json import describe, finite_number, read_user_words
+from fdbench.io.upstream_json import describe, file_of, finite_number, read_user_words
+from fdbench.task.overlap_layout import METADATA, read_overlap
 from fdbench.task.stimulus import FileStimulus
 
 HUMAN_TIMING_FILE = "icc_gt_distribution.json"
@@ -38,7 +42,7 @@ AUDIO_MISSING = "audio_missing"
 _KNOWN_FILES: Final = frozenset(
     {
         "input.wav", "output.wav", "output.json", "output.full.json", "output.vad.json",
-        "pause.json", "turn_taking.json", "interrupt.json", "transcription.json",
+        "pause.json", "turn_taking.json", "interrupt.json", "transcription.json", METADATA,
     }
 )  # fmt: skip
 
@@ -65,7 +69,7 @@ def read_fdb_folder(folder: Path, task: str, behaviour: str, human_timing: Path 
     Args:
         folder: Holds one sub-folder per clip.
         task: Name that the samples get.
-        behaviour: ``pause_handling``, ``turn_taking``, ``backchannel`` or ``user_interruption``.
+        behaviour: A name of ``fdbench.core.behaviour.BEHAVIOURS``.
         human_timing: File with the human distributions; None looks in the folder and beside it.
 
     Raises:
@@ -125,7 +129,7 @@ def _is_clip(path: Path) -> bool:
 def _read_sample(
     path: Path, task: str, behaviour: str, timing: tuple[Path, Mapping[str, Any]] | None, left_out: list[str]
 ) -> Sample:
-    prompt, transcription = path / "input.wav", path / "transcription.json"
+    transcription = path / "transcription.json"
     events = _READ_EVENTS[behaviour](path, left_out)
     transcript: Transcript | None = None
     human_timing: tuple[float, ...] = ()
@@ -136,7 +140,8 @@ def _read_sample(
     with _standing_without("human timing", left_out):
         if timing is not None and path.name in timing[1]:
             human_timing = read_distribution(timing[1][path.name], f"{timing[0]}: '{path.name}'")
-    stimuli = {"main": FileStimulus(prompt)} if prompt.exists() else {}
+    prompts = {stimulus: path / file_of(stimulus, "input.wav") for stimulus in BEHAVIOURS[behaviour].stimuli}
+    stimuli = {stimulus: FileStimulus(prompt) for stimulus, prompt in prompts.items() if prompt.exists()}
     return Sample(path.name, task, stimuli, events, transcript, human_timing)
 
 
@@ -188,6 +193,7 @@ _READ_EVENTS: Final[Mapping[str, Callable[[Path, list[str]], tuple[Event, ...]]]
     "turn_taking": _read_turn_end,
     "user_interruption": _read_interruption,
     "backchannel": lambda path, left_out: (),
+    **dict.fromkeys(OVERLAPS, lambda path, left_out: read_overlap(path)),
 }
 
 

@@ -11,6 +11,7 @@ from fdbench.core.conversation import Sample
 from fdbench.core.event import Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
+from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
 from fdbench.task.spec import ScriptSource, Sha256, TaskSpec
@@ -43,16 +44,17 @@ class Bank(_Written):
 
 
 class PlacedUtterance(_Written):
-    """An utterance and its first sample, at 16 kHz."""
+    """An utterance and its first sample, at 16 kHz; of a pair, whether its clean twin has it, too."""
 
     utterance: str
     start: Index
+    in_twin: bool = True
 
 
 class ScriptedEvent(_Written):
     """An annotation."""
 
-    kind: Literal["pause", "turn_end", "context", "interruption"]
+    kind: Literal["pause", "turn_end", "context", "interruption", "overlap"]
     start_s: Seconds
     end_s: Seconds
     text: str
@@ -114,14 +116,16 @@ def _read(model: type[_Model], path: Path) -> _Model:
 
 
 def _sample(spec: TaskSpec, clip: ScriptedClip, bank: dict[str, BankUtterance], audio: Path, where: str) -> Sample:
-    placements, words = [], []
+    placements: dict[str, list[Placement]] = {stimulus: [] for stimulus in spec.stimuli}
+    words = []
     for placed in clip.script:
         utterance = bank.get(placed.utterance)
         if utterance is None:
             raise DataError(f"{where}: no utterance '{placed.utterance}' in the bank")
         if placed.start + utterance.n_samples > clip.n_samples:
             raise DataError(f"{where}: '{placed.utterance}' ends after the clip's {clip.n_samples} samples")
-        placements.append(Placement(audio / f"{placed.utterance}.flac", utterance.sha256, placed.start))
+        for stimulus in spec.stimuli if placed.in_twin else (MAIN,):
+            placements[stimulus].append(Placement(audio / f"{placed.utterance}.flac", utterance.sha256, placed.start))
         shift_s = placed.start / SCRIPT_RATE_HZ
         words += [Word(text, start_s, end_s).shifted(shift_s) for text, start_s, end_s in utterance.words]
     for event in clip.events:
@@ -130,7 +134,9 @@ def _sample(spec: TaskSpec, clip: ScriptedClip, bank: dict[str, BankUtterance], 
     return Sample(
         id=clip.id,
         task=spec.name,
-        stimuli={"main": ScriptStimulus(tuple(placements), clip.n_samples, clip.sample_rate)},
+        stimuli={
+            stimulus: ScriptStimulus(tuple(placed), clip.n_samples, clip.sample_rate) for stimulus, placed in placements.items()
+        },
         events=tuple(Event(event.kind, Span(event.start_s, event.end_s), event.text) for event in clip.events),
         transcript=Transcript(tuple(words), engine="script"),
         human_timing=tuple(clip.human_timing),

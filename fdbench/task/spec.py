@@ -53,7 +53,7 @@ class FdbSource(_Stored):
     Attributes:
         folder: Name of the set's folder; one sub-folder per clip.
         n: Number of clips in the published set.
-        sample_rate: Of the published prompts, Hz; files of any rate are read.
+        sample_rate: Of the published prompts, Hz; None where that is not known. Files of any rate are read.
         drive_id: Google Drive file id of the archive.
         archive_sha256: Of the archive, where a hash is published.
         root: The folder, below the data's, in which the set's folder is put.
@@ -65,7 +65,7 @@ class FdbSource(_Stored):
     kind: Literal["fdb"]
     folder: str
     n: int = Field(ge=1)
-    sample_rate: int = Field(ge=1)
+    sample_rate: int | None = Field(None, ge=1)
     drive_id: str
     archive_sha256: Sha256 | None = None
     root: str = ROOT
@@ -114,7 +114,8 @@ class TaskSpec(_Stored):
     @model_validator(mode="after")
     def _is_named_after_its_family_and_behaviour(self) -> TaskSpec:
         expected = f"{self.family}/{self.behaviour}"
-        if self.name != expected and not self.name.startswith(f"{expected}."):
+        of_one_kind = f"{self.family}/{self.behaviour.rpartition('.')[2]}"
+        if self.name not in (expected, of_one_kind) and not self.name.startswith(f"{expected}."):
             raise ValueError(f"name: expected {expected} or {expected}.SET, found {self.name}")
         return self
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from fdbench.core.absence import Absence
 from fdbench.errors import DataError
+from fdbench.io.upstream_json import file_of
 from fdbench.task.fdb_layout import AUDIO_MISSING, read_fdb_folder
 from fdbench.task.loaded import LoadedTask, loaded_task
 
@@ -43,11 +44,12 @@ class UpstreamTree:
             raise DataError(f"{self.root}: the set of {spec.name} is not there")
         read = read_fdb_folder(found, spec.name, spec.behaviour, find_human_timing(self.root, spec.source, found))
         missing = {
-            sample.id: Absence(AUDIO_MISSING, f"{found / sample.id / 'input.wav'}: no such file")
+            sample.id: Absence(AUDIO_MISSING, f"{found / sample.id / file_of(stimulus, 'input.wav')}: no such file")
             for sample in read.samples
-            if not sample.stimuli  # nobody can be called with it
+            for stimulus in reversed(spec.stimuli)
+            if stimulus not in sample.stimuli  # nobody can be called with it
         }
-        samples = [replace(sample, instructions=spec.instructions) for sample in read.samples if sample.stimuli]
+        samples = [replace(sample, instructions=spec.instructions) for sample in read.samples if sample.id not in missing]
         notes = [line for _, line in read.notes] + [f"{found / name}: not a sample, left out" for name in read.stray]
         return loaded_task(spec, samples, {**read.broken, **missing}, notes)
 

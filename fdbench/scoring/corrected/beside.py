@@ -43,7 +43,7 @@ def score_lost(turns: Sequence[UserTurn], takeovers: Iterable[Utterance], model:
         takeovers: The model's utterances that take the turn.
     """
     takeovers = tuple(takeovers)
-    undecided = _undecided(turns, model)
+    undecided = undecided_wait(turns, model)
     if undecided:
         return [none_score(LOST, undecided), none_score(LOST_WORDED, undecided)]
     spoken = [_spoken(each, ends_wait=True) for each in takeovers]
@@ -61,7 +61,8 @@ def score_sound(take: Annotations) -> Score:
     return scored(SOUND, n / len(levels), numerator=n, denominator=len(levels))
 
 
-def _undecided(turns: Sequence[UserTurn], model: ModelSide) -> str:
+def undecided_wait(turns: Sequence[UserTurn], model: ModelSide) -> str:
+    """Why nobody knows how long was waited after the last turn that asks; empty where it is known."""
     asking_s = [turn.span.end_s for turn in turns if turn.asks]
     if model.recorded_s is None or not asking_s:
         return ""

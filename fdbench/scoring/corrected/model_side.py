@@ -10,6 +10,7 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations
 from fdbench.core.span import ROUNDING_S, Span
 from fdbench.core.speech import Word
+from fdbench.core.take_id import MAIN
 from fdbench.scoring.base import Takes, believed_speech_for, believed_words_for, main_take
 from fdbench.scoring.corrected.latency import recording_end_s
 from fdbench.scoring.corrected.utterance import Utterance, diagnose, find_bursts, find_utterances
@@ -50,9 +51,11 @@ class ModelSide:
         return tuple(utterance.span for utterance in self.utterances if utterance.is_takeover)
 
 
-def model_side_of(takes: Takes) -> ModelSide | Absence:
-    """The model's side of the main take, or why it is not known."""
-    take = main_take(takes)
+def model_side_of(takes: Takes, stimulus: str = MAIN) -> ModelSide | Absence:
+    """The model's side of the take that answers a stimulus, or why it is not known."""
+    take = main_take(takes) if stimulus == MAIN else takes.get(stimulus, Absence("twin_missing"))
+    if isinstance(take, Absence) and stimulus != MAIN:
+        return Absence("twin_missing", take.message)
     if isinstance(take, Absence):
         return take
     speech, transcript = believed_speech_for(take, MODEL_SPEECH), believed_words_for(take, MODEL_WORDS)
