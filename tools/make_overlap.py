@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from make_mini import SAMPLE_RATE, TURN_END_S, seconds, update_pins, write_clips
+from make_mini import SAMPLE_RATE, seconds, update_pins, write_clips
 from scipy.signal import butter, sosfilt
 
 from fdbench.core.sound import Audio, Samples
@@ -43,7 +43,8 @@ CONTEXTS = (
 )  # fmt: skip
 BACKCHANNELS = ("yeah.", "right.", "okay.", "I see.", "oh really?", "sure.")
 ASIDES = (
-    "Anna, could you close the window please?", "no, the keys are on the kitchen table.", "hey, dinner is ready in ten minutes.",
+    "Anna, could you close the window please?", "no, the keys are on the kitchen table.",
+    "hey, dinner is ready in ten minutes.",
     "did you feed the dog this morning?", "just a second, I am on the phone.", "can you turn the music down a bit?",
     "put the box over there next to the door.", "your sister called about the weekend.", "take your shoes off, please.",
     "I will be there in five minutes, darling.", "the blue one, not the red one.", "yes, you can go and play outside.",

@@ -174,8 +174,8 @@ _METRICS: Final = (
         "rate",
         None,
         CORRECTED,
-        "overlap: share of samples in which a speaking model falls silent for it, where its clean twin does not: wanted where the "
-        "user interrupts and nowhere else",
+        "overlap: share of samples in which a speaking model falls silent for it, where its clean twin does not: wanted where "
+        "the user interrupts and nowhere else",
         follows_takeover=True,
     ),
     Metric(
@@ -221,8 +221,8 @@ _METRICS: Final = (
         "s",
         False,
         PROTOCOLS,
-        "from where the interruption or overlap is heard to where the model falls silent for it (median; talked through: longer "
-        "than the deadline); fdb-* of overlaps: mean length of everything in the published list",
+        "from where the interruption or overlap is heard to where the model falls silent for it (median; talked through: "
+        "longer than the deadline); fdb-* of overlaps: mean length of everything in the published list",
         corrected="censored median",
         details=_LATENCY_DETAILS,
         shown_only=_UNASKED,

@@ -44,11 +44,11 @@ class AudioFacts:
     digest: str
 
 
-def examine_audio(file: Path, data: bytes, sample_rate: int, clip: str, findings: Findings) -> AudioFacts | None:
+def examine_audio(file: Path, data: bytes, sample_rate: int | None, clip: str, findings: Findings) -> AudioFacts | None:
     """Whether a prompt, or the recording of a single turn, is mono speech; None where it cannot be read at all.
 
     Args:
-        sample_rate: That the set's prompts have, Hz; single turns may have another one.
+        sample_rate: That the set's prompts have, Hz; None where nobody knows. Single turns may have another one.
     """
     try:
         audio = decode_audio(data, "")
@@ -56,7 +56,7 @@ def examine_audio(file: Path, data: bytes, sample_rate: int, clip: str, findings
         findings.useless(file, error.what.removeprefix(": "), clip)
         return None
     is_prompt, samples = file.name == PROMPT, audio.samples
-    if audio.sample_rate != sample_rate:
+    if sample_rate not in (None, audio.sample_rate):
         findings.warn(file, f"expected {sample_rate} Hz, found {audio.sample_rate} Hz", clip)
     if is_prompt and not MIN_DURATION_S < audio.duration_s < MAX_DURATION_S:
         found = f"found {audio.duration_s:.3f} s"

@@ -18,12 +18,13 @@ from fdbench.report.rows import Row
 
 _WORDS: Final = {
     "lost": "lost s", "waits": "waits", "turn": "takes", "after": "after s", "yields": "yields", "stops": "stops s",
-    "backchannels": "timing",
+    "backchannels": "timing", "selects": "selects",
 }  # fmt: skip
 _LEGEND: Final = (
     "lost: what the user waits, is talked over and is broken in on, in seconds per turn; less is better",
     "waits: in pauses; takes: the turn at its end, and after how long; yields: to interruptions, and stops after how long",
     "timing: of backchannels, as a share of what people's own would reach",
+    "selects: responds to interruptions, less how often to what is not meant for it; -1 to 1",
 )
 
 

@@ -6,11 +6,15 @@
     run b   pause_handling  turn_taking  user_interruption  backchannel   --> another of the same board
     run c   pause_handling                                                --> the same board, shown last: not ranked
     run d   ... of other clips, or heard by another recogniser            --> another board
+    any     overlap.*                                                     --> its selectivity, in the same line
 
 Conventions: only ``CORRECTED`` protocols, and only from stored summaries. The four behaviours weigh the same, and so do the
 sets of clips of one behaviour. The interval of such a mean is the square-and-add of the intervals of its parts, which are of
 different clips and so independent: the lower bound of sum(w v) is that minus the root of sum(w^2 (v - low)^2). A share is a
 share of what is wanted: waiting is 1 - takeover rate in pauses, yielding 1 - talked through.
+
+The behaviours with a clean twin have no part in ``lost``: what they say is in ``selectivity`` (``report.selectivity``), and a
+run without them is ranked all the same.
 
 Never ranked: a model beyond a limit in any of its tasks (``ranking.beyond_limits``), one that was not run on all of its board's
 tasks, one with fewer than ``MIN_RANKED_N`` samples in a task. Ranked values that look the same in print tie.
@@ -25,8 +29,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fdbench.core.behaviour import BACKCHANNEL, BEHAVIOURS, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
-from fdbench.core.family import FAMILIES
+from fdbench.core.behaviour import (
+    ALONE,
+    BACKCHANNEL,
+    BEHAVIOURS,
+    OVERLAPS,
+    PAUSE_HANDLING,
+    TURN_TAKING,
+    USER_INTERRUPTION,
+)
+from fdbench.core.family import BENCHMARK, FAMILIES
 from fdbench.core.metric import CORRECTED
 from fdbench.core.signature import parse_signature
 from fdbench.report.ranking import (
@@ -40,13 +52,15 @@ from fdbench.report.ranking import (
     scope_of,
 )
 from fdbench.report.rows import Row
+from fdbench.report.selectivity import RESPOND, Selectivity, selectivity_of
 
 LOST: Final = "lost_per_turn_s"
 SHARE: Final = "share"
 SECONDS: Final = "s"
-FIGURES: Final = ("lost", "waits", "turn", "after", "yields", "stops", "backchannels")
+DIFFERENCE: Final = "difference"
+FIGURES: Final = ("lost", "waits", "turn", "after", "yields", "stops", "backchannels", "selects")
 """The ranked figures of a headline, by attribute, in the order of columns."""
-_PRINTED_PLACES: Final = {SHARE: 2, SECONDS: 2}
+_PRINTED_PLACES: Final = {SHARE: 2, SECONDS: 2, DIFFERENCE: 2}
 """A share is printed in whole percent."""
 
 
@@ -56,7 +70,7 @@ class Figure:
 
     Attributes:
         value: None where there is none.
-        unit: ``SHARE`` (0.92 is printed as 92%) or ``SECONDS``.
+        unit: ``SHARE`` (0.92 is printed as 92%), ``SECONDS`` or ``DIFFERENCE`` of two shares.
         low, high: 95 % interval, None where it cannot be had.
         n: The samples behind it; of a mean of tasks the fewest of any.
         more_than: What a median that is not reached is certainly more than, in seconds.
@@ -96,6 +110,7 @@ class Headline:
         backchannels: How well its backchannels are timed, as a share of what people's own would reach.
         bits: The same in bits per backchannel.
         amount_off: The factor by which their rate is off people's, either way; 1 is right.
+        selects: Whether it responds to interruptions alone (``selectivity``), and its parts.
         not_ranked: Why it is not ranked, in a few words; empty where it is.
     """
 
@@ -113,6 +128,8 @@ class Headline:
     backchannels: Figure
     bits: float | None
     amount_off: float | None
+    selects: Figure = NO_FIGURE
+    selectivity: Selectivity | None = None
     not_ranked: str = ""
 
     @property
@@ -141,7 +158,12 @@ def boards(rows: Sequence[Row]) -> list[list[Headline]]:
                 break
         else:
             found.append((surroundings, definitions, [list(tasks.values())]))
-    return [_in_order([headline_of(run, tuple(of_board)) for run in members]) for _, of_board, members in found]
+    return [_in_order([headline_of(run, _ranked_tasks(members)) for run in members]) for _, _, members in found]
+
+
+def _ranked_tasks(members: Sequence[Sequence[Row]]) -> tuple[str, ...]:
+    """The tasks of a board that a run has to have been run on to be ranked."""
+    return tuple(dict.fromkeys(row.task for run in members for row in run if row.scored.behaviour in ALONE))
 
 
 def headline_of(rows: Sequence[Row], tasks: Sequence[str] = ()) -> Headline:
@@ -153,14 +175,15 @@ def headline_of(rows: Sequence[Row], tasks: Sequence[str] = ()) -> Headline:
     """
     rows = tuple(sorted(rows, key=lambda row: (place(row.scored.behaviour, tuple(BEHAVIOURS)), row.task)))
     of_behaviour: dict[str, list[Row]] = {name: [row for row in rows if row.scored.behaviour == name] for name in BEHAVIOURS}
-    everywhere = {row.task: 1 / (len(BEHAVIOURS) * len(sets)) for sets in of_behaviour.values() for row in sets}
-    is_whole = all(of_behaviour.values())
+    everywhere = {row.task: 1 / (len(ALONE) * len(of_behaviour[name])) for name in ALONE for row in of_behaviour[name]}
+    is_whole = all(of_behaviour[name] for name in ALONE)
     shown = [row for row in rows if row.task in everywhere] if is_whole else []
     not_ranked = _why_not(rows, tasks)
     lost = _figure(shown, LOST, everywhere, SECONDS)
     pauses, backchannel = of_behaviour[PAUSE_HANDLING], of_behaviour[BACKCHANNEL]
     log2 = _mean(backchannel, "backchannel_rate_log2")
     has_lost = lost.value is not None
+    selectivity = selectivity_of(of_behaviour)
     return Headline(
         rows=rows,
         lost=lost,
@@ -176,8 +199,18 @@ def headline_of(rows: Sequence[Row], tasks: Sequence[str] = ()) -> Headline:
         backchannels=_figure(backchannel, "backchannel_ceiling_share"),
         bits=_mean(backchannel, "backchannel_bits"),
         amount_off=None if log2 is None else 2**log2,
+        selects=NO_FIGURE if selectivity is None else _selects(selectivity, of_behaviour),
+        selectivity=selectivity,
         not_ranked=not_ranked or ("" if lost.merit is not None else _why_no_lost(rows)),
     )
+
+
+def _selects(found: Selectivity, of_behaviour: Mapping[str, Sequence[Row]]) -> Figure:
+    rows = [row for name in OVERLAPS for row in of_behaviour[name]]
+    is_ranked = found.n >= MIN_RANKED_N and not any(beyond_limits(row) for row in rows)
+    merit = round(found.value, _PRINTED_PLACES[DIFFERENCE]) + 0.0 if is_ranked else None
+    scope = tuple(scope_of(row, row.metrics[RESPOND]) for row in rows)
+    return Figure(found.value, DIFFERENCE, found.low, found.high, found.n, merit=merit, scope=scope)
 
 
 def best_in(board: Sequence[Headline], figure: str) -> frozenset[str]:
@@ -210,7 +243,7 @@ def figure_text(figure: Figure) -> str:
 def _surroundings(row: Row) -> tuple[object, ...]:
     """What every headline of a board shares, so that boards sort as they follow each other."""
     condition = row.collection.condition
-    family = place(row.scored.family, FAMILIES)
+    family = place("".join(BENCHMARK) if row.scored.family in BENCHMARK else row.scored.family, FAMILIES)
     return (family, row.protocol, condition != "clean", condition, row.engines.asr, row.engines.vad, row.placement)
 
 
@@ -246,7 +279,7 @@ def _why_not(rows: Sequence[Row], tasks: Sequence[str]) -> str:
     beyond = [_beyond(metric, of_metric) for metric, of_metric in over.items()]
     run = {row.task for row in rows}
     behaviours = {row.scored.behaviour for row in rows}
-    without = [_words(name) for name in BEHAVIOURS if name not in behaviours] + [task for task in tasks if task not in run]
+    without = [_words(name) for name in ALONE if name not in behaviours] + [task for task in tasks if task not in run]
     missing = [f"{name} not run" for name in dict.fromkeys(_words(name.partition("/")[2] or name) for name in without)]
     few = [] if missing else _few(rows)
     return ", ".join([*beyond, *missing, *few])

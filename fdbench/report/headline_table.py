@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from fdbench.core.family import FAMILIES
 from fdbench.core.placement import CAUSAL
-from fdbench.report.headline import FIGURES, SECONDS, Figure, Headline, best_in, boards, figure_text, printed
+from fdbench.report.headline import FIGURES, SECONDS, SHARE, Figure, Headline, best_in, boards, figure_text, printed
 from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, code, escape, table
-from fdbench.report.ranking import MIN_RANKED_N
+from fdbench.report.ranking import MIN_RANKED_N, place
 from fdbench.report.rows import Row
 
 NO_BREAK: Final = "\u00a0"
@@ -21,6 +22,7 @@ _HEADINGS: Final = {
     "yields": "yields ↑",
     "stops": "stops<br>in (s) ↓",
     "backchannels": "backchannels ↑<br><sub>timing, amount</sub>",
+    "selects": "selective ↑<br><sub>responds, unasked</sub>",
 }
 _PARTS_HEADING: Final = "<sub>of it: wait<br>+ talked over<br>+ breaks</sub>"
 
@@ -33,6 +35,7 @@ def headline_lines(rows: Sequence[Row]) -> list[str]:
 
 
 def _board_lines(board: Sequence[Headline], recognisers: set[str]) -> list[str]:
+    shown = [name for name in FIGURES if name != "selects" or any(headline.selectivity for headline in board)]
     marked = {name: best_in(board, name) for name in FIGURES}
     names = Counter(headline.rows[0].collection.model for headline in board)
     has_clocks = len({headline.rows[0].collection.clock for headline in board}) > 1
@@ -41,10 +44,10 @@ def _board_lines(board: Sequence[Headline], recognisers: set[str]) -> list[str]:
         row = headline.rows[0]
         about = [arguments_text(row.collection.arguments)] if names[row.collection.model] > 1 else []
         about += [row.collection.clock] if has_clocks else []
-        cells = [_cell(headline, name, is_best=row.run_id in marked[name]) for name in FIGURES]
+        cells = [_cell(headline, name, is_best=row.run_id in marked[name]) for name in shown]
         cells.insert(1, _parts(headline))
         body.append([_model(headline, about), *cells])
-    header = ["model", *(_HEADINGS[name].replace(" ↑", f"{NO_BREAK}↑").replace(" ↓", f"{NO_BREAK}↓") for name in FIGURES)]
+    header = ["model", *(_HEADINGS[name].replace(" ↑", f"{NO_BREAK}↑").replace(" ↓", f"{NO_BREAK}↓") for name in shown)]
     header.insert(2, _PARTS_HEADING)
     return [_facts(board, recognisers), "", *table(header, body, numbers=range(1, len(header))), ""]
 
@@ -54,7 +57,8 @@ def _facts(board: Sequence[Headline], recognisers: set[str]) -> str:
     widest = max(board, key=lambda headline: len(headline.rows))
     row = widest.rows[0]
     n_clips = sum(each.scored.n_samples for each in widest.rows)
-    facts = [f"**{escape(row.scored.family)}**", f"{n_clips} clips", f"protocol {code(row.protocol)}"]
+    families = sorted({each.scored.family for each in widest.rows}, key=lambda name: place(name, FAMILIES))
+    facts = [f"**{escape(', '.join(families))}**", f"{n_clips} clips", f"protocol {code(row.protocol)}"]
     facts += [f"ASR {code(_short(row.engines.asr, recognisers))}", f"VAD {code(row.engines.vad)}"]
     facts += [f"condition {code(row.collection.condition)}"] if row.collection.condition != "clean" else []
     facts += [f"placement {code(row.placement)}"] if row.placement != CAUSAL else []
@@ -109,4 +113,6 @@ def _beside(headline: Headline, name: str) -> str:
     if name == "backchannels":
         bits = [] if headline.bits is None else [f"{headline.bits:.2f} bit"]
         return ", ".join(bits + ([] if headline.amount_off is None else [f"×÷{headline.amount_off:.1f}"]))
+    if name == "selects" and headline.selectivity is not None:
+        return f"{printed(headline.selectivity.responds, SHARE)}, {printed(headline.selectivity.responds_unasked, SHARE)}"
     return ""

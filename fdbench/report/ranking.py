@@ -28,6 +28,7 @@ from fdbench.report.rows import Row
 MIN_RANKED_N = 10
 MEDIAN_ABSOLUTE = "median_absolute"
 ROUNDING = 1e-12
+NO_JUDGE = "none"
 PROTOCOL_ORDER = (*CORRECTED, *PUBLISHED)
 # Facts of a signature in which two runs of one comparison may differ; the clock and the judge count where they matter.
 FACTS_OF_THE_RUN = frozenset(
@@ -73,8 +74,10 @@ def tells_placement(rows: Sequence[Row]) -> bool:
 
 
 def metric_names(rows: Sequence[Row]) -> list[str]:
-    """Every metric of the rows, in the order of columns."""
-    return sorted({name for row in rows for name in row.metrics}, key=lambda name: place(name, tuple(METRICS)))
+    """Every metric of the rows, in the order of columns; a judge's only where one was asked."""
+    judged = any(row.engines.judge != NO_JUDGE for row in rows)
+    found = {name for row in rows for name in row.metrics if judged or not is_judged(name)}
+    return sorted(found, key=lambda name: place(name, tuple(METRICS)))
 
 
 def is_judged(metric: str) -> bool:

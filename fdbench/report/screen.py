@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fdbench.core.behaviour import OVERLAP_ASIDE, OVERLAP_BACKCHANNEL, OVERLAP_BACKGROUND, OVERLAP_INTERRUPTION, OVERLAPS
 from fdbench.core.metric import CORRECTED
 from fdbench.core.score import MetricSummary
 from fdbench.io.text_table import text_table
@@ -27,6 +28,7 @@ from fdbench.report.headline import boards
 from fdbench.report.markdown import arguments_text, bound, number
 from fdbench.report.ranking import MIN_RANKED_N, beyond_limits, is_rankable, merit, n_behind, tables
 from fdbench.report.rows import Row
+from fdbench.report.selectivity import Selectivity, selectivity_of
 
 MAX_LINES: Final = 24
 MOST_REMARKS: Final = 5
@@ -44,6 +46,10 @@ _CORRECTED_LINES: Final = (
     ("user_interruption", "stop_latency_s", "  else stops in (s)"),
     ("backchannel", "takeover_rate", "takes over in a monologue"),
     ("backchannel", "backchannel_ceiling_share", "  backchannels' timing"),
+    (OVERLAP_INTERRUPTION, "wanted_rate", "overlap: responds to the user"),
+    (OVERLAP_BACKCHANNEL, "wanted_rate", '  goes on through a "yeah"'),
+    (OVERLAP_ASIDE, "wanted_rate", "  through talk to others"),
+    (OVERLAP_BACKGROUND, "wanted_rate", "  through background speech"),
 )
 _PUBLISHED_LINES: Final = (
     ("pause_handling", "takeover_rate", "takes the turn in a pause"),
@@ -54,6 +60,7 @@ _PUBLISHED_LINES: Final = (
     ("backchannel", "takeover_rate", "takes over in a monologue"),
     ("backchannel", "backchannel_frequency_hz", "  backchannels (Hz)"),
     ("backchannel", "backchannel_js_distance", "  their distance from people's"),
+    *((each, "judged_respond_rate", f"{each.replace('_', ' ').replace('.', ': ')}: responds") for each in OVERLAPS),
 )
 
 
@@ -97,6 +104,7 @@ class Screen:
                 if row.scored.behaviour == behaviour and metric in row.metrics:
                     name = f"{words} [{row.task.rpartition('.')[2]}]" if several and "." in row.task else words
                     lines.append((name, *_compared(row, metric, groups[row.path + row.task], n_nearest)))
+        lines += _selectivity_lines(rows, beside, n_nearest)
         header = ("", "value", "95 %", "nearest trivial agents" if n_nearest > 1 else "nearest agent", "verdict")
         kept = [0, 1, *([2] if with_interval else []), *([3] if n_nearest else []), 4]
         lines = [line for line in lines if with_interval or line[1]]
@@ -193,6 +201,28 @@ def _lost_lines(rows: Sequence[Row], beside: Sequence[Row], n_nearest: int) -> I
         yield LOST_WORDS, f"{lost:.2f}", interval, shown, "" if own.is_trivial else _lost_verdict(lost, high, known)
         parts = (own.wait_s, own.talked_over_s, own.breaks)
         yield "  waits + talks over + breaks", "", " + ".join(f"{part or 0.0:.2f}" for part in parts), "", ""
+
+
+def _selectivity_lines(rows: Sequence[Row], beside: Sequence[Row], n_nearest: int) -> Iterator[tuple[str, str, str, str, str]]:
+    """Selectivity and its parts, where the run has all four kinds of overlap."""
+    found: dict[str, Selectivity] = {}
+    for run_id in dict.fromkeys(row.run_id for row in beside):
+        of_run: dict[str, list[Row]] = {}
+        for row in beside:
+            if row.run_id == run_id and row.protocol == rows[0].protocol:
+                of_run.setdefault(row.scored.behaviour, []).append(row)
+        selectivity = selectivity_of(of_run)
+        if selectivity is not None:
+            found[run_id] = selectivity
+    own = found.pop(rows[0].run_id, None)
+    if own is None:
+        return
+    names = {row.run_id: row.collection.model for row in beside}
+    near = sorted(found, key=lambda run_id: abs(found[run_id].value - own.value))[:n_nearest]
+    interval = "" if own.low is None or own.high is None else f"{own.low:.2f} to {own.high:.2f}"
+    shown = ", ".join(f"{names[run_id]} {found[run_id].value + 0.0:.2f}" for run_id in near)
+    yield "selects what is meant for it", f"{own.value + 0.0:.2f}", interval, shown, ""
+    yield "  responds - responds unasked", "", f"{own.responds:.2f} - {own.responds_unasked:.2f}", "", ""
 
 
 def _lost_verdict(lost: float, high: float | None, agents: Mapping[str, float]) -> str:

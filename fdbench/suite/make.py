@@ -68,7 +68,7 @@ def make_edition(to: Path, seed: int, n_clips: int, engine: Engine, tell: Callab
         if not isinstance(source, FdbSource):
             continue
         place = f"{source.root}/{source.folder}"
-        made = _Set(partial / place, spec.behaviour, source.sample_rate)
+        made = _Set(partial / place, spec.behaviour, source.sample_rate or SUITE_RATE_HZ)
         # The published distributions are numbered from 0, the other sets from 1.
         for number in range(n_clips) if source.human_timing else range(1, n_clips + 1):
             rng = np.random.default_rng([seed, zlib.crc32(source.folder.encode()), number])

@@ -9,9 +9,10 @@
 
 Sets whose clips have a clean twin: ``overlap_layout``.
 
-What every protocol needs, ``turn_taking.json``, ``interrupt.json`` and ``metadata.json``, breaks its sample and no other where it is missing or
-damaged. What only some metrics need does not: where ``pause.json`` (read by the ``fdbench`` protocol alone), a clip's human
-distribution or the transcription is damaged, the sample stands without it, and a note names the file and the fault.
+What every protocol needs, ``turn_taking.json``, ``interrupt.json`` and ``metadata.json``, breaks its sample and no other where
+it is missing or damaged. What only some metrics need does not: where ``pause.json`` (read by the ``fdbench`` protocol alone),
+a clip's human distribution or the transcription is damaged, the sample stands without it, and a note names the file and the
+fault.
 """
 
 from __future__ import annotations

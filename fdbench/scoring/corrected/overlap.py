@@ -50,7 +50,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RESPOND, RESUME, Annotations, BehaviourQuestion, Verdict
+from fdbench.core.annotation import RESPOND, RESUME, Annotations, BehaviourQuestion, Request, Verdict
 from fdbench.core.behaviour import OVERLAP_INTERRUPTION
 from fdbench.core.conversation import Sample
 from fdbench.core.event import OVERLAP
@@ -99,7 +99,7 @@ class Overlap:
         self._wanted = RESPOND if self._asks else RESUME
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
-        of_both = (MODEL_SPEECH, *transcripts_needed(sample, MODEL_WORDS))
+        of_both: tuple[Request, ...] = (MODEL_SPEECH, *transcripts_needed(sample, MODEL_WORDS))
         needs: Needs = dict.fromkeys(prompts, of_both)
         return {**needs, MAIN: (*of_both, MODEL_LEVELS, user_speech(prompts[MAIN]))}
 
