@@ -20,10 +20,10 @@ from multiprocessing.pool import ThreadPool
 from typing import Any, Final, Generic, TypeVar
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.core.annotation import Question, RelevanceQuestion, Verdict
 from fdbench.io.http import MAX_WAIT_S
 from fdbench.io.secret import Secret
-from fdbench.judge.prompt import Messages
+from fdbench.judge.prompt import JudgePrompt, Messages
 from fdbench.judge.prompts import find_prompt
 from fdbench.judge.providers import JudgeSettings, secret_of
 from fdbench.judge.transport import ON_THE_WAY, Answer, Parameters, Transport, first_parameters, without
@@ -83,7 +83,8 @@ class _Case(Generic[Key]):
     """One distinct question, and everybody who wants to know."""
 
     id: str
-    question: RelevanceQuestion
+    question: Question
+    prompt: JudgePrompt
     messages: Messages
     askers: list[Key] = field(default_factory=list)
 
@@ -99,7 +100,7 @@ class Judge:
         sleep: How to wait; for tests.
 
     Attributes:
-        prompt: The wording that is asked with.
+        prompt: The wording that is asked with about relevance.
         usage: What was asked so far, and what it took.
 
     Raises:
@@ -119,6 +120,7 @@ class Judge:
     ) -> None:
         self.settings, self._cache, self._on_attempt = settings, cache, on_attempt
         self.prompt = find_prompt(settings.prompts, settings.upstream_script)
+        self._prompts: dict[type[Question], JudgePrompt] = {RelevanceQuestion: self.prompt}
         self._secret = secret_of(settings) if secret is None else secret
         self._transport = Transport(settings, self._secret)
         self._is_over = threading.Event()
@@ -126,7 +128,7 @@ class Judge:
         self._lock = threading.Lock()  # for all that follows
         self.usage = JudgeUsage(settings.price)
         self._notes: dict[str, None] = {}
-        self._parameters = first_parameters(settings, is_structured=self.prompt.is_structured)
+        self._parameters: dict[str, Parameters] = {}
         self._n_failed_in_a_row = 0
 
     @property
@@ -145,7 +147,7 @@ class Judge:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def rate(self, questions: Mapping[Key, RelevanceQuestion]) -> Iterator[tuple[Key, Verdict | Absence]]:
+    def rate(self, questions: Mapping[Key, Question]) -> Iterator[tuple[Key, Verdict | Absence]]:
         """A verdict, or why there is none, for every key, in the order in which they come.
 
         Leaving the iteration early (or Ctrl-C) begins no further question and waits for nobody; what was answered is on disk.
@@ -155,13 +157,21 @@ class Judge:
         """
         cases: dict[str, _Case[Key]] = {}
         for key, question in questions.items():
-            messages = self.prompt.messages(question)
-            id_ = key_of(self.settings.asked, self.prompt, messages)
-            cases.setdefault(id_, _Case(id_, question, messages)).askers.append(key)
+            prompt = self._prompt_for(question)
+            messages = prompt.messages(question)
+            id_ = key_of(self.settings.asked, prompt, messages)
+            cases.setdefault(id_, _Case(id_, question, prompt, messages)).askers.append(key)
         with ThreadPool(self.settings.concurrency) as threads:  # daemons: a program ends whether a server answers or not
             for case, found in threads.imap_unordered(self._opinion, cases.values()):
                 for key in case.askers:
                     yield key, found
+
+    def _prompt_for(self, question: Question) -> JudgePrompt:
+        """The wording for a question of this kind; read when the first one is asked. Raises as the constructor."""
+        kind = type(question)
+        if kind not in self._prompts:
+            self._prompts[kind] = find_prompt(self.settings.prompts, self.settings.upstream_script, kind)
+        return self._prompts[kind]
 
     def _opinion(self, case: _Case[Key]) -> tuple[_Case[Key], Verdict | Absence]:
         """What is on disk, else what the server says."""
@@ -175,13 +185,14 @@ class Judge:
 
     def _ask(self, case: _Case[Key]) -> Verdict | Absence:
         """Ask one question until there is a verdict or no hope of one."""
-        parameters, n_failures, n_readings = self._parameters, 0, 0
+        first = first_parameters(self.settings, case.prompt.schema, case.prompt.name.partition("-")[0])
+        parameters, n_failures, n_readings = self._parameters.get(case.prompt.name, first), 0, 0
         for attempt in itertools.count(1):
             if self._is_over.is_set():
                 break
-            if "seed" in parameters and self.prompt.is_structured:
+            if "seed" in parameters and (case.prompt.schema is not None or case.prompt.first_seed):
                 # A server that keeps to its seed would repeat an unreadable answer, so each reading has the next one.
-                parameters = {**parameters, "seed": self.settings.seed + n_readings}
+                parameters = {**parameters, "seed": self.settings.seed + case.prompt.first_seed + n_readings}
             with self._lock:
                 self.usage.attempts += 1
                 self.usage.asked += attempt == 1
@@ -221,11 +232,11 @@ class Judge:
 
     def _read(self, answer: Answer, case: _Case[Key], parameters: Parameters, facts: Mapping[str, Any]) -> Verdict | Absence:
         """The verdict that an answer gives, stored, or why it gives none."""
-        reading = self.prompt.read(answer.text, case.question)
+        reading = case.prompt.read(answer.text, case.question)
         outcome = "unreadable" if isinstance(reading, Absence) else "answered"
         more: dict[str, Any] = {"tokens_in": answer.tokens_in, "tokens_out": answer.tokens_out}
         with self._lock:
-            self._parameters, self._n_failed_in_a_row = parameters, 0  # only what worked is remembered
+            self._parameters[case.prompt.name], self._n_failed_in_a_row = parameters, 0  # only what worked is remembered
             if answer.tokens_in is None or answer.tokens_out is None:
                 self.usage.unmetered += 1
             else:
@@ -238,7 +249,12 @@ class Judge:
             return Absence(reading.reason, f"{reading.message}: {answer.excerpt}")
         analysis = encodable(self._secret.redacted(reading.analysis))  # now as it will be when it is found on disk
         stored = StoredVerdict(
-            Verdict(float(reading.rating), analysis, answer.model or self.settings.model),
+            Verdict(
+                None if reading.rating is None else float(reading.rating),
+                analysis,
+                answer.model or self.settings.model,
+                reading.label,
+            ),
             self._secret.redacted(answer.text),
             answer.fingerprint,
             answer.tokens_in,
@@ -247,7 +263,7 @@ class Judge:
             case.messages.notes,
         )
         if self._cache:
-            self._cache.store(case.id, self.settings.asked, self.prompt, case.question, stored)
+            self._cache.store(case.id, self.settings.asked, case.prompt, case.question, stored)
         self._note(stored)
         return stored.verdict
 

@@ -1,16 +1,20 @@
-"""What a prompt is: from a question to the messages that are sent, and from the answer to a rating."""
+"""What a prompt is: from a question to the messages that are sent, and from the answer to what it says."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from importlib import resources
+from typing import Any, Final, Literal, Protocol
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RelevanceQuestion
+from fdbench.core.annotation import Question
+from fdbench.errors import DataError
 from fdbench.judge.rating_text import Reading
 
 PromptKind = Literal["own", "upstream"]
 PROMPT_KINDS: Final[tuple[PromptKind, ...]] = ("own", "upstream")
+_SYSTEM, _USER = "<!-- system -->\n", "<!-- user -->\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +31,40 @@ class Messages:
 
 
 class JudgePrompt(Protocol):
-    """One wording of the question, with its way of reading answers."""
+    """One wording of one kind of question, with its way of reading answers."""
 
     @property
     def name(self) -> str:
-        """``relevance-1`` or ``upstream``."""
+        """``relevance-1``, ``behaviour-1``, ``upstream``, ..."""
 
     @property
     def sha256(self) -> str:
         """Of everything fixed in it."""
 
     @property
-    def is_structured(self) -> bool:
-        """Answers are asked for as JSON of our schema."""
+    def schema(self) -> Mapping[str, Any] | None:
+        """Of the JSON that answers are asked for in; None = any form."""
 
-    def messages(self, question: RelevanceQuestion) -> Messages: ...
+    @property
+    def first_seed(self) -> int:
+        """Is added to the seed of the settings."""
 
-    def read(self, text: str, question: RelevanceQuestion) -> Reading | Absence: ...
+    def messages(self, question: Question) -> Messages: ...
+
+    def read(self, text: str, question: Question) -> Reading | Absence: ...
+
+
+def wording_of(file: str) -> tuple[str, str, str]:
+    """A file of ``prompts/``: the whole text, and its two messages.
+
+    Raises:
+        DataError: The package lacks it.
+    """
+    path = resources.files("fdbench.judge") / "prompts" / file
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error})", "install fdbench again") from None
+    _, _, both = text.partition(_SYSTEM)
+    system, _, user = both.partition(_USER)
+    return text, system.strip(), user.strip()

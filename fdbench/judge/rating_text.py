@@ -29,10 +29,11 @@ _RATED: Final = re.compile(r"\nI would rate the AI's response as (\d{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was understood: the rating, and the judge's reason for it."""
+    """What was understood: the rating or the label, and the judge's reason for it."""
 
-    rating: int
+    rating: int | None
     analysis: str = ""
+    label: str = ""
 
 
 def read_rating(text: str, reply: str) -> Reading | Absence:
@@ -42,14 +43,11 @@ def read_rating(text: str, reply: str) -> Reading | Absence:
         text: What the judge wrote.
         reply: What it was asked about: a judge that only repeats what stands there has not rated.
     """
-    if len(text) > MAX_TEXT_CHARS:
-        return Absence(RATING_UNREADABLE, f"the answer has {len(text)} characters")
-    text = _without_fence(text.strip())
-    try:
-        value = json.loads(text, strict=False, object_pairs_hook=_once_each)  # not strict: line breaks in the analysis
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict) or value.keys() != {"analysis", "rating"} or not isinstance(value["analysis"], str):
+    value = answer_of(text)
+    if isinstance(value, Absence):
+        return value
+    text = without_fence(text.strip())
+    if value.keys() != {"analysis", "rating"} or not isinstance(value["analysis"], str):
         return Absence(RATING_UNREADABLE, "the answer is not one JSON object with 'analysis' and 'rating'")
     rating = value["rating"]
     if isinstance(rating, bool) or rating not in RATINGS:
@@ -57,6 +55,17 @@ def read_rating(text: str, reply: str) -> Reading | Absence:
     if text in reply:
         return Absence(RATING_UNREADABLE, "the answer is in the reply, word for word")
     return Reading(int(rating), value["analysis"].strip())
+
+
+def answer_of(text: str) -> dict[str, Any] | Absence:
+    """The one JSON object that an answer is, a Markdown fence around it or not; empty where it is anything else."""
+    if len(text) > MAX_TEXT_CHARS:
+        return Absence(RATING_UNREADABLE, f"the answer has {len(text)} characters")
+    try:  # not strict: line breaks in the analysis
+        value = json.loads(without_fence(text.strip()), strict=False, object_pairs_hook=_once_each)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def read_upstream_rating(text: str) -> Reading | Absence:
@@ -80,7 +89,8 @@ def _published_forms(text: str) -> Iterator[Reading]:
         at = rated.end()
 
 
-def _without_fence(text: str) -> str:
+def without_fence(text: str) -> str:
+    """The text without the Markdown fence around it, where there is one."""
     if text.startswith(_FENCE) and text.endswith(_FENCE):
         return text.removeprefix(_FENCE).removesuffix(_FENCE).removeprefix("json").strip()
     return text

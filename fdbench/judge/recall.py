@@ -12,14 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.core.annotation import Question, Verdict
 from fdbench.errors import DataError, FdbenchError
 from fdbench.io.files import read_json
+from fdbench.judge.behaviour import own_behaviour_prompt
 from fdbench.judge.prompt import JudgePrompt
 from fdbench.judge.providers import Asked
+from fdbench.judge.rating_text import Reading
 from fdbench.judge.relevance import own_prompt
-from fdbench.judge.upstream_prompt import UPSTREAM_NAME, UpstreamPrompt, find_upstream_script, read_upstream_prompt
-from fdbench.judge.verdicts import VerdictCache, key_of
+from fdbench.judge.upstream_behaviour import (
+    UPSTREAM_BEHAVIOUR_NAME,
+    UpstreamBehaviourPrompt,
+    read_upstream_behaviour_prompt,
+)
+from fdbench.judge.upstream_prompt import UpstreamPrompt, find_upstream_script, read_upstream_prompt
+from fdbench.judge.verdicts import VerdictCache, key_of, question_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class RecalledVerdict:
     """
 
     judge: str
-    question: RelevanceQuestion
+    question: Question
     verdict: Verdict
     stated: Mapping[str, Any]
     follows: Mapping[str, Any]
@@ -60,7 +67,7 @@ def _recalled(verdicts: VerdictCache, path: Path, wording: Callable[[str, str], 
     facts, stored = read_json(path), verdicts.find(path.stem)
     if stored is None or verdicts.path_of(path.stem) != path:
         raise ValueError
-    question = RelevanceQuestion(**{name: str(facts["question"][name]) for name in ("context", "interruption", "reply")})
+    question = question_of(facts["question"])
     said, name, sha256 = facts["asked"], str(facts["prompt"]["name"]), str(facts["prompt"]["sha256"])
     temperature = None if said["temperature"] is None else float(said["temperature"])
     asked = Asked(str(said["model"]), str(said["server"]), temperature, int(said["seed"]))
@@ -70,10 +77,10 @@ def _recalled(verdicts: VerdictCache, path: Path, wording: Callable[[str, str], 
         judge=asked.signature_with(f"{name}-{sha256[:8]}"),
         question=question,
         verdict=stored.verdict,
-        stated={"name": path.stem, "rating": stored.verdict.rating},
+        stated={"name": path.stem, "rating": _said(stored.verdict)},
         follows={
             "name": path.stem if isinstance(found, str) else key_of(asked, found, found.messages(question)),
-            "rating": reading.message if isinstance(reading, Absence) else reading.rating,
+            "rating": reading.message if isinstance(reading, Absence) else _said(reading),
         },
         doubt=found if isinstance(found, str) else "",
     )
@@ -82,12 +89,15 @@ def _recalled(verdicts: VerdictCache, path: Path, wording: Callable[[str, str], 
 def _wording(data: Path | None, name: str, sha256: str) -> JudgePrompt | str:
     """The prompt of this name and hash, or why it cannot be had."""
     try:
-        if name != UPSTREAM_NAME:
-            prompt: JudgePrompt = own_prompt(int(name.removeprefix("relevance-")))
+        own = _own(name)
+        if own is not None:
+            prompt = own
         elif data is None:
             return "upstream's prompt is in the downloaded data, and there is no --data"
         else:
-            prompt = read_upstream_prompt(find_upstream_script(data))
+            script = find_upstream_script(data)
+            is_label = name == UPSTREAM_BEHAVIOUR_NAME
+            prompt = read_upstream_behaviour_prompt(script) if is_label else read_upstream_prompt(script)
     except (FdbenchError, ValueError) as error:
         return str(error).splitlines()[0]
     return prompt if prompt.sha256 == sha256 else f"prompt {name} is {sha256[:8]} on record and {prompt.sha256[:8]} here"
@@ -95,4 +105,17 @@ def _wording(data: Path | None, name: str, sha256: str) -> JudgePrompt | str:
 
 def _reader(name: str) -> JudgePrompt:
     """What reads answers to this prompt; the wording is not needed for it."""
-    return UpstreamPrompt("", ()) if name == UPSTREAM_NAME else own_prompt()
+    if name == UPSTREAM_BEHAVIOUR_NAME:
+        return UpstreamBehaviourPrompt("")
+    return _own(name) or UpstreamPrompt("", ())
+
+
+def _own(name: str) -> JudgePrompt | None:
+    """Ours of this name; None where it is none of ours. Raises DataError where there is no such version."""
+    kind, _, version = name.rpartition("-")
+    makers: Mapping[str, Callable[[int], JudgePrompt]] = {"relevance": own_prompt, "behaviour": own_behaviour_prompt}
+    return makers[kind](int(version)) if kind in makers else None
+
+
+def _said(found: Verdict | Reading) -> float | str | None:
+    return found.label or found.rating

@@ -1,40 +1,24 @@
 """Our own prompt for relevance, and how the three texts travel in it.
 
-The texts are evidence that somebody else wrote, the model under test among them. They travel as one JSON object on one line:
-
-- a quotation mark, a line break or a control character in them is escaped, so no text ends its own string or the line;
-- characters that nobody sees (zero width, direction marks, tags, private use) and brackets that tokenisers give a meaning
-  (``<|im_end|>``, ``[INST]``) are written as ``\\uXXXX``, so they are neither invisible nor markup;
-- the fence lines carry a token made from the hash of the line between them: the same question gives the same messages, and
-  no text can contain the hash of itself.
-
-Texts longer than ``MAX_TEXT_CHARS`` are cut, the cut is named in the record and in the verdict.
+The three texts travel as a record of evidence (``record``).
 
 The wording lives in ``prompts/relevance.N.md``, a new N for each change; ratings under different N are not comparable.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import unicodedata
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RelevanceQuestion
-from fdbench.errors import DataError
-from fdbench.io.files import digest_of, sha256_of
-from fdbench.judge.prompt import Messages
+from fdbench.core.annotation import Question, RelevanceQuestion
+from fdbench.io.files import digest_of
+from fdbench.judge.prompt import Messages, wording_of
 from fdbench.judge.rating_text import Reading, read_rating
+from fdbench.judge.record import MAX_TEXT_CHARS, fenced
 
 VERSION: Final = 1
-MAX_TEXT_CHARS: Final = 6000
-TOKEN_CHARS: Final = 24
-_SYSTEM, _USER = "<!-- system -->\n", "<!-- user -->\n"
-_SPOKEN_AS_MARKUP: Final = "<>[]`"
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 ANSWER_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -64,16 +48,16 @@ class OwnPrompt:
     sha256: str
     system: str
     user: str
-    is_structured: bool = True
+    schema: Mapping[str, Any] | None = field(default_factory=lambda: ANSWER_SCHEMA)
+    first_seed: int = 0
 
-    def messages(self, question: RelevanceQuestion) -> Messages:
-        record, notes = _record(question)
-        token = sha256_of(record.encode())[:TOKEN_CHARS]
-        parts = re.split(r"(\{token\}|\{record\})", self.user)  # one pass: what stands in a text is not a placeholder
-        filled = {"{token}": token, "{record}": record}
-        return Messages(self.system, "".join(filled.get(part, part) for part in parts), notes)
+    def messages(self, question: Question) -> Messages:
+        assert isinstance(question, RelevanceQuestion)
+        user, notes = fenced(self.user, {name: getattr(question, name) for name in ("context", "interruption", "reply")})
+        return Messages(self.system, user, notes)
 
-    def read(self, text: str, question: RelevanceQuestion) -> Reading | Absence:
+    def read(self, text: str, question: Question) -> Reading | Absence:
+        assert isinstance(question, RelevanceQuestion)
         return read_rating(text, question.reply)
 
 
@@ -83,37 +67,6 @@ def own_prompt(version: int = VERSION) -> OwnPrompt:
     Raises:
         DataError: The package lacks its file.
     """
-    file = resources.files("fdbench.judge") / "prompts" / f"relevance.{version}.md"
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error})", "install fdbench again") from None
-    _, _, both = text.partition(_SYSTEM)
-    system, _, user = both.partition(_USER)
+    text, system, user = wording_of(f"relevance.{version}.md")
     sha256 = digest_of([text, ANSWER_SCHEMA, MAX_TEXT_CHARS])
-    return OwnPrompt(f"relevance-{version}", sha256, system.strip(), user.strip())
-
-
-def _record(question: RelevanceQuestion) -> tuple[str, tuple[str, ...]]:
-    """The three texts as one line of JSON, and what was cut."""
-    facts: dict[str, Any] = {}
-    notes = []
-    for name in ("context", "interruption", "reply"):
-        text: str = getattr(question, name)
-        facts[name] = text[:MAX_TEXT_CHARS]
-        if len(text) > MAX_TEXT_CHARS:
-            notes.append(f"{name}: cut to {MAX_TEXT_CHARS} of {len(text)} characters")
-    if notes:
-        facts["cut"] = "; ".join(notes)
-    line = json.dumps(facts, ensure_ascii=False)
-    return "".join(_escaped(char) for char in line), tuple(notes)
-
-
-def _escaped(char: str) -> str:
-    """A character of the line; what the object's own syntax needs (there is no list in it) is never escaped."""
-    if char.isascii() and char.isprintable() and char not in _SPOKEN_AS_MARKUP:
-        return char
-    if char not in _SPOKEN_AS_MARKUP and unicodedata.category(char) not in _HIDDEN:
-        return char
-    units = char.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+    return OwnPrompt(f"relevance-{version}", sha256, system, user)

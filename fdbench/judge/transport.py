@@ -22,7 +22,8 @@ temperature            the settings'                                  none
 max_completion_tokens  ``MAX_ANSWER_TOKENS``                          none
 =====================  =============================================  ============================
 
-With upstream's prompt only the seed is sent, the same for each reading, as the published script does.
+With upstream's prompts only the seed is sent, as the published scripts do: that of relevance the same for each reading, that of
+behaviour one more for each.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ from fdbench.io.http import LOCAL, NO_QUOTA_CODES, error_facts, meaning_of, retr
 from fdbench.io.secret import Secret
 from fdbench.judge.prompt import Messages
 from fdbench.judge.providers import JudgeSettings
-from fdbench.judge.relevance import ANSWER_SCHEMA
 
 MAX_ANSWER_TOKENS: Final = 4096
 """Room for a model that thinks before it answers; ends one that would write for ever."""
@@ -180,11 +180,11 @@ class Transport:
         return RequestFailure(kind, shown, status, wait_s=retry_after(response.headers))
 
 
-def first_parameters(settings: JudgeSettings, *, is_structured: bool) -> Parameters:
+def first_parameters(settings: JudgeSettings, schema: Mapping[str, Any] | None, name: str = "rating") -> Parameters:
     """What is asked for first: under our own prompt an answer of our schema."""
-    if not is_structured:
+    if schema is None:
         return {"seed": settings.seed}
-    json_schema = {"name": "rating", "strict": True, "schema": ANSWER_SCHEMA}
+    json_schema = {"name": name, "strict": True, "schema": schema}
     return {
         "response_format": {"type": "json_schema", "json_schema": json_schema},
         "temperature": settings.temperature,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RelevanceQuestion
+from fdbench.core.annotation import Question
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of
 from fdbench.judge.prompt import Messages
@@ -53,13 +53,14 @@ class UpstreamPrompt:
     user: tuple[tuple[str, bool], ...]
     sha256: str = UPSTREAM_SHA256
     name: str = UPSTREAM_NAME
-    is_structured: bool = False
+    schema: None = None
+    first_seed: int = 0
 
-    def messages(self, question: RelevanceQuestion) -> Messages:
+    def messages(self, question: Question) -> Messages:
         pieces = (getattr(question, piece) if is_field else piece for piece, is_field in self.user)
         return Messages(self.system, re.sub("[\ud800-\udfff]", "\ufffd", "".join(pieces)))  # no lone surrogate can be sent
 
-    def read(self, text: str, question: RelevanceQuestion) -> Reading | Absence:
+    def read(self, text: str, question: Question) -> Reading | Absence:
         return read_upstream_rating(text)
 
 

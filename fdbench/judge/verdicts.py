@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.core.annotation import LABELS, BehaviourQuestion, Question, RelevanceQuestion, Verdict
+from fdbench.core.span import Span
+from fdbench.core.speech import Word
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, read_json, write_json_atomically
 from fdbench.judge.prompt import JudgePrompt, Messages
 from fdbench.judge.providers import Asked
 
 SCHEMA: Final = 1
+TRANSCRIPTS: Final = ("user", "model", "clean_user", "clean_model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def key_of(asked: Asked, prompt: JudgePrompt, messages: Messages) -> str:
         {
             "messages": [messages.system, messages.user],
             **asdict(asked),
-            "form": "structured" if prompt.is_structured else "free",
+            "form": "free" if prompt.schema is None else "structured",
         }
     )
 
@@ -71,16 +74,18 @@ class VerdictCache:
         try:
             facts = read_json(self.path_of(key))
             known = facts["schema"], facts["key"]
-            rating, texts = facts["rating"], (facts["analysis"], facts["answered"]["model"], facts["text"])
+            rating, label = facts["rating"], facts.get("label", "")
+            texts = (facts["analysis"], facts["answered"]["model"], facts["text"])
         except (DataError, KeyError, TypeError):
             return None
         is_number = isinstance(rating, int | float) and not isinstance(rating, bool) and math.isfinite(rating)
-        if known != (SCHEMA, key) or not is_number or not all(isinstance(text, str) for text in texts):
+        is_label = rating is None and label in LABELS
+        if known != (SCHEMA, key) or not (is_number or is_label) or not all(isinstance(text, str) for text in texts):
             return None
         analysis, judge, text = texts
-        return StoredVerdict(Verdict(rating, analysis, judge), text)
+        return StoredVerdict(Verdict(rating, analysis, judge, label if is_label else ""), text)
 
-    def store(self, key: str, asked: Asked, prompt: JudgePrompt, question: RelevanceQuestion, stored: StoredVerdict) -> None:
+    def store(self, key: str, asked: Asked, prompt: JudgePrompt, question: Question, stored: StoredVerdict) -> None:
         """Write one verdict.
 
         Raises:
@@ -89,18 +94,43 @@ class VerdictCache:
         facts = {
             "schema": SCHEMA,
             "key": key,
-            "question": {name: encodable(getattr(question, name)) for name in ("context", "interruption", "reply")},
+            "question": question_as_json(question),
             "prompt": {"name": prompt.name, "sha256": prompt.sha256},
             "asked": asdict(asked),
             "sent": dict(stored.sent),
             "answered": {"model": encodable(stored.verdict.judge), "fingerprint": encodable(stored.fingerprint)},
             "rating": stored.verdict.rating,
+            **({"label": stored.verdict.label} if stored.verdict.label else {}),
             "analysis": encodable(stored.verdict.analysis),
             "text": encodable(stored.text),
             "tokens": {"in": stored.tokens_in, "out": stored.tokens_out},
             "notes": list(stored.notes),
         }
         write_json_atomically(self.path_of(key), facts)
+
+
+def question_as_json(question: Question) -> dict[str, Any]:
+    """A question as it is stored."""
+
+    def stored(value: Any) -> Any:
+        if isinstance(value, str):
+            return encodable(value)
+        return [stored(each) for each in value] if isinstance(value, list | tuple) else value
+
+    if isinstance(question, RelevanceQuestion):
+        return {each.name: stored(getattr(question, each.name)) for each in fields(question)}
+    words = {name: [[word.text, word.start_s, word.end_s] for word in getattr(question, name)] for name in TRANSCRIPTS}
+    span = [question.overlap.start_s, question.overlap.end_s]
+    texts = {"context": question.context, "overlapping": question.overlapping}
+    return {name: stored(value) for name, value in {**texts, "overlap": span, **words}.items()}
+
+
+def question_of(facts: Mapping[str, Any]) -> Question:
+    """The question that was stored. Raises KeyError, TypeError or ValueError where it is none."""
+    if "overlapping" not in facts:
+        return RelevanceQuestion(**{name: str(facts[name]) for name in ("context", "interruption", "reply")})
+    words = {name: tuple(Word(text, start_s, end_s) for text, start_s, end_s in facts[name]) for name in TRANSCRIPTS}
+    return BehaviourQuestion(str(facts["context"]), str(facts["overlapping"]), Span(*facts["overlap"]), **words)
 
 
 def encodable(text: str) -> str:

@@ -37,7 +37,6 @@ def render_board(rows: Sequence[Row]) -> list[str]:
 def _table(board: Sequence[Headline]) -> list[str]:
     first = board[0].rows[0]
     title = f"{first.scored.family}: {first.protocol}, {first.engines.asr.partition(';')[0]}, {first.engines.vad}"
-    lines = [
-        [each.rows[0].collection.model, *(figure_text(getattr(each, figure)) or "-" for figure in FIGURES)] for each in board
-    ]
-    return [title, "", *text_table(lines, header=["", *_WORDS.values()], right=range(1, len(_WORDS) + 1))]
+    shown = [name for name in FIGURES if name != "selects" or any(each.selectivity for each in board)]
+    lines = [[each.rows[0].collection.model, *(figure_text(getattr(each, name)) or "-" for name in shown)] for each in board]
+    return [title, "", *text_table(lines, header=["", *(_WORDS[name] for name in shown)], right=range(1, len(shown) + 1))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RelevanceQuestion, Verdict
+from fdbench.core.annotation import Question, Verdict
 from fdbench.errors import DataError
 from fdbench.judge.recall import recall_verdicts
 from fdbench.stages.judging import (
@@ -34,7 +34,7 @@ NO_VERDICT: Final = "rating_missing"
 class VerdictsOnRecord:
     """The stored verdicts that are intact, by the judge's signature and the question."""
 
-    intact: dict[tuple[str, RelevanceQuestion], Verdict] = field(default_factory=dict)
+    intact: dict[tuple[str, Question], Verdict] = field(default_factory=dict)
 
     def judging_of(self, signature: str) -> Judging:
         if signature == NONE:
@@ -47,12 +47,12 @@ class Recollection:
     """A judge that repeats what it said."""
 
     signature: str
-    intact: Mapping[tuple[str, RelevanceQuestion], Verdict]
+    intact: Mapping[tuple[str, Question], Verdict]
 
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         return Opinions(by_question(replies, self._recall))
 
-    def _recall(self, questions: Mapping[ReplyId, RelevanceQuestion]) -> dict[ReplyId, Opinion]:
+    def _recall(self, questions: Mapping[ReplyId, Question]) -> dict[ReplyId, Opinion]:
         said = {key: self.intact.get((self.signature, question)) for key, question in questions.items()}
         return {key: verdict or Absence(NO_VERDICT) for key, verdict in said.items()}
 
