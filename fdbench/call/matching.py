@@ -14,6 +14,9 @@ id alone     ``<id>.wav``                        ``17.wav``; only where a single
 ..           ``<id>/output.wav``                 ``17/output.wav``; likewise
 ============ =================================== ==========================================================
 
+Of a clean twin (``overlap_layout``), ``clean_output.wav`` where ``output.wav`` is written, and ``<id>.clean.wav`` for
+``<id>.wav``.
+
 No row outranks another: a sample that two files fit has no recording until one of them is gone, because nobody can say
 which of them is meant. Two names are one where they are the same text in different Unicode forms.
 
@@ -26,9 +29,11 @@ import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 
 SUFFIXES: Final = (
@@ -42,10 +47,10 @@ REPLY: Final = "output"
 PROMPTS: Final = frozenset({"input", "clean_input", "context", "interrupt"})
 """What upstream's folders hold beside the replies."""
 
-_SET_ROOTS: Final = ("", "v1.0/", "v1_0/")
+_SET_ROOTS: Final = ("", "v1.0/", "v1_0/", "v1.5/", "v1_5/")
 
-SampleKey = tuple[str, str]
-"""Task and id."""
+SampleKey = tuple[str, str, str]
+"""Task, id and stimulus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,13 @@ class TaskSamples:
     Attributes:
         ids: Of all of its samples, also of those not asked for: whether a file fits must not depend on ``--limit``.
         set_folder: How upstream calls the folder of the task's clips, or None.
+        stimuli: Those of each sample; each has a recording of its own.
     """
 
     task: str
     ids: tuple[str, ...]
     set_folder: str | None = None
+    stimuli: tuple[str, ...] = (MAIN,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,21 +148,22 @@ def match_files(files: Sequence[str], wanted: Sequence[TaskSamples], *, by_id_al
         by_name.setdefault(_composed(file.removesuffix(PurePosixPath(file).suffix)), []).append(file)
     by_sample: dict[SampleKey, Match] = {}
     for each in wanted:
-        for sample_id in each.ids:
-            stems = _expected_stems(each, sample_id, by_id_alone)
+        for sample_id, stimulus in product(each.ids, each.stimuli):
+            stems = _expected_stems(each, sample_id, stimulus, by_id_alone)
             fitting = tuple(file for stem in stems for file in by_name.get(_composed(stem), ()))
-            by_sample[(each.task, sample_id)] = Match(tuple(f"{stem}.wav" for stem in stems), fitting)
+            by_sample[(each.task, sample_id, stimulus)] = Match(tuple(f"{stem}.wav" for stem in stems), fitting)
     used = {file for match in by_sample.values() for file in match.files}
     return Matches(by_sample, tuple(file for file in files if file not in used and PurePosixPath(file).stem not in PROMPTS))
 
 
-def _expected_stems(wanted: TaskSamples, sample_id: str, by_id_alone: bool) -> tuple[str, ...]:
-    stems = [f"{wanted.task}/{sample_id}", f"{wanted.task}/{sample_id}/{REPLY}"]
+def _expected_stems(wanted: TaskSamples, sample_id: str, stimulus: str, by_id_alone: bool) -> tuple[str, ...]:
+    reply, suffix = (REPLY, "") if stimulus == MAIN else (f"{stimulus}_{REPLY}", f".{stimulus}")
+    stems = [f"{wanted.task}/{sample_id}{suffix}", f"{wanted.task}/{sample_id}/{reply}"]
     if wanted.set_folder is not None:
         places = [f"{root}{wanted.set_folder}/{sample_id}" for root in _SET_ROOTS]
-        stems += [f"{place}/{REPLY}" for place in places] + places
+        stems += [f"{place}/{reply}" for place in places] + [f"{place}{suffix}" for place in places]
     if by_id_alone:
-        stems += [sample_id, f"{sample_id}/{REPLY}"]
+        stems += [f"{sample_id}{suffix}", f"{sample_id}/{reply}"]
     return tuple(dict.fromkeys(stems))
 
 

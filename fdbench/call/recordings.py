@@ -24,7 +24,7 @@ import numpy as np
 
 from fdbench.audio.levels import QUIET_DBFS, loudest_frame_dbfs
 from fdbench.call.evidence import Evidence, examine
-from fdbench.call.matching import Matches
+from fdbench.call.matching import Matches, SampleKey
 from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
@@ -73,8 +73,8 @@ class FolderRecordings:
         n, most_db = len(self.leaks_db), max(self.leaks_db)
         return (f"the user is audible in the model's channel of {n} recordings, at {most_db:.1f} dB where it is loudest",)
 
-    def read(self, task: str, sample_id: str, prompt: Callable[[], Audio]) -> Track:
-        """A sample's recording on the prompt's timeline.
+    def read(self, key: SampleKey, prompt: Callable[[], Audio]) -> Track:
+        """The recording of a take on the prompt's timeline.
 
         Args:
             prompt: Reads it; only called where the recording is placed by it.
@@ -82,14 +82,14 @@ class FolderRecordings:
         Raises:
             DataError: There is none or more than one, it cannot be read, or it was over before the prompt began.
         """
-        name, model, others = self._channels(task, sample_id)
+        name, model, others = self._channels(key)
         if self.offset_s is not None:
             return _placed(model, self.offset_s, name)
         return self._placed_by_prompt(examine(prompt(), model, others, None), model, name)
 
-    def _channels(self, task: str, sample_id: str) -> tuple[str, Audio, list[Audio]]:
-        """The name of a sample's file, the model's channel and those beside it."""
-        match = self.matches.by_sample[(task, sample_id)]
+    def _channels(self, key: SampleKey) -> tuple[str, Audio, list[Audio]]:
+        """The name of a take's file, the model's channel and those beside it."""
+        match = self.matches.by_sample[key]
         if not match.files:
             *most, last = [*match.expected[:_NAMED], "so on"] if len(match.expected) > _NAMED else match.expected
             raise DataError(f"no recording; looked for {', '.join(most)} and {last} (or .flac, .ogg, ...)")
@@ -106,12 +106,13 @@ class FolderRecordings:
         return _placed(model, evidence.offset_s, name)
 
     def _outcome(self, take: Take) -> Recording | FailedCall:
+        key = (take.sample.task, take.sample.id, take.stimulus)
         try:
             prompt = take.prompt()
         except FdbenchError as error:
             return FailedCall("prompt", error.what)
         try:
-            name, audio, others = self._channels(take.sample.task, take.sample.id)
+            name, audio, others = self._channels(key)
             evidence = examine(prompt, audio, others, self.offset_s)
             if evidence.leak is not None:
                 self.leaks_db.append(evidence.leak.gain_db)
@@ -122,7 +123,7 @@ class FolderRecordings:
             else:
                 model = _placed(audio, self.offset_s, name, prompt.duration_s)
         except DataError as error:
-            is_there = bool(self.matches.by_sample[(take.sample.task, take.sample.id)].files)
+            is_there = bool(self.matches.by_sample[key].files)
             kind = "recording" if is_there else "recording_missing"
             return FailedCall(kind, f"{error.what} ({error.remedy})" if error.remedy else error.what)
         return Recording(

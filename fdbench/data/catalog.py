@@ -62,6 +62,14 @@ JUDGE_PROMPTS: Final = Part(
     sha256="e701c14579c1477577b262265cfff75b28ac2e057beee5ba82572afa2a35963a",
 )
 """Read as text by ``--judge-prompts upstream``; never run."""
+BEHAVIOUR_PROMPT: Final = Part(
+    name="behaviour_prompt",
+    source=f"{_RAW}/instruction/behavior.txt",
+    place="upstream/v1_v1.5/evaluation/instruction/behavior.txt",
+    sha256="19e5477dac9a9a1e11de126783a0b820b3ecb70db5e91181824fa944e1947977",
+    family="v1.5",
+)
+"""The same for what a model does in an overlap."""
 
 
 def catalogue(specs: Mapping[str, TaskSpec]) -> dict[str, Part]:
@@ -88,7 +96,7 @@ def catalogue(specs: Mapping[str, TaskSpec]) -> dict[str, Part]:
             name, file = source.human_timing.rsplit(".", 1)[0], source.human_timing
             place, sha256 = f"{source.root}/{file}", source.sha256[file]
             texts[name] = replace(part, name=name, source=f"{_RAW}/{file}", place=place, sha256=sha256, n_clips=None)
-    return {**sets, **texts, JUDGE_PROMPTS.name: JUDGE_PROMPTS}
+    return {**sets, **texts, JUDGE_PROMPTS.name: JUDGE_PROMPTS, BEHAVIOUR_PROMPT.name: BEHAVIOUR_PROMPT}
 
 
 def select_parts(words: Sequence[str], specs: Mapping[str, TaskSpec]) -> list[Part]:

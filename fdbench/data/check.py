@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fdbench.data.catalog import JUDGE_PROMPTS, catalogue, select_parts
+from fdbench.data.catalog import BEHAVIOUR_PROMPT, JUDGE_PROMPTS, catalogue, select_parts
 from fdbench.data.check_clip import (
     PROMPT,
     REQUIRED,
@@ -34,7 +34,9 @@ from fdbench.task.tree import find_human_timing, find_set
 if TYPE_CHECKING:
     from fdbench.task.spec import FdbSource, TaskSpec
 
-_MODEL_OUTPUTS: Final = re.compile(r"output(\..*)?\.(wav|json)|rating\.json")
+_MODEL_OUTPUTS: Final = re.compile(
+    r"(clean_)?output(\..*)?\.(wav|json)|(clean_)?input\.(vad\.)?json|rating\.json|behavior\.json"
+)
 """Beside the prompts when recordings are scored where they lie; no part of the data."""
 _MAX_NAMED: Final = 10
 """More missing clips than this are counted and not named."""
@@ -79,9 +81,10 @@ def check_data(data: Path, tasks: str | None = None) -> CheckedData:
     if edition is not None:
         what = f"the private edition {edition.name}, not upstream's data; numbers compare within it alone"
         further.warn(data / EDITION_FILE, what)
-    prompts = data / JUDGE_PROMPTS.place
-    if prompts.is_file() and sha256_of_file(prompts) != JUDGE_PROMPTS.sha256:
-        further.error(prompts, f"not upstream's file, whose sha256 is {JUDGE_PROMPTS.sha256}")
+    for prompts in (JUDGE_PROMPTS, BEHAVIOUR_PROMPT):
+        file = data / prompts.place
+        if file.is_file() and sha256_of_file(file) != prompts.sha256:
+            further.error(file, f"not upstream's file, whose sha256 is {prompts.sha256}")
     by_set = [sorted(each.findings, key=lambda finding: finding.severity) for each in checked]
     return CheckedData(checked, [*(finding for group in by_set for finding in group), *further.items], lock)
 

@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from fdbench.core.absence import Absence
+from fdbench.core.behaviour import OVERLAPS
 from fdbench.core.conversation import Sample
-from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE
+from fdbench.core.event import CONTEXT, INTERRUPTION, OVERLAP, PAUSE
 from fdbench.core.peaks import WINDOW_S
 from fdbench.core.plausible import AT_END_S, BEYOND_S, FILES, check_event, check_words
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
+from fdbench.core.take_id import TWIN
 from fdbench.data.finding import Findings
 from fdbench.errors import DataError
+from fdbench.io.upstream_json import file_of
 from fdbench.io.wav import decode_audio, digest_of_audio
+from fdbench.task.overlap_layout import METADATA
 
 PROMPT: Final = "input.wav"
 TRANSCRIPTION: Final = "transcription.json"
@@ -25,6 +29,7 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "turn_taking": (PROMPT, "turn_taking.json", TRANSCRIPTION),
     "backchannel": (PROMPT, TRANSCRIPTION),
     "user_interruption": (PROMPT, "interrupt.json", "context.wav", "interrupt.wav"),
+    **dict.fromkeys(OVERLAPS, (PROMPT, file_of(TWIN, PROMPT), METADATA)),
 }
 """Files of a clip as published, by behaviour."""
 
@@ -55,7 +60,7 @@ def examine_audio(file: Path, data: bytes, sample_rate: int | None, clip: str, f
     except DataError as error:
         findings.useless(file, error.what.removeprefix(": "), clip)
         return None
-    is_prompt, samples = file.name == PROMPT, audio.samples
+    is_prompt, samples = file.name in (PROMPT, file_of(TWIN, PROMPT)), audio.samples
     if sample_rate not in (None, audio.sample_rate):
         findings.warn(file, f"expected {sample_rate} Hz, found {audio.sample_rate} Hz", clip)
     if is_prompt and not MIN_DURATION_S < audio.duration_s < MAX_DURATION_S:
@@ -77,6 +82,8 @@ def examine_annotations(folder: Path, sample: Sample, duration_s: float, finding
         sample: As ``fdb_layout`` reads it, so its single times are in order and finite.
     """
     files = {kind: folder / name for kind, name in FILES.items()}
+    if sample.of_kind(OVERLAP):
+        files[CONTEXT] = files[OVERLAP]
     for event in sample.events:
         file, span = files[event.kind], event.span
         beyond = check_event(event, duration_s)
@@ -84,7 +91,7 @@ def examine_annotations(folder: Path, sample: Sample, duration_s: float, finding
             findings.error(file, beyond, sample.id)
         if event.kind == INTERRUPTION and span.duration_s <= 0:
             findings.error(file, f"expected start < end, found {_written(span)}", sample.id)
-        if event.kind in (CONTEXT, INTERRUPTION) and not event.text.strip():
+        if event.kind in (CONTEXT, INTERRUPTION, OVERLAP) and not event.text.strip():
             tell = findings.error if event.kind == INTERRUPTION else findings.warn
             tell(file, f"the {event.kind}: expected what is said, found no text", sample.id)
     pauses = sample.of_kind(PAUSE)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from fdbench.core.conversation import Sample
 from fdbench.core.sound import Audio
-from fdbench.core.take_id import MAIN
+from fdbench.core.take_id import MAIN, TWIN
 from fdbench.data.dataset_folder import write_card, write_config, writing
 from fdbench.errors import DataError
 from fdbench.io.wav import decode_audio
@@ -17,7 +17,7 @@ from fdbench.task import rows
 from fdbench.task.cells import prompt_file
 from fdbench.task.data import Data
 from fdbench.task.load import load_samples, select_tasks, task_specs
-from fdbench.task.rows import SAMPLE, config_of, sample_row
+from fdbench.task.rows import columns_of, config_of, sample_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def export_samples(tasks: str, data: Data | None, target: Path, *, force: bool =
             notes += loaded.notes
             left_out += [f"{spec.name} {name}: left out: {why.message}" for name, why in loaded.broken.items()]
             rows_of_task = sample_rows(loaded.samples, spec.version, spec.behaviour, loaded.digests, left_out)
-            counts[config] = write_config(folder, config, SAMPLE, rows_of_task)
+            counts[config] = write_config(folder, config, columns_of(spec.behaviour), rows_of_task)
             lines.append(f"| `{config}` | {spec.behaviour} | {counts[config]} | {spec.version} | {spec.summary} |")
         counts = {config: n_rows for config, n_rows in counts.items() if n_rows}
         families = sorted({spec.family for spec in specs})
@@ -83,14 +83,21 @@ def terms_of(family: str) -> str:
     return f"{family}: Full-Duplex-Bench, {licence} ({where}); {terms}"
 
 
-Prompt: TypeAlias = "tuple[tuple[bytes, str], Audio]"
-"""A prompt's file and that file's name, and what is heard in it."""
+File: TypeAlias = "tuple[bytes, str]"
+"""A prompt's file and that file's name."""
+Prompt: TypeAlias = "tuple[File, Audio, File | None]"
+"""The file of the main prompt, what is heard in it, and the file of its clean twin's."""
 
 
 def read_prompt(sample: Sample) -> Prompt:
-    """The prompt of a sample. Raises DataError."""
+    """The prompts of a sample. Raises DataError."""
     content, name = prompt_file(sample.stimuli[MAIN], sample.id)
-    return (content, name), decode_audio(content, f"{sample.task} {sample.id}: {name}")
+    return (content, name), decode_audio(content, f"{sample.task} {sample.id}: {name}"), twin_file(sample)
+
+
+def twin_file(sample: Sample) -> File | None:
+    """The file of a clean twin's prompt; None where the sample has none. Raises DataError."""
+    return prompt_file(sample.stimuli[TWIN], f"{TWIN}_{sample.id}") if sample.has_twin else None
 
 
 def sample_rows(
@@ -110,12 +117,12 @@ def sample_rows(
     """
     for sample in samples:
         try:
-            prompt, audio = read(sample)
+            prompt, audio, twin = read(sample)
             _check_text(sample)
         except DataError as error:
             left_out.append(f"{sample.task} {sample.id}: left out: {error.what}")
         else:
-            row = sample_row(sample, version, behaviour, digests[sample.id] or "", prompt, audio)
+            row = sample_row(sample, version, behaviour, digests[sample.id] or "", prompt, audio, twin)
             yield row if len(audio.samples) else {**row, "sample_rate": None, "duration_s": None}
 
 

@@ -14,7 +14,7 @@ from fdbench.core.conversation import Sample
 from fdbench.core.sound import Audio
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.data.dataset_folder import write_card, write_config, writing
-from fdbench.data.export import Exported, Prompt, licence_of, read_prompt, sample_rows, terms_of
+from fdbench.data.export import Exported, Prompt, licence_of, read_prompt, sample_rows, terms_of, twin_file
 from fdbench.errors import DataError
 from fdbench.hear.cache import without_users_words
 from fdbench.io.files import encode_json, parse_json
@@ -26,7 +26,7 @@ from fdbench.store.run import Run
 from fdbench.task.cells import prompt_file
 from fdbench.task.data import Data
 from fdbench.task.load import TaskLoader
-from fdbench.task.rows import INTEGER, NUMBER, SAMPLE, STRING, Columns, config_of
+from fdbench.task.rows import INTEGER, NUMBER, STRING, TWIN_AUDIO, Columns, columns_of, config_of
 
 SCORES: Final = "scores"
 SCORE: Final[Columns] = {
@@ -73,7 +73,8 @@ def export_run(source: Path, data: Data | None, target: Path, *, prompts: bool =
             digests = {sample_id: each.digest for sample_id, each in task.samples.items()}
             read = _read_any_prompt if prompts else _read_no_prompt
             rows = sample_rows(samples, task.version, task.behaviour, digests, left_out, read)
-            counts[config_of(name)] = write_config(folder, config_of(name), SAMPLE, rows if prompts else map(_silent, rows))
+            columns = columns_of(task.behaviour)
+            counts[config_of(name)] = write_config(folder, config_of(name), columns, rows if prompts else map(_silent, rows))
         score_rows = [row for each in scored for row in _score_rows(to, manifest, each)]
         counts[SCORES] = write_config(folder, SCORES, SCORE, score_rows)
         families = sorted({task.family for task in manifest.tasks.values()})
@@ -141,18 +142,19 @@ def _read_any_prompt(sample: Sample) -> Prompt:
     try:
         return read_prompt(sample)
     except DataError:
-        return prompt_file(sample.stimuli[MAIN], sample.id), _NOTHING
+        return prompt_file(sample.stimuli[MAIN], sample.id), _NOTHING, twin_file(sample)
 
 
 def _read_no_prompt(sample: Sample) -> Prompt:
-    return (b"", ""), _NOTHING
+    return (b"", ""), _NOTHING, (b"", "") if sample.has_twin else None
 
 
 def _silent(row: dict[str, Any]) -> dict[str, Any]:
     """A sample without anything that the user says."""
     events = [{**event, "text": None} for event in row["events"]]
     words = row["words"] and [{**word, "text": None} for word in row["words"]]
-    return {**row, "audio": None, "events": events, "words": words}
+    without = {name: None for name in ("audio", TWIN_AUDIO) if name in row}
+    return {**row, **without, "events": events, "words": words}
 
 
 def _score_rows(run: Run, manifest: RunManifest, scored: Scored) -> Iterator[dict[str, Any]]:

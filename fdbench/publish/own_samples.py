@@ -16,7 +16,7 @@ from fdbench.task.data import Data
 from fdbench.task.hf import read_rows
 from fdbench.task.hub import DatasetFolder
 from fdbench.task.loaded import LoadedTask
-from fdbench.task.rows import NEEDED, SAMPLE, check_id, config_of, read_annotation
+from fdbench.task.rows import NEEDED, check_id, columns_of, config_of, read_annotation
 from fdbench.task.spec import TaskSpec
 
 
@@ -35,7 +35,7 @@ class _SilentSamples(DatasetFolder):
         """All samples of a task, with the digests that they had when they could be heard."""
         where = f"{self.folder}: {config_of(spec.name)}"
         samples, digests = [], {}
-        for row in read_rows(str(self.folder), config_of(spec.name), SAMPLE, NEEDED, where):
+        for row in read_rows(str(self.folder), config_of(spec.name), columns_of(spec.behaviour), NEEDED, where):
             name = check_id(row["id"], where)
             events, transcript, human_timing = read_annotation(row, f"{where}: {name}")
             prompts = {MAIN: _LeftOut(f"{where}: {name}", row["digest"])}

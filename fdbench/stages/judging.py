@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import Question, RelevanceQuestion, Verdict
+from fdbench.core.annotation import BehaviourQuestion, Question, RelevanceQuestion, Verdict
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError
 from fdbench.stages.progress import Progress
@@ -68,6 +68,10 @@ class Judging(Protocol):
     def signature(self) -> str:
         """The judge's part of a score's signature: everything that a rating depends on."""
 
+    @property
+    def labels(self) -> str:
+        """By which prompt behaviour is labelled: name and hash; empty where no model is asked."""
+
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         """Have every reply rated."""
 
@@ -77,6 +81,7 @@ class Nobody:
     """No judge."""
 
     signature: str = NONE
+    labels: str = ""
 
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         return Opinions(dict.fromkeys(replies, Absence("no_judge")))
@@ -87,6 +92,7 @@ class GivenRatings:
     """Ratings that lie beside the recordings."""
 
     signature: str = GIVEN
+    labels: str = ""
 
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         return Opinions({key: self._read(reply) for key, reply in replies.items()})
@@ -115,6 +121,12 @@ class AskedModel:
     @property
     def signature(self) -> str:
         return self.settings.signature
+
+    @property
+    def labels(self) -> str:
+        from fdbench.judge.prompts import prompt_identity
+
+        return prompt_identity(self.settings.prompts, BehaviourQuestion)
 
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         from fdbench.judge.client import Judge

@@ -18,11 +18,11 @@ from fdbench import __version__
 from fdbench.adapter.contract import Check
 from fdbench.adapter.load import settle_arguments
 from fdbench.call.budget import Budget
-from fdbench.call.matching import Matches, TaskSamples, list_recordings, match_folder
+from fdbench.call.matching import Matches, SampleKey, TaskSamples, list_recordings, match_folder
 from fdbench.call.recordings import CLOCK, FolderRecordings
 from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Take
-from fdbench.core.take_id import TakeId
+from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError, UsageError
 from fdbench.io.wav import digest_of_audio
 from fdbench.store.manifest import Collection
@@ -148,15 +148,16 @@ class RecordingsModel:
     def _examine(self, tasks: Sequence[LoadedTask], when: str) -> Iterator[Check]:
         supply = self.supply(tasks)
         for task in tasks:
-            if not any(supply.source.matches.by_sample[(task.spec.name, id_)].files for id_ in task.digests):
+            keys = [(task.spec.name, id_, stimulus) for id_ in task.digests for stimulus in task.spec.stimuli]
+            if not any(supply.source.matches.by_sample[key].files for key in keys):
                 continue
-            takes = [Take(sample) for sample in task.samples]
+            takes = [Take(sample, stimulus) for sample in task.samples for stimulus in task.spec.stimuli]
             failures = [(take, made) for take, made in supply.source.collect(takes) if isinstance(made, FailedCall)]
-            found = f"{len(takes) - len(failures)} of {len(task.digests)} samples have a recording that can be scored{when}"
+            found = f"{len(takes) - len(failures)} of {len(keys)} {'takes' if len(task.spec.stimuli) > 1 else 'samples'} have a recording that can be scored{when}"
             if failures:
                 take, failure = failures[0]
                 found += f"; first of {len(failures)} that have none: {take.sample.id}: {failure.message}"
-            yield Check(task.spec.name, len(takes) - len(failures) == len(task.digests), found)
+            yield Check(task.spec.name, len(takes) - len(failures) == len(keys), found)
         for note in supply.notes:
             yield Check("files that belong to no sample", True, note)
 
@@ -195,18 +196,18 @@ class RecordingsSupply:
         if not run.is_run:
             return
         specs, own = task_specs(), self.source.matches.by_sample
-        here = {task for task, _ in own}
+        here = {task for task, _, _ in own}
         others = [
-            TaskSamples(name, tuple(task.samples), _set_folder(specs[name]))
+            TaskSamples(name, tuple(task.samples), _set_folder(specs[name]), task.stimuli)
             for name, task in run.manifest().tasks.items()
             if name in specs and name not in here
         ]
         matches = match_folder(self.source.folder, others, by_id_alone=False)
         source = replace(self.source, matches=replace(matches, by_sample={**matches.by_sample, **own}))
         changed = [
-            f"{task} {sample_id}"
-            for (task, sample_id), match in source.matches.by_sample.items()
-            if match.files and _is_belied(run, source, task, sample_id)
+            " ".join(key[:2] if key[2] == MAIN else key)
+            for key, match in source.matches.by_sample.items()
+            if match.files and _is_belied(run, source, key)
         ]
         if changed:
             raise DataError(
@@ -216,22 +217,22 @@ class RecordingsSupply:
             )
 
 
-def _is_belied(run: Run, source: FolderRecordings, task: str, sample_id: str) -> bool:
-    """Whether the run holds a recording of a sample, and the folder's is not the same."""
-    take = TakeId(task, sample_id)
+def _is_belied(run: Run, source: FolderRecordings, key: SampleKey) -> bool:
+    """Whether the run holds a recording of a take, and the folder's is not the same."""
+    take = TakeId(*key)
     record = run.record(take) if run.is_done(take) else None
     if record is None or record.model is None or record.user is None:
         return False
     user = record.user
     try:
-        track = source.read(task, sample_id, lambda: run.load(user).audio)
+        track = source.read(key, lambda: run.load(user).audio)
     except DataError:
         return True
     return digest_of_audio(track.audio) != record.model.digest or track.start_s != record.model.start_s
 
 
 def _wanted(task: LoadedTask) -> TaskSamples:
-    return TaskSamples(task.spec.name, tuple(task.digests), _set_folder(task.spec))
+    return TaskSamples(task.spec.name, tuple(task.digests), _set_folder(task.spec), task.spec.stimuli)
 
 
 def _set_folder(spec: TaskSpec) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from fdbench import __version__
 from fdbench.core.absence import REASONS, Absence
 from fdbench.core.annotation import Annotations, Request, Verdict
+from fdbench.core.behaviour import OVERLAPS
 from fdbench.core.conversation import Sample
 from fdbench.core.metric import CORRECTED
 from fdbench.core.score import MetricSummary, Score, none_score
@@ -150,7 +151,7 @@ def score_heard(
     facts = {**engines, "judge": judging.signature}
     return tuple(
         replace(
-            _summarised(protocol, samples[protocol], tasks, facts),
+            _summarised(protocol, samples[protocol], tasks, facts, judging.labels),
             judges=_count_judges(opinion for (_, asked), opinion in judged.of.items() if asked == protocol),
             notes=judged.notes,
         )
@@ -223,14 +224,16 @@ def _count_judges(opinions: Iterable[Opinion | None]) -> dict[str, int]:
 
 
 def _summarised(
-    protocol: str, samples: list[ScoredSample], tasks: Mapping[str, TaskFacts], engines: Mapping[str, str]
+    protocol: str, samples: list[ScoredSample], tasks: Mapping[str, TaskFacts], engines: Mapping[str, str], labels: str
 ) -> Scoring:
     samples = sorted(samples, key=lambda sample: sample.id)
     summaries: dict[str, dict[str, MetricSummary]] = {}
     for name, facts in sorted(tasks.items()):
         of_task = [sample for sample in samples if sample.id.task == name]
         ids = [sample.id.sample for sample in of_task]
-        task = {"task": name, "tv": facts.version, "protocol": protocol}
+        task: dict[str, object] = {"task": name, "tv": facts.version, "protocol": protocol}
+        if labels and facts.behaviour in OVERLAPS:
+            task = {**task, "labels": labels}
         made_by = {"agg": aggregation_version(protocol), "n": len(set(ids)), **engines, **facts.origin, "fdbench": __version__}
         summaries[name] = {
             metric: summarise(

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Final
 
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
+from fdbench.core.take_id import MAIN, TWIN
 from fdbench.errors import DataError
 from fdbench.io.upstream_json import describe
 from fdbench.task.cells import CellStimulus
 from fdbench.task.fdb_layout import AUDIO_MISSING, BAD_ANNOTATION
 from fdbench.task.hf import EXPORT_AGAIN, Row, configs_in, import_datasets, read_rows, telling
 from fdbench.task.loaded import LoadedTask, digest_of_sample, loaded_task
-from fdbench.task.rows import NEEDED, SAMPLE, check_events, check_id, config_of, read_annotation
+from fdbench.task.rows import NEEDED, TWIN_AUDIO, check_events, check_id, columns_of, config_of, read_annotation
 
 if TYPE_CHECKING:
     from fdbench.task.spec import TaskSpec
@@ -112,7 +113,7 @@ def _read(
 ) -> LoadedTask:
     config = config_of(spec.name)
     where = f"{name}: {config}"
-    return read_task(spec, read_rows(dataset, config, SAMPLE, NEEDED, where, revision), where, limit, ids)
+    return read_task(spec, read_rows(dataset, config, columns_of(spec.behaviour), NEEDED, where, revision), where, limit, ids)
 
 
 def read_task(
@@ -154,9 +155,9 @@ def read_task(
     return loaded_task(spec, samples, broken)
 
 
-def _bytes_in(row: Row) -> bytes | None:
-    """Of the prompt; None where there are none."""
-    audio = row["audio"]
+def _bytes_in(row: Row, column: str = "audio") -> bytes | None:
+    """Of a prompt; None where there are none."""
+    audio = row[column]
     return audio.get("bytes") or None if isinstance(audio, dict) else None
 
 
@@ -166,7 +167,12 @@ def _sample(row: Row, sample_id: str, spec: TaskSpec, where: str) -> Sample:
         raise DataError(f"{where}: audio: expected the bytes of a file, found none")
     events, transcript, human_timing = read_annotation(row, where)
     check_events(events, spec.behaviour, where)
-    stimuli = {"main": CellStimulus.of(data, row["audio"].get("path") or f"{sample_id}.wav", where)}
+    stimuli = {MAIN: CellStimulus.of(data, row["audio"].get("path") or f"{sample_id}.wav", where)}
+    if TWIN in spec.stimuli:
+        clean = _bytes_in(row, TWIN_AUDIO)
+        if clean is None:
+            raise DataError(f"{where}: {TWIN_AUDIO}: expected the bytes of a file, found none")
+        stimuli[TWIN] = CellStimulus.of(clean, row[TWIN_AUDIO].get("path") or f"{TWIN}_{sample_id}.wav", where)
     sample = Sample(sample_id, spec.name, stimuli, events, transcript, human_timing, spec.instructions)
     expected, found = row.get("digest"), digest_of_sample(sample, spec.instructions)
     if expected not in (None, found):

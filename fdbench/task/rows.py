@@ -10,6 +10,7 @@ task          string                         ``v1/turn_taking.candor``
 task_version  int64                          of the task as fdbench defines it
 behaviour     string                         ``pause_handling``, ``turn_taking``, ``backchannel``, ``user_interruption``
 audio         Audio                          the prompt: the source file's bytes, unchanged; ``path`` is its file name
+audio_clean   Audio                          the prompt of the clean twin; only in tasks whose samples have one
 sample_rate   int64                          Hz
 duration_s    float64                        length of the prompt
 events        [{kind, start_s, end_s, text}] what the data says happens: pauses, turn end, context, interruption
@@ -29,11 +30,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from fdbench.core.behaviour import BEHAVIOURS, OVERLAPS
 from fdbench.core.conversation import Sample
-from fdbench.core.event import CONTEXT, EVENT_KINDS, INTERRUPTION, TURN_END, Event
+from fdbench.core.event import CONTEXT, EVENT_KINDS, INTERRUPTION, OVERLAP, TURN_END, Event
 from fdbench.core.sound import Audio
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
+from fdbench.core.take_id import TWIN
 from fdbench.errors import DataError
 from fdbench.io.upstream_json import describe, finite_number
 from fdbench.task.fdb_layout import read_distribution
@@ -64,7 +67,19 @@ SAMPLE: Final[Columns] = {
 }
 NEEDED: Final = ("id", "task", "task_version", "audio", "events", "words", "human_timing")
 
-_NEEDED_EVENTS: Final = {"turn_taking": (TURN_END,), "user_interruption": (CONTEXT, INTERRUPTION)}
+_NEEDED_EVENTS: Final = {
+    "turn_taking": (TURN_END,),
+    "user_interruption": (CONTEXT, INTERRUPTION),
+    **dict.fromkeys(OVERLAPS, (CONTEXT, OVERLAP)),
+}
+
+
+TWIN_AUDIO: Final = "audio_clean"
+
+
+def columns_of(behaviour: str) -> Columns:
+    """The columns of a task's config."""
+    return SAMPLE if TWIN not in BEHAVIOURS[behaviour].stimuli else {**SAMPLE, TWIN_AUDIO: AUDIO}
 
 
 def config_of(task: str) -> str:
@@ -73,13 +88,20 @@ def config_of(task: str) -> str:
 
 
 def sample_row(
-    sample: Sample, task_version: int, behaviour: str, digest: str, prompt: tuple[bytes, str], audio: Audio
+    sample: Sample,
+    task_version: int,
+    behaviour: str,
+    digest: str,
+    prompt: tuple[bytes, str],
+    audio: Audio,
+    twin: tuple[bytes, str] | None = None,
 ) -> dict[str, Any]:
-    """The columns of ``SAMPLE``.
+    """The columns of ``columns_of``.
 
     Args:
         prompt: Bytes of the prompt's file, and its name.
         audio: The same, decoded.
+        twin: Bytes and name of the clean twin's, where the sample has one.
     """
     words, words_source = None, None
     if sample.transcript is not None:
@@ -102,6 +124,7 @@ def sample_row(
         "human_timing": list(sample.human_timing) or None,
         "instructions": sample.instructions,
         "digest": digest,
+        **({} if twin is None else {TWIN_AUDIO: {"bytes": twin[0], "path": twin[1]}}),
     }
 
 

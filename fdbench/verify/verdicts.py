@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import Question, Verdict
+from fdbench.core.annotation import BehaviourQuestion, Question, Verdict
 from fdbench.errors import DataError
 from fdbench.judge.recall import recall_verdicts
 from fdbench.stages.judging import (
@@ -49,11 +49,32 @@ class Recollection:
     signature: str
     intact: Mapping[tuple[str, Question], Verdict]
 
+    @property
+    def labels(self) -> str:
+        """The prompt of the labels on record that the same judge gave under the same kind of prompts."""
+        said = (judge for judge, question in self.intact if isinstance(question, BehaviourQuestion))
+        own = self._parts(self.signature)
+        found = (prompt for judge in said for rest, prompt in [self._parts(judge)] if rest == own[0])
+        is_upstream = own[1].startswith("upstream")
+        return next((prompt for prompt in found if prompt.startswith("upstream") == is_upstream), "")
+
+    @staticmethod
+    def _parts(judge: str) -> tuple[tuple[str, ...], str]:
+        """Everything in a judge's signature but the prompt, and that."""
+        *who, prompt, temperature, seed = judge.split("/")
+        return (*who, temperature, seed), prompt
+
+    def _judge_of(self, question: Question) -> str:
+        if not isinstance(question, BehaviourQuestion):
+            return self.signature
+        *who, _, temperature, seed = self.signature.split("/")
+        return "/".join((*who, self.labels, temperature, seed))
+
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         return Opinions(by_question(replies, self._recall))
 
     def _recall(self, questions: Mapping[ReplyId, Question]) -> dict[ReplyId, Opinion]:
-        said = {key: self.intact.get((self.signature, question)) for key, question in questions.items()}
+        said = {key: self.intact.get((self._judge_of(question), question)) for key, question in questions.items()}
         return {key: verdict or Absence(NO_VERDICT) for key, verdict in said.items()}
 
 
