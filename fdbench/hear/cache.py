@@ -182,4 +182,4 @@ def _prosody_of(value: Any) -> Prosody:
 def _voice_of(value: Any) -> VoiceMeasures | None:
     if value is None:
         return None
-    return VoiceMeasures(**{name: None if number is None else float(number) for name, number in value.items()})
+    return VoiceMeasures(**{name: None if number is None else float(number) for name, number in dict(value).items()})

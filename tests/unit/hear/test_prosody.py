@@ -248,6 +248,17 @@ class TestCache:
         assert named[0].startswith("prosody of the model by parrot@1, silero-")
         assert prosody_signature() in named[0]
 
+    @pytest.mark.parametrize("damage", [[1], "x", {"speed": 1.0}, {"words_per_minute": "fast"}, 5])
+    def test_a_damaged_answer_is_heard_anew(self, damage: object, parrot: None, tmp_path: Path) -> None:
+        cache, take, request = AnnotationCache(tmp_path / "cache"), FileTake(AUDIO / "0.wav"), self.REQUESTS[0]
+        first = annotate(take, [request], Engines("parrot"), cache)
+        (path,) = (path for path, entry in cache.entries() if str(entry).startswith("prosody"))
+        stored = json.loads(path.read_text())
+        stored["answer"]["before"] = damage
+        path.write_text(json.dumps(stored))
+        assert annotate(take, [request], Engines("parrot"), cache) == first
+        assert json.loads(path.read_text())["answer"]["before"] != damage
+
     def test_what_others_asked_changes_nothing(self, parrot: None) -> None:
         take, request = FileTake(AUDIO / "0.wav"), self.REQUESTS[0]
         others = [WordsRequest("model"), SpeechRequest("model"), request]
