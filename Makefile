@@ -45,12 +45,12 @@ mini: $(LIGHT)
 
 $(LIGHT): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) -e '.[tiny-en]' onnxruntime
+	$(PIP) -e '.[tiny-en,prosody]' onnxruntime
 	$(PIP) --no-deps silero-vad
 	touch $@
 
 $(FULL): $(LIGHT)
-	$(PIP) -e '.[tiny-en,sphinx,suite,judge,realtime,gemini,data,dev]'
+	$(PIP) -e '.[tiny-en,prosody,sphinx,suite,judge,realtime,gemini,data,dev]'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper

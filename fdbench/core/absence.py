@@ -69,6 +69,8 @@ _REASONS: Final = (
     Reason("interruption_not_heard", "not_applicable", "the detector hears nobody in the annotated interruption"),
     Reason("no_context", "not_applicable", "the user says nothing before the interruption"),
     Reason("no_words", "not_applicable", "nobody listened for words (the recogniser is none)"),
+    Reason("no_voice", "not_applicable", "no speech or no pitch is heard on this side of the overlap"),
+    Reason("prosody_missing", "not_applicable", "no package that measures this of a voice is installed (fdbench[prosody])"),
     Reason("no_sound_known", "not_applicable", "there is no recording to look for sound in"),
     Reason("not_told", "not_applicable", "the server did not say when it decided on this reply"),
     Reason("not_yielded", "not_applicable", "the server did not say that it gave way to the interruption"),

@@ -44,6 +44,7 @@ class VadSettings:
 
 
 PRECISE_VAD = VadSettings()
+VOICE_VAD = VadSettings(min_speech_ms=60, min_silence_ms=50)
 CORRECTED_VAD = VadSettings(min_speech_ms=200, phases=2)
 PUBLISHED_VAD = VadSettings(pad_ms=30, decisecond=True)
 PUBLISHED_VAD_BEFORE_FIX = VadSettings(pad_ms=30, decisecond=True, rate="mistaken")
@@ -73,7 +74,19 @@ class LevelsRequest:
     channel: Channel
 
 
-Request = SpeechRequest | WordsRequest | LevelsRequest
+@dataclass(frozen=True, slots=True)
+class ProsodyRequest:
+    """How somebody speaks before and after an overlap.
+
+    Attributes:
+        overlap_end_s: When the overlap ends; None = there is none, and the whole recording counts as after it.
+    """
+
+    channel: Channel
+    overlap_end_s: float | None
+
+
+Request = SpeechRequest | WordsRequest | LevelsRequest | ProsodyRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,48 @@ class DetectedSpeech:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceMeasures:
+    """How somebody speaks in one part of a recording.
+
+    Attributes:
+        words_per_minute: 0 where no word lies in it.
+        speech_s: Detected speech; 0 where there is none, and then pitch and intensity are those of the whole part.
+        pitch_mean_hz, pitch_std_hz: Over voiced frames; None where there is none (the deviation: fewer than two).
+        intensity_mean_db, intensity_std_db: Mean and deviation (n - 1) of the frames' dB re 20 uPa, where full scale is 1 Pa;
+            None where the part is shorter than a frame. Digital silence is at -300 dB.
+        utmos: Naturalness, 1 to 5.
+
+    What no installed package measures is None.
+    """
+
+    words_per_minute: float | None
+    speech_s: float | None
+    pitch_mean_hz: float | None = None
+    pitch_std_hz: float | None = None
+    intensity_mean_db: float | None = None
+    intensity_std_db: float | None = None
+    utmos: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prosody:
+    """How somebody speaks before and after an overlap.
+
+    Attributes:
+        before: None where there is no overlap, or nothing before the split.
+        after: None where the recording ends at the split.
+        split_s: Where the two are parted (``core.overlap_split``).
+        engine: Signature of what measured the audio, e.g. ``parselmouth-0.4.7+praat-6.1.38``; ``none`` where words and speech
+            alone were counted.
+    """
+
+    before: VoiceMeasures | None
+    after: VoiceMeasures | None
+    split_s: float
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
 class Annotations:
     """Everything known about one recorded take.
 
@@ -105,7 +160,8 @@ class Annotations:
             None where a transcript and segments were given without audio.
         speech, words: What was heard, by request.
         levels: RMS of each window in dBFS (-inf for digital silence), by request.
-        missing: Requests that could not be answered, and why.
+        prosody: How somebody speaks, by request.
+        missing: Requests that could not be answered, and why; also of a ``Prosody`` without audio measures, why it has none.
         model_events: What the model said about itself while it spoke, in order: pieces of its own text, and on the wall clock
             when it decided to speak and when that arrived and was played.
         messages: A line for a person for each thing that went wrong in hearing it.
@@ -118,6 +174,7 @@ class Annotations:
     speech: Mapping[SpeechRequest, DetectedSpeech] = field(default_factory=dict)
     words: Mapping[WordsRequest, Transcript] = field(default_factory=dict)
     levels: Mapping[LevelsRequest, tuple[float, ...]] = field(default_factory=dict)
+    prosody: Mapping[ProsodyRequest, Prosody] = field(default_factory=dict)
     missing: Mapping[Request, Absence] = field(default_factory=dict)
     model_events: tuple[Event, ...] = ()
     messages: tuple[str, ...] = ()

@@ -6,12 +6,20 @@ cannot be read, or that says it answers something else, counts as absent and is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, overload
+from typing import Any, Final, TypeVar, cast, overload
 
-from fdbench.core.annotation import DetectedSpeech, Request, SpeechRequest, WordsRequest
+from fdbench.core.annotation import (
+    DetectedSpeech,
+    Prosody,
+    ProsodyRequest,
+    Request,
+    SpeechRequest,
+    VoiceMeasures,
+    WordsRequest,
+)
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
@@ -19,6 +27,9 @@ from fdbench.hear.rules import VERSION
 from fdbench.io.files import digest_of, read_json, write_json_atomically
 
 _SCHEMA: Final = 1
+
+Answer = DetectedSpeech | Transcript | Prosody
+AnswerT = TypeVar("AnswerT", bound=Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +59,11 @@ class AnnotationCache:
     ) -> DetectedSpeech | None: ...
     @overload
     def find(self, audio: str, request: WordsRequest, engines: Mapping[str, str], hear: int = ...) -> Transcript | None: ...
-    def find(
-        self, audio: str, request: Request, engines: Mapping[str, str], hear: int = VERSION
-    ) -> DetectedSpeech | Transcript | None:
+    @overload
+    def find(self, audio: str, request: ProsodyRequest, engines: Mapping[str, str], hear: int = ...) -> Prosody | None: ...
+    @overload
+    def find(self, audio: str, request: Request, engines: Mapping[str, str], hear: int = ...) -> Answer | None: ...
+    def find(self, audio: str, request: Request, engines: Mapping[str, str], hear: int = VERSION) -> Answer | None:
         """The stored answer, or None.
 
         Args:
@@ -64,11 +77,13 @@ class AnnotationCache:
             value = read_json(self._path(key))
             if value["key"] != key:
                 return None
+            if isinstance(request, ProsodyRequest):
+                return _prosody_of(value["answer"])
             return _speech_of(value["answer"]) if isinstance(request, SpeechRequest) else _transcript_of(value["answer"])
         except (DataError, KeyError, TypeError, ValueError, OverflowError):
             return None
 
-    def store(self, audio: str, request: Request, engines: Mapping[str, str], answer: DetectedSpeech | Transcript) -> None:
+    def store(self, audio: str, request: Request, engines: Mapping[str, str], answer: Answer) -> None:
         key = _key(audio, request, engines, VERSION)
         if isinstance(answer, DetectedSpeech):
             stored: dict[str, Any] = {
@@ -76,6 +91,8 @@ class AnnotationCache:
                 "duration_s": answer.duration_s,
                 "engine": answer.engine,
             }
+        elif isinstance(answer, Prosody):
+            stored = asdict(answer)
         else:
             stored = {
                 "words": [[word.text, word.start_s, word.end_s] for word in answer.words],
@@ -108,6 +125,20 @@ class AnnotationCache:
         return self.root / digest_of(key["engines"])[:16] / f"{digest_of(key)[:32]}.json"
 
 
+def known_or_heard(
+    cache: AnnotationCache | None, audio: str, request: Request, engines: Mapping[str, str], hear: Callable[[], AnswerT]
+) -> AnswerT:
+    """The stored answer; else what ``hear`` says now, which is stored. Arguments as in ``AnnotationCache.find``."""
+    if cache is None:
+        return hear()
+    known = cache.find(audio, request, engines)
+    if known is not None:
+        return cast("AnswerT", known)
+    answer = hear()
+    cache.store(audio, request, engines, answer)
+    return answer
+
+
 def without_users_words(stored: Any) -> Any:
     """A file of the cache as it may be shown where the user may not be quoted: times stay, texts go."""
     if stored["key"]["request"]["channel"] != "user" or "words" not in stored["answer"]:
@@ -117,7 +148,7 @@ def without_users_words(stored: Any) -> Any:
 
 
 def _key(audio: str, request: Request, engines: Mapping[str, str], hear: int) -> dict[str, Any]:
-    kind = "speech" if isinstance(request, SpeechRequest) else "words"
+    kinds: dict[type, str] = {SpeechRequest: "speech", ProsodyRequest: "prosody"}
     asked = asdict(request)
     if isinstance(request, SpeechRequest) and request.vad.phases == 1:
         del asked["vad"]["phases"]  # keys from before there were several stay what they were
@@ -125,7 +156,7 @@ def _key(audio: str, request: Request, engines: Mapping[str, str], hear: int) ->
         "schema": _SCHEMA,
         "rules": hear,
         "audio": audio,
-        "kind": kind,
+        "kind": kinds.get(type(request), "words"),
         "request": asked,
         "engines": dict(engines),
     }
@@ -142,3 +173,13 @@ def _transcript_of(value: Any) -> Transcript:
         for text, start_s, end_s in value["words"]
     )
     return Transcript(words, str(value["engine"]), int(value["dropped"]))
+
+
+def _prosody_of(value: Any) -> Prosody:
+    return Prosody(_voice_of(value["before"]), _voice_of(value["after"]), float(value["split_s"]), str(value["engine"]))
+
+
+def _voice_of(value: Any) -> VoiceMeasures | None:
+    if value is None:
+        return None
+    return VoiceMeasures(**{name: None if number is None else float(number) for name, number in dict(value).items()})

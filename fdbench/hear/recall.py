@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fdbench.audio.levels import levels_from_start
-from fdbench.core.annotation import Annotations, DetectedSpeech, LevelsRequest, Request, SpeechRequest, WordsRequest
+from fdbench.core.absence import Absence
+from fdbench.core.annotation import (
+    Annotations,
+    DetectedSpeech,
+    LevelsRequest,
+    Prosody,
+    ProsodyRequest,
+    Request,
+    SpeechRequest,
+    WordsRequest,
+)
 from fdbench.core.sound_beside import WINDOW_S
 from fdbench.core.speech import Transcript
 from fdbench.hear.believed import believe_recognised
 from fdbench.hear.cache import AnnotationCache
+from fdbench.hear.prosody import prosody_signature, why_unmeasured
 from fdbench.hear.rules import VERSION_BEFORE_SIGNED
 from fdbench.hear.stage import TakeAudio
 
@@ -20,12 +31,15 @@ def recall(
     """What engines said about a take before, also engines that are not installed here; None where an answer is not stored.
 
     Args:
-        signatures: Of the recogniser (``asr``), of the detector (``vad``) and the version of the rules (``hear``).
+        signatures: Of the recogniser (``asr``), of the detector (``vad``), the version of the rules (``hear``), and of what
+            measured voices (``prosody``), if that is not what does so here.
     """
     hear = int(signatures.get("hear", VERSION_BEFORE_SIGNED))
     speech: dict[SpeechRequest, DetectedSpeech] = {}
     words: dict[WordsRequest, Transcript] = {}
     levels: dict[LevelsRequest, tuple[float, ...]] = {}
+    prosody: dict[ProsodyRequest, Prosody] = {}
+    missing: dict[Request, Absence] = {}
     detector = {"vad": signatures.get("vad", "")}
     for request in requests:
         digest = take.digest(request.channel) or ""
@@ -38,9 +52,20 @@ def recall(
             if detected is None:
                 return None
             speech[request] = detected
+            continue
+        listeners = {"asr": signatures.get("asr", ""), **detector}
+        if isinstance(request, ProsodyRequest):
+            measured = cache.find(
+                digest, request, {**listeners, "prosody": signatures.get("prosody") or prosody_signature()}, hear
+            )
+            if measured is None:
+                return None
+            prosody[request] = measured
+            if why := why_unmeasured(measured):
+                missing[request] = why
         else:
-            recognised = cache.find(digest, request, {"asr": signatures.get("asr", ""), **detector}, hear)
+            recognised = cache.find(digest, request, listeners, hear)
             if recognised is None:
                 return None
             words[request] = believe_recognised(recognised)
-    return Annotations(speech=speech, words=words, levels=levels)
+    return Annotations(speech=speech, words=words, levels=levels, prosody=prosody, missing=missing)

@@ -25,10 +25,13 @@ from fdbench.audio.vad import VadModel, detect_speech, load_vad_model
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import (
     PRECISE_VAD,
+    VOICE_VAD,
     Annotations,
     Channel,
     DetectedSpeech,
     LevelsRequest,
+    Prosody,
+    ProsodyRequest,
     Request,
     SpeechRequest,
     WordsRequest,
@@ -39,7 +42,7 @@ from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
 from fdbench.hear.believed import believe_recognised, believe_segments, believe_words, words_beside_speech
-from fdbench.hear.cache import AnnotationCache
+from fdbench.hear.cache import AnnotationCache, known_or_heard
 from fdbench.hear.engines import (
     GIVEN,
     NONE,
@@ -53,7 +56,9 @@ from fdbench.hear.engines import (
     vad_weights,
 )
 from fdbench.hear.given import read_segments, read_transcript, segments_path, transcript_path
+from fdbench.hear.prosody import hear_prosody, prosody_signature, why_unmeasured, words_to_split
 from fdbench.hear.rules import VERSION
+from fdbench.hear.unanswered import UnansweredError
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,7 @@ class Annotator:
         speech: dict[SpeechRequest, DetectedSpeech] = {}
         words: dict[WordsRequest, Transcript] = {}
         levels: dict[LevelsRequest, tuple[float, ...]] = {}
+        prosody: dict[ProsodyRequest, Prosody] = {}
         missing: dict[Request, Absence] = {}
         for request in dict.fromkeys(requests):
             try:
@@ -159,9 +165,13 @@ class Annotator:
                     speech[request] = hearing.speech(request)
                 elif isinstance(request, WordsRequest):
                     words[request] = hearing.words(request)
+                elif isinstance(request, ProsodyRequest):
+                    prosody[request] = hearing.prosody(request)
+                    if why := why_unmeasured(prosody[request]):
+                        missing[request] = why
                 else:
                     levels[request] = hearing.levels(request)
-            except _UnansweredError as unanswered:
+            except UnansweredError as unanswered:
                 missing[request] = unanswered.why
                 if not isinstance(request, LevelsRequest):  # segments may come without a recording
                     hearing.report(unanswered.why.message)
@@ -170,8 +180,9 @@ class Annotator:
                 path, _ = transcript_path(take.folder, take.behaviour, request, take.stimulus)
                 hearing.notes += words_beside_speech(path, request, transcript, speech)
         notes = tuple(dict.fromkeys(hearing.notes))
+        messages = tuple(hearing.messages)
         return Annotations(
-            speech=speech, words=words, levels=levels, missing=missing, messages=tuple(hearing.messages), notes=notes
+            speech=speech, words=words, levels=levels, prosody=prosody, missing=missing, messages=messages, notes=notes
         )
 
     @property
@@ -183,12 +194,6 @@ class Annotator:
         return {"asr": self._asr_signature, **self.silero_facts}
 
 
-class _UnansweredError(Exception):
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.why = Absence(reason, message)
-
-
 class _Hearing:
     """One take being heard: each channel is loaded at most once, and not at all where the cache knows everything."""
 
@@ -197,7 +202,7 @@ class _Hearing:
         self._take = take
         self._tracks: dict[Channel, Track] = {}
         self._digests: dict[Channel, str] = {}
-        self._unreadable: dict[Channel, _UnansweredError] = {}
+        self._unreadable: dict[Channel, UnansweredError] = {}
         self._found: dict[SpeechRequest, DetectedSpeech] = {}
         self.messages: list[str] = []
         self.notes: list[str] = []
@@ -222,12 +227,21 @@ class _Hearing:
             self._digest(request.channel)
             return Transcript((), NONE)
         digest, facts, cache = self._digest(request.channel), self._annotator.words_facts, self._annotator.cache
-        answer = cache.find(digest, request, facts) if cache else None
-        if answer is None:
-            answer = self._recognised(request)
-            if cache:
-                cache.store(digest, request, facts, answer)
-        return believe_recognised(answer)
+        return believe_recognised(known_or_heard(cache, digest, request, facts, lambda: self._recognised(request)))
+
+    def prosody(self, request: ProsodyRequest) -> Prosody:
+        words = words_to_split(self.words(WordsRequest(request.channel)))
+        facts = {**self._annotator.words_facts, "prosody": prosody_signature()}
+        # The key of an answer has the audio's hash, and the audio does not say which words were given.
+        cache = None if self._annotator.engines.asr == GIVEN else self._annotator.cache
+
+        def speech_in(side: Span) -> tuple[Span, ...]:
+            return self._detected(SpeechRequest(request.channel, side, VOICE_VAD)).segments
+
+        def heard() -> Prosody:
+            return hear_prosody(self._cut(request.channel, None), words, request.overlap_end_s, speech_in)
+
+        return known_or_heard(cache, self._digest(request.channel), request, facts, heard)
 
     def levels(self, request: LevelsRequest) -> tuple[float, ...]:
         self._cut(request.channel, None)
@@ -236,15 +250,13 @@ class _Hearing:
     def _detected(self, request: SpeechRequest) -> DetectedSpeech:
         if request not in self._found:
             digest, facts, cache = self._digest(request.channel), self._annotator.silero_facts, self._annotator.cache
-            answer = cache.find(digest, request, facts) if cache else None
-            if answer is None:
-                piece = self._cut(request.channel, request.span)
-                heard = detect_speech(piece.audio, request.vad, self._annotator.vad)
-                answer = replace(heard, segments=tuple(segment.shifted(piece.start_s) for segment in heard.segments))
-                if cache:
-                    cache.store(digest, request, facts, answer)
-            self._found[request] = answer
+            self._found[request] = known_or_heard(cache, digest, request, facts, lambda: self._freshly_detected(request))
         return self._found[request]
+
+    def _freshly_detected(self, request: SpeechRequest) -> DetectedSpeech:
+        piece = self._cut(request.channel, request.span)
+        heard = detect_speech(piece.audio, request.vad, self._annotator.vad)
+        return replace(heard, segments=tuple(segment.shifted(piece.start_s) for segment in heard.segments))
 
     def _recognised(self, request: WordsRequest) -> Transcript:
         piece = self._cut(request.channel, request.span)
@@ -260,14 +272,14 @@ class _Hearing:
     def _given_words(self, request: WordsRequest) -> Transcript:
         folder = self._take.folder
         if folder is None:
-            raise _UnansweredError("transcript_missing", "no transcripts are given with this recording")
+            raise UnansweredError("transcript_missing", "no transcripts are given with this recording")
         path, reason = transcript_path(folder, self._take.behaviour, request, self._take.stimulus)
         if not path.exists():
-            raise _UnansweredError(reason, f"{path}: no such file")
+            raise UnansweredError(reason, f"{path}: no such file")
         try:
             transcript = read_transcript(path)
         except DataError as error:
-            raise _UnansweredError("transcript_unreadable", error.what) from None
+            raise UnansweredError("transcript_unreadable", error.what) from None
         transcript, notes = believe_words(path, transcript, request, self._length_s(request.channel))
         self.notes += notes
         return transcript
@@ -277,16 +289,16 @@ class _Hearing:
         path = segments_path(folder, request.channel, self._take.stimulus) if folder else None
         if path is None or not path.exists():
             where = f"{path}: no such file" if path else "no speech segments are given with this recording"
-            raise _UnansweredError("segments_missing", where)
+            raise UnansweredError("segments_missing", where)
         try:
             segments = read_segments(path)
         except DataError as error:
-            raise _UnansweredError("segments_unreadable", error.what) from None
+            raise UnansweredError("segments_unreadable", error.what) from None
         believed, notes = believe_segments(path, segments, self._length_s(request.channel))
         self.notes += notes
         try:
             audio = self._cut(request.channel, request.span).audio
-        except _UnansweredError as unanswered:
+        except UnansweredError as unanswered:
             # Segments say when, not for how long was listened. No audio is how some folders come; damaged audio is reported.
             if unanswered.why.reason != "audio_missing":
                 self.report(unanswered.why.message)
@@ -299,7 +311,7 @@ class _Hearing:
         """Where the channel's recording ends; None where it cannot be read, which is reported where it is heard."""
         try:
             self._cut(channel, None)
-        except _UnansweredError:
+        except UnansweredError:
             return None
         return self._tracks[channel].span.end_s
 
@@ -308,7 +320,7 @@ class _Hearing:
             with self._failing_once(channel):
                 digest = self._take.digest(channel)
             if digest is None:
-                raise _UnansweredError("audio_missing", self._absence(channel))
+                raise UnansweredError("audio_missing", self._absence(channel))
             self._digests[channel] = digest
         return self._digests[channel]
 
@@ -320,7 +332,7 @@ class _Hearing:
         try:
             yield
         except DataError as error:
-            self._unreadable[channel] = _UnansweredError("audio_unreadable", error.what)
+            self._unreadable[channel] = UnansweredError("audio_unreadable", error.what)
             raise self._unreadable[channel] from None
 
     def _absence(self, channel: Channel) -> str:

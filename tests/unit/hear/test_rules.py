@@ -63,6 +63,7 @@ def test_what_moved_between_audio_and_scorer_has_a_new_version():
         ("fdbench.core.annotation", "threshold: float = 0.5", "threshold: float = 0.45"),
         ("fdbench.core.annotation", "VadSettings(pad_ms=30,", "VadSettings(pad_ms=20,"),
         ("fdbench.audio.levels", "SILENT_DBFS: Final = -70.0", "SILENT_DBFS: Final = -60.0"),
+        ("fdbench.hear.prosody", "_PITCH_FLOOR_HZ: Final = 50.0", "_PITCH_FLOOR_HZ: Final = 75.0"),
         ("fdbench.audio.vad", "_BLOCK_WINDOWS: Final = 32", "_BLOCK_WINDOWS: Final = 64"),
     ],
 )
