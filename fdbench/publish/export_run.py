@@ -153,7 +153,7 @@ def _silent(row: dict[str, Any]) -> dict[str, Any]:
     """A sample without anything that the user says."""
     events = [{**event, "text": None} for event in row["events"]]
     words = row["words"] and [{**word, "text": None} for word in row["words"]]
-    without = {name: None for name in ("audio", TWIN_AUDIO) if name in row}
+    without: dict[str, Any] = {name: None for name in ("audio", TWIN_AUDIO) if name in row}
     return {**row, **without, "events": events, "words": words}
 
 

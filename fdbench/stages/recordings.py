@@ -153,7 +153,8 @@ class RecordingsModel:
                 continue
             takes = [Take(sample, stimulus) for sample in task.samples for stimulus in task.spec.stimuli]
             failures = [(take, made) for take, made in supply.source.collect(takes) if isinstance(made, FailedCall)]
-            found = f"{len(takes) - len(failures)} of {len(keys)} {'takes' if len(task.spec.stimuli) > 1 else 'samples'} have a recording that can be scored{when}"
+            of = "takes" if len(task.spec.stimuli) > 1 else "samples"
+            found = f"{len(takes) - len(failures)} of {len(keys)} {of} have a recording that can be scored{when}"
             if failures:
                 take, failure = failures[0]
                 found += f"; first of {len(failures)} that have none: {take.sample.id}: {failure.message}"

@@ -40,8 +40,8 @@ _TAIL: Final = 5.0
 """Percent on either side."""
 
 
-def robust_mean(values: Sequence[float], rule: OutlierRule) -> float | None:
-    """The mean of what the rule leaves; None of no values.
+def robust_mean(values: Sequence[float], mode: OutlierRule) -> float | None:
+    """The mean of what the rule ``mode`` leaves; None of no values.
 
     Raises:
         ValueError: A value is not finite.
@@ -52,10 +52,10 @@ def robust_mean(values: Sequence[float], rule: OutlierRule) -> float | None:
     given = np.asarray(values, np.float64)
     if not np.isfinite(given).all():
         raise ValueError("a robust mean is one of finite values")
-    low, high = bounds(given, rule)
+    low, high = bounds(given, mode)
     if not len(given):
         return None
-    kept = np.clip(given, low, high) if rule == "winsor" else given[(given >= low) & (given <= high)]
+    kept = np.clip(given, low, high) if mode == "winsor" else given[(given >= low) & (given <= high)]
     return float(kept.mean())
 
 
