@@ -70,26 +70,35 @@ _EVERYWHERE: Final = tuple(BEHAVIOURS)
 _UNASKED: Final = tuple(each for each in OVERLAPS if each != OVERLAP_INTERRUPTION)
 """Those in which to stop and to reply is not what is wanted, so that to be quick at it is no merit."""
 
-VOICE_CHANGE: Final = "_change"
-FROM_CLEAN: Final = "_from_clean"
+Reference = Literal["before", "clean"]
 PAIRED_DETAILS: Final = ("mean_before", "mean_after", "t", "df", "p_t", "cohen_dz", "n_used", "n_dropped")
 """The first two trimmed; the others those of the test."""
 _VOICE: Final = (
-    ("words_per_minute", "1/min", "words per minute"),
-    ("speech_s", "s spoken", "seconds of speech"),
-    ("pitch_mean_hz", "Hz", "pitch"),
-    ("pitch_std_hz", "Hz", "the pitch's standard deviation"),
-    ("intensity_mean_db", "dB", "intensity"),
-    ("intensity_std_db", "dB", "the intensity's standard deviation"),
-    ("utmos", "1-5", "naturalness (UTMOSv2)"),
+    ("words_per_minute", "", "1/min", "words per minute"),
+    ("speech", "_s", "s", "seconds of speech"),
+    ("pitch_mean", "_hz", "Hz", "pitch"),
+    ("pitch_std", "_hz", "Hz", "the pitch's standard deviation"),
+    ("intensity_mean", "_db", "dB", "intensity"),
+    ("intensity_std", "_db", "dB", "the intensity's standard deviation"),
+    ("utmos", "", "1-5", "naturalness (UTMOSv2)"),
 )
+_AGAINST: Final[Mapping[Reference, tuple[str, str]]] = {
+    "before": ("_change", "before it"),
+    "clean": ("_from_clean", "in the clean twin"),
+}
+VOICE_METRICS: Final[Mapping[str, tuple[str, Reference]]] = {
+    measure + suffix + of_unit: (measure + of_unit, against)
+    for measure, of_unit, _, _ in _VOICE
+    for against, (suffix, _) in _AGAINST.items()
+}
+"""What of ``VoiceMeasures`` each compares, and with what."""
 
 
 def _voice_metrics() -> Iterator[Metric]:
-    for measure, unit, words in _VOICE:
-        for suffix, against in ((VOICE_CHANGE, "before it"), (FROM_CLEAN, "in the clean twin")):
+    for measure, of_unit, unit, words in _VOICE:
+        for suffix, against in _AGAINST.values():
             yield Metric(
-                measure + suffix,
+                measure + suffix + of_unit,
                 unit,
                 None,
                 PROTOCOLS,
@@ -442,7 +451,6 @@ _METRICS: Final = (
 )
 
 METRICS: Final[Mapping[str, Metric]] = {metric.name: metric for metric in _METRICS}
-VOICE_METRICS: Final = tuple(metric.name for metric in _METRICS if metric.is_voice)
 
 
 def is_ranked(metric: str, behaviour: str, protocol: str) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fdbench.core.metric import FROM_CLEAN, METRICS, VOICE_CHANGE, VOICE_METRICS
+from fdbench.core.metric import METRICS, VOICE_METRICS
 from fdbench.core.score import MetricSummary
 from fdbench.report.rows import Row
 from fdbench.stats.paired import holm
@@ -27,8 +27,8 @@ def voice_lines(row: Row) -> list[list[str]]:
     tested = [name for name in known if "p_t" in row.metrics[name].details]
     adjusted = dict(zip(tested, holm([row.metrics[name].details["p_t"] for name in tested]), strict=True))
     lines = []
-    for measure in dict.fromkeys(name.removesuffix(VOICE_CHANGE).removesuffix(FROM_CLEAN) for name in known):
-        change, clean = (row.metrics[measure + suffix] for suffix in (VOICE_CHANGE, FROM_CLEAN))
+    for measure in dict.fromkeys(VOICE_METRICS[name][0] for name in known):
+        change, clean = (row.metrics[name] for name, (of, _) in VOICE_METRICS.items() if of == measure)
         words = measure.removesuffix("_s").removesuffix("_hz").removesuffix("_db").replace("_", " ")
         sides = [_decimal(change.details.get(name)) for name in ("mean_before", "mean_after")]
         n = max(int(each.details.get("n_used", 0)) for each in (change, clean))

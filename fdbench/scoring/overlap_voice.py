@@ -1,8 +1,8 @@
 """Adaptation as scores: how the model speaks after an overlap, against before it and against its clean twin.
 
 ========================  =====================================================================
-``<measure>_change``      after the overlap minus before it
-``<measure>_from_clean``  after the overlap minus the whole of the clean twin's
+``..._change``            after the overlap minus before it
+``..._from_clean``        after the overlap minus the whole of the clean twin's
 ========================  =====================================================================
 
 The measures are those of ``core.annotation.VoiceMeasures``. Only clips in which the model responded to the overlap are compared
@@ -24,7 +24,7 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import RESPOND, ProsodyRequest, Request
 from fdbench.core.conversation import Sample
 from fdbench.core.event import OVERLAP
-from fdbench.core.metric import FROM_CLEAN, VOICE_CHANGE, VOICE_METRICS
+from fdbench.core.metric import VOICE_METRICS
 from fdbench.core.score import Score
 from fdbench.core.take_id import MAIN, TWIN
 from fdbench.scoring.adaptation import voice_value
@@ -59,9 +59,9 @@ def _score(metric: str, sample: Sample, takes: Takes) -> Score:
     if isinstance(main, Absence):
         return failed((metric,), main)[0]
     request = _request(sample)
-    measure = metric.removesuffix(VOICE_CHANGE).removesuffix(FROM_CLEAN)
+    measure, against = VOICE_METRICS[metric]
     after = voice_value(main, request, "after", measure)
-    if metric.endswith(VOICE_CHANGE):
+    if against == "before":
         first = voice_value(main, request, "before", measure)
     else:
         twin = takes.get(TWIN, Absence("twin_missing"))
