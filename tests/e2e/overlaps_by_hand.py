@@ -5,20 +5,22 @@ In every pair the user asks something, somebody speaks 2.5 to 3.5 s later, and 4
 
 * ``silence`` says nothing: nothing is exercised, ``C_UNKNOWN`` throughout, and 5 s are lost where one turn asks. With an
   interruption two do: the wait for the first ends with the second turn (2.5 to 3.5 s), the second is never over.
-* ``always-talking`` talks through everything, so it resumes everywhere, which is what is wanted in three of the four. It breaks
-  in on the question (1 s) and talks over it to 0.3 s before its end.
-* ``echo`` says what it hears 20 ms later. So it is speaking when the overlap begins (within 0.1 s), falls silent just after its
-  end, which for one of 1.5 s or more is too late to be a stop, and then says nothing: resumed where the overlap is long, unknown
-  where it is short. It takes up nothing.
-* ``vad-endpointer`` answers 0.5 s after any speech that it hears, and 200 ms of speech stop it. It hears asides and background,
-  and a "yeah" where that is long enough for it: what it does there is not worked out. Its replies are three or four of ten
-  sentences in random order: one that begins after an overlap shares some with what its twin went on to say, so that now and then
-  it seems to resume.
-* ``random-backchannel`` never takes the turn, so nothing that it does is a new stretch. It may be speaking when an overlap begins.
-* ``oracle`` stops 0.3 s into an interruption, answers 0.2 s after it with other sentences, and talks through everything else.
+* ``always-talking`` talks through everything, so it resumes everywhere, which is what is wanted in three of the four. It
+  breaks in on the question (1 s) and talks over it to 0.3 s before its end.
+* ``echo`` says what it hears 20 ms later. So it is speaking when the overlap begins (within 0.1 s), falls silent just after
+  its end, which for one of 1.5 s or more is too late to be a stop, and then says nothing: resumed where the overlap is long,
+  unknown where it is short. It takes up nothing.
+* ``vad-endpointer`` answers 0.5 s after any speech that it hears, and 200 ms of speech stop it. It hears asides and
+  background, and a "yeah" where that is long enough for it: what it does there is not worked out. Its replies are three or
+  four of ten sentences in random order: one that begins after an overlap shares some with what its twin went on to say, so
+  that now and then it seems to resume.
+* ``random-backchannel`` never takes the turn, so nothing that it does is a new stretch. It may be speaking when an overlap
+  begins.
+* ``oracle`` stops 0.3 s into an interruption, answers 0.2 s after it with other sentences, and talks through everything
+  else.
 
-Selectivity: responding to interruptions less responding to the other three. Who never responds has 0, and so has who responds to
-everything; the oracle has 1; the endpointer is above 0 only by what it does not hear.
+Selectivity: responding to interruptions less responding to the other three. Who never responds has 0, and so has who
+responds to everything; the oracle has 1; the endpointer is above 0 only by what it does not hear.
 """
 
 from __future__ import annotations

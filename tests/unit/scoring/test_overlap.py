@@ -6,7 +6,7 @@ import pytest
 from scoring_timeline import hear, outcome, sample, spans
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import LABELS, Annotations, Verdict
+from fdbench.core.annotation import LABELS, UNCERTAIN, Annotations, Verdict
 from fdbench.core.behaviour import OVERLAP_ASIDE, OVERLAP_INTERRUPTION
 from fdbench.core.event import CONTEXT, OVERLAP, Event
 from fdbench.core.span import Span
@@ -55,6 +55,8 @@ def said(text: str, start_s: float) -> tuple[Word, ...]:
     return tuple(Word(word, start_s + 0.2 * i, start_s + 0.2 * (i + 1)) for i, word in enumerate(text.split()))
 
 
+AGAIN, WHAT = said("the wheels keep it from", 4.4), said("sorry what was that", 4.4)
+UNTOLD = "not_exercised"
 NEW, OLD = said("of course a motorcycle is much heavier", 4.4), said("and the wheels keep it from falling over", 2.1)
 
 
@@ -65,9 +67,9 @@ NEW, OLD = said("of course a motorcycle is much heavier", 4.4), said("and the wh
         # stops 0.5 s into the overlap and says something else 0.4 s after it
         ("......###################...................###############", NEW, "C_RESPOND", 1, 0.5, 0.4),
         # ... the same words that the clean twin goes on with
-        ("......###################...................###############", said("the wheels keep it from", 4.4), "C_RESUME", 1, 0.5, 0.4),
+        ("......###################...................###############", AGAIN, "C_RESUME", 1, 0.5, 0.4),
         # ... asks back
-        ("......###################...................###############", said("sorry what was that", 4.4), "C_UNCERTAIN_HANDLING", 1, 0.5, 0.4),
+        ("......###################...................###############", WHAT, UNCERTAIN, 1, 0.5, 0.4),
         # ... only shows attention
         ("......###################...................####...........", said("yeah", 4.4), "C_UNKNOWN", 1, 0.5, "no_reply"),
         # stops and says nothing more
@@ -76,11 +78,11 @@ NEW, OLD = said("of course a motorcycle is much heavier", 4.4), said("and the wh
         ("......###########################################..........", OLD, "C_RESUME", 0, "no_stop", "no_reply"),
         ("......###################.....####################.........", OLD, "C_RESUME", 0, "no_stop", "no_reply"),
         # was silent when it began, and answers it
-        ("............................................###############", NEW, "C_RESPOND", "not_exercised", "not_exercised", 0.4),
+        ("............................................###############", NEW, "C_RESPOND", UNTOLD, UNTOLD, 0.4),
         # is silent throughout
-        ("...........................................................", (), "C_UNKNOWN", "not_exercised", "not_exercised", "no_reply"),
+        ("...........................................................", (), "C_UNKNOWN", UNTOLD, UNTOLD, "no_reply"),
         # talks throughout
-        ("##########################################################################################", OLD, "C_RESUME", 0, "no_stop", "no_reply"),
+        (90 * "#", OLD, "C_RESUME", 0, "no_stop", "no_reply"),
     ],
 )  # fmt: skip
 def test_what_the_model_did(
@@ -172,9 +174,9 @@ def test_how_much_was_said_before(words: str, before: str, share: float) -> None
 
 
 def test_the_label_of_a_new_stretch() -> None:
-    clean = "a bicycle stays up because its wheels turn".split()
-    assert label_of(False, "Pardon? I did not hear".split(), clean) == "C_UNCERTAIN_HANDLING"
-    assert label_of(False, "as I said a bicycle stays up because".split(), clean) == "C_RESUME"
-    assert label_of(False, "it costs nine euros".split(), clean) == "C_RESPOND"
+    clean = ["a", "bicycle", "stays", "up", "because", "its", "wheels", "turn"]
+    assert label_of(False, ["Pardon?", "I", "did", "not", "hear"], clean) == "C_UNCERTAIN_HANDLING"
+    assert label_of(False, ["as", "I", "said", "a", "bicycle", "stays", "up", "because"], clean) == "C_RESUME"
+    assert label_of(False, ["it", "costs", "nine", "euros"], clean) == "C_RESPOND"
     assert label_of(False, None, clean) == "C_UNKNOWN"
     assert label_of(True, None, ()) == "C_RESUME"
