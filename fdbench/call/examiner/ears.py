@@ -1,0 +1,104 @@
+"""What the examiner hears of the model while it speaks: where there is speech, and later the words in it.
+
+::
+
+    heard         ....|~~~~~~~|..|~~~~~~~~|.........      at the model's rate, kept from the last turn on
+    probability   __..--------.._---------.._______       of the windows of 32 ms that are complete
+    spans             |=======|  |========|               begun above 0.5, over after 0.13 s below 0.35
+    words              a table    for four                asked for when the examiner believes that the turn is over
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import numpy as np
+
+from fdbench.audio.effects.resampler import Resampler
+from fdbench.audio.segments import VAD_RATE, WINDOW_SAMPLES
+from fdbench.core.sound import Audio, Samples
+from fdbench.core.span import Span
+from fdbench.hear.engines import AsrEngine
+
+BEGINS_AT: Final = 0.5
+ENDS_AT: Final = 0.35
+ENDS_AFTER: Final = 4
+"""Windows in a row below ``ENDS_AT``."""
+SHORTEST: Final = 3
+"""Windows; shorter sounds are no speech."""
+MARGIN_S: Final = 0.3
+"""Of sound around speech that the recogniser may hear."""
+_WINDOW_S: Final = WINDOW_SAMPLES / VAD_RATE
+
+
+class Detector(Protocol):
+    """Says of each window of a stream of 16 kHz how probably somebody speaks in it (``fdbench.audio.vad.StreamingVad``)."""
+
+    def feed(self, samples: Samples) -> Samples:
+        """One probability for each window of 512 samples that is now complete."""
+
+
+class Ears:
+    """Listens to one model in one call.
+
+    Args:
+        sample_rate: Of what is heard, in Hz.
+        detector: Fresh.
+        asr: Recognises the words; what it says may depend on what it is handed alone.
+
+    Attributes:
+        spans: Where there was speech, in seconds from the first sample ever heard; the last one may be growing.
+        is_speaking: Whether it is.
+    """
+
+    def __init__(self, sample_rate: int, detector: Detector, asr: AsrEngine) -> None:
+        self._rate, self._detector, self._asr = sample_rate, detector, asr
+        self._to_16k = None if sample_rate == VAD_RATE else Resampler(sample_rate, VAD_RATE)
+        self._delay_s = self._to_16k.delay_s if self._to_16k else 0.0
+        self._frames: list[Samples] = []
+        self._n_forgotten = self._n_windows = self._n_loud = self._n_quiet = 0
+        self.spans: list[Span] = []
+        self.is_speaking = False
+
+    def hear(self, frame: Samples) -> None:
+        """The next piece of what the model says, float32, shape ``(n,)``."""
+        self._frames.append(frame)
+        at_16k = frame if self._to_16k is None else self._to_16k.step(frame)
+        for probability in self._detector.feed(at_16k):
+            self._n_windows += 1
+            self._take(float(probability), self._n_windows * _WINDOW_S - self._delay_s)
+
+    def _take(self, probability: float, end_s: float) -> None:
+        """A window that ends at ``end_s``."""
+        if not self.is_speaking:
+            self._n_loud = self._n_loud + 1 if probability >= (ENDS_AT if self._n_loud else BEGINS_AT) else 0
+            if self._n_loud == SHORTEST:
+                self.spans.append(Span(max(0.0, end_s - SHORTEST * _WINDOW_S), end_s))
+                self.is_speaking, self._n_quiet = True, 0
+            return
+        if probability >= ENDS_AT:
+            self._n_quiet = 0
+            self.spans[-1] = Span(self.spans[-1].start_s, end_s)
+            return
+        self._n_quiet += 1
+        if self._n_quiet == ENDS_AFTER:
+            self.is_speaking, self._n_loud = False, 0
+
+    def words_in(self, span: Span) -> str:
+        """What the model said in a stretch of time that is not forgotten, and that is over."""
+        first = max(0, round((span.start_s - MARGIN_S) * self._rate) - self._n_forgotten)
+        last = round((span.end_s + MARGIN_S) * self._rate) - self._n_forgotten
+        heard = np.concatenate([np.zeros(0, np.float32), *self._frames])[first:last]
+        begins_s = (self._n_forgotten + first) / self._rate
+        pieces = (each.clipped(span) for each in self.spans)
+        speech = tuple(piece.shifted(-begins_s) for piece in pieces if piece)
+        length_s = len(heard) / self._rate
+        inside = tuple(piece for each in speech if (piece := each.clipped(Span(0.0, length_s))))
+        return " ".join(word.text for word in self._asr.transcribe(Audio(heard, self._rate), inside)) if inside else ""
+
+    def forget_before(self, t_s: float) -> None:
+        """Let go of what was heard before; spans that ended by then with it."""
+        self.spans = [span for span in self.spans if span.end_s > t_s]
+        wanted = round((t_s - MARGIN_S) * self._rate)
+        while self._frames and self._n_forgotten + len(self._frames[0]) <= wanted:
+            self._n_forgotten += len(self._frames.pop(0))
