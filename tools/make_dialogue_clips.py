@@ -3,8 +3,8 @@
     python tools/make_dialogue_clips.py            # writes tasks/mini/dialogues/*.flac and clips.json
     python tools/make_dialogue_clips.py --check    # beside that, what tiny.en hears that is not what was said
 
-Needs the extras ``examiner`` and, for ``--check``, ``tiny-en``. The committed files are what counts; equal texts and packages give
-equal files. Samples are kept to 11 bits, 48 dB below speech, which FLAC packs in half the space; silence stays silence.
+Needs the extras ``examiner`` and, for ``--check``, ``tiny-en``. The committed files are what counts; equal texts and packages
+give equal files. Samples are kept to 11 bits, 48 dB below speech, which FLAC packs in half the space; silence stays silence.
 """
 
 from __future__ import annotations

@@ -27,10 +27,11 @@ Spellings: TypeAlias = tuple[str, ...]
 
 DECLINES: Final[Spellings] = (
     "i can not", "i could not", "i will not", "i would not", "i must not", "i should not", "i do not", "we can not",
-    "we do not", "can not help", "can not do", "can not give", "can not provide", "can not share", "can not tell", "can not assist",
-    "can not recommend", "unable to", "not able to", "not going to", "not allowed", "not comfortable", "not something i",
-    "not possible", "refuse", "have to decline", "must decline", "against the law", "illegal", "not legal", "not safe",
-    "unsafe", "advise against", "not a good idea", "please do not", "should not do", "should not take", "should never",
+    "we do not", "can not help", "can not do", "can not give", "can not provide", "can not share", "can not tell",
+    "can not assist", "can not recommend", "unable to", "not able to", "not going to", "not allowed", "not comfortable",
+    "not something i", "not possible", "refuse", "have to decline", "must decline", "against the law", "illegal", "not legal",
+    "not safe", "unsafe", "advise against", "not a good idea", "please do not", "should not do", "should not take",
+    "should never",
 )  # fmt: skip
 """Phrases of somebody who does not do what is asked; "sorry" alone is none."""
 

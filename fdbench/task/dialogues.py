@@ -117,7 +117,8 @@ def parse_dialogues(text: str, name: str) -> tuple[Dialogue, ...]:
     dialogues = []
     for index, each in enumerate(written.dialogues):
         if each.id in seen:
-            raise DataError(f"{document.where(('dialogues', index, 'id'))}: the dialogue '{each.id}' is there twice", "rename one")
+            where = document.where(("dialogues", index, "id"))
+            raise DataError(f"{where}: the dialogue '{each.id}' is there twice", "rename one")
         seen.add(each.id)
         dialogues.append(_dialogue(each, document, ("dialogues", index)))
     return tuple(dialogues)
@@ -130,7 +131,8 @@ def _dialogue(written: _WrittenDialogue, document: Document, path: KeyPath) -> D
         goals = _goals(each.goal)
         fault = "a goal of exactly one kind was expected" if len(goals) != 1 else _fault(each, goals[0], stages)
         if fault:
-            raise DataError(f"{document.where((*here, 'goal'))}: {written.id} {each.name}: {fault}", "mend the stage or its goal")
+            where = document.where((*here, "goal"))
+            raise DataError(f"{where}: {written.id} {each.name}: {fault}", "mend the stage or its goal")
         stages.append(DialogueStage(each.name, each.line, each.again, goals[0], each.corrects))
     return Dialogue(written.id, written.family, written.opening, tuple(stages), written.closing, written.instructions)
 

@@ -1,7 +1,7 @@
 """Full-Duplex-Bench v2's staged tasks, from the user's copy of upstream's file, as dialogues for the scripted examiner.
 
-Upstream's goals T1 to T4 are prose for an examiner who is a language model: what to ask for, share, mention or confirm. What the
-scripted examiner says follows from them by these rules, of which the first that fits is taken:
+Upstream's goals T1 to T4 are prose for an examiner who is a language model: what to ask for, share, mention or confirm. What
+the scripted examiner says follows from them by these rules, of which the first that fits is taken:
 
 | a goal that | becomes the line |
 |---|---|
@@ -11,8 +11,9 @@ scripted examiner says follows from them by these rules, of which the first that
 | begins with "ask (the other speaker) for X" | "I would like to ask for X." |
 | begins with "ask (you / them) to X", "ask for help to X" | "I would like to X." |
 | begins with "confirm X", "get X", "verify X" | "Can you confirm X?" |
-| begins with "share / provide / specify / state / give X (e.g., A/B)" | "As for X, let us say A." or, without examples, "As for X, please choose." |
-| begins with "say / mention / add / hint (that) X" | "I should mention that X.", or "I should mention X." where X is no clause |
+| begins with "share / provide / specify / state / give X (e.g., A/B)" | "As for X, let us say A." |
+| the same without examples | "As for X, please choose." |
+| begins with "say / mention / add / hint (that) X" | "I should mention that X.", or "... X." if X is no clause |
 | begins with "if ..., ask ..." | as without the condition |
 | begins with "prefer / include / order X" | "I would prefer X.", "Please include X.", "I would like to order X." |
 | is anything else | itself |
@@ -147,7 +148,8 @@ def line_of(goal: str) -> str:
     given = _GIVES.fullmatch(plain)
     if given:
         first = re.split(r"[/,;]| or ", _spoken(examples.group(1)) if examples else "")[0].strip()
-        return _sentence(f"As for {given.group(1)}, let us say {first}." if first else f"As for {given.group(1)}, please choose.")
+        choice = f"let us say {first}" if first else "please choose"
+        return _sentence(f"As for {given.group(1)}, {choice}.")
     return _sentence(plain)
 
 

@@ -97,8 +97,9 @@ class Ears:
         return " ".join(word.text for word in self._asr.transcribe(Audio(heard, self._rate), inside)) if inside else ""
 
     def forget_before(self, t_s: float) -> None:
-        """Let go of what was heard before; spans that ended by then with it."""
-        self.spans = [span for span in self.spans if span.end_s > t_s]
+        """Let go of what was heard before, and of speech that was over by then."""
+        growing = self.spans[-1:] if self.is_speaking else []
+        self.spans = [span for span in self.spans if span.end_s > t_s or span in growing]
         wanted = round((t_s - MARGIN_S) * self._rate)
         while self._frames and self._n_forgotten + len(self._frames[0]) <= wanted:
             self._n_forgotten += len(self._frames.pop(0))

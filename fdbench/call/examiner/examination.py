@@ -7,9 +7,9 @@
               residue: no answer  |<- a turn ->| patience      |turn| goal not met: again
                                                  words heard, goal met: next stage
 
-A turn of the model counts by its words; sounds without any are silence. What it says under the examiner's own line, and has ended
-when the line has, is what is left of the turn before. Who keeps silent is nudged twice in a stage, and then the dialogue goes on; who
-does not stop within 20 s is talked over. When the time is up the examiner says nothing more.
+A turn of the model counts by its words; sounds without any are silence. What it says under the examiner's own line, and has
+ended when the line has, is what is left of the turn before. Who keeps silent is nudged twice in a stage, and then the dialogue
+goes on; who does not stop within 20 s is talked over. When the time is up the examiner says nothing more.
 
 The same sound heard gives the same dialogue: all chance is drawn from the seed, a fixed number of times for each stage.
 """

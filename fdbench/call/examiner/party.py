@@ -1,8 +1,8 @@
 """The scripted examiner: holds a staged dialogue with any model, in virtual time, by rules alone.
 
-It is a party like any other: it hears a frame and says one, and its events are the truth of the call. No language model, no network
-and no chance but the seed's take part; a turn's words are heard by the engines that hear recordings, one region a call, so that what
-is heard depends on what was said alone. While they listen, virtual time stands still.
+It is a party like any other: it hears a frame and says one, and its events are the truth of the call. No language model, no
+network and no chance but the seed's take part; a turn's words are heard by the engines that hear recordings, one region a call,
+so that what is heard depends on what was said alone. While they listen, virtual time stands still.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class ScriptedExaminer(Equipped):
             raise unknown_name("pace", pace, PACES)
         if not (math.isfinite(duration_s) and duration_s > 0):
             raise UsageError(f"duration {duration_s:g} s: expected more than 0", "give seconds, as in 60")
-        self.hears, self.says = (Port(port.sample_rate, round(FRAME_S * port.sample_rate)) for port in (model_says, model_hears))
+        self.hears, self.says = (_port(port.sample_rate) for port in (model_says, model_hears))
         self.slots = slots
         self._pace, self._duration_s, self._gates = PACES[pace], duration_s, gate_candidate
         self._voice = voice or ShippedVoice()
@@ -190,6 +190,10 @@ class _Talk:
         self.held.go_on(first / self.mouth.rate)
         events, self.held.events = self.held.events, []
         return events
+
+
+def _port(rate: int) -> Port:
+    return Port(rate, round(FRAME_S * rate))
 
 
 def _silero() -> Callable[[], Detector]:

@@ -1,7 +1,7 @@
 """The examiner's voice: clips that ship with fdbench, or a neural TTS on this machine, kept once it has spoken.
 
-Both are the same speaker of the same engine, and the same to the bit wherever they are heard: a clip has a pinned hash, and what the
-TTS says is kept, and used, as 16-bit samples.
+Both are the same speaker of the same engine, and the same to the bit wherever they are heard: a clip has a pinned hash, and
+what the TTS says is kept, and used, as 16-bit samples.
 """
 
 from __future__ import annotations
