@@ -27,6 +27,7 @@ from fdbench.call.examiner.pace import (
     BREATH_S,
     FIRST_BACKCHANNEL_S,
     FRAME_S,
+    LISTENS_AHEAD_S,
     LONGEST_TURN_S,
     MOST_NUDGES,
     NEXT_BACKCHANNEL_S,
@@ -176,6 +177,8 @@ class Examination:
             self._answer(turn, now_s)
         elif now_s - began_s >= LONGEST_TURN_S:
             self._answer(turn, now_s, kind=TALKED_OVER)
+        elif not self.ears.is_speaking and now_s - turn.end_s >= LISTENS_AHEAD_S:
+            self.ears.listen_ahead(turn)
         elif self.ears.is_speaking:
             self._react(turn, now_s, now_s - began_s)
 

@@ -29,6 +29,8 @@ PACES: Final = {pace.name: pace for pace in (SLOW, FAST)}
 
 FRAME_S: Final = 0.02
 """How often the examiner decides."""
+LISTENS_AHEAD_S: Final = 0.5
+"""After so much silence the words of what may be a turn are looked for, in the background; it decides nothing."""
 NUDGE_AFTER_S: Final = 6.0
 """Of silence."""
 MOST_NUDGES: Final = 2

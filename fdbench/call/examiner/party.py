@@ -2,7 +2,7 @@
 
 It is a party like any other: it hears a frame and says one, and its events are the truth of the call. No language model, no
 network and no chance but the seed's take part; a turn's words are heard by the engines that hear recordings, one region a call,
-so that what is heard depends on what was said alone. While they listen, virtual time stands still.
+so that what is heard depends on what was said alone. Where they are not done when a decision is due, virtual time stands still.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,6 +81,7 @@ class ScriptedExaminer(Equipped):
         self._voice = voice or ShippedVoice()
         self._asr = asr or load_asr(DEFAULT_ASR)
         self._make_detector = make_detector or _silero()
+        self._thread = ThreadPoolExecutor(1, "examiner-ears")
         self._sounds: dict[str, Samples] = {}
         self._calls: dict[int, _Talk] = {}
 
@@ -110,7 +112,7 @@ class ScriptedExaminer(Equipped):
         self._speak_beforehand(brief)
         assert brief.dialogue is not None
         mouth = _Mouth(self.says.sample_rate, self._sound_of)
-        ears = Ears(self.hears.sample_rate, self._make_detector(), self._asr)
+        ears = Ears(self.hears.sample_rate, self._make_detector(), self._asr, self._thread)
         held = Examination(
             brief.dialogue, ears, mouth.say, self._pace, np.random.default_rng(brief.seed), brief.lead_in_s, self._duration_s
         )
@@ -137,7 +139,12 @@ class ScriptedExaminer(Equipped):
         return Spoken(np.stack(rows), events=events, failed=failed, speaks_until_s=until_s)
 
     def close(self, slot: int) -> None:
-        self._calls.pop(slot, None)
+        talk = self._calls.pop(slot, None)
+        if talk is not None:
+            talk.ears.close()
+
+    def release(self) -> None:
+        self._thread.shutdown(cancel_futures=True)
 
     def _sound_of(self, text: str) -> Samples:
         """A text at the rate of this examiner's speech."""
