@@ -3,8 +3,8 @@
     python benchmarks/examiner.py [--model vad-endpointer] [--slots 16] [--pace slow] [--n 15] [--staged FILE]
 
 ``x`` = seconds of conversation per second. The recogniser works in threads of its own: its share is what this process spent
-beside its main thread. What is left of the main thread is the driver, with resampling. ``--staged FILE`` holds upstream's staged
-tasks from the user's copy in the place of mini's dialogues, with the voice of the TTS.
+beside its main thread. What is left of the main thread is the driver, with resampling. ``--staged FILE`` holds upstream's
+staged tasks from the user's copy in the place of mini's dialogues, with the voice of the TTS.
 """
 
 from __future__ import annotations
@@ -66,9 +66,16 @@ def main() -> None:
         return stream
 
     user = ScriptedExaminer(
-        model.hears, model.says, model.slots, pace=options.pace, gate_candidate=options.gate, duration_s=options.duration, voice=voice, asr=asr,
+        model.hears,
+        model.says,
+        model.slots,
+        pace=options.pace,
+        gate_candidate=options.gate,
+        duration_s=options.duration,
+        voice=voice,
+        asr=asr,
         make_detector=detector,
-    )  # fmt: skip
+    )
     model.step = timed("agent", model.step)
     user.step = timed("examiner", user.step)  # type: ignore[method-assign]
     calls = PromptCalls(model, 0, 0.0, Ending(), user=user)
@@ -83,9 +90,8 @@ def main() -> None:
     cpu_s, main_s, wall_s = time.process_time() - begun, time.thread_time() - begun_main, time.perf_counter() - begun_wall
     most_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{len(takes)} dialogues, {seconds:.0f} s, {options.slots} at once with {options.model}")
-    print(
-        f"{cpu_s:.1f} s of CPU: {seconds / cpu_s:.1f} x; {wall_s:.1f} s by the clock: {seconds / wall_s:.1f} x; {most_mb:.0f} MB at most"
-    )
+    print(f"{cpu_s:.1f} s of CPU: {seconds / cpu_s:.1f} x; {wall_s:.1f} s by the clock: {seconds / wall_s:.1f} x")
+    print(f"{most_mb:.0f} MB at most")
     SPENT_S["examiner, rest"] = SPENT_S.pop("examiner") - SPENT_S["detector"] - SPENT_S["voice"]
     SPENT_S["driver"] = main_s - sum(SPENT_S.values())
     SPENT_S["asr"] = cpu_s - main_s

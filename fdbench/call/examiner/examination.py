@@ -105,7 +105,7 @@ class Examination:
         if self._index < 0:
             self._open(max(now_s, self.begins_s))
         elif now_s - self.begins_s >= self.duration_s:
-            self._end(now_s, TIME_UP)
+            self._end(now_s)
         elif now_s >= self._speech_end_s:
             self._listen(now_s)
 
@@ -139,11 +139,14 @@ class Examination:
         self.events.append(Event(STAGE_LEFT, Span(now_s, now_s), f"{self._stage.name} {outcome.state}: {outcome.why}"))
         self._enter(now_s)
 
-    def _end(self, now_s: float, kind: str) -> None:
-        """Say nothing more than what is being said."""
+    def _end(self, now_s: float) -> None:
+        """Say nothing more than what is being said, the time being up; what the model has said so far is heard."""
+        turn = self._turn()
+        if turn is not None:
+            self._hear(turn)
         outcome = goal_met(self._stage.goal, self._answers)
         self.events += [
-            Event(kind, Span(now_s, now_s)),
+            Event(TIME_UP, Span(now_s, now_s)),
             Event(STAGE_LEFT, Span(now_s, now_s), f"{self._stage.name} {TIME_UP}: {outcome.why}"),
         ]
         self.until_s = max(now_s, self._speech_end_s)
