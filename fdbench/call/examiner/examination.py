@@ -195,6 +195,8 @@ class Examination:
         words = self._hear(turn)
         if not words:  # a sound and no turn: whoever makes it has said nothing yet
             self._listens_from_s, self._heard_from_s = turn.end_s, None
+            if now_s - self._line_end_s >= NUDGE_AFTER_S:
+                self._nudge(now_s)
             return
         if kind:
             self.events.append(Event(kind, Span(now_s, now_s), self._stage.name))

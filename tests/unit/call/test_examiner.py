@@ -246,11 +246,11 @@ def long_answers(words=24):
 def test_a_fast_examiner_says_its_line_again_into_some_turns_and_a_slow_one_never():
     seen = {"slow": [], "fast": []}
     for pace, recordings in seen.items():
-        for seed in range(6):
+        for seed in range(3):
             recordings.append(one(lambda: Toned(long_answers()), pace=pace, seed=seed, duration_s=120.0))
     assert not any("interruption" in kinds(each) for each in seen["slow"])
     events = [(each, event) for each in seen["fast"] for event in each.user_events if event.kind == "interruption"]
-    assert 3 <= len(events) <= 18  # half of 24 stages, give or take
+    assert 1 <= len(events) <= 11  # half of 12 stages, give or take
     agains = {stage.again for stage in TICKETS.stages}
     for recording, event in events:
         assert event.text in agains
@@ -302,6 +302,18 @@ def test_a_sound_without_words_is_no_turn_and_puts_no_nudge_off():
     assert "heard_turn" not in kinds(recording)
     line, nudge = (next(e for e in recording.user_events if e.kind == kind) for kind in ("line", "nudge"))
     assert nudge.span.start_s == pytest.approx(line.span.end_s + NUDGE_AFTER_S, abs=0.05)
+
+
+def test_who_hums_without_end_is_nudged_and_the_dialogue_goes_on():
+    recording = one(lambda: NeverStops("hm hm hm"), asr=TonedEar("hm hm hm"), duration_s=70.0)
+    told = [kind for kind in kinds(recording) if kind != "backchannel"]
+    assert told[:6] == ["opening", "stage_entered", "line", "nudge", "nudge", "stage_left"]
+    assert left(recording)[0] == "T1 not_met"
+
+
+def test_what_was_said_when_the_time_is_up_is_heard():
+    recording = one(lambda: NeverStops("three for saturday"), duration_s=10.0)
+    assert [event.text for event in recording.user_events[-3:]] == ["three for saturday", "", "T1 time_up: all values said"]
 
 
 def test_with_the_gate_nothing_is_heard_while_the_examiner_speaks():
