@@ -5,23 +5,28 @@ Voices, ears and agents speak a language of tones (``tests/toned_talk.py``): eve
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from fdbench.adapter.base import Agent, AgentParty, Brief, Port
+from fdbench.adapter.live import Decided, Delta, Done
 from fdbench.call.call import Ending, Invitation
 from fdbench.call.driver import Driver
 from fdbench.call.examiner.pace import LONGEST_TURN_S, NUDGE_AFTER_S
 from fdbench.call.examiner.party import ScriptedExaminer
 from fdbench.call.examiner.phrases import BACKCHANNELS, NUDGES
+from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.dialogue import Dialogue, DialogueStage
 from fdbench.core.event import EXAMINER_SPEECH
 from fdbench.core.goal import Answered, Carried, Confirmed, Corrected
 from fdbench.errors import FdbenchError
 from tests.toned_talk import HangsUp, LevelDetector, NeverStops, Toned, TonedEar, TonedVoice
+from tests.toned_talk import say as toned
+from tests.virtual_time import virtual_time
 
 THREE_ON_SATURDAY = Confirmed((("three",), ("saturday",)))
 TICKETS = Dialogue(
@@ -221,10 +226,8 @@ class Pauses(Agent):
     hears = says = Port(16000, 320)
 
     def reset(self, brief: Brief) -> None:
-        from tests.toned_talk import say
-
         silence = np.zeros(24000, np.float32)
-        self._mouth = np.concatenate([np.zeros(48000, np.float32), say("three tickets"), silence, say("for saturday")])
+        self._mouth = np.concatenate([np.zeros(48000, np.float32), toned("three tickets"), silence, toned("for saturday")])
 
     def step(self, heard):
         frame = np.zeros(320, np.float32)
@@ -281,9 +284,7 @@ def test_what_the_model_ends_under_the_examiners_own_line_is_no_answer():
 
         def reset(self, brief):
             super().reset(brief)
-            from tests.toned_talk import say
-
-            self._early = np.concatenate([np.zeros(round(0.8 * 16000), np.float32), say("three for saturday")])
+            self._early = np.concatenate([np.zeros(round(0.8 * 16000), np.float32), toned("three for saturday")])
 
         def step(self, heard):
             super().step(heard)
@@ -368,3 +369,65 @@ def test_a_lead_in_moves_the_beginning_and_all_times_count_from_it():
     assert recording.user_events[0].span.start_s == pytest.approx(0.0, abs=1e-6)
     assert recording.user.start_s == pytest.approx(-1.53)
     assert left(recording) == ["T1 met", "T2 met", "T3 met", "T4 met"]
+
+
+# On the wall clock
+
+
+class Server:
+    """Says a text as soon as it has been sent so many frames; nothing else."""
+
+    hears, says, slots = Port(16000, 320), Port(16000, 320), 1
+    always_sounds, takes_frames_together, open_s = False, True, 0.0
+
+    def __init__(self, replies):
+        self.replies = replies
+
+    async def open(self, brief):
+        return Line(self.replies)
+
+
+class Line:
+    def __init__(self, replies):
+        self.replies, self.n, self.came = replies, 0, asyncio.Queue()
+
+    async def send(self, frame):
+        for _ in range(len(frame) // 320):
+            self.n += 1
+            if self.n in self.replies:
+                for event in (
+                    Decided("speak", f"r{self.n}"),
+                    Delta(f"r{self.n}", toned(self.replies[self.n])),
+                    Done(f"r{self.n}"),
+                ):
+                    self.came.put_nowait(event)
+
+    async def events(self):
+        while True:
+            yield await self.came.get()
+
+    async def played(self, item, upto_s):
+        pass
+
+    async def round_trip_s(self):
+        return None
+
+    async def close(self):
+        pass
+
+
+def test_a_server_is_examined_too():
+    with virtual_time():
+        model = Server({130: GOOD[TICKETS.stages[0].line]})  # at 2.6 s; the line is over at 2.0 s
+        driver = Driver(
+            model,
+            examiner(model, duration_s=12.0),
+            Ending(1.0, 4.0),
+            timeouts=Timeouts(open_s=1.0, send_s=2.0, close_s=0.5, tries=1, most_late_s=5.0),
+            loop=asyncio.get_event_loop(),
+        )
+        brief = Brief(seed=5, dialogue=TICKETS)
+        ((_, recording),) = driver.run([Invitation(Take(Sample("s", "t", {}, dialogue=TICKETS)), brief, Brief())])
+    assert isinstance(recording, Recording), recording
+    assert recording.clock == "realtime"
+    assert left(recording) == ["T1 met", "T2 time_up"]
