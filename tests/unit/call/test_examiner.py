@@ -18,6 +18,10 @@ from fdbench.call.driver import Driver
 from fdbench.call.examiner.pace import LONGEST_TURN_S, NUDGE_AFTER_S
 from fdbench.call.examiner.party import ScriptedExaminer
 from fdbench.call.examiner.phrases import BACKCHANNELS, NUDGES
+from fdbench.call.replay import Examined, replay_call
+from fdbench.call.session_log import from_stored
+from fdbench.call.tape import as_kept
+from fdbench.call.taped_leg import RecordedTape
 from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.dialogue import Dialogue, DialogueStage
@@ -431,3 +435,24 @@ def test_a_server_is_examined_too():
     assert isinstance(recording, Recording), recording
     assert recording.clock == "realtime"
     assert left(recording) == ["T1 met", "T2 time_up"]
+    is_same_again(recording, from_stored(recording.log))
+
+
+def test_a_call_in_virtual_time_is_made_again_from_what_is_on_record():
+    recording = one(lambda: Toned(IGNORES_CORRECTIONS))
+    heard = recording.user.audio
+    tape = RecordedTape(
+        recording.model.audio, heard.sample_rate, len(heard.samples), recording.events, recording.right_censored
+    )
+    is_same_again(recording, tape)
+
+
+def is_same_again(recording, tape):
+    examined = Examined(recording.user.audio, recording.prompt_s, recording.user_events, recording.user_heard)
+    made = replay_call(Take(Sample("s", "t", {}, dialogue=TICKETS)), examined, 0.0, tape, Ending(1.0, 4.0))
+    assert isinstance(made, Recording), made
+    for channel in ("user", "model"):
+        before, after = getattr(recording, channel).audio, getattr(made, channel).audio
+        assert np.array_equal(as_kept(before.samples), as_kept(after.samples))
+    for name in ("prompt_s", "user_events", "right_censored", "events", "notes"):
+        assert getattr(made, name) == getattr(recording, name)
