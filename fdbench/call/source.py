@@ -13,7 +13,8 @@ from fdbench.call.driver import Driver, Party
 from fdbench.call.session_log import spent_in
 from fdbench.call.timeouts import Timeouts
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
-from fdbench.core.conversation import Brief, FailedCall, Recording, Take
+from fdbench.core.conversation import Brief, FailedCall, Recording, Stage, Take
+from fdbench.core.take_id import MAIN
 from fdbench.errors import FdbenchError
 
 
@@ -138,7 +139,16 @@ class PromptCalls:
                 seed=seed,
                 lead_in_s=self._lead_in_s,
                 stimulus=take.prompt() if take.has_prompt else None,
+                stages=_stages(take),
                 dialogue=sample.dialogue,
             ),
             model=Brief(instructions=sample.instructions, seed=seed, lead_in_s=self._lead_in_s, truth=truth),
         )
+
+
+def _stages(take: Take) -> tuple[Stage, ...]:
+    """What the user's side does after its prompt; in the clean twin it does nothing. Raises DataError."""
+    reaction = take.sample.reaction
+    if reaction is None or take.stimulus != MAIN:
+        return ()
+    return (Stage(reaction.kind, reaction.stimulus.load(), reaction.after_onset_s, reaction.text),)

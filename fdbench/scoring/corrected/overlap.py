@@ -33,6 +33,9 @@ Lost seconds (``lost_time``): the context asks for a reply. An interruption is a
 the model is no turn of the user's with it, and asks for nothing: to talk on costs nothing; to reply to it costs one break, and
 what is said of the reply over it; to fall silent costs the wait until the model speaks again, at most 5 s.
 
+Probes: who speaks over the model does so at a set time after its onset, wherever that is; a model that never speaks is
+``not_exercised`` in everything.
+
 Empty cases: a model that is silent throughout is not exercised, its response censored and its label ``C_UNKNOWN``. No clean
 twin: ``twin_missing`` for what needs it (stops, labels). Without a recogniser a new stretch has no label (``no_words``). A
 recording that ends before it could be seen is ``recording_too_short``. No annotated overlap is an error; one that does not lie
@@ -52,7 +55,7 @@ from typing import Final
 
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import RESPOND, RESUME, Annotations, BehaviourQuestion, Request, Verdict
-from fdbench.core.behaviour import OVERLAP_INTERRUPTION
+from fdbench.core.behaviour import ASKING
 from fdbench.core.conversation import Sample
 from fdbench.core.event import OVERLAP
 from fdbench.core.metric import VOICE_METRICS
@@ -75,6 +78,8 @@ from fdbench.scoring.overlap_label import BY_RULE, JUDGED, ask_about, judged_sco
 from fdbench.scoring.overlap_voice import voice_scores, with_voice
 from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, MODEL_WORDS, user_speech
 
+UNEXPOSED: Final = Absence("not_exercised")
+"""Who waits for the model's onset to speak into has said nothing to one that never speaks."""
 SAME_STOP_S: Final = 0.3
 """A model with the same seed falls silent where its clean twin does, but for the detector's edges."""
 _STOPS: Final = ("stop_rate", "stop_latency_s")
@@ -98,7 +103,7 @@ class Overlap:
     )  # fmt: skip
 
     def __init__(self, behaviour: str) -> None:
-        self._asks = behaviour == OVERLAP_INTERRUPTION
+        self._asks = behaviour in ASKING
         self._wanted = RESPOND if self._asks else RESUME
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
@@ -112,7 +117,10 @@ class Overlap:
     def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
         course = _course_of(sample, takes)
         if isinstance(course, Absence):
-            return failed(self.metrics, course)
+            scores = failed(self.metrics, course)
+            if course == UNEXPOSED:
+                scores = [scored(each.metric, True) if each.metric == _GATES[0] else each for each in scores]
+            return scores
         judged = judged_scores(verdict)
         scores = [*_score_gates(course), *judged, score_sound(course.take)]
         label = _label(course)
@@ -195,7 +203,7 @@ def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
         return take
     overlaps = sample.of_kind(OVERLAP)
     if not overlaps:
-        return Absence("no_overlap")
+        return Absence("no_overlap") if sample.reaction is None else UNEXPOSED
     speech = believed_speech_for(take, MODEL_SPEECH)
     if isinstance(speech, Absence):
         return speech
