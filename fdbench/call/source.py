@@ -14,6 +14,8 @@ from fdbench.call.session_log import spent_in
 from fdbench.call.timeouts import Timeouts
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
 from fdbench.core.conversation import Brief, FailedCall, Recording, Stage, Take
+from fdbench.core.event import NOTHING
+from fdbench.core.sound import Audio
 from fdbench.core.take_id import MAIN
 from fdbench.errors import FdbenchError
 
@@ -147,8 +149,11 @@ class PromptCalls:
 
 
 def _stages(take: Take) -> tuple[Stage, ...]:
-    """What the user's side does after its prompt; in the clean twin it does nothing. Raises DataError."""
+    """What the user's side does after its prompt; in the clean twin it is silent for as long. Raises DataError."""
     reaction = take.sample.reaction
-    if reaction is None or take.stimulus != MAIN:
+    if reaction is None:
         return ()
-    return (Stage(reaction.kind, reaction.stimulus.load(), reaction.after_onset_s, reaction.text),)
+    audio = reaction.stimulus.load()
+    if take.stimulus != MAIN:
+        return (Stage(NOTHING, Audio.silence(audio.duration_s, audio.sample_rate), reaction.after_onset_s),)
+    return (Stage(reaction.kind, audio, reaction.after_onset_s, reaction.text),)

@@ -37,7 +37,6 @@ from fdbench.core.annotation import (
     WordsRequest,
 )
 from fdbench.core.sound import Audio, Track
-from fdbench.core.sound_beside import WINDOW_S
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
@@ -245,7 +244,7 @@ class _Hearing:
 
     def levels(self, request: LevelsRequest) -> tuple[float, ...]:
         self._cut(request.channel, None)
-        return levels_from_start(self._tracks[request.channel], WINDOW_S)
+        return levels_from_start(self._tracks[request.channel], request.window_s)
 
     def _detected(self, request: SpeechRequest) -> DetectedSpeech:
         if request not in self._found:
