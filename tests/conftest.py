@@ -10,13 +10,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
 import pytest
+
+from tests.ears import Ears
 
 OPTIONS = {"always-talking": ("--tail-limit", "3", "--limit", "3")}
 """Every clip of an endless talker gives the same; the whole row is measured at release (``make leaderboard``)."""
@@ -61,7 +63,8 @@ def _in_this_process(arguments: list[str], cwd: Path | None, environment: dict[s
     from fdbench.cli import main
 
     out, err, before, make_loop = io.StringIO(), io.StringIO(), Path.cwd(), asyncio.new_event_loop
-    with mock.patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err):
+    alone = mock.patch.object(os, "cpu_count", lambda: 1)  # tests run side by side; who needs workers says how many
+    with mock.patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err), alone:
         os.chdir(cwd or before)
         try:
             status = main(arguments)
@@ -122,14 +125,30 @@ def tiny_moshi(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def record_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes that test."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ears(shared: Path) -> Iterator[None]:
+    """Commands in this process hear each sound once."""
+    from fdbench.hear import stage
+
+    ears = Ears(shared / "heard")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "load_asr", ears.load_asr)
+        patch.setattr(stage, "load_vad_model", ears.load_vad_model)
+        yield
+
+
+@pytest.fixture(scope="session")
+def record_once(shared: Path) -> Callable[..., Path]:
     """Makes runs that several tests look at, each once however many processes test: ``record_once("silence", "--limit", "2")``.
 
     Whoever changes a run copies it first.
     """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
 
     def record(model: str, *options: str) -> Path:
         name = hashlib.sha256("\0".join((model, *options)).encode()).hexdigest()[:16]
