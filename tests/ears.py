@@ -1,7 +1,7 @@
 """Engines that hear each sound once, however many tests and processes ask about it.
 
-What an engine says depends on the sound alone (``AsrEngine``), which the tests of each engine show on the engine itself. So a run
-that is made again, an export that is scored anew and a dozen judged copies of a run pay for one hearing. The first is real.
+What an engine says depends on the sound alone (``AsrEngine``), which the tests of each engine show on the engine itself. So a
+run that is made again, an export that is scored anew and a dozen judged copies of a run pay for one hearing. The first is real.
 """
 
 from __future__ import annotations
