@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -169,11 +170,11 @@ class Annotator:
             speech=speech, words=words, levels=levels, missing=missing, messages=tuple(hearing.messages), notes=notes
         )
 
-    @property
+    @cached_property
     def silero_facts(self) -> dict[str, str]:
         return {"vad": vad_signature(SILERO)}
 
-    @property
+    @cached_property
     def words_facts(self) -> dict[str, str]:
         return {"asr": self._asr_signature, **self.silero_facts}
 
