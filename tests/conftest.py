@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -113,15 +113,17 @@ def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_moshi(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint for the official package, which it loads and runs like any other."""
+def tiny_moshi(shared: Path) -> Path:
+    """A checkpoint for the official package, which it loads and runs like any other; made once for all processes."""
     os.environ["NO_TORCH_COMPILE"] = "1"
     torch = pytest.importorskip("torch", reason="needs pip install 'fdbench[moshi]'")
     pytest.importorskip("moshi.models", reason="needs pip install 'fdbench[moshi]'")
     torch.set_num_threads(1)  # tests run side by side, and threads that wait for each other take several times as long
     from tests.tiny_moshi import make_tiny_moshi
 
-    return make_tiny_moshi(tmp_path_factory.mktemp("moshi") / "tiny-moshi")
+    folder = shared / "moshi" / "tiny-moshi"
+    with made_once(folder.parent) as is_made:
+        return folder if is_made else make_tiny_moshi(folder)
 
 
 @pytest.fixture(scope="session")
@@ -129,6 +131,17 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of all processes that test."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def made_once(folder: Path) -> Iterator[bool]:
+    """Whether somebody has made what belongs into a folder of all processes; who makes it now is alone with it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".testing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / ".done"
+        yield done.exists()
+        done.touch()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -153,15 +166,12 @@ def record_once(shared: Path) -> Callable[..., Path]:
     def record(model: str, *options: str) -> Path:
         name = hashlib.sha256("\0".join((model, *options)).encode()).hexdigest()[:16]
         out = shared / "recorded" / name
-        out.mkdir(parents=True, exist_ok=True)
-        with (out / ".testing").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            done = out / ".done"
-            if not done.exists():
+        with made_once(out) as is_made:
+            if not is_made:
                 finished = fdbench("run", "--model", model, "--out", out, *options)
                 assert finished.status == 0, finished.err
-                done.write_text(finished.run.name)
-        return out / done.read_text()
+        (run,) = (path for path in out.iterdir() if path.is_dir())
+        return run
 
     return record
 
