@@ -114,8 +114,8 @@ def test_without_weights_doctor_gives_the_command_that_gets_them_and_loads_nothi
 def test_missing_weights_end_a_run_in_two_lines_before_anything_is_written(tmp_path):
     pytest.importorskip("moshi", reason="needs pip install 'fdbench[moshi]'")
     here = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}
-    for checkpoint in ("kyutai/moshika-pytorch-bf16", str(tmp_path / "nowhere")):
-        finished = fdbench("run", "--model", "moshi", "--arg", f"checkpoint={checkpoint}", "--out", tmp_path / "out", **here)
+    for checkpoint, hub in (("kyutai/moshika-pytorch-bf16", here), (str(tmp_path / "nowhere"), {})):
+        finished = fdbench("run", "--model", "moshi", "--arg", f"checkpoint={checkpoint}", "--out", tmp_path / "out", **hub)
         assert finished.status == 2
         assert len(finished.err.strip().splitlines()) == 2 and checkpoint in finished.err
         assert not (tmp_path / "out").exists()
