@@ -20,9 +20,8 @@ import pytest
 
 from tests.ears import Ears
 
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # tests run side by side, and threads that wait for each other take twice the time
+# Tests run side by side, and threads that wait for each other take twice as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 OPTIONS = {"always-talking": ("--tail-limit", "3", "--limit", "3")}
 """Every clip of an endless talker gives the same; the whole row is measured at release (``make leaderboard``)."""
