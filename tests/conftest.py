@@ -159,6 +159,14 @@ def ears(shared: Path) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[None]:
+    """No test cuts the power, so what this process writes may reach the disk when it will."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def record_once(shared: Path) -> Callable[..., Path]:
     """Makes runs that several tests look at, each once however many processes test: ``record_once("silence", "--limit", "2")``.

@@ -44,7 +44,7 @@ def start_and_kill(out: Path, run: Path, n_files: int, command: Sequence[str] = 
         start_new_session=True,
     )
     while process.poll() is None and sum(path.is_file() and path.name not in VOLATILE for path in run.rglob("*")) < n_files:
-        time.sleep(0.002)
+        time.sleep(0.01)
     was_running = process.poll() is None
     if was_running:
         os.killpg(process.pid, signal.SIGKILL)
