@@ -116,7 +116,7 @@ def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_moshi(shared: Path) -> Path:
+def tiny_moshi(folder_of_all: Path) -> Path:
     """A checkpoint for the official package, which it loads and runs like any other; made once for all processes."""
     os.environ["NO_TORCH_COMPILE"] = "1"
     torch = pytest.importorskip("torch", reason="needs pip install 'fdbench[moshi]'")
@@ -124,13 +124,13 @@ def tiny_moshi(shared: Path) -> Path:
     torch.set_num_threads(1)  # tests run side by side, and threads that wait for each other take several times as long
     from tests.tiny_moshi import make_tiny_moshi
 
-    folder = shared / "moshi" / "tiny-moshi"
+    folder = folder_of_all / "moshi" / "tiny-moshi"
     with made_once(folder.parent) as is_made:
         return folder if is_made else make_tiny_moshi(folder)
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of all processes that test."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
@@ -148,11 +148,11 @@ def made_once(folder: Path) -> Iterator[bool]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ears(shared: Path) -> Iterator[None]:
+def ears(folder_of_all: Path) -> Iterator[None]:
     """Commands in this process hear each sound once."""
     from fdbench.hear import stage
 
-    ears = Ears(shared / "heard")
+    ears = Ears(folder_of_all / "heard")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "load_asr", ears.load_asr)
         patch.setattr(stage, "load_vad_model", ears.load_vad_model)
@@ -168,7 +168,7 @@ def no_wait_for_the_disk() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def record_once(shared: Path) -> Callable[..., Path]:
+def record_once(folder_of_all: Path) -> Callable[..., Path]:
     """Makes runs that several tests look at, each once however many processes test: ``record_once("silence", "--limit", "2")``.
 
     Whoever changes a run copies it first.
@@ -176,7 +176,7 @@ def record_once(shared: Path) -> Callable[..., Path]:
 
     def record(model: str, *options: str) -> Path:
         name = hashlib.sha256("\0".join((model, *options)).encode()).hexdigest()[:16]
-        out = shared / "recorded" / name
+        out = folder_of_all / "recorded" / name
         with made_once(out) as is_made:
             if not is_made:
                 finished = fdbench("run", "--model", model, "--out", out, *options)
