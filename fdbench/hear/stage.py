@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -184,11 +185,11 @@ class Annotator:
             speech=speech, words=words, levels=levels, prosody=prosody, missing=missing, messages=messages, notes=notes
         )
 
-    @property
+    @cached_property
     def silero_facts(self) -> dict[str, str]:
         return {"vad": vad_signature(SILERO)}
 
-    @property
+    @cached_property
     def words_facts(self) -> dict[str, str]:
         return {"asr": self._asr_signature, **self.silero_facts}
 
