@@ -24,9 +24,9 @@ from fdbench.call.tape import as_kept
 from fdbench.call.taped_leg import RecordedTape
 from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
-from fdbench.core.dialogue import Dialogue, DialogueStage
+from fdbench.core.dialogue import Dialogue, DialogueStage, held_stages
 from fdbench.core.event import EXAMINER_SPEECH
-from fdbench.core.goal import Answered, Carried, Confirmed, Corrected
+from fdbench.core.goal import Answered, Carried, Confirmed, Corrected, goal_met
 from fdbench.errors import FdbenchError
 from tests.toned_talk import HangsUp, LevelDetector, NeverStops, Toned, TonedEar, TonedVoice
 from tests.toned_talk import say as toned
@@ -147,6 +147,18 @@ def test_a_good_dialogue_event_by_event():
         assert turn.text == GOOD[line.text]
     assert recording.prompt_s == pytest.approx(lines[-1].span.end_s)
     assert not recording.right_censored
+
+
+def test_stages_can_be_read_from_the_events_in_any_order():
+    recording = one(lambda: Toned(OBEYS_LATE))
+    stages = held_stages(recording.user_events[::-1], recording.user.span.end_s)
+    assert [(stage.name, stage.left, len(stage.turns)) for stage in stages] == [
+        ("T1", "met", 1), ("T2", "met", 2), ("T3", "met", 1), ("T4", "not_met", 2),
+    ]  # fmt: skip
+    assert stages[1].texts == ("three tickets it is", "five tickets not three okay")
+    for stage, spoken in zip(stages, TICKETS.stages, strict=True):
+        assert (goal_met(spoken.goal, stage.texts).state) == stage.left
+    assert all(before.span.end_s == after.span.start_s for before, after in pairwise(stages))
 
 
 def test_everything_that_the_examiner_says_is_an_event_and_the_other_way_round():
