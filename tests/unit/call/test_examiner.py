@@ -217,7 +217,8 @@ def test_ears_that_fail_fail_the_call_by_name():
             raise MemoryError("no room")
 
     (outcome,) = held(lambda: Toned(GOOD), TICKETS, asr=Deaf()).values()
-    assert isinstance(outcome, FailedCall) and "no room" in outcome.message
+    assert isinstance(outcome, FailedCall)
+    assert outcome.reason == "examiner" and outcome.score_reason == "call_failed" and "no room" in outcome.message
 
 
 def test_a_sample_without_a_dialogue_is_refused_by_name():
