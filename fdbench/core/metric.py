@@ -449,7 +449,7 @@ _METRICS: Final = (
         details=("substitutions", "deletions", "insertions", "hits", "median"),
     ),
     Metric(
-        "goal_coverage",
+        "goal_coverage_rate",
         "rate",
         True,
         CORRECTED,

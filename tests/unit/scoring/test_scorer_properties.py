@@ -50,6 +50,7 @@ clips = st.builds(
 )
 
 
+behaviours = st.sampled_from(list(BEHAVIOURS))
 SCORED = [(behaviour, protocol) for behaviour in BEHAVIOURS for protocol in PROTOCOLS if has_scorer(behaviour, protocol)]
 
 

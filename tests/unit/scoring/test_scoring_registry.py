@@ -79,7 +79,7 @@ NAMES_OF_THE_SPECIFICATION = {
         "judged_wanted_rate",
         "label_agreement_rate",
         "stop_rate",
-        "goal_coverage",
+        "goal_coverage_rate",
         "corrections_obeyed_rate",
         "entities_carried_rate",
         "declined_rate",
