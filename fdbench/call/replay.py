@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fdbench.adapter.base import Brief
+from fdbench.audio.playout import Playout
 from fdbench.call.call import Ending, Invitation
-from fdbench.call.driver import Driver
-from fdbench.call.session_log import SessionLog, as_stored
+from fdbench.call.driver import REALTIME, Driver
+from fdbench.call.session_log import SessionLog, as_stored, feed
+from fdbench.call.tape import PlayedTape, as_kept
 from fdbench.call.taped_leg import RecordedTape, TapedLeg
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
 from fdbench.core.conversation import FailedCall, Recording, Take
@@ -28,12 +30,14 @@ class Examined:
         until_s: When it had nothing more to say.
         events: What it did.
         heard: Where that is not what the model said.
+        log: Of one on the wall clock: what it said follows from it.
     """
 
     said: Audio
     until_s: float
     events: tuple[Event, ...] | None
     heard: Track | None
+    log: SessionLog | None = None
 
 
 def replay_call(
@@ -54,7 +58,7 @@ def replay_call(
     """
     if isinstance(tape, SessionLog) and not tape.sent_s:
         return FailedCall("log", "the log cannot be replayed: not one frame was sent")
-    said = prompt.said if isinstance(prompt, Examined) else prompt
+    said = prompt if isinstance(prompt, Audio) else prompt.said if prompt.log is None else _said(prompt.log, prompt.said)
     brief = Brief(stimulus=said, lead_in_s=lead_in_s)
     driver = Driver(TapedLeg(tape), None, ending, condition=condition)
     ((_, made),) = driver.run([Invitation(take, brief, Brief(lead_in_s=lead_in_s))])
@@ -62,6 +66,17 @@ def replay_call(
         return made
     if isinstance(prompt, Examined):
         made = replace(made, prompt_s=prompt.until_s, user_events=prompt.events, user_heard=prompt.heard)
+        if prompt.log is not None:
+            made = replace(made, clock=REALTIME, user_log=as_stored(prompt.log))
     if isinstance(tape, SessionLog):
         return replace(made, log=as_stored(tape))
     return replace(made, events=tape.events, right_censored=tape.right_censored)
+
+
+def _said(log: SessionLog, recorded: Audio) -> Audio:
+    """What was heard of a caller, from the prompt's place on and as long as what was recorded, by its log alone."""
+    playout = Playout(log.rate_model)
+    for arrival in log.arrivals:
+        feed(playout, arrival)
+    first = round(log.lead_in_s * log.rate_model)
+    return Audio(as_kept(PlayedTape(playout, log.rate_model).read(first, len(recorded.samples))), recorded.sample_rate)

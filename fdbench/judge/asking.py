@@ -148,8 +148,14 @@ class Asker:
         self._is_over.set()
         self._transport.close()
 
-    def ask(self, question: Asking, read: Callable[[str], T | Absence]) -> ReadAnswer[T] | Absence:
-        """Ask one question until there is an answer that can be read, or no hope of one."""
+    def ask(
+        self, question: Asking, read: Callable[[str], T | Absence], came: Callable[[Answer], None] = lambda answer: None
+    ) -> ReadAnswer[T] | Absence:
+        """Ask one question until there is an answer that can be read, or no hope of one.
+
+        Args:
+            came: Is called with every answer, whether it can be read or not.
+        """
         first = first_parameters(self.settings, question.schema, question.wording.partition("-")[0])
         parameters, n_failures, n_readings = self._parameters.get(question.wording, first), 0, 0
         if "response_format" in parameters and parameters["response_format"]["type"] == "json_schema":
@@ -171,6 +177,7 @@ class Asker:
                 "elapsed_s": round(time.monotonic() - start_s, 3),
             }
             if isinstance(outcome, Answer):
+                came(outcome)
                 reading = read(outcome.text)
                 self._count(outcome, question.wording, parameters, facts, is_read=not isinstance(reading, Absence))
                 n_readings += 1
