@@ -96,12 +96,12 @@ def make_plan(request: RunRequest, model: Model | None = None) -> Plan:
     model = model or find_model(request.model, request.arguments)
     collection = model.collection(request)
     selected = select_tasks(request.tasks, request.data)
-    loader = TaskLoader(request.data)
-    tasks = [loader.load(task, limit=request.limit) for task in selected]
     others = [task.name for task in selected if task.behaviour != DIALOGUE]
     if request.examiner.is_live and others:  # one run, one clock
         what = f"--examiner {request.examiner.kind} holds dialogues on the wall clock, and {others[0]} has none"
         raise UsageError(what, "name tasks of dialogues alone, and run the others without it")
+    loader = TaskLoader(request.data)
+    tasks = [loader.load(task, limit=request.limit) for task in selected]
     edition = read_edition(request.data.root) if request.data is not None and request.data.root is not None else None
     if edition is not None and any(task.source.kind == "fdb" for task in selected):
         collection = collection.model_copy(update={"edition": edition.name})
