@@ -134,6 +134,7 @@ class Clip:
 
     folder: Path
     behaviour: str = "backchannel"
+    stimulus: str = "main"
 
     def digest(self, channel: Channel) -> str | None:
         return sha256_of((self.folder / "output.wav").read_bytes()) if channel == "model" else None

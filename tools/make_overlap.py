@@ -99,7 +99,7 @@ def write_bank(mini: Path, bank: dict[str, Said]) -> None:
     lines = []
     for said in bank.values():
         data = encode_flac(Audio(said.samples.astype(np.float32), SAMPLE_RATE))
-        write_bytes_atomically(mini / "utterances" / f"{said.name}.flac", data)
+        write_bytes_atomically(mini / "overlap_utterances" / f"{said.name}.flac", data)
         entry = {
             "voice": said.voice, "text": said.text, "sample_rate": SAMPLE_RATE, "n_samples": len(said.samples),
             "sha256": sha256_of(data), "words": [list(word) for word in said.words],

@@ -128,8 +128,9 @@ class Driver:
 
     def prepare(self, invitation: Invitation) -> None:
         """Do beforehand, in any thread, what would hold up the calls that are going on."""
-        if isinstance(self._parties[0], PromptPlayer):
-            self._parties[0].prepare(invitation.user)
+        prepare = getattr(self._parties[0], "prepare", None)
+        if prepare is not None:
+            prepare(invitation.user)
 
     # One call
 

@@ -1,12 +1,12 @@
 """A call made again by the same driver, with both sides from tape and nobody called.
 
-The user's side plays the prompt again; the model's says what its log, or its recording, holds. What was heard of either, what
-stood between them and where everything lies follow from that.
+The user's side plays the prompt again, or says again what an examiner said; the model's says what its log, or its recording,
+holds. What was heard of either, what stood between them and where everything lies follow from that.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from fdbench.adapter.base import Brief
 from fdbench.call.call import Ending, Invitation
@@ -15,12 +15,30 @@ from fdbench.call.session_log import SessionLog, as_stored
 from fdbench.call.taped_leg import RecordedTape, TapedLeg
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
 from fdbench.core.conversation import FailedCall, Recording, Take
-from fdbench.core.sound import Audio
+from fdbench.core.event import Event
+from fdbench.core.sound import Audio, Track
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """What is on record of an examiner, which is not asked again.
+
+    Attributes:
+        said: From the prompt's place on.
+        until_s: When it had nothing more to say.
+        events: What it did.
+        heard: Where that is not what the model said.
+    """
+
+    said: Audio
+    until_s: float
+    events: tuple[Event, ...] | None
+    heard: Track | None
 
 
 def replay_call(
     take: Take,
-    prompt: Audio,
+    prompt: Audio | Examined,
     lead_in_s: float,
     tape: SessionLog | RecordedTape,
     ending: Ending,
@@ -29,18 +47,21 @@ def replay_call(
     """Make one call again.
 
     Args:
-        prompt: What the user said.
+        prompt: What the user said; of an examiner, with what else is on record of it.
         lead_in_s: Silence before it.
         tape: What the model left behind.
         ending: Of the run; the tape says where the call ended, the ending which silence makes it a whole one.
     """
     if isinstance(tape, SessionLog) and not tape.sent_s:
         return FailedCall("log", "the log cannot be replayed: not one frame was sent")
-    brief = Brief(stimulus=prompt, lead_in_s=lead_in_s)
+    said = prompt.said if isinstance(prompt, Examined) else prompt
+    brief = Brief(stimulus=said, lead_in_s=lead_in_s)
     driver = Driver(TapedLeg(tape), None, ending, condition=condition)
     ((_, made),) = driver.run([Invitation(take, brief, Brief(lead_in_s=lead_in_s))])
     if isinstance(made, FailedCall):
         return made
+    if isinstance(prompt, Examined):
+        made = replace(made, prompt_s=prompt.until_s, user_events=prompt.events, user_heard=prompt.heard)
     if isinstance(tape, SessionLog):
         return replace(made, log=as_stored(tape))
     return replace(made, events=tape.events, right_censored=tape.right_censored)

@@ -40,7 +40,7 @@ class Source(Protocol):
 
 
 class PromptCalls:
-    """Plays each take's prompt to a model, on whichever clock it lives.
+    """Plays each take's prompt to a model, or has an examiner hold its dialogue, on whichever clock either lives.
 
     Args:
         model: The party under test.
@@ -51,6 +51,8 @@ class PromptCalls:
         tells_truth: Whether the model is handed the sample's annotations (the oracle, nobody else).
         budget: Of calls on the wall clock; checked before each, and what is spent is added to it.
         timeouts: How long is waited for a model on the wall clock.
+        user: An examiner, for samples with a dialogue; None = a player of prompts.
+        longest_s: How long the user's side may speak where no prompt says it, for the budget.
     """
 
     def __init__(
@@ -64,9 +66,12 @@ class PromptCalls:
         tells_truth: bool = False,
         budget: Budget | None = None,
         timeouts: Timeouts | None = None,
+        user: Party | None = None,
+        longest_s: float = 0.0,
     ) -> None:
-        self.driver = Driver(model, None, ending, condition=condition, timeouts=timeouts)
+        self.driver = Driver(model, user, ending, condition=condition, timeouts=timeouts)
         self._seed, self._lead_in_s, self._tells_truth, self._budget = seed, lead_in_s, tells_truth, budget
+        self._longest_s = longest_s
 
     def collect(self, takes: Iterable[Take]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         unreadable: queue.SimpleQueue[tuple[Take, FailedCall]] = queue.SimpleQueue()
@@ -81,7 +86,7 @@ class PromptCalls:
                 except FdbenchError as error:
                     unreadable.put((take, FailedCall("prompt", error.what)))
                     continue
-                prompt_s = invitation.user.stimulus.duration_s if invitation.user.stimulus else 0.0
+                prompt_s = invitation.user.stimulus.duration_s if invitation.user.stimulus else self._longest_s
                 if budget is not None and not budget.begin(str(take.id), (self._lead_in_s + prompt_s + limit_s) / 60):
                     budget.n_left = 1 + sum(1 for _ in waiting)
                     return
@@ -129,6 +134,11 @@ class PromptCalls:
         truth = sample.heard_as(take.stimulus) if self._tells_truth else None
         return Invitation(
             take,
-            user=Brief(seed=seed, lead_in_s=self._lead_in_s, stimulus=take.prompt()),
+            user=Brief(
+                seed=seed,
+                lead_in_s=self._lead_in_s,
+                stimulus=take.prompt() if take.has_prompt else None,
+                dialogue=sample.dialogue,
+            ),
             model=Brief(instructions=sample.instructions, seed=seed, lead_in_s=self._lead_in_s, truth=truth),
         )

@@ -30,6 +30,7 @@ from fdbench.command.base import (
     tell,
     write_result,
 )
+from fdbench.core.behaviour import ALONE
 from fdbench.core.metric import CORRECTED
 from fdbench.core.placement import CAUSAL
 from fdbench.errors import UsageError
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from fdbench.store.run import Run
 
 DEMO_AGENTS = ("silence", "always-talking", "vad-endpointer", "random-backchannel", "oracle")
+DEMO_TASKS = ",".join(f"mini/{behaviour}" for behaviour in ALONE)
+"""Without the pairs, whose calls take twice as long as all others together."""
 _NEXT = ("your own model next: fdbench list models; fdbench run --model NAME|path/to/file.py:Class --tasks mini",)
 DEMO_TAIL_LIMIT_S = 3.0
 """Shorter than a run's: the demo is to be quick, and an endless talker gains nothing from being heard for longer."""
@@ -255,7 +258,7 @@ def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
 
     print(f"{agent} ...", file=sys.stderr)
     ending = Ending(limit_s=DEMO_TAIL_LIMIT_S)
-    plan = make_plan(RunRequest(model=agent, tasks="mini", out=out, limit=arguments.limit, ending=ending))
+    plan = make_plan(RunRequest(model=agent, tasks=DEMO_TASKS, out=out, limit=arguments.limit, ending=ending))
     options = ScoringOptions(Engines("faster-whisper:tiny.en"), CORRECTED, workers=arguments.workers)
     with ProgressBars() as progress:
         return run_plan(plan, options, progress).n_errors

@@ -77,7 +77,6 @@ _REASONS: Final = (
     Reason("finished", "not_applicable", "the model falls silent where it does so without the overlap, too: it had finished"),
     Reason("nothing_listed", "not_applicable", "the published list of this clip is empty"),
     Reason("not_responded", "not_applicable", "the model did not respond to the overlap, so nothing is compared"),
-    Reason("no_voice_measured", "not_applicable", "too little speech before or after the overlap to measure"),
     Reason("no_own_text", "not_applicable", "the model wrote no word of its own to compare its audio with"),
     Reason("not_called", "not_applicable", "no call has been made yet: the run is not finished, or its budget is spent"),
     Reason("no_stop", "censored", "the model had not fallen silent when it had to have yielded"),

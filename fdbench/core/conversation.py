@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from fdbench.core.absence import CALL_FAILURES, Absence
+from fdbench.core.dialogue import Dialogue
 from fdbench.core.event import OVERLAP, Event
 from fdbench.core.sound import Audio, Track
 from fdbench.core.speech import Transcript
 from fdbench.core.take_id import CLEAN, MAIN, TWIN, TakeId
+from fdbench.errors import DataError
 
 
 class Stimulus(Protocol):
@@ -40,6 +42,7 @@ class Sample:
         transcript: The user's words with times, where the data has them.
         human_timing: Human backchannel distribution over the clip, equal windows from t = 0, or empty.
         instructions: What a model that takes a text prompt is told.
+        dialogue: For an examiner, in the place of a prompt: such a sample has no stimuli.
     """
 
     id: str
@@ -49,6 +52,7 @@ class Sample:
     transcript: Transcript | None = None
     human_timing: tuple[float, ...] = ()
     instructions: str = ""
+    dialogue: Dialogue | None = None
 
     def of_kind(self, kind: str) -> tuple[Event, ...]:
         return tuple(event for event in self.events if event.kind == kind)
@@ -77,12 +81,19 @@ class Take:
     def id(self) -> TakeId:
         return TakeId(self.sample.task, self.sample.id, self.stimulus, self.repeat, self.condition)
 
+    @property
+    def has_prompt(self) -> bool:
+        """Whether it is known beforehand what the user says; an examiner says what the dialogue makes of it."""
+        return self.sample.dialogue is None
+
     def prompt(self) -> Audio:
         """What the user says in the call: the only place where a prompt enters one.
 
         Raises:
-            DataError: It cannot be read.
+            DataError: It cannot be read, or there is none.
         """
+        if not self.has_prompt:
+            raise DataError(f"{self.id}: an examiner speaks in this call, so there is no prompt")
         return self.sample.stimuli[self.stimulus].load()
 
 
@@ -174,6 +185,7 @@ class Brief:
         lead_in_s: Silence before the prompt; the prompt's first sample is heard this long after the call begins.
         stimulus: For the player of a prompt.
         stages: For a user's side that reacts: what it is to do after its prompt.
+        dialogue: For an examiner.
         truth: For the oracle: what an agent that knew the future would know. Nobody else is given it.
     """
 
@@ -182,4 +194,5 @@ class Brief:
     lead_in_s: float = 0.0
     stimulus: Audio | None = None
     stages: tuple[Stage, ...] = ()
+    dialogue: Dialogue | None = None
     truth: Sample | None = field(default=None, repr=False)

@@ -19,6 +19,19 @@ HEARD_ONSET: Final = "heard_onset"
 """Of a user who reacts: when it heard the model begin to speak. What it says into that is an event of its stage's kind."""
 TEXT: Final = "text"
 """A piece of the text that a model writes while it speaks (its inner monologue), where the audio of that moment lies."""
+OPENING, LINE, REPEAT, CORRECTION = "opening", "line", "repeat", "correction"
+NUDGE, CLOSING, EXAMINER_BACKCHANNEL = "nudge", "closing", "backchannel"
+EXAMINER_SPEECH: Final = (OPENING, LINE, REPEAT, CORRECTION, NUDGE, CLOSING, EXAMINER_BACKCHANNEL, INTERRUPTION)
+"""Of an examiner, who says nothing that is no event with its words for a text: what it says first; a stage's line, or its line
+again because the goal was not met; a line that takes an earlier one back; a call into silence; what it says last and while it
+listens; its line again, said into the model's turn (``interruption``)."""
+STAGE_ENTERED, STAGE_LEFT = "stage_entered", "stage_left"
+"""Of an examiner: when it began to say a stage's line, and when it went on; the text is the stage's name, then ``met``,
+``not_met`` or ``time_up``, and why."""
+HEARD_TURN: Final = "heard_turn"
+"""Of an examiner: a turn of the model, from its first speech on, with the words that the examiner heard."""
+TALKED_OVER, TIME_UP = "talked_over", "time_up"
+"""Of an examiner: when it spoke into a turn that did not end, and when it fell silent because the time was up."""
 DECIDED: Final = "decided"
 YIELDED: Final = "yielded"
 ARRIVED: Final = "arrived"

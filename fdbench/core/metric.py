@@ -6,7 +6,7 @@ Closed tables: a metric or a protocol that is not here does not exist, and whate
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -22,7 +22,7 @@ PUBLISHED: Final = ("fdb-2026-05", "fdb-2026-02")
 CORRECTED: Final = ("fdbench",)
 """The protocols that measure what the metric is meant to measure."""
 
-Aggregation = Literal["mean", "ratio", "log ratio", "censored median"]
+Aggregation = Literal["mean", "ratio", "log ratio", "censored median", "paired test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Metric:
             what the model did, which then chooses its denominator.
         limit: A row with more than this is shown and not ranked, under ``CORRECTED``.
         gates: The metrics alone that are not ranked then, nor where there is no value; empty = the whole row.
+        is_voice: It says how the model's voice changes, and stands in a table of its own.
     """
 
     name: str
@@ -57,16 +58,56 @@ class Metric:
     limit: float | None = None
     gates: tuple[str, ...] = ()
     follows_takeover: bool = False
+    is_voice: bool = False
 
     def aggregation(self, protocol: str) -> Aggregation:
         """How the values of a task are summed up under a protocol."""
-        return self.corrected if protocol in CORRECTED else "mean"
+        return self.corrected if protocol in CORRECTED or self.is_voice else "mean"
 
 
 _LATENCY_DETAILS: Final = ("mean", "p90", "median_absolute", "more_than", "share_no_response")
 _EVERYWHERE: Final = tuple(BEHAVIOURS)
 _UNASKED: Final = tuple(each for each in OVERLAPS if each != OVERLAP_INTERRUPTION)
 """Those in which to stop and to reply is not what is wanted, so that to be quick at it is no merit."""
+
+Reference = Literal["before", "clean"]
+PAIRED_DETAILS: Final = ("mean_before", "mean_after", "t", "df", "p_t", "cohen_dz", "n_used", "n_dropped")
+"""The first two trimmed; the others those of the test."""
+_VOICE: Final = (
+    ("words_per_minute", "", "1/min", "words per minute"),
+    ("speech", "_s", "s", "seconds of speech"),
+    ("pitch_mean", "_hz", "Hz", "pitch"),
+    ("pitch_std", "_hz", "Hz", "the pitch's standard deviation"),
+    ("intensity_mean", "_db", "dB", "intensity"),
+    ("intensity_std", "_db", "dB", "the intensity's standard deviation"),
+    ("utmos", "", "1-5", "naturalness (UTMOSv2)"),
+)
+_AGAINST: Final[Mapping[Reference, tuple[str, str]]] = {
+    "before": ("_change", "before it"),
+    "clean": ("_from_clean", "in the clean twin"),
+}
+VOICE_METRICS: Final[Mapping[str, tuple[str, Reference]]] = {
+    measure + suffix + of_unit: (measure + of_unit, against)
+    for measure, of_unit, _, _ in _VOICE
+    for against, (suffix, _) in _AGAINST.items()
+}
+"""What of ``VoiceMeasures`` each compares, and with what."""
+
+
+def _voice_metrics() -> Iterator[Metric]:
+    for measure, of_unit, unit, words in _VOICE:
+        for suffix, against in _AGAINST.values():
+            yield Metric(
+                measure + suffix + of_unit,
+                unit,
+                None,
+                PROTOCOLS,
+                f"overlap: {words} of the model after the overlap, less {against}, where it responds (paired t-test)",
+                corrected="paired test",
+                details=PAIRED_DETAILS,
+                is_voice=True,
+            )
+
 
 _METRICS: Final = (
     Metric(
@@ -406,6 +447,7 @@ _METRICS: Final = (
         corrected="ratio",
         details=("substitutions", "deletions", "insertions", "hits", "median"),
     ),
+    *_voice_metrics(),
 )
 
 METRICS: Final[Mapping[str, Metric]] = {metric.name: metric for metric in _METRICS}

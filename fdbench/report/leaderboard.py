@@ -30,6 +30,7 @@ from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, cell, code,
 from fdbench.report.published_table import front_lines, published_lines
 from fdbench.report.ranking import best_of, beyond_limits, direction, is_judged, metric_names, place, tables, tells_placement
 from fdbench.report.rows import PublishedRow, Row, read_published, read_results
+from fdbench.report.voice_table import HEADER, voice_lines
 
 FAMILIES_NOT_SHOWN = ("v3",)  # published numbers are kept, but no task here measures the same
 MAX_DIFF_LINES = 12
@@ -198,7 +199,17 @@ def _measured_lines(rows: Sequence[Row], results_link: str, says_placement: bool
         body.append([*cells, link(_short(row.run_id), f"{results_link}/{row.path}")])
     n_before = 1 + len(columns)
     lines = table([*header, "run"], body, numbers=range(n_before, n_before + len(metrics)))
-    return [" · ".join(facts), "", *lines, ""]
+    return [" · ".join(facts), "", *lines, "", *_voice_lines(rows)]
+
+
+def _voice_lines(rows: Sequence[Row]) -> list[str]:
+    """Folded: how each model's voice changes over an overlap."""
+    body = [[_model(row), *map(escape, line)] for row in rows for line in voice_lines(row)]
+    if not body:
+        return []
+    lines = table(["model", "voice", *HEADER[1:]], body, numbers=range(2, len(HEADER) + 1))
+    summary = "<summary>How the voice changes over the overlap, where the model responds to it</summary>"
+    return ["<details>", summary, "", *lines, "", "</details>", ""]
 
 
 _FACTS_OF_ROWS: tuple[tuple[str, Callable[[Row], str]], ...] = (

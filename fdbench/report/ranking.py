@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.family import FAMILIES
-from fdbench.core.metric import CORRECTED, METRICS, PUBLISHED, Metric, is_ranked
+from fdbench.core.metric import CORRECTED, METRICS, PUBLISHED, VOICE_METRICS, Metric, is_ranked
 from fdbench.core.placement import CAUSAL
 from fdbench.core.score import MetricSummary
 from fdbench.core.signature import parse_signature
@@ -74,9 +74,9 @@ def tells_placement(rows: Sequence[Row]) -> bool:
 
 
 def metric_names(rows: Sequence[Row]) -> list[str]:
-    """Every metric of the rows, in the order of columns; a judge's only where one was asked."""
+    """The metrics of the rows' table, in the order of columns; a judge's only where one was asked."""
     judged = any(row.engines.judge != NO_JUDGE for row in rows)
-    found = {name for row in rows for name in row.metrics if judged or not is_judged(name)}
+    found = {name for row in rows for name in row.metrics if judged or not is_judged(name)} - set(VOICE_METRICS)
     return sorted(found, key=lambda name: place(name, tuple(METRICS)))
 
 

@@ -10,6 +10,7 @@ from fdbench.io.visible import visible
 from fdbench.report.markdown import arguments_text, bound, lost_parts, number, without_value
 from fdbench.report.ranking import beyond_limits, direction, metric_names, tables, tells_placement
 from fdbench.report.rows import Row
+from fdbench.report.voice_table import HEADER, voice_lines
 
 MAX_NAME_CHARS = 24
 
@@ -39,7 +40,17 @@ def _block(rows: Sequence[Row], says_placement: bool) -> str:
     for metric in metric_names(rows):
         better = {True: "higher", False: "lower", None: ""}[direction(metric, rows)]
         lines.append([metric, better, *(_cell(row.metrics.get(metric)) for row in rows)])
-    return "\n".join([visible(" | ".join(facts)), *text_table([*names, *lines])])
+    return "\n".join([visible(" | ".join(facts)), *text_table([*names, *lines]), *_voices(rows)])
+
+
+def _voices(rows: Sequence[Row]) -> list[str]:
+    """How the voice of each model changes over an overlap, where that was measured."""
+    found = []
+    for row in rows:
+        lines = voice_lines(row)
+        title = "voice over the overlap" + (f": {_cut(row.collection.model)}" if len(rows) > 1 else "")
+        found += [title, *text_table(lines, header=HEADER, right=range(1, len(HEADER)))] if lines else []
+    return found
 
 
 def _cut(name: str) -> str:

@@ -7,6 +7,7 @@ mean                 mean over the samples that have a value
 ratio                sum of numerators / sum of denominators
 log ratio            how many times 2 the two sums are apart; a sample without a value counts where its parts are known
 censored median      median of latencies, those of replies that never came only known to be longer (``survival``)
+paired test          mean of the differences, outliers dropped, and the t-test's interval (``stats.paired``)
 ===================  ==========================================================================================
 
 Interval of a rate under ``fdbench``: Wilson's, with all repeats of a sample together (``stats.wilson``). Any other: 1,000
@@ -37,10 +38,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fdbench.core.metric import CORRECTED, METRICS, PROTOCOLS, direction
+from fdbench.core.absence import Status
+from fdbench.core.metric import CORRECTED, METRICS, PAIRED_DETAILS, PROTOCOLS, direction
 from fdbench.core.score import MetricSummary, Score
 from fdbench.errors import unknown_name
 from fdbench.stats.bootstrap import percentile_interval, resampled_values
+from fdbench.stats.outliers import robust_mean
+from fdbench.stats.paired import paired_test
 from fdbench.stats.survival import waiting_quantile
 from fdbench.stats.wilson import clustered_wilson
 
@@ -89,6 +93,9 @@ def summarise(
         raise ValueError(f"summary of {metric}: {len(scores)} scores and {len(groups)} groups")
 
     aggregation = METRICS[metric].aggregation(protocol)
+    n_of = Counter(score.status for score in scores)
+    if aggregation == "paired test":
+        return _paired(metric, scores, signature, groups, n_of)
     used = [index for index, score in enumerate(scores) if _is_used(score, aggregation)]
     chosen = [scores[i] for i in used]
     statistic = _STATISTICS[aggregation](chosen)
@@ -99,7 +106,6 @@ def summarise(
         ci_low, ci_high = _rate_interval(chosen, clips)
     elif value is not None:
         ci_low, ci_high = _interval(statistic, clips, seed)
-    n_of = Counter(score.status for score in scores)
     return MetricSummary(
         metric=metric,
         value=value,
@@ -113,6 +119,38 @@ def summarise(
         ci_low=ci_low,
         ci_high=ci_high,
         details=_details(metric, protocol, scores),
+    )
+
+
+def _paired(
+    metric: str, scores: Sequence[Score], signature: str, groups: Sequence[str] | None, n_of: Mapping[Status, int]
+) -> MetricSummary:
+    """A test of differences; the repeats of a clip are one pair, of their means."""
+    of_clip: dict[str, list[Score]] = {}
+    for index, score in enumerate(scores):
+        if score.value is not None:
+            of_clip.setdefault(groups[index] if groups is not None else str(index), []).append(score)
+    first, after = (
+        [math.fsum(s.components[side] for s in clip) / len(clip) for clip in of_clip.values()] for side in ("first", "after")
+    )
+    test = paired_test(first, after)
+    details: dict[str, float | None] = {}
+    if test is not None:
+        details = {"mean_before": robust_mean(first, "trim"), "mean_after": robust_mean(after, "trim")}
+        details |= {name: getattr(test, name) for name in PAIRED_DETAILS if name not in details}
+    return MetricSummary(
+        metric=metric,
+        value=None if test is None else test.mean_diff,
+        unit=METRICS[metric].unit,
+        higher_is_better=None,
+        n_scored=n_of["scored"],
+        n_not_applicable=n_of["not_applicable"],
+        n_censored=n_of["censored"],
+        n_error=n_of["error"],
+        signature=signature,
+        ci_low=None if test is None else test.ci95_low,
+        ci_high=None if test is None else test.ci95_high,
+        details={name: float(value) for name, value in details.items() if value is not None},
     )
 
 

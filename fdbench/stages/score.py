@@ -13,11 +13,12 @@ from fdbench.core.absence import REASONS, Absence
 from fdbench.core.annotation import Annotations, Request, Verdict
 from fdbench.core.behaviour import OVERLAPS
 from fdbench.core.conversation import Sample
-from fdbench.core.metric import CORRECTED
+from fdbench.core.metric import CORRECTED, METRICS
 from fdbench.core.score import MetricSummary, Score, none_score
 from fdbench.core.signature import signature
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.hear.pool import annotate_many
+from fdbench.hear.prosody import prosody_signature
 from fdbench.hear.stage import Engines
 from fdbench.scoring.aggregate import aggregation_version, summarise
 from fdbench.scoring.base import NO_JUDGE, AskingScorer, Scorer, Takes
@@ -235,6 +236,7 @@ def _summarised(
         task: dict[str, object] = {"task": name, "tv": facts.version, "protocol": protocol}
         if labels and facts.behaviour in OVERLAPS:
             task = {**task, "labels": labels}
+        voice = {"prosody": prosody_signature()} if facts.behaviour in OVERLAPS else {}
         made_by = {"agg": aggregation_version(protocol), "n": len(set(ids)), **engines, **facts.origin, "fdbench": __version__}
         summaries[name] = {
             metric: summarise(
@@ -242,7 +244,9 @@ def _summarised(
                 [score for sample in of_task for score in sample.scores if score.metric == metric],
                 protocol=protocol,
                 behaviour=facts.behaviour,
-                signature=signature(metric, {**task, "scorer": scorer.version, **made_by}),
+                signature=signature(
+                    metric, {**task, "scorer": scorer.version, **made_by, **(voice if METRICS[metric].is_voice else {})}
+                ),
                 groups=ids,
             )
             for scorer in _scorers(facts, protocol)

@@ -35,7 +35,8 @@ def _possible(summary: MetricSummary) -> MetricSummary:
         if getattr(summary, name) < 0:
             raise ValueError(f"{name}: expected 0 or more, found {getattr(summary, name)}")
     most = MOST.get(summary.unit, MOST_OF_ANY)
-    least = -most if summary.unit in SIGNED else LEAST.get(summary.unit, 0.0)
+    is_difference = known is not None and known.is_voice
+    least = -most if summary.unit in SIGNED or is_difference else LEAST.get(summary.unit, 0.0)
     for name in ("value", "ci_low", "ci_high"):
         value = getattr(summary, name)
         if value is not None and not least - ROUNDING <= value <= most + ROUNDING:

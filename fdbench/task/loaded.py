@@ -77,7 +77,9 @@ def digest_of_sample(sample: Sample, instructions: str) -> str:
 
 def _facts(sample: Sample) -> dict[str, Any]:
     words = sample.transcript.words if sample.transcript else ()
+    facts: dict[str, Any] = {} if sample.dialogue is None else {"dialogue": sample.dialogue.digest}
     return {
+        **facts,
         "id": sample.id,
         "stimuli": {name: stimulus.digest for name, stimulus in sample.stimuli.items()},
         "events": [[event.kind, event.span.start_s, event.span.end_s, event.text] for event in sample.events],

@@ -88,7 +88,7 @@ def read_scripts(spec: TaskSpec, source: ScriptSource, folder: Path) -> tuple[Sa
     Args:
         spec: Of the task.
         source: Its source.
-        folder: Where the source's files lie, and ``utterances/`` with the audio.
+        folder: Where the source's files lie, and a folder with the audio, called as the file that names the utterances.
 
     Raises:
         DataError: A file is missing, is not the one that its pin names, or contradicts itself.
@@ -103,7 +103,9 @@ def read_scripts(spec: TaskSpec, source: ScriptSource, folder: Path) -> tuple[Sa
     ids = [clip.id for clip in clips.clips]
     if len(set(ids)) != len(ids) or len(ids) != source.n:
         raise DataError(f"{clips_path}: expected {source.n} clips with different ids, found {len(ids)} with {len(set(ids))}")
-    return tuple(_sample(spec, clip, bank, folder / "utterances", f"{clips_path}: {clip.id}") for clip in clips.clips)
+    return tuple(
+        _sample(spec, clip, bank, folder / Path(source.utterances).stem, f"{clips_path}: {clip.id}") for clip in clips.clips
+    )
 
 
 def _read(model: type[_Model], path: Path) -> _Model:

@@ -28,7 +28,7 @@ class ScriptSource(_Stored):
 
     Attributes:
         clips: File of scripts and annotations, beside the task's YAML.
-        utterances: File that names the utterances, their words and hashes; the FLAC files lie in ``utterances/``.
+        utterances: File that names the utterances, their words and hashes; the FLAC files lie in a folder of its name.
         n: Number of clips.
         sha256: Of both files.
     """

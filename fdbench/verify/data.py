@@ -78,9 +78,9 @@ def _is_same(group: Group, task: LoadedTask, sample: str, collected: CollectedTa
 def _is_prompt(takes: Takes, group: Group, id: TakeId, sample: Sample, user: StoredTrack) -> bool:
     """Whether the user's channel is the prompt, each sample where the timeline puts it.
 
-    The wall clock may shift it, and an export may leave it out.
+    The wall clock may shift it, an export may leave it out, and an examiner has none.
     """
-    if takes.manifest.collection.clock == "realtime" or not takes.manifest.has_prompts:
+    if takes.manifest.collection.clock == "realtime" or not takes.manifest.has_prompts or sample.dialogue is not None:
         return True
     group.count("prompts")
     try:

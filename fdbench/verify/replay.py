@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fdbench.call.call import Ending
-from fdbench.call.replay import replay_call
+from fdbench.call.replay import Examined, replay_call
 from fdbench.call.session_log import SessionLog, from_stored
 from fdbench.call.taped_leg import RecordedTape
 from fdbench.core.condition import Condition
 from fdbench.core.conversation import FailedCall, Recording, Take
+from fdbench.core.span import Span
 from fdbench.errors import DataError, FdbenchError, UsageError
 from fdbench.stages.derive import same_data
 from fdbench.stages.options import ScoringOptions
@@ -97,11 +98,22 @@ def _replayed(run: Run, take: Take, record: TakeRecord, collection: Collection) 
         lead_in_s, tape = _tape(run, record, collection)
         condition = Condition.of(collection.condition, collection.condition_facts)
         ending = Ending(collection.tail_silence_s, collection.tail_limit_s)
-        return replay_call(take, take.prompt(), lead_in_s, tape, ending, condition)
+        prompt = take.prompt() if take.has_prompt else _examined(run, record)
+        return replay_call(take, prompt, lead_in_s, tape, ending, condition)
     except FdbenchError as error:
         return FailedCall("log", error.what)
     except ValueError as error:
         return FailedCall("log", f"the log cannot be replayed: {error}")
+
+
+def _examined(run: Run, record: TakeRecord) -> Examined:
+    """What an examiner said and did in a call."""
+    if record.user is None or record.prompt_s is None:
+        raise DataError(f"{record.id}: nothing was recorded of the examiner")
+    track = run.load(record.user)
+    said = track.cut(Span(0.0, max(0.0, track.span.end_s))).audio
+    events = None if record.user_events is None else tuple(each.event for each in record.user_events)
+    return Examined(said, record.prompt_s, events, run.load(record.user_heard) if record.user_heard else None)
 
 
 def _tape(run: Run, record: TakeRecord, collection: Collection) -> tuple[float, SessionLog | RecordedTape]:

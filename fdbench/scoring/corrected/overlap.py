@@ -22,6 +22,7 @@ twin does, for 1.0 s or more, had *finished*, so that a short overlap can be jud
 ``stop_latency_s``          N/A               N/A ``finished``    censored           s - start
 ``response_latency_s``      first takeover from the overlap's end - 0.3 s on, minus that end; none: censored
 labels                      ``overlap_label``: what the first new stretch of speech is
+adaptation                  ``overlap_voice``, where that is ``C_RESPOND``
 ==========================  ================  ==================  =================  ===========================
 
 The response is that of ``latency`` with the overlap for the turn; where the model yielded, of what it says after that. To stop
@@ -54,6 +55,7 @@ from fdbench.core.annotation import RESPOND, RESUME, Annotations, BehaviourQuest
 from fdbench.core.behaviour import OVERLAP_INTERRUPTION
 from fdbench.core.conversation import Sample
 from fdbench.core.event import OVERLAP
+from fdbench.core.metric import VOICE_METRICS
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import ROUNDING_S, Span
 from fdbench.core.take_id import MAIN, TWIN
@@ -70,6 +72,7 @@ from fdbench.scoring.corrected.yielding import (
     interruption_outcome,
 )
 from fdbench.scoring.overlap_label import BY_RULE, JUDGED, ask_about, judged_scores, label_of, label_scores, transcripts_needed
+from fdbench.scoring.overlap_voice import voice_scores, with_voice
 from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, MODEL_WORDS, user_speech
 
 SAME_STOP_S: Final = 0.3
@@ -91,7 +94,7 @@ class Overlap:
 
     version = 1
     metrics: tuple[str, ...] = (
-        _WANTED, *BY_RULE, *_GATES, _RESPONSE, _JUDGED_WANTED, *JUDGED, _AGREEMENT, *BESIDE,
+        _WANTED, *BY_RULE, *_GATES, _RESPONSE, _JUDGED_WANTED, *JUDGED, _AGREEMENT, *BESIDE, *VOICE_METRICS,
     )  # fmt: skip
 
     def __init__(self, behaviour: str) -> None:
@@ -101,7 +104,7 @@ class Overlap:
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         of_both: tuple[Request, ...] = (MODEL_SPEECH, *transcripts_needed(sample, MODEL_WORDS))
         needs: Needs = dict.fromkeys(prompts, of_both)
-        return {**needs, MAIN: (*of_both, MODEL_LEVELS, user_speech(prompts[MAIN]))}
+        return with_voice({**needs, MAIN: (*of_both, MODEL_LEVELS, user_speech(prompts[MAIN]))}, sample)
 
     def question(self, sample: Sample, takes: Takes) -> BehaviourQuestion | Absence:
         return ask_about(sample, takes, dict.fromkeys((MAIN, TWIN), MODEL_WORDS))
@@ -116,6 +119,7 @@ class Overlap:
         scores += failed((_WANTED, *BY_RULE), label) if isinstance(label, Absence) else self._by_rule(label)
         scores.append(self._judged_wanted(verdict, judged[0]))
         scores.append(_agreement(label, verdict, judged[0]))
+        scores += voice_scores(sample, takes, label)
         if isinstance(course.model, Absence):
             scores += failed((_RESPONSE, LOST, LOST_WORDED), course.model)
         else:

@@ -16,6 +16,7 @@ millisecond the shortest is kept; of user's ends before the same onset the lates
 stop latency        mean length of the first list; N/A ``nothing_listed``
 response latency    mean length of the second; N/A ``nothing_listed``
 behaviour           the judge's label of the clip; N/A ``no_judge``
+adaptation          ``overlap_voice``, where that is ``C_RESPOND``
 ==================  ===========================================================
 
 Differences from upstream: the lists are the published ones. No aggregator of them is published, so the means are ours. The
@@ -34,11 +35,13 @@ from typing import Final
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import BehaviourQuestion, SpeechRequest, VadSettings, Verdict
 from fdbench.core.conversation import Sample
+from fdbench.core.metric import VOICE_METRICS
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span
 from fdbench.core.take_id import MAIN, TWIN
 from fdbench.scoring.base import Needs, Prompts, Takes, failed, main_take, scored, speech_for
 from fdbench.scoring.overlap_label import JUDGED, ask_about, judged_scores, transcripts_needed
+from fdbench.scoring.overlap_voice import voice_scores, with_voice
 from fdbench.scoring.requests import cropped, published_words
 
 USER_GAP_S: Final = 0.6
@@ -52,13 +55,14 @@ class PublishedOverlap:
     """Overlap handling as the published scripts score it."""
 
     version = 1
-    metrics: tuple[str, ...] = (*TIMES, *JUDGED)
+    metrics: tuple[str, ...] = (*TIMES, *JUDGED, *VOICE_METRICS)
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         needs: Needs = {
             stimulus: transcripts_needed(sample, published_words(prompt_s)) for stimulus, prompt_s in prompts.items()
         }
-        return {**needs, MAIN: (*needs.get(MAIN, ()), *_speech_requests(prompts.get(MAIN)))}
+        needs = {**needs, MAIN: (*needs.get(MAIN, ()), *_speech_requests(prompts.get(MAIN)))}
+        return with_voice(needs, sample)
 
     def question(self, sample: Sample, takes: Takes) -> BehaviourQuestion | Absence:
         prompts = {name: take.prompt_s for name, take in takes.items() if not isinstance(take, Absence)}
@@ -69,7 +73,8 @@ class PublishedOverlap:
         if isinstance(take, Absence):
             return failed(self.metrics, take)
         model, user = (speech_for(take, request) for request in _speech_requests(take.prompt_s))
-        judged = judged_scores(verdict)
+        label = verdict if isinstance(verdict, Absence) else verdict.label or Absence("label_missing")
+        judged = [*judged_scores(verdict), *voice_scores(sample, takes, label)]
         why = next((each for each in (model, user) if isinstance(each, Absence)), None)
         if isinstance(model, Absence) or isinstance(user, Absence):
             return [*failed(TIMES, why or Absence("segments_missing")), *judged]

@@ -26,6 +26,7 @@ class FileTake:
     model: Path | None
     user: Path | None = None
     behaviour: str = "turn_taking"
+    stimulus: str = "main"
     folder: Path | None = None
     start_s: float = 0.0
     log: Path | None = None
@@ -54,6 +55,7 @@ class SoundTake:
     samples: tuple[float, ...]
     start_s: float = 0.0
     behaviour: str = "turn_taking"
+    stimulus: str = "main"
     folder: Path | None = None
 
     def digest(self, channel: Channel) -> str | None:
@@ -69,6 +71,7 @@ class SlowTake:
 
     folder: Path
     behaviour: str = "turn_taking"
+    stimulus: str = "main"
 
     def digest(self, channel: Channel) -> str | None:
         return "slow"
@@ -89,6 +92,7 @@ class DeadlyTake:
 
     only_once: Path | None = None
     behaviour: str = "turn_taking"
+    stimulus: str = "main"
     folder: Path | None = None
 
     def digest(self, channel: Channel) -> str | None:

@@ -61,7 +61,7 @@ def test_whatever_an_answer_depends_on_is_in_the_key() -> None:
         key_of(dataclasses.replace(SETTINGS, seed=1).asked, PROMPT, MESSAGES),
         key_of(SETTINGS.asked, PROMPT, dataclasses.replace(MESSAGES, system="other")),
         key_of(SETTINGS.asked, PROMPT, dataclasses.replace(MESSAGES, user="other")),
-        key_of(SETTINGS.asked, dataclasses.replace(PROMPT, is_structured=False), MESSAGES),
+        key_of(SETTINGS.asked, dataclasses.replace(PROMPT, schema=None), MESSAGES),
     ]
     assert len({KEY, *others}) == len(others) + 1
 

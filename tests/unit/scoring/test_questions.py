@@ -6,7 +6,7 @@ import pytest
 from scoring_timeline import hear, sample, spans
 
 from fdbench.core.annotation import RelevanceQuestion
-from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.behaviour import BEHAVIOURS, OVERLAPS
 from fdbench.core.event import CONTEXT, INTERRUPTION, Event
 from fdbench.core.metric import PROTOCOLS
 from fdbench.core.span import Span
@@ -35,9 +35,9 @@ def asked(
     return scorer.question(CLIP, {"main": hear(scorer, CLIP, spans(model), spans(USER_____), words, recorded_s=8.0, **how)})  # type: ignore[arg-type]
 
 
-def test_only_interruptions_are_judged_and_under_every_protocol() -> None:
+def test_interruptions_and_overlaps_are_judged_under_every_protocol() -> None:
     asking = {(b, p) for b in BEHAVIOURS for p in PROTOCOLS if isinstance(scorer_for(b, p), AskingScorer)}
-    assert asking == {("user_interruption", protocol) for protocol in PROTOCOLS}
+    assert asking == {(behaviour, protocol) for behaviour in ("user_interruption", *OVERLAPS) for protocol in PROTOCOLS}
 
 
 def test_the_judge_sees_what_was_said_after_the_stop_and_not_what_was_interrupted() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import fdbench.scoring
 from fdbench.core.absence import REASONS, STATUSES
-from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.behaviour import ALONE, BEHAVIOURS, OVERLAPS
 from fdbench.core.metric import METRICS, PROTOCOLS, direction, is_ranked
 from fdbench.core.score import none_score
 from fdbench.errors import UsageError
@@ -23,6 +23,16 @@ KINDS = ("text", "decided", "yielded")
 SCORING = Path(fdbench.scoring.__file__).parent
 EVERY = [(behaviour, protocol) for behaviour in BEHAVIOURS for protocol in PROTOCOLS]
 
+JUDGED = ("judged_respond_rate", "judged_resume_rate", "judged_uncertain_rate", "judged_unknown_rate")
+VOICE = tuple(
+    f"{measure}_{against}{unit}"
+    for measure, unit in (
+        ("words_per_minute", ""), ("speech", "_s"), ("pitch_mean", "_hz"), ("pitch_std", "_hz"), ("intensity_mean", "_db"),
+        ("intensity_std", "_db"), ("utmos", ""),
+    )
+    for against in ("change", "from_clean")
+)  # fmt: skip
+
 NAMES_OF_THE_SPECIFICATION = {
     "fdb-2026-05": {
         "takeover_rate",
@@ -30,6 +40,9 @@ NAMES_OF_THE_SPECIFICATION = {
         "relevance",
         "backchannel_frequency_hz",
         "backchannel_js_distance",
+        "stop_latency_s",
+        *JUDGED,
+        *VOICE,
     },
     "fdbench": {
         "lost_per_turn_s",
@@ -58,6 +71,16 @@ NAMES_OF_THE_SPECIFICATION = {
         "decided_latency_s",
         "arrived_latency_s",
         "yield_latency_s",
+        "wanted_rate",
+        "respond_rate",
+        "resume_rate",
+        "uncertain_rate",
+        "unknown_rate",
+        "judged_wanted_rate",
+        "label_agreement_rate",
+        "stop_rate",
+        *JUDGED,
+        *VOICE,
     },
 }
 
@@ -75,7 +98,7 @@ def test_the_scorers_of_a_protocol_give_exactly_its_metrics(protocol: str) -> No
 def test_every_behaviour_has_a_scorer_that_names_each_metric_once(behaviour: str, protocol: str) -> None:
     scorer = scorer_for(behaviour, protocol)
     assert len(set(scorer.metrics)) == len(scorer.metrics)
-    assert "takeover_rate" in scorer.metrics
+    assert "takeover_rate" in scorer.metrics or behaviour in OVERLAPS
     assert scorer.version >= 1
 
 
@@ -94,7 +117,9 @@ def test_units_follow_names_and_each_entry_has_a_sentence() -> None:
 
 
 def test_takeovers_are_good_or_bad_by_behaviour() -> None:
-    assert [direction("takeover_rate", behaviour) for behaviour in BEHAVIOURS] == [False, True, True, False]
+    assert [direction("takeover_rate", behaviour) for behaviour in ALONE] == [False, True, True, False]
+    for metric in ("respond_rate", "stop_rate"):
+        assert [direction(metric, behaviour) for behaviour in OVERLAPS] == [True, False, False, False]
     assert direction("takeover_rate") is None
     assert direction("relevance", "user_interruption") is True
 

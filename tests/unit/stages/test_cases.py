@@ -28,6 +28,7 @@ class BothAt:
 
     start_s: float = -1.0
     behaviour: str = "turn_taking"
+    stimulus: str = "main"
     folder: Path | None = None
 
     def digest(self, channel: Channel) -> str | None:

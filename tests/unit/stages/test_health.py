@@ -26,6 +26,7 @@ NOISE = np.random.default_rng(0).normal(0, 0.1, round(RATE * LENGTH_S)).astype(n
 class Sound:
     samples: np.ndarray
     behaviour: str = "turn_taking"
+    stimulus: str = "main"
     folder = None
 
     def digest(self, channel):

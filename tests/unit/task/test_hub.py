@@ -325,7 +325,10 @@ def event(**changes: Any) -> dict[str, Any]:
         (event(start_s=None), "events[0]: start_s: expected a number, found null"),
         (event(start_s=-1.0), "events[0]: expected 0 <= start_s <= end_s, found -1.0 and 0.01"),
         (event(end_s=0.0), "events[0]: expected 0 <= start_s <= end_s"),
-        (event(kind="turn end"), "events[0]: kind: expected one of pause, turn_end, context, interruption, found 'turn end'"),
+        (
+            event(kind="turn end"),
+            "events[0]: kind: expected one of pause, turn_end, context, interruption, overlap, found 'turn end'",
+        ),
         ({"events": [None]}, "events[0]: expected end_s, kind, start_s, text, found null"),
         ({"events": None}, "events: expected a list, found null"),
         ({"events": []}, "events: expected a turn_end, found none"),

@@ -32,6 +32,7 @@ REPLIES = Path(str(resources.files("fdbench.adapters.replies")))
 TOOLS = Path(__file__).parents[3] / "tools"
 TASKS = ("pause_handling", "turn_taking", "user_interruption", "backchannel")
 SIZE_LIMIT_BYTES = 6_000_000
+DIALOGUES_LIMIT_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,11 @@ def approx(pairs: list[tuple[float, float]]) -> Any:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def test_everything_that_ships_is_under_six_megabytes() -> None:
+def test_prompts_and_replies_are_under_six_megabytes_and_what_an_examiner_says_under_four() -> None:
     files = [path for folder in (MINI, REPLIES) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    assert sum(path.stat().st_size for path in files) < SIZE_LIMIT_BYTES
+    dialogues = [path for path in files if path.is_relative_to(MINI / "dialogues")]
+    assert sum(path.stat().st_size for path in {*files} - {*dialogues}) < SIZE_LIMIT_BYTES
+    assert sum(path.stat().st_size for path in dialogues) < DIALOGUES_LIMIT_BYTES
 
 
 @pytest.mark.parametrize(

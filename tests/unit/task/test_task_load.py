@@ -20,7 +20,11 @@ from fdbench.task.scripts import read_scripts
 from fdbench.task.spec import ScriptSource, TaskSpec
 from fdbench.task.tree import UpstreamTree
 
-MINI_NAMES = ["mini/backchannel", "mini/pause_handling", "mini/turn_taking", "mini/user_interruption"]
+PAIRS = ("background_speech", "talking_to_other", "user_backchannel", "user_interruption")
+MINI_NAMES = [
+    "mini/backchannel", *(f"mini/overlap.{name}" for name in PAIRS), "mini/pause_handling", "mini/turn_taking",
+    "mini/user_interruption",
+]  # fmt: skip
 SETS = {
     "v1/backchannel.icc": "icc_backchannel",
     "v1/pause_handling.candor": "candor_pause_handling",
@@ -30,12 +34,19 @@ SETS = {
 }
 TURN = "v1/turn_taking.candor"
 
-PINNED_UTTERANCES = "0b239d0bdc03f149e29af4cb8d197c2099045a0348697ac49e9a9706cd097e4d"
+PINNED_UTTERANCES = {
+    "utterances.json": "0b239d0bdc03f149e29af4cb8d197c2099045a0348697ac49e9a9706cd097e4d",
+    "overlap_utterances.json": "dded0d1a722fe2af3107075b6523e853973b7cca431a4f0947514db04f152385",
+}
 PINNED = {
     "mini/backchannel": (1, "f2fe45e4a90f7aac340876ed8703f4498bbb33d1d1cdd6b58e81f4ecbabb7b19"),
     "mini/pause_handling": (1, "4fa8439ae7af6a9dd3a0718c9d3f36e6aca4f088b8285b8f3e7728ee2f01e474"),
     "mini/turn_taking": (1, "2b3cf5c187dc92887677f64d8b5727969504c813509e1b0f5b1019522d92d205"),
     "mini/user_interruption": (1, "aa356fda92d2164f05f8b78d469bc9e329a74449a1c4e49576945abff04ccc7b"),
+    "mini/overlap.background_speech": (1, "2b98430c336c2aab8a83b356ea25f7ced359b7b6676c01180b13917553fed2ab"),
+    "mini/overlap.talking_to_other": (1, "f72477eea441c0082e0dcddde97f0317ed92409ac0539b4506bbb2ccf504d1be"),
+    "mini/overlap.user_backchannel": (1, "9a09a7e6900ef4cb4804414830be263accb0770481343a801cefa850e6d59c6d"),
+    "mini/overlap.user_interruption": (1, "e1349b06339dc504f69f57e6c7a071d3f8265083e4c341b5d8e8312db8ce98e0"),
 }
 """Version and hash of the clips. Whoever changes prompts or annotations raises the version; both move together."""
 
@@ -75,8 +86,12 @@ def test_all_and_v1_take_the_sets_when_they_are_there(tmp_path: Path) -> None:
     for folder in SETS.values():
         (tmp_path / "v1.0" / folder).mkdir(parents=True)
     assert names(select_tasks("v1", UpstreamTree(tmp_path))) == list(SETS)
-    assert names(select_tasks("all", UpstreamTree(tmp_path))) == MINI_NAMES + list(SETS)
     assert names(select_tasks("available", UpstreamTree(tmp_path))) == MINI_NAMES + list(SETS)
+    for name in PAIRS:
+        (tmp_path / "v1.5" / name).mkdir(parents=True)
+    pairs = [f"v1.5/{name}" for name in PAIRS]
+    assert names(select_tasks("v1.5", UpstreamTree(tmp_path))) == pairs
+    assert names(select_tasks("all", UpstreamTree(tmp_path))) == [*MINI_NAMES, *SETS, *pairs]
 
 
 def test_available_takes_what_is_there(tmp_path: Path) -> None:
@@ -214,7 +229,7 @@ def test_the_embedded_tasks_are_those_of_their_version() -> None:
     found = {}
     for task in select_tasks("mini", None):
         assert isinstance(task.source, ScriptSource)
-        assert task.source.sha256[task.source.utterances] == PINNED_UTTERANCES
+        assert task.source.sha256[task.source.utterances] == PINNED_UTTERANCES[task.source.utterances]
         found[task.name] = (task.version, task.source.sha256[task.source.clips])
     assert found == PINNED
 

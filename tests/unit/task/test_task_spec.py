@@ -68,10 +68,14 @@ def test_a_task_of_scripts_pins_both_its_files() -> None:
         parse_task(text, "x.yaml")
 
 
-def test_the_shipped_tasks_are_the_four_of_mini_and_the_five_sets_of_v1() -> None:
+def test_the_shipped_tasks_are_those_of_mini_and_the_sets_of_v1_and_v1_5() -> None:
     specs = task_specs()
     assert list(specs) == [
         "mini/backchannel",
+        "mini/overlap.background_speech",
+        "mini/overlap.talking_to_other",
+        "mini/overlap.user_backchannel",
+        "mini/overlap.user_interruption",
         "mini/pause_handling",
         "mini/turn_taking",
         "mini/user_interruption",
@@ -80,6 +84,10 @@ def test_the_shipped_tasks_are_the_four_of_mini_and_the_five_sets_of_v1() -> Non
         "v1/pause_handling.synthetic",
         "v1/turn_taking.candor",
         "v1/user_interruption.synthetic",
+        "v1.5/background_speech",
+        "v1.5/talking_to_other",
+        "v1.5/user_backchannel",
+        "v1.5/user_interruption",
     ]
     published = {
         "v1/backchannel.icc": ("icc_backchannel", 55, 48000),
@@ -87,12 +95,17 @@ def test_the_shipped_tasks_are_the_four_of_mini_and_the_five_sets_of_v1() -> Non
         "v1/pause_handling.synthetic": ("synthetic_pause_handling", 137, 24000),
         "v1/turn_taking.candor": ("candor_turn_taking", 119, 16000),
         "v1/user_interruption.synthetic": ("synthetic_user_interruption", 200, 24000),
+        "v1.5/background_speech": ("background_speech", 100, None),
+        "v1.5/talking_to_other": ("talking_to_other", 100, None),
+        "v1.5/user_backchannel": ("user_backchannel", 98, None),
+        "v1.5/user_interruption": ("user_interruption", 200, None),
     }
     for name, facts in published.items():
         source = specs[name].source
         assert source.kind == "fdb"
         assert (source.folder, source.n, source.sample_rate) == facts
-    assert sum(specs[name].source.n for name in published) == 727
+    assert sum(specs[name].source.n for name in published if name.startswith("v1/")) == 727
+    assert sum(specs[name].source.n for name in published if name.startswith("v1.5/")) == 498
 
 
 def test_every_task_says_what_it_is_and_what_a_prompted_model_is_told() -> None:
