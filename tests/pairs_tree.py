@@ -38,7 +38,8 @@ IDS: Final = ("1", "2")
 @cache
 def utterance(name: str) -> np.ndarray:
     """16 kHz."""
-    return read_audio(Path(str(resources.files("fdbench.tasks.mini"))) / "utterances" / f"{name}.flac").samples
+    folder = "overlap_utterances" if name.startswith("heart") else "utterances"
+    return read_audio(Path(str(resources.files("fdbench.tasks.mini"))) / folder / f"{name}.flac").samples
 
 
 def placed(length_s: float, *said: tuple[float, np.ndarray]) -> np.ndarray:

@@ -252,11 +252,11 @@ def test_a_run_over_the_pairs_of_an_edition_names_it(edition, tmp_path):
 
 def test_the_effects_are_those_of_the_embedded_suite():
     """Of the committed utterances, those across the room are made from others beside them."""
-    bank = Path(str(resources.files("fdbench.tasks.mini"))) / "utterances"
-    far = sorted(bank.glob("*-far-*.flac"))
+    mini = Path(str(resources.files("fdbench.tasks.mini")))
+    far = sorted((mini / "overlap_utterances").glob("*-far-*.flac"))
     assert len(far) == 12
     for file in far:
-        near = read_audio(bank / file.name.replace("-far", ""))
+        near = read_audio(mini / "utterances" / file.name.replace("-far", ""))
         assert encode_flac(Audio(across_the_room(near.samples, 16000), 16000)) == file.read_bytes()
 
 
