@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -523,3 +525,16 @@ def test_the_tree_of_these_tests_is_what_it_says(data):
         apart = np.flatnonzero(sounds[0] != sounds[1]) / RATE_HZ
         assert len(sounds[0]) == len(sounds[1]) == round(PROMPT_S * RATE_HZ)
         assert OVERLAP_S <= apart[0] < apart[-1] <= overlap_of(index)[1]
+
+
+def test_the_stand_in_for_the_published_sets_is_sound_and_a_small_one_begins_a_large_one(tmp_path):
+    script = Path(__file__).parents[2] / "benchmarks" / "synthetic_v1_5.py"
+    for n in (2, 3):
+        made = subprocess.run([sys.executable, str(script), str(tmp_path / str(n)), "--clips", str(n)], check=True,
+                              capture_output=True, text=True)  # fmt: skip
+        assert f"{4 * n} clips" in made.stdout
+    for file in (tmp_path / "2").rglob("*.*"):
+        assert file.is_dir() or file.read_bytes() == (tmp_path / "3" / file.relative_to(tmp_path / "2")).read_bytes()
+    checked = json.loads(fdbench("data", "check", "--data", tmp_path / "3", "--tasks", "v1.5", "--json").out)
+    assert {each["n_clips"] for each in checked["sets"]} == {3} and len(checked["sets"]) == 4
+    assert [each["what"] for each in checked["findings"] if not each["what"].startswith("expected ")] == []
