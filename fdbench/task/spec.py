@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -45,6 +46,21 @@ class ScriptSource(_Stored):
         if missing:
             raise ValueError(f"no sha256 for {', '.join(sorted(missing))}")
         return self
+
+
+class DialogueSource(_Stored):
+    """Dialogues for an examiner that ship with fdbench.
+
+    Attributes:
+        file: Of dialogues (``fdbench.task.dialogues``), beside the task's YAML.
+        n: Number of them.
+        sha256: Of the file.
+    """
+
+    kind: Literal["dialogues"]
+    file: str
+    n: int = Field(ge=1)
+    sha256: dict[str, Sha256]
 
 
 class FdbSource(_Stored):
@@ -96,7 +112,12 @@ class TaskSpec(_Stored):
     description: str = ""
     instructions: str = ""
     human_timing_note: str = ""
-    source: Annotated[ScriptSource | FdbSource, Field(discriminator="kind")]
+    source: Annotated[ScriptSource | DialogueSource | FdbSource, Field(discriminator="kind")]
+
+    @property
+    def ships(self) -> bool:
+        """Whether its samples come with fdbench."""
+        return self.source.kind in ("scripts", "dialogues")
 
     @property
     def stimuli(self) -> tuple[str, ...]:
@@ -120,6 +141,7 @@ class TaskSpec(_Stored):
         return self
 
 
+@lru_cache(maxsize=64)  # a command asks for all tasks several times, and YAML is slow
 def parse_task(text: str, name: str) -> TaskSpec:
     """The task that a YAML text describes.
 
@@ -136,7 +158,7 @@ def parse_task(text: str, name: str) -> TaskSpec:
     except ValidationError as error:
         first = error.errors()[0]
         # The location of a union's member holds the member's tag, which is no key of the file.
-        path: KeyPath = tuple(part for part in first["loc"] if part not in ("scripts", "fdb"))
+        path: KeyPath = tuple(part for part in first["loc"] if part not in ("scripts", "dialogues", "fdb"))
         key = ".".join(map(str, path))
         if first["type"] == "extra_forbidden":
             problem = f"unknown key '{key}'"
