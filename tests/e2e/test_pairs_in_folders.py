@@ -282,7 +282,7 @@ def test_a_damaged_recording_of_the_twin_is_named(tmp_path):
     folder = write_folder(tmp_path / "clips", n=1)
     (folder / "1" / "clean_output.wav").write_bytes(b"RIFF")
     scores, messages, _ = scored(folder, "--asr", "none", status=3)
-    assert said(scores["1"]["stop_rate"]) == ("error", "twin_missing")
+    assert said(scores["1"]["stop_rate"]) == ("error", "audio_unreadable")
     assert any("clean_output.wav: " in line for line in messages["1"]), messages
 
 
