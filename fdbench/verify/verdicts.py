@@ -9,6 +9,7 @@ from typing import Final
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import BehaviourQuestion, Question, Verdict
 from fdbench.errors import DataError
+from fdbench.judge.prompts import prompt_identity
 from fdbench.judge.recall import recall_verdicts
 from fdbench.stages.judging import (
     GIVEN,
@@ -51,12 +52,13 @@ class Recollection:
 
     @property
     def labels(self) -> str:
-        """The prompt of the labels on record that the same judge gave under the same kind of prompts."""
+        """The prompt of the labels that the same judge gave under the same kind of prompts; where it gave none, that of now."""
         said = (judge for judge, question in self.intact if isinstance(question, BehaviourQuestion))
         own = self._parts(self.signature)
         found = (prompt for judge in said for rest, prompt in [self._parts(judge)] if rest == own[0])
         is_upstream = own[1].startswith("upstream")
-        return next((prompt for prompt in found if prompt.startswith("upstream") == is_upstream), "")
+        of_today = prompt_identity("upstream" if is_upstream else "own", BehaviourQuestion)
+        return next((prompt for prompt in found if prompt.startswith("upstream") == is_upstream), of_today)
 
     @staticmethod
     def _parts(judge: str) -> tuple[tuple[str, ...], str]:

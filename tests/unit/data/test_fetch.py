@@ -321,6 +321,10 @@ def test_the_catalogue_has_the_sets_of_the_tasks_and_upstreams_texts() -> None:
         "candor_turn_taking": 119,
         "icc_backchannel": 55,
         "synthetic_user_interruption": 200,
+        "user_interruption": 200,
+        "user_backchannel": 98,
+        "talking_to_other": 100,
+        "background_speech": 100,
     }
     assert {part.source for part in archives.values()} == {
         f"https://drive.google.com/uc?id={spec.source.drive_id}" for spec in specs.values() if spec.source.kind == "fdb"
@@ -360,12 +364,16 @@ def test_parts_are_named_by_themselves_or_by_the_tasks_that_need_them(words: lis
     assert [part.name for part in select_parts(words, task_specs())] == names
 
 
-def test_v1_and_all_are_everything() -> None:
+def test_v1_and_v1_5_and_all_are_everything() -> None:
     specs = task_specs()
+    v1, overlaps = ([part.name for part in select_parts([family], specs)] for family in ("v1", "v1.5"))
+    assert not set(v1) & set(overlaps)
+    assert set(overlaps) == {*(part.name for part in catalogue(specs).values() if part.root == "v1.5"), "behaviour_prompt"}
     assert (
-        [part.name for part in select_parts(["v1"], specs)]
-        == list(catalogue(specs))
-        == [part.name for part in select_parts(["all"], specs)]
+        {*v1, *overlaps}
+        == set(catalogue(specs))
+        == {part.name for part in select_parts(["all"], specs)}
+        == {part.name for part in select_parts(["v1,v1.5"], specs)}
     )
 
 
