@@ -43,6 +43,9 @@ OVERLAP_BACKGROUND: Final = "overlap.background_speech"
 OVERLAPS: Final = (OVERLAP_INTERRUPTION, OVERLAP_BACKCHANNEL, OVERLAP_ASIDE, OVERLAP_BACKGROUND)
 """Somebody speaks while the model does; each sample has a clean twin, in which nobody does."""
 
+DIALOGUE: Final = "dialogue"
+"""Someone talks with the model for a minute or two, and wants something of it."""
+
 
 def _overlap(name: str, title: str, *, takeover_is_wanted: bool = False) -> Behaviour:
     return Behaviour(name, title, takeover_is_wanted, needed_events=(OVERLAP,), stimuli=(MAIN, TWIN))
@@ -59,6 +62,7 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = {
         _overlap(OVERLAP_BACKCHANNEL, "Overlap: the user backchannels"),
         _overlap(OVERLAP_ASIDE, "Overlap: the user talks to somebody else"),
         _overlap(OVERLAP_BACKGROUND, "Overlap: speech in the background"),
+        Behaviour(DIALOGUE, "Dialogue with an examiner", takeover_is_wanted=True),
     )
 }
 """By name, in the order of tables."""
