@@ -10,8 +10,8 @@ asked for in a notation that is no JSON, and comes in many:
 
 - An event is a pair of times in brackets or braces of any depth, and the two numbers behind it up to the next bracket. Four
   numbers in one bracket are an event, too. A time is in seconds or ``m:ss``; names beside numbers and comments do not count.
-- A score that is ``null`` or not there is None; so is a task score. Any finite number is one: whether a 9 counts is the
-  protocol's decision.
+- A score that is ``null`` or not there is None; so is a task score. Any finite number from 0 on is one: whether a 9 counts
+  is the protocol's decision.
 - Prose and fences around it are skipped. Where the list is there twice, the last one counts. A list that does not end, or
   with something in it and no event, is unreadable.
 
@@ -38,7 +38,9 @@ SCORES: Final = (1, 2, 3, 4, 5)
 OUR_KEYS: Final = frozenset({"analysis", "events", "task_score"})
 OUR_EVENT_KEYS: Final = frozenset({"start", "end", "turn_taking", "instruction"})
 
-_LIST: Final = re.compile("Turn[-\u2010\u2011 ]?taking event and scores?[\"'\u201d]?[ \t]{0,9}:\\s{0,99}(?=[\\[{])", re.IGNORECASE)
+_LIST: Final = re.compile(
+    "Turn[-\u2010\u2011 ]?taking event and scores?[\"'\u201d]?[ \t]{0,9}:\\s{0,99}(?=[\\[{])", re.IGNORECASE
+)
 _TASK: Final = re.compile(
     "Task[-\u2010\u2011 ]?specific score[\"'\u201d]?[ \t]{0,9}:\\s{0,99}[\"']?(-?[0-9]{1,15}(?:\\.[0-9]{1,15})?|null|none|n/a)",
     re.IGNORECASE,
@@ -61,7 +63,7 @@ _MAX_DIGITS: Final = 30
 class _Bracket:
     """What stands between two brackets: numbers, None for ``null``, and further brackets."""
 
-    items: list[float | None | _Bracket] = field(default_factory=list)
+    items: list[float | _Bracket | None] = field(default_factory=list)
 
 
 def read_dialogue_text(text: str) -> Reading | Absence:
@@ -116,11 +118,11 @@ def read_published_form(text: str) -> Reading | Absence:
     if not events and text[begins[-1] + 1 : end - 1].strip():
         return Absence(RATING_UNREADABLE, "there is no event with a start and an end in 'Turn-taking event and score'")
     scores = [found[1] for found in _TASK.finditer(text)]
-    return Reading(_number(scores[-1]) if scores else None, events=events)
+    return Reading(_score(_number(scores[-1])) if scores else None, events=events)
 
 
 def _bracket_at(text: str, begin: int) -> tuple[_Bracket, int] | None:
-    """The bracket that opens at ``begin``, and where it is over; None where it never is, or holds too many within each other."""
+    """The bracket that opens at ``begin``, and where it is over; None where it never is, or too deep."""
     above: list[_Bracket] = []
     for token in _TOKEN.finditer(text, begin):
         if token["open"]:
@@ -160,11 +162,15 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _score(number: float | None) -> float | None:
+    return None if number is None or number < 0 else number
+
+
 def _events_in(bracket: _Bracket) -> Iterator[DialogueEvent]:
     items = bracket.items
     own = _numbers_of(bracket)
     if len(own) == 4 and own[0] is not None and own[1] is not None:
-        yield DialogueEvent(own[0], own[1], own[2], own[3])
+        yield DialogueEvent(own[0], own[1], _score(own[2]), _score(own[3]))
         return
     for index, item in enumerate(items):
         if not isinstance(item, _Bracket):
@@ -185,11 +191,11 @@ def _numbers_of(bracket: _Bracket) -> list[float | None]:
     return numbers if len(numbers) == len(bracket.items) else []
 
 
-def _scores_behind(items: list[float | None | _Bracket]) -> tuple[float | None, float | None]:
+def _scores_behind(items: list[float | _Bracket | None]) -> tuple[float | None, float | None]:
     found: list[float | None] = []
     for item in items:
         if isinstance(item, _Bracket):
             break
-        found.append(item)
+        found.append(_score(item))
     turn_taking, instruction = (*found, None, None)[:2]
     return turn_taking, instruction

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
-from fdbench.core.behaviour import BACKCHANNEL, BEHAVIOURS, OVERLAPS, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
+from fdbench.core.behaviour import BACKCHANNEL, BEHAVIOURS, DIALOGUE, OVERLAPS, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
 from fdbench.core.event import DECIDED, TEXT, YIELDED
 from fdbench.core.metric import PROTOCOLS
 from fdbench.errors import unknown_name
@@ -30,6 +30,9 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
     **{(each, "fdb-2026-05"): "fdbench.scoring.published.overlap:PublishedOverlap" for each in OVERLAPS},
     **{(each, "fdb-2026-02"): "fdbench.scoring.published.overlap:PublishedOverlap" for each in OVERLAPS},
     **{(each, "fdbench"): f"fdbench.scoring.corrected.overlap:Overlap:{each}" for each in OVERLAPS},
+    (DIALOGUE, "fdb-2026-05"): "fdbench.scoring.published.dialogue:PublishedDialogue",
+    (DIALOGUE, "fdb-2026-02"): "fdbench.scoring.published.dialogue:PublishedDialogue",
+    (DIALOGUE, "fdbench"): "fdbench.scoring.dialogue_judged:JudgedDialogue",
 }
 """Module, class, and what the class is made with."""
 

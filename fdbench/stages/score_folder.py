@@ -1,4 +1,7 @@
-"""`fdbench score DIR`: recordings made elsewhere, in upstream's layout (``DIR/<id>/output.wav``, ``output.json``, ...)."""
+"""`fdbench score DIR`: recordings made elsewhere, in upstream's layout (``DIR/<id>/output.wav``, ``output.json``, ...).
+
+Of dialogues ``A.wav`` and ``B.wav`` with what belongs to them (``task.fdb_layout``).
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,14 @@ from typing import Any
 
 from fdbench.call.evidence import examine, silence_notes
 from fdbench.core.absence import Absence
-from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.behaviour import BEHAVIOURS, DIALOGUE
 from fdbench.core.conversation import Sample
 from fdbench.core.metric import PUBLISHED
 from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.io.files import user_cache
 from fdbench.io.upstream_json import file_of
-from fdbench.judge.given import LABEL_FILE, RATING_FILE, read_verdict
+from fdbench.judge.given import DIALOGUE_FILE, LABEL_FILE, RATING_FILE, read_dialogue_verdict, read_verdict
 from fdbench.stages.cases import Case, FolderAudio, RecordedTake, TaskFacts
 from fdbench.stages.copies import copies_among
 from fdbench.stages.derive import notes_of
@@ -70,6 +73,8 @@ def score_folder(
 def _case(folder: Path, sample: Sample, behaviour: str, tells_length: bool) -> Case:
     stimuli = BEHAVIOURS[behaviour].stimuli
     takes = {each: _take(FolderAudio(behaviour, folder, each), tells_length) for each in stimuli}
+    if behaviour == DIALOGUE:
+        return Case(sample, behaviour, takes, rating=partial(read_dialogue_verdict, folder / DIALOGUE_FILE))
     given = folder / (LABEL_FILE if len(stimuli) > 1 else RATING_FILE)
     return Case(sample, behaviour, takes, rating=partial(read_verdict, given))
 

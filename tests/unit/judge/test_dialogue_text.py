@@ -89,7 +89,7 @@ def test_scores_that_are_not_there_are_none_and_the_rest_is_kept():
         DialogueEvent(1, 2, None, 3),
         DialogueEvent(3, 4, 2, None),
         DialogueEvent(5, 6, None, None),
-        DialogueEvent(9, 8, 7, -1),
+        DialogueEvent(9, 8, 7, None),
     )
 
 

@@ -33,6 +33,8 @@ VOICE = tuple(
     for against in ("change", "from_clean")
 )  # fmt: skip
 
+DIALOGUE = ("turn_taking_fluency", "instruction_following", "task_score")
+
 NAMES_OF_THE_SPECIFICATION = {
     "fdb-2026-05": {
         "takeover_rate",
@@ -43,6 +45,7 @@ NAMES_OF_THE_SPECIFICATION = {
         "stop_latency_s",
         *JUDGED,
         *VOICE,
+        *DIALOGUE,
     },
     "fdbench": {
         "lost_per_turn_s",
@@ -81,6 +84,7 @@ NAMES_OF_THE_SPECIFICATION = {
         "stop_rate",
         *JUDGED,
         *VOICE,
+        *DIALOGUE,
     },
 }
 
@@ -98,7 +102,7 @@ def test_the_scorers_of_a_protocol_give_exactly_its_metrics(protocol: str) -> No
 def test_every_behaviour_has_a_scorer_that_names_each_metric_once(behaviour: str, protocol: str) -> None:
     scorer = scorer_for(behaviour, protocol)
     assert len(set(scorer.metrics)) == len(scorer.metrics)
-    assert "takeover_rate" in scorer.metrics or behaviour in OVERLAPS
+    assert "takeover_rate" in scorer.metrics or behaviour in (*OVERLAPS, "dialogue")
     assert scorer.version >= 1
 
 
