@@ -19,8 +19,9 @@
 ``find_takeovers``
 ``published_reply``    the published decision, defects included
 ``lost_time``,         measures over decisions: what the user loses (of ``UserTurn`` and ``Takeover``), backchannels against
-``timing_bits``,       people's timing and rhythm, ...
-``rhythm_of``
+``timing_bits``,       people's timing and rhythm, how long both speak at once, ...
+``rhythm_of``,
+``overlap_time``
 ``clustered_wilson``,  ... and intervals of rates and of their differences
 ``newcombe_difference``
 =====================  ==================================================================================
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from fdbench.scoring.corrected.turn import turn_outcome
     from fdbench.scoring.corrected.utterance import find_bursts, find_utterances
     from fdbench.scoring.corrected.yielding import heard_interruption, interruption_outcome
+    from fdbench.scoring.overlap_kinds import overlap_time
     from fdbench.scoring.published.takeover import published_reply
     from fdbench.scoring.rhythm import rhythm_of
     from fdbench.stats.wilson import clustered_wilson, newcombe_difference
@@ -78,6 +80,7 @@ _FROM = {
     "load_run": "fdbench.api.results",
     "lost_time": "fdbench.scoring.corrected.lost_time",
     "newcombe_difference": "fdbench.stats.wilson",
+    "overlap_time": "fdbench.scoring.overlap_kinds",
     "pause_outcome": "fdbench.scoring.corrected.pause",
     "published_reply": "fdbench.scoring.published.takeover",
     "rhythm_of": "fdbench.scoring.rhythm",
@@ -108,6 +111,7 @@ __all__ = [
     "load_run",
     "lost_time",
     "newcombe_difference",
+    "overlap_time",
     "pause_outcome",
     "published_reply",
     "rhythm_of",

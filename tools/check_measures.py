@@ -16,6 +16,7 @@ from typing import Any, Final
 import fdbench
 from fdbench.core.span import Span
 from fdbench.errors import DataError, FdbenchError, UsageError
+from fdbench.scoring.overlap_kinds import KINDS as OVERLAP_KINDS
 from fdbench.stats.wilson import Rate, wilson_interval
 
 TOLERANCE: Final = 1e-9
@@ -83,10 +84,22 @@ def _rhythm(given: Case) -> Found:
     return found
 
 
+def overlap(given: Case) -> Found:
+    user, model, backchannels = (
+        [Span(*each) for each in given[name]] for name in ("user_segments_s", "model_segments_s", "model_backchannels_s")
+    )
+    found = fdbench.overlap_time(user, model, backchannels)
+    parts = dict(zip(OVERLAP_KINDS, found.of_kind_s, strict=True))
+    return {
+        "overlap_s": found.overlap_s, "per_minute": found.per_minute, "user_speech_s": found.user_speech_s, **parts,
+    }  # fmt: skip
+
+
 MEASURES: Final[Mapping[str, Callable[[Case], Found]]] = {
     "rates": rates,
     "backchannel": backchannel,
     "lost_seconds": lost_seconds,
+    "overlap": overlap,
 }
 
 

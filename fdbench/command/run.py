@@ -70,6 +70,10 @@ def register(commands: Commands) -> None:
         help="make a call again whose frames leave later around annotated events (100)",
     )
     run.add_argument("--condition", default="clean", metavar="NAME", help="what stands between (`fdbench list conditions`)")
+    run.add_argument("--examiner", default="scripted", metavar="WHO", help="who holds dialogues: scripted (default)")
+    run.add_argument("--pace", choices=("slow", "fast"), default="", help="of the examiner, where the task has none (slow)")
+    run.add_argument("--duration", type=float, default=60.0, metavar="S", help="the examiner falls silent after that (60)")
+    run.add_argument("--gate-candidate", action="store_true", help="the examiner hears no model while it speaks itself")
     run.add_argument("--keep-going", action="store_true", help="make all calls, although 8 in a row have failed alike")
     run.add_argument("--again", action="store_true", help="make all calls anew, also those that are there already")
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
@@ -102,6 +106,7 @@ def register(commands: Commands) -> None:
 
 def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.call.call import Ending
+    from fdbench.call.examiner.options import ExaminerOptions
     from fdbench.stages.estimate import estimate_of
     from fdbench.stages.plan import make_plan
     from fdbench.stages.request import RunRequest
@@ -125,6 +130,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         condition=arguments.condition,
         keep_going=arguments.keep_going,
         again=arguments.again,
+        examiner=ExaminerOptions(arguments.examiner, arguments.pace, arguments.duration, arguments.gate_candidate),
     )
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)

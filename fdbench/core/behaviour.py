@@ -44,7 +44,7 @@ OVERLAPS: Final = (OVERLAP_INTERRUPTION, OVERLAP_BACKCHANNEL, OVERLAP_ASIDE, OVE
 """Somebody speaks while the model does; each sample has a clean twin, in which nobody does."""
 
 DIALOGUE: Final = "dialogue"
-"""Someone talks with the model for a minute or two, and wants something of it."""
+"""Several turns with an examiner, who says what the model's answers make of its script."""
 
 
 def _overlap(name: str, title: str, *, takeover_is_wanted: bool = False) -> Behaviour:

@@ -41,6 +41,7 @@ class Dialogue:
         opening: What the examiner says first, before the first stage's line and in one breath with it; may be empty.
         closing: What it says when the last stage is over.
         instructions: What a model that takes a text prompt is told.
+        pace: How quickly the examiner takes its turns, where the task says so; empty = as is asked for.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Dialogue:
     stages: tuple[DialogueStage, ...]
     closing: str
     instructions: str = ""
+    pace: str = ""
 
     @property
     def digest(self) -> str:

@@ -72,6 +72,7 @@ _EVERYWHERE: Final = tuple(BEHAVIOURS)
 _UNASKED: Final = tuple(each for each in OVERLAPS if each != OVERLAP_INTERRUPTION)
 """Those in which to stop and to reply is not what is wanted, so that to be quick at it is no merit."""
 
+OVERLAP_KINDS: Final = ("backchannel", "yielded", "held", "terminal", "competitive")
 Reference = Literal["before", "clean"]
 PAIRED_DETAILS: Final = ("mean_before", "mean_after", "t", "df", "p_t", "cohen_dz", "n_used", "n_dropped")
 """The first two trimmed; the others those of the test."""
@@ -481,6 +482,101 @@ _METRICS: Final = (
         "it, all errors over all words written; high where the audio is broken",
         corrected="ratio",
         details=("substitutions", "deletions", "insertions", "hits", "median"),
+    ),
+    Metric(
+        "goal_coverage",
+        "rate",
+        True,
+        CORRECTED,
+        "dialogue: share of the stages whose goal the model meets, as far as a program can check it in its words",
+        corrected="ratio",
+    ),
+    Metric(
+        "corrections_obeyed_rate",
+        "rate",
+        True,
+        CORRECTED,
+        "dialogue: of the stages in which the user takes something back, the share in which the model says the new value last",
+        corrected="ratio",
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "entities_carried_rate",
+        "rate",
+        True,
+        CORRECTED,
+        "dialogue: of the stages that only refer to something named before, the share in which the model names it",
+        corrected="ratio",
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "declined_rate",
+        "rate",
+        True,
+        CORRECTED,
+        "dialogue: of the requests to be declined, the share that the model declines",
+        corrected="ratio",
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "floor_transfer_offset_s",
+        "s",
+        None,
+        CORRECTED,
+        "dialogue: from the end of the user's turn to the onset of the reply, signed: median over the turns that have one, and "
+        "over dialogues",
+        corrected="censored median",
+        details=_LATENCY_DETAILS,
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
+        "no_reply_rate",
+        "rate",
+        False,
+        CORRECTED,
+        "dialogue: share of the user's turns after which no takeover begins before the next one",
+        corrected="ratio",
+    ),
+    Metric(
+        "interruptions_made_rate",
+        "rate",
+        False,
+        CORRECTED,
+        "dialogue: share of the user's turns into which the model breaks more than 0.3 s before their end",
+        corrected="ratio",
+    ),
+    Metric(
+        "interrupted_rate",
+        "rate",
+        None,
+        CORRECTED,
+        "dialogue: share of the user's turns that begin while the model has the floor",
+        corrected="ratio",
+    ),
+    Metric(
+        "competing_overlap",
+        "s/min",
+        False,
+        CORRECTED,
+        "dialogue: seconds per minute of the user's speech in which both speak and neither gives way soon",
+        corrected="ratio",
+        details=OVERLAP_KINDS,
+    ),
+    Metric(
+        "long_silence_share",
+        "share",
+        False,
+        CORRECTED,
+        "dialogue: share of the time, from its first word to its last, in silences of more than 2 s",
+        corrected="ratio",
+    ),
+    Metric(
+        "talk_share",
+        "share",
+        None,
+        CORRECTED,
+        "dialogue: the model's speech by that of both",
+        corrected="ratio",
     ),
     *_voice_metrics(),
 )

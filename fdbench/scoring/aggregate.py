@@ -39,7 +39,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fdbench.core.absence import Status
-from fdbench.core.metric import CORRECTED, METRICS, PAIRED_DETAILS, PROTOCOLS, WINDOWS_S, direction
+from fdbench.core.metric import (
+    CORRECTED,
+    METRICS,
+    OVERLAP_KINDS,
+    PAIRED_DETAILS,
+    PROTOCOLS,
+    WINDOWS_S,
+    Aggregation,
+    direction,
+)
 from fdbench.core.score import MetricSummary, Score
 from fdbench.errors import unknown_name
 from fdbench.stats.bootstrap import percentile_interval, resampled_values
@@ -103,7 +112,7 @@ def summarise(
     ci_low = ci_high = None
     clips = [groups[i] if groups is not None else str(i) for i in used]
     if value is not None and protocol in CORRECTED and METRICS[metric].unit == "rate":
-        ci_low, ci_high = _rate_interval(chosen, clips)
+        ci_low, ci_high = _rate_interval(chosen, clips, aggregation)
     elif value is not None:
         ci_low, ci_high = _interval(statistic, clips, seed)
     return MetricSummary(
@@ -211,11 +220,15 @@ def _waiting(scores: Sequence[Score]) -> tuple[Floats, npt.NDArray[np.bool_]]:
     return np.array(times_s, np.float64), np.array([s.value is not None for s in scores], np.bool_)
 
 
-def _rate_interval(scores: Sequence[Score], clips: Sequence[str]) -> tuple[float | None, float | None]:
-    values: dict[str, list[float]] = {}
+def _rate_interval(
+    scores: Sequence[Score], clips: Sequence[str], aggregation: Aggregation
+) -> tuple[float | None, float | None]:
+    events: dict[str, tuple[float, float]] = {}
     for score, clip in zip(scores, clips, strict=True):
-        values.setdefault(clip, []).append(score.value or 0.0)
-    found = clustered_wilson((math.fsum(of_clip), len(of_clip)) for of_clip in values.values())
+        counted = score.components if aggregation == "ratio" else {"numerator": score.value or 0.0, "denominator": 1}
+        k, n = events.get(clip, (0.0, 0.0))
+        events[clip] = k + counted["numerator"], n + counted["denominator"]
+    found = clustered_wilson((k, round(n)) for k, n in events.values())
     return (None, None) if found is None else (found.low, found.high)
 
 
@@ -314,7 +327,7 @@ _DETAILS: Final[Mapping[str, Detail]] = {
     "recall": partial(_share_matched, "peaks"),
     "precision": partial(_share_matched, "backchannels"),
     "ceiling": partial(_per_denominator, "reachable"),
-    **{name: partial(_per_denominator, name) for name in ("wait_s", "talked_over_s", "breaks")},
+    **{name: partial(_per_denominator, name) for name in ("wait_s", "talked_over_s", "breaks", *OVERLAP_KINDS)},
     **{name: partial(_mean_component, name) for name in WINDOWS_S},
     "median": _median_value,
     "mean": _mean_value,

@@ -33,40 +33,29 @@ from fdbench.core.absence import Absence
 from fdbench.core.annotation import DialogueEvent, DialogueQuestion, Verdict, WordsRequest
 from fdbench.core.conversation import Sample
 from fdbench.core.dialogue import DAILY
+from fdbench.core.event import EXAMINER_SPEECH
 from fdbench.core.metric import WINDOWS_S
 from fdbench.core.score import Score, none_score
-from fdbench.core.take_id import MAIN
-from fdbench.scoring.base import Needs, Prompts, Takes, failed, main_take, scored, words_for
+from fdbench.core.speech import Word
+from fdbench.scoring.base import Takes, failed, main_take, scored, words_for
+from fdbench.scoring.requests import MODEL_WORDS
 
 JUDGED: Final = ("turn_taking_fluency", "instruction_following", "task_score")
+USER_WORDS: Final = WordsRequest("user")
 LEAST, MOST = 1.0, 5.0
 NOBODY: Final = "none"
 """The recogniser that listens to nothing."""
 
 
-class JudgedDialogue:
-    """What a judge says of a dialogue, and nothing else."""
-
-    version = 1
-    metrics: tuple[str, ...] = JUDGED
-    is_bounded = True
-
-    def needs(self, sample: Sample, prompts: Prompts) -> Needs:
-        return {MAIN: words_needed()}
-
-    def question(self, sample: Sample, takes: Takes) -> DialogueQuestion | Verdict | Absence:
-        return ask_about_dialogue(sample, takes)
-
-    def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
-        take = main_take(takes)
-        if isinstance(take, Absence):
-            return failed(self.metrics, take)
-        return judged_scores(verdict, is_bounded=self.is_bounded)
+def words_needed(sample: Sample) -> tuple[WordsRequest, ...]:
+    """The words of the model, and of the user where no examiner says what it said."""
+    return (MODEL_WORDS,) if said_by_examiner(sample) else (MODEL_WORDS, USER_WORDS)
 
 
-def words_needed() -> tuple[WordsRequest, WordsRequest]:
-    """The words of the model and of the examiner."""
-    return WordsRequest("model"), WordsRequest("user")
+def said_by_examiner(sample: Sample) -> tuple[Word, ...]:
+    """What an examiner says that it said, each utterance with its times; nothing where nobody is one."""
+    said = sorted((event for event in sample.events if event.kind in EXAMINER_SPEECH), key=lambda event: event.span)
+    return tuple(Word(event.text, event.span.start_s, event.span.end_s) for event in said)
 
 
 def ask_about_dialogue(sample: Sample, takes: Takes) -> DialogueQuestion | Verdict | Absence:
@@ -74,7 +63,7 @@ def ask_about_dialogue(sample: Sample, takes: Takes) -> DialogueQuestion | Verdi
     take = main_take(takes)
     if isinstance(take, Absence):
         return take
-    model, examiner = (words_for(take, request) for request in words_needed())
+    model = words_for(take, MODEL_WORDS)
     if isinstance(model, Absence):
         return model
     if model.engine == NOBODY:
@@ -83,10 +72,14 @@ def ask_about_dialogue(sample: Sample, takes: Takes) -> DialogueQuestion | Verdi
     if not model.words:
         event = DialogueEvent(0.0, take.recorded_s or 0.0, LEAST, LEAST)
         return Verdict(None if family == DAILY else LEAST, "the model said nothing", "nobody", events=(event,))
-    if isinstance(examiner, Absence):
-        return examiner
+    examiner = said_by_examiner(sample)
+    if not examiner:
+        heard = words_for(take, USER_WORDS)
+        if isinstance(heard, Absence):
+            return heard
+        examiner = heard.words
     stages = () if sample.dialogue is None else sample.dialogue.stages
-    return DialogueQuestion(family, tuple(f"{each.name}: {each.line}" for each in stages), examiner.words, model.words)
+    return DialogueQuestion(family, tuple(f"{each.name}: {each.line}" for each in stages), examiner, model.words)
 
 
 def family_of(sample: Sample) -> str:

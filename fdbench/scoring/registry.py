@@ -32,7 +32,7 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
     **{(each, "fdbench"): f"fdbench.scoring.corrected.overlap:Overlap:{each}" for each in OVERLAPS},
     (DIALOGUE, "fdb-2026-05"): "fdbench.scoring.published.dialogue:PublishedDialogue",
     (DIALOGUE, "fdb-2026-02"): "fdbench.scoring.published.dialogue:PublishedDialogue",
-    (DIALOGUE, "fdbench"): "fdbench.scoring.dialogue_judged:JudgedDialogue",
+    (DIALOGUE, "fdbench"): "fdbench.scoring.corrected.dialogue:Dialogue",
 }
 """Module, class, and what the class is made with."""
 

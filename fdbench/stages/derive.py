@@ -203,7 +203,7 @@ def facts_of(manifest: RunManifest, shift_s: float = 0.0, kinds: EventKinds | No
             task.family,
             task.behaviour,
             task.version,
-            {**origin, "repeats": task.repeats},
+            {**origin, **task.examiner, "repeats": task.repeats} if task.examiner else {**origin, "repeats": task.repeats},
             (kinds or {}).get(name, frozenset()),
         )
         for name, task in manifest.tasks.items()

@@ -17,7 +17,7 @@ def estimate_of(plan: Plan) -> tuple[str, ...]:
     waiting = [take for take in plan.takes if not run.is_done(take.id)]
     if not waiting:
         return ()
-    prompts_s = sum(_prompt_s(take) for take in waiting)
+    prompts_s = sum(_prompt_s(take) if take.has_prompt else plan.request.examiner.duration_s for take in waiting)
     least_s = prompts_s + len(waiting) * (collection.lead_in_s + collection.tail_silence_s)
     most_s = prompts_s + len(waiting) * (collection.lead_in_s + collection.tail_limit_s)
     at_once = min(collection.slots, len(waiting))

@@ -12,6 +12,9 @@ from fdbench.adapter import load
 from fdbench.adapter.contract import Check
 from fdbench.call.budget import Budget
 from fdbench.call.call import Ending
+from fdbench.call.driver import Party
+from fdbench.call.examined_calls import ExaminedCalls
+from fdbench.call.examiner.options import ExaminerOptions
 from fdbench.call.source import PromptCalls, Source
 from fdbench.call.timeouts import Timeouts
 from fdbench.errors import UsageError
@@ -76,6 +79,7 @@ class PartyModel:
             tail_limit_s=request.ending.limit_s,
             condition=request.condition,
             condition_facts=find_condition(request.condition).facts,
+            examiner=request.examiner.as_named,
             fdbench=__version__,
         )
 
@@ -100,16 +104,23 @@ class PartyModel:
     def open_source(self, collection: Collection, budget: Budget, most_late_s: float) -> Source:
         """Load what is needed; only calls on the wall clock keep to the budget. Raises FdbenchError where that fails."""
         open_model = self.adapter.open_live if self.adapter.is_live else self.adapter.open_party
-        return PromptCalls(
-            open_model(collection.slots),
-            collection.seed,
-            collection.lead_in_s,
-            Ending(collection.tail_silence_s, collection.tail_limit_s),
-            find_condition(collection.condition),
-            tells_truth=self.adapter.spec.tells_truth,
-            budget=budget,
-            timeouts=Timeouts(most_late_s=most_late_s),
-        )
+        model = open_model(collection.slots)
+
+        def calls_with(user: Party | None, longest_s: float) -> PromptCalls:
+            return PromptCalls(
+                model,
+                collection.seed,
+                collection.lead_in_s,
+                Ending(collection.tail_silence_s, collection.tail_limit_s),
+                find_condition(collection.condition),
+                tells_truth=self.adapter.spec.tells_truth,
+                budget=budget,
+                timeouts=Timeouts(most_late_s=most_late_s),
+                user=user,
+                longest_s=longest_s,
+            )
+
+        return ExaminedCalls(model, ExaminerOptions.named(collection.examiner), calls_with)
 
     def examine(self, data: Data | None) -> tuple[Check, ...]:
         """What ``fdbench doctor`` finds out about it. Raises FdbenchError where there is nothing to examine."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from fdbench.core.absence import Absence
+from fdbench.core.behaviour import DIALOGUE
 from fdbench.core.conversation import FailedCall, Take
 from fdbench.core.take_id import TakeId
 from fdbench.stages.model import Model, Supply, find_model
@@ -66,6 +67,7 @@ class Plan:
                     for sample_id, digest in task.digests.items()
                 },
                 stimuli=task.spec.stimuli,
+                examiner=dict(self.request.examiner.facts_of(task)) if task.spec.behaviour == DIALOGUE else {},
             )
             for task in self.tasks
         }

@@ -106,7 +106,8 @@ class RecordingsModel:
             )
         if request.shapes_calls or request.limits_live_calls:
             raise UsageError(
-                "--slots, --condition, --tail-silence, --tail-limit, --max-cost, --max-minutes, --most-late: nobody is called",
+                "--slots, --condition, --examiner and its neighbours, --tail-silence, --tail-limit, --max-cost, --max-minutes, "
+                "--most-late: nobody is called",
                 "leave them out: a folder's recordings are taken as they are",
             )
         if request.repeats > 1:

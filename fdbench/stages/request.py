@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fdbench.call.call import Ending
+from fdbench.call.examiner.options import ExaminerOptions
 from fdbench.call.timeouts import MOST_LATE_S
 from fdbench.core.take_id import CLEAN
 from fdbench.errors import UsageError
@@ -33,6 +34,7 @@ class RunRequest:
         condition: Name of what stands between the user and the model.
         keep_going: Whether calls are made although one after the other fails alike.
         again: Whether calls that are there already are made anew.
+        examiner: Who holds dialogues, and how.
     """
 
     model: str
@@ -52,6 +54,7 @@ class RunRequest:
     condition: str = CLEAN
     keep_going: bool = False
     again: bool = False
+    examiner: ExaminerOptions = field(default_factory=ExaminerOptions)
 
     @property
     def limits_live_calls(self) -> bool:
@@ -61,7 +64,7 @@ class RunRequest:
     @property
     def shapes_calls(self) -> bool:
         """Whether it asks for other calls than usual: how many at once, when they end, what stands in between."""
-        return (self.slots, self.ending, self.condition) != (SLOTS, Ending(), CLEAN)
+        return (self.slots, self.ending, self.condition, self.examiner) != (SLOTS, Ending(), CLEAN, ExaminerOptions())
 
     def __post_init__(self) -> None:
         for name, value in (("repeats", self.repeats), ("slots", self.slots), ("limit", self.limit)):

@@ -44,9 +44,10 @@ class Collection(Stored):
         files: By argument that names a file or folder, the hash of its content.
         condition_facts: All that the condition does to sound; nothing where it is ``clean``.
         edition: Name of the private edition whose prompts were played; empty for any other data.
+        examiner: What was asked of whoever holds dialogues, beyond what is usual.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("files", "condition_facts", "edition")
+    later: ClassVar[tuple[str, ...]] = ("files", "condition_facts", "edition", "examiner")
     model: str
     kind: Literal["trivial", "model", "recordings"]
     adapter: str
@@ -60,6 +61,7 @@ class Collection(Stored):
     condition: str = "clean"
     condition_facts: dict[str, Any] = Field(default={})
     edition: str = ""
+    examiner: dict[str, Argument] = Field(default={})
     lead_in_s: Seconds
     tail_silence_s: Seconds
     tail_limit_s: Seconds
@@ -130,14 +132,16 @@ class CollectedTask(Stored):
 
     Attributes:
         stimuli: With which stimuli of each sample a call was to be made.
+        examiner: Of dialogues, what determines how a model was examined.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("stimuli",)
+    later: ClassVar[tuple[str, ...]] = ("stimuli", "examiner")
     version: int
     family: str
     behaviour: str
     samples: dict[str, CollectedSample]
     stimuli: Annotated[tuple[str, ...], Field(strict=False)] = (MAIN,)
+    examiner: dict[str, str] = Field(default={})
 
     @property
     def repeats(self) -> int:
@@ -212,6 +216,12 @@ class RunManifest(Stored):
                     f"{self.run_id}: task {name} was collected as version {before.version}, the data is now version "
                     f"{task.version}"
                     + (f" and differs in {', '.join(changed[:5])} ({len(changed)} samples)" if changed else ""),
+                    "use another --out, or remove the run's folder",
+                )
+            if before.examiner != task.examiner:
+                differs = [name for name in task.examiner if before.examiner.get(name) != task.examiner[name]]
+                raise DataError(
+                    f"{self.run_id}: {name} was held by another examiner ({', '.join(differs)} differ)",
                     "use another --out, or remove the run's folder",
                 )
             now = {sample_id: sample.joined_with(before.samples.get(sample_id)) for sample_id, sample in task.samples.items()}

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fdbench.core.conversation import Sample
 from fdbench.core.dialogue import Dialogue, DialogueStage
 from fdbench.core.goal import Answered, Carried, Confirmed, Corrected, Declined, Goal
 from fdbench.core.plain_words import places_of, plain_words
 from fdbench.errors import DataError
 from fdbench.io.strict_yaml import Document, KeyPath, parse_yaml
+from fdbench.task.stimulus import read_pinned
+
+if TYPE_CHECKING:
+    from fdbench.task.spec import DialogueSource, TaskSpec
 
 SHIPPED: Final = "fdbench.tasks.mini"
 FOLDER: Final = "dialogues"
@@ -72,6 +78,30 @@ class _WrittenDialogue(_Written):
 class _WrittenFile(_Written):
     schema_: Literal[1] = Field(alias="schema")
     dialogues: Annotated[tuple[_WrittenDialogue, ...], Field(min_length=1, strict=False)]
+
+
+def read_pinned_dialogues(spec: TaskSpec, source: DialogueSource, folder: Path) -> tuple[Sample, ...]:
+    """The samples of a task of dialogues.
+
+    Args:
+        folder: Where the source's file lies.
+
+    Raises:
+        DataError: The file is missing or not the one that its pin names, holds another number of dialogues, or as
+            ``parse_dialogues``.
+    """
+    text = read_pinned(folder / source.file, source.sha256[source.file], "reinstall fdbench").decode()
+    dialogues = parse_dialogues(text, f"tasks/{spec.family}/{source.file}")
+    if len(dialogues) != source.n:
+        raise DataError(f"{folder / source.file}: expected {source.n} dialogues, found {len(dialogues)}")
+    return dialogue_samples(spec, dialogues)
+
+
+def dialogue_samples(spec: TaskSpec, dialogues: Iterable[Dialogue]) -> tuple[Sample, ...]:
+    """A sample for each dialogue."""
+    return tuple(
+        Sample(each.id, spec.name, {}, instructions=each.instructions or spec.instructions, dialogue=each) for each in dialogues
+    )
 
 
 def shipped_dialogues() -> tuple[Dialogue, ...]:

@@ -96,11 +96,15 @@ def load_samples(
     Raises:
         DataError: The data is missing or, for tasks that ship, not what their hashes say.
     """
+    folder = Path(str(resources.files(f"fdbench.tasks.{spec.family}"))) if spec.ships else Path()
     if spec.source.kind == "scripts":
         from fdbench.task.scripts import read_scripts
 
-        folder = Path(str(resources.files(f"fdbench.tasks.{spec.family}")))
         return loaded_task(spec, read_scripts(spec, spec.source, folder))
+    if spec.source.kind == "dialogues":
+        from fdbench.task.dialogues import read_pinned_dialogues
+
+        return loaded_task(spec, read_pinned_dialogues(spec, spec.source, folder))
     if data is None or not data.has(spec):
         raise _missing([spec], data)
     return data.read(spec, limit, ids)
@@ -133,7 +137,7 @@ class TaskLoader:
 
 
 def _has_data(spec: TaskSpec, data: Data | None) -> bool:
-    return spec.source.kind == "scripts" or (data is not None and data.has(spec))
+    return spec.ships or (data is not None and data.has(spec))
 
 
 def _missing(specs: Sequence[TaskSpec], data: Data | None) -> DataError:

@@ -47,6 +47,21 @@ class ScriptSource(_Stored):
         return self
 
 
+class DialogueSource(_Stored):
+    """Dialogues for an examiner that ship with fdbench.
+
+    Attributes:
+        file: Of dialogues (``fdbench.task.dialogues``), beside the task's YAML.
+        n: Number of them.
+        sha256: Of the file.
+    """
+
+    kind: Literal["dialogues"]
+    file: str
+    n: int = Field(ge=1)
+    sha256: dict[str, Sha256]
+
+
 class FdbSource(_Stored):
     """A set of Full-Duplex-Bench, which users put under ``--data``.
 
@@ -96,7 +111,12 @@ class TaskSpec(_Stored):
     description: str = ""
     instructions: str = ""
     human_timing_note: str = ""
-    source: Annotated[ScriptSource | FdbSource, Field(discriminator="kind")]
+    source: Annotated[ScriptSource | DialogueSource | FdbSource, Field(discriminator="kind")]
+
+    @property
+    def ships(self) -> bool:
+        """Whether its samples come with fdbench."""
+        return self.source.kind in ("scripts", "dialogues")
 
     @property
     def stimuli(self) -> tuple[str, ...]:
@@ -136,7 +156,7 @@ def parse_task(text: str, name: str) -> TaskSpec:
     except ValidationError as error:
         first = error.errors()[0]
         # The location of a union's member holds the member's tag, which is no key of the file.
-        path: KeyPath = tuple(part for part in first["loc"] if part not in ("scripts", "fdb"))
+        path: KeyPath = tuple(part for part in first["loc"] if part not in ("scripts", "dialogues", "fdb"))
         key = ".".join(map(str, path))
         if first["type"] == "extra_forbidden":
             problem = f"unknown key '{key}'"

@@ -26,8 +26,10 @@ from scoring_timeline import sample
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations, DialogueEvent, DialogueQuestion, Verdict, WordsRequest
 from fdbench.core.dialogue import Dialogue, DialogueStage
+from fdbench.core.event import Event
 from fdbench.core.goal import Answered
 from fdbench.core.score import Score
+from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.aggregate import summarise
 from fdbench.scoring.base import NO_JUDGE
@@ -119,7 +121,7 @@ def test_a_nine_is_a_score_where_that_is_published_and_nowhere_else():
 
 def take(model: tuple[Word, ...], engine: str = "given", examiner: tuple[Word, ...] = WORDS) -> dict[str, Annotations]:
     words = {WordsRequest("model"): Transcript(model, engine), WordsRequest("user"): Transcript(examiner, engine)}
-    assert set(words) == set(words_needed())
+    assert set(words) == set(words_needed(CLIP))
     return {"main": Annotations(recorded_s=60.0, words=words)}
 
 
@@ -134,15 +136,24 @@ def test_the_question_has_both_sides_with_their_times_and_what_is_wanted():
     assert ask_about_dialogue(staged, take(WORDS)) == DialogueQuestion("correction", ("T1: A table for six.",), WORDS, WORDS)
 
 
+def test_an_examiner_that_says_what_it_said_is_not_listened_to():
+    events = (Event("closing", Span(8.0, 9.0), "Bye."), Event("line", Span(0.5, 2.0), "A table for six."))
+    clip = type(CLIP)("a", "mini/dialogue", {}, events=events, dialogue=STAGED)
+    assert words_needed(clip) == (WordsRequest("model"),)
+    question = ask_about_dialogue(clip, take(WORDS, examiner=()))
+    assert isinstance(question, DialogueQuestion)
+    assert question.examiner == (Word("A table for six.", 0.5, 2.0), Word("Bye.", 8.0, 9.0))
+
+
 @pytest.mark.parametrize("protocol", ["fdb-2026-05", "fdbench"])
 def test_who_never_spoke_gets_the_published_one_without_being_asked_about(protocol):
     scorer = scorer_for("dialogue", protocol)
     clip = type(CLIP)("a", "v2/safety.slow", {})
     verdict = scorer.question(clip, take(()))
     assert isinstance(verdict, Verdict)
-    assert [score.value for score in scorer.score(clip, take(()), verdict)] == [1.0, 1.0, 1.0]
+    assert [score.value for score in scorer.score(clip, take(()), verdict) if score.metric in JUDGED] == [1.0, 1.0, 1.0]
     daily = scorer.question(type(CLIP)("a", "v2/daily.slow", {}), take(()))
-    assert [score.value for score in scorer.score(clip, take(()), daily)] == [1.0, 1.0, None]
+    assert [score.value for score in scorer.score(clip, take(()), daily) if score.metric in JUDGED] == [1.0, 1.0, None]
 
 
 def test_without_ears_or_words_nobody_can_be_asked():

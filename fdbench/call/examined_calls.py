@@ -1,0 +1,87 @@
+"""A run's calls of both kinds, with one model: prompts are played, and dialogues are held by an examiner.
+
+::
+
+    takes   prompt  prompt  dialogue (slow)  prompt  dialogue (fast)
+    made    prompt  prompt  prompt  |  dialogue (slow)  |  dialogue (fast)
+
+The takes are grouped by whoever is on the user's side; each group is collected by calls of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+
+from fdbench.call.driver import Party
+from fdbench.call.examiner.options import ExaminerOptions, voice_of
+from fdbench.call.examiner.party import ScriptedExaminer
+from fdbench.call.source import PromptCalls
+from fdbench.core.conversation import FailedCall, Recording, Take
+
+Outcome = tuple[Take, Recording | FailedCall]
+Side = tuple[str, bool]
+"""The pace of an examiner, and whether its lines ship; of prompts, an empty pace."""
+PROMPTS: Side = ("", True)
+
+
+@dataclass(slots=True)
+class ExaminedCalls:
+    """Calls of a run with one model.
+
+    Args:
+        model: The party under test.
+        examiner: Who holds dialogues.
+        calls_with: Makes the calls with who is on the user's side and speaks for so long at most; None = a player of prompts.
+    """
+
+    model: Party
+    examiner: ExaminerOptions
+    calls_with: Callable[[Party | None, float], PromptCalls]
+    _made: list[PromptCalls] = field(default_factory=list)
+
+    def collect(self, takes: Iterable[Take]) -> Generator[Outcome, None, None]:
+        groups: dict[Side, list[Take]] = {}
+        for take in takes:
+            groups.setdefault(self._side_of(take), []).append(take)
+        for side, of_side in groups.items():
+            calls = self._calls(side)
+            self._made.append(calls)
+            yield from calls.collect(of_side)
+
+    def release(self) -> None:
+        for calls in self._made[-1:]:  # they share the model
+            calls.release()
+
+    @property
+    def uncollected(self) -> Iterable[Outcome]:
+        return [outcome for calls in self._made for outcome in calls.uncollected]
+
+    @property
+    def interrupted(self) -> Iterable[tuple[Take, FailedCall]]:
+        return [outcome for calls in self._made for outcome in calls.interrupted]
+
+    @property
+    def notes(self) -> Iterable[str]:
+        return list(dict.fromkeys(note for calls in self._made for note in calls.notes))
+
+    def _side_of(self, take: Take) -> Side:
+        dialogue = take.sample.dialogue
+        if dialogue is None:
+            return PROMPTS
+        return self.examiner.pace_of(dialogue.pace), take.sample.task.startswith("mini/")
+
+    def _calls(self, side: Side) -> PromptCalls:
+        pace, ships = side
+        if not pace:
+            return self.calls_with(None, 0.0)
+        examiner = ScriptedExaminer(
+            self.model.hears,
+            self.model.says,
+            self.model.slots,
+            pace=pace,
+            duration_s=self.examiner.duration_s,
+            gate_candidate=self.examiner.gate_candidate,
+            voice=voice_of(ships=ships),
+        )
+        return self.calls_with(examiner, self.examiner.duration_s)
