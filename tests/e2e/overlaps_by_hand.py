@@ -9,7 +9,8 @@ In every pair the user asks something, somebody speaks 2.5 to 3.5 s later, and 4
   breaks in on the question (1 s) and talks over it to 0.3 s before its end.
 * ``echo`` says what it hears 20 ms later. So it is speaking when the overlap begins (within 0.1 s), falls silent just after
   its end, which for one of 1.5 s or more is too late to be a stop, and then says nothing: resumed where the overlap is long,
-  unknown where it is short. It takes up nothing.
+  unknown where it is short. It takes up nothing. How much of the background, 15 dB down
+  and dull, the detector hears in its voice is not worked out.
 * ``vad-endpointer`` answers 0.5 s after any speech that it hears, and 200 ms of speech stop it. It hears asides and
   background, and a "yeah" where that is long enough for it: what it does there is not worked out. Its replies are three or
   four of ten sentences in random order: one that begins after an overlap shares some with what its twin went on to say, so
@@ -60,7 +61,7 @@ OVERLAPS_BY_HAND: dict[str, dict[str, dict[str, Expected]]] = {
         INTERRUPTION: {"respond_rate": 0.0, "wanted_rate": 0.0, "resume_rate": 1.0},
         BACKCHANNEL: {"respond_rate": 0.0},
         ASIDE: {"respond_rate": 0.0},
-        BACKGROUND: {"respond_rate": 0.0, "resume_rate": 1.0},
+        BACKGROUND: {"respond_rate": 0.0},
     },
     "vad-endpointer": {
         INTERRUPTION: {**_ANSWERS, "wanted_rate": (0.6, 1.0), "lost_per_turn_s": (0.5, 1.0)},
