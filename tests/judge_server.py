@@ -62,6 +62,28 @@ def honest_rating(facts: Mapping[str, str]) -> int:
     return -(-5 * len(wanted & heard) // len(wanted)) if wanted else 0
 
 
+def honest_scores(facts: Mapping[str, str]) -> dict[str, Any]:
+    """An event for each phrase of the assistant: 5 for one that the examiner does not speak into, 1 for another.
+
+    It follows what is wanted as far as ``honest_rating`` goes, from 1 on.
+    """
+    times = {side: [tuple(map(float, each)) for each in PHRASE.findall(facts[side])] for side in ("examiner", "assistant")}
+    wanted = max(1, honest_rating({"interruption": facts["goals"] + facts["examiner"], "reply": facts["assistant"]}))
+    events = [
+        {
+            "start": start,
+            "end": end,
+            "turn_taking": 1 if any(start < other[1] and other[0] < end for other in times["examiner"]) else 5,
+            "instruction": wanted,
+        }
+        for start, end in times["assistant"]
+    ]
+    return {"analysis": "By the times.", "events": events, "task_score": None if facts["family"] == "daily" else wanted}
+
+
+PHRASE = re.compile(r"\(([0-9.]+)-([0-9.]+)\)")
+
+
 def facts_in(user_message: str) -> dict[str, str] | None:
     """The record between the fences, only where the fences belong to it."""
     found = re.findall(r"^=== RECORD ([0-9a-f]{24}) ===\n(.*)\n=== END OF RECORD \1 ===$", user_message, re.MULTILINE)
@@ -230,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _perform(self, behaviour: str, body: Mapping[str, Any], state: JudgeServer) -> None:
         user = body["messages"][-1]["content"]
         facts = facts_in(user)
-        reply = facts["reply"] if facts else ""
+        reply = facts.get("reply", "") if facts else ""
         if behaviour.startswith(("429", "insufficient")):
             headers = {
                 "429_retry_after": {"Retry-After": state.wait},
@@ -290,9 +312,14 @@ class _Handler(BaseHTTPRequestHandler):
             return f'The assistant said: "{reply}". Interesting.'
         if behaviour == "empty_text":
             return "  "
+        if facts is None and "Turn-taking event and score" in user:
+            return '{"Turn-taking event and score": [\n [0.5, 2.5]: 4, 3\n], "Task-specific score": 2}'
         if facts is None:
             rating = int(hashlib.sha256(user.encode()).hexdigest(), 16) % 6
             return f"Analysis: by the book.\nI would rate the AI's response as {rating}."
+        if "assistant" in facts:
+            text = json.dumps(honest_scores(facts))
+            return text if behaviour != "fenced" else f"```json\n{text}\n```"
         rating = honest_rating(facts)
         if behaviour == "prose":
             return f"The reply shares words with the interruption.\nRating: {rating}"

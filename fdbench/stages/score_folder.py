@@ -5,15 +5,18 @@ Of dialogues ``A.wav`` and ``B.wav`` with what belongs to them (``task.fdb_layou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fdbench.call.evidence import examine, silence_notes
 from fdbench.core.absence import Absence
 from fdbench.core.behaviour import BEHAVIOURS, DIALOGUE
 from fdbench.core.conversation import Sample
+from fdbench.core.dialogue import Dialogue
 from fdbench.core.metric import PUBLISHED
 from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
@@ -46,9 +49,17 @@ class ScoredFolder:
 
 
 def score_folder(
-    folder: Path, spec: TaskSpec, options: ScoringOptions, human_timing: Path | None, progress: Progress
+    folder: Path,
+    spec: TaskSpec,
+    options: ScoringOptions,
+    human_timing: Path | None,
+    progress: Progress,
+    dialogues: Mapping[str, Dialogue] = MappingProxyType({}),
 ) -> ScoredFolder:
     """Score a folder under the one protocol of ``options``.
+
+    Args:
+        dialogues: What was wanted of the model, by the sample's id, where the task's data says so.
 
     Raises:
         DataError: The folder is missing or holds no sample at all.
@@ -56,7 +67,8 @@ def score_folder(
     options.check_judge()
     found = read_fdb_folder(folder, spec.name, spec.behaviour, human_timing)
     tells_length = not set(options.protocols) & set(PUBLISHED)
-    cases = [_case(folder / sample.id, sample, spec.behaviour, tells_length) for sample in found.samples]
+    samples = [replace(sample, dialogue=dialogues.get(sample.id)) for sample in found.samples]
+    cases = [_case(folder / sample.id, sample, spec.behaviour, tells_length) for sample in samples]
     cases += [Case(Sample(name, spec.name, {}), spec.behaviour, {MAIN: why}) for name, why in found.broken.items()]
     facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given", "crop": "none"})
     judging, vitals = options.judging(user_cache() / "verdicts"), list[Vitals]()
