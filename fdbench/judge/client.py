@@ -157,7 +157,7 @@ class Judge:
         """
         cases: dict[str, _Case[Key]] = {}
         for key, question in questions.items():
-            prompt = self._prompt_for(question)
+            prompt = self.prompt_for(type(question))
             messages = prompt.messages(question)
             id_ = key_of(self._asked(prompt), prompt, messages)
             cases.setdefault(id_, _Case(id_, question, prompt, messages)).askers.append(key)
@@ -166,9 +166,13 @@ class Judge:
                 for key in case.askers:
                     yield key, found
 
-    def _prompt_for(self, question: Question) -> JudgePrompt:
-        """The wording for a question of this kind; read when the first one is asked. Raises as the constructor."""
-        kind = type(question)
+    def signature_for(self, kind: type[Question]) -> str:
+        """What an answer to a question of this kind depends on. Raises as the constructor."""
+        prompt = self.prompt_for(kind)
+        return self._asked(prompt).signature_with(f"{prompt.name}-{prompt.sha256[:8]}")
+
+    def prompt_for(self, kind: type[Question]) -> JudgePrompt:
+        """The wording for questions of this kind; read when it is first wanted. Raises as the constructor."""
         if kind not in self._prompts:
             self._prompts[kind] = find_prompt(self.settings.prompts, self.settings.upstream_script, kind)
         return self._prompts[kind]
