@@ -13,6 +13,9 @@ FULL := $(VENV)/.full
 # Tests of a file share its fixtures, so one process runs them; the long ones come first.
 SIDE_BY_SIDE := -q -n auto --dist loadfile --no-loadscope-reorder
 
+# Tests start hundreds of processes, each of which would compile every module anew where the shell forbids to keep bytecode.
+test test-all: export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test test-all lint leaderboard bench mini clean
 demo: $(LIGHT)
 	$(BIN)/fdbench demo

@@ -10,13 +10,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
 import pytest
+
+from tests.ears import Ears
+
+# Tests run side by side, and threads that wait for each other take twice as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 OPTIONS = {"always-talking": ("--tail-limit", "3", "--limit", "3")}
 """Every clip of an endless talker gives the same; the whole row is measured at release (``make leaderboard``)."""
@@ -61,7 +66,8 @@ def _in_this_process(arguments: list[str], cwd: Path | None, environment: dict[s
     from fdbench.cli import main
 
     out, err, before, make_loop = io.StringIO(), io.StringIO(), Path.cwd(), asyncio.new_event_loop
-    with mock.patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err):
+    alone = mock.patch.object(os, "cpu_count", lambda: 1)  # tests run side by side; who needs workers says how many
+    with mock.patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err), alone:
         os.chdir(cwd or before)
         try:
             status = main(arguments)
@@ -110,39 +116,73 @@ def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_moshi(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint for the official package, which it loads and runs like any other."""
+def tiny_moshi(folder_of_all: Path) -> Path:
+    """A checkpoint for the official package, which it loads and runs like any other; made once for all processes."""
     os.environ["NO_TORCH_COMPILE"] = "1"
     torch = pytest.importorskip("torch", reason="needs pip install 'fdbench[moshi]'")
     pytest.importorskip("moshi.models", reason="needs pip install 'fdbench[moshi]'")
     torch.set_num_threads(1)  # tests run side by side, and threads that wait for each other take several times as long
     from tests.tiny_moshi import make_tiny_moshi
 
-    return make_tiny_moshi(tmp_path_factory.mktemp("moshi") / "tiny-moshi")
+    folder = folder_of_all / "moshi" / "tiny-moshi"
+    with made_once(folder.parent) as is_made:
+        return folder if is_made else make_tiny_moshi(folder)
 
 
 @pytest.fixture(scope="session")
-def record_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes that test."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def made_once(folder: Path) -> Iterator[bool]:
+    """Whether somebody has made what belongs into a folder of all processes; who makes it now is alone with it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".testing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / ".done"
+        yield done.exists()
+        done.touch()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ears(folder_of_all: Path) -> Iterator[None]:
+    """Commands in this process hear each sound once."""
+    from fdbench.hear import stage
+
+    ears = Ears(folder_of_all / "heard")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "load_asr", ears.load_asr)
+        patch.setattr(stage, "load_vad_model", ears.load_vad_model)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[None]:
+    """No test cuts the power, so what this process writes may reach the disk when it will."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def record_once(folder_of_all: Path) -> Callable[..., Path]:
     """Makes runs that several tests look at, each once however many processes test: ``record_once("silence", "--limit", "2")``.
 
     Whoever changes a run copies it first.
     """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
 
     def record(model: str, *options: str) -> Path:
         name = hashlib.sha256("\0".join((model, *options)).encode()).hexdigest()[:16]
-        out = shared / "recorded" / name
-        out.mkdir(parents=True, exist_ok=True)
-        with (out / ".testing").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            done = out / ".done"
-            if not done.exists():
+        out = folder_of_all / "recorded" / name
+        with made_once(out) as is_made:
+            if not is_made:
                 finished = fdbench("run", "--model", model, "--out", out, *options)
                 assert finished.status == 0, finished.err
-                done.write_text(finished.run.name)
-        return out / done.read_text()
+        (run,) = (path for path in out.iterdir() if path.is_dir())
+        return run
 
     return record
 

@@ -34,7 +34,7 @@ def model_specs() -> dict[str, ModelSpec]:
         AdapterError: A name is defined twice; names both places.
     """
     text = (resources.files("fdbench.adapters") / "models.yaml").read_text(encoding="utf-8")
-    specs = parse_models(text, "adapters/models.yaml")
+    specs = dict(parse_models(text, "adapters/models.yaml"))
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         if point.name in specs:
             raise AdapterError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -62,7 +63,8 @@ class _Entry(BaseModel):
     arguments: dict[str, str | bool | int | float | None] = {}
 
 
-def parse_models(text: str, name: str) -> dict[str, ModelSpec]:
+@lru_cache(maxsize=1)
+def parse_models(text: str, name: str) -> Mapping[str, ModelSpec]:
     """The models of a file.
 
     Args:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from fdbench.call.driver import Party
 from fdbench.call.examiner.options import ExaminerOptions, voice_of
 from fdbench.call.examiner.party import ScriptedExaminer
+from fdbench.call.probe import Probe
 from fdbench.call.source import PromptCalls
 from fdbench.core.conversation import FailedCall, Recording, Take
 
@@ -23,6 +24,8 @@ Outcome = tuple[Take, Recording | FailedCall]
 Side = tuple[str, bool]
 """The pace of an examiner, and whether its lines ship; of prompts, an empty pace."""
 PROMPTS: Side = ("", True)
+PROBES: Side = ("", False)
+"""A user who reacts is neither a player of prompts nor an examiner."""
 
 
 @dataclass(slots=True)
@@ -68,13 +71,15 @@ class ExaminedCalls:
     def _side_of(self, take: Take) -> Side:
         dialogue = take.sample.dialogue
         if dialogue is None:
-            return PROMPTS
+            return PROMPTS if take.sample.reaction is None else PROBES
         return self.examiner.pace_of(dialogue.pace), take.sample.task.startswith("mini/")
 
     def _calls(self, side: Side) -> PromptCalls:
-        pace, ships = side
-        if not pace:
+        if side == PROMPTS:
             return self.calls_with(None, 0.0)
+        if side == PROBES:
+            return self.calls_with(Probe(self.model.hears, self.model.says, self.model.slots), 0.0)
+        pace, ships = side
         examiner = ScriptedExaminer(
             self.model.hears,
             self.model.says,

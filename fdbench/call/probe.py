@@ -7,8 +7,10 @@
                            ^ onset heard  ^ onset + offset
 
 A clip at a fixed place of a prompt misses the moment that it wants to test wherever the model is not speaking then. A probe
-waits for it: with a model that falls silent before the time has come it waits for the next onset, and with one that never
-speaks it gives up, and its call has no such event. What it did, and when, are its events: they are the truth of the call.
+waits for it: with a model that falls silent before the time has come it waits for the next onset, and then only half as long
+behind it as the shortest voice so far lasted, so that short sounds are met, too. When its patience is at an end, it speaks
+all the same to a model that has spoken in the call, and gives up with one that has not: its call has no such event. What it
+did, and when, are its events: they are the truth of the call.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from fdbench.core.span import Span
 from fdbench.io.wav import resampled
 
 FRAME_S: Final = 0.02
+LEAST_WAIT_S: Final = 0.1
+"""Behind an onset, however short the voices are."""
 
 
 class Probe(Equipped):
@@ -83,6 +87,8 @@ class _Probing:
         stages: Those that are left, each with its clip.
         onset_s: Of the voice that is going on, or the last one.
         waits_from_s: Since when it has been waiting for an onset.
+        longest_wait_s: Behind an onset: half of the shortest voice that ended before the time had come.
+        has_heard: The model has spoken in this call.
     """
 
     rate: int
@@ -93,6 +99,8 @@ class _Probing:
     onset_s: float | None = None
     waits_from_s: float = field(init=False)
     until_s: float = math.inf
+    longest_wait_s: float = math.inf
+    has_heard: bool = False
 
     def __post_init__(self) -> None:
         self.waits_from_s = len(self.says) / self.rate
@@ -101,11 +109,17 @@ class _Probing:
         """Listen to a frame, and decide what to say from sample ``first`` on."""
         events = []
         for at_s in self.ears.hear(frame):
-            self.onset_s = at_s
+            self.onset_s, self.has_heard = at_s, True
             events.append(Event(HEARD_ONSET, Span(at_s, at_s)))
         if not self.ears.is_speaking:
+            if self.onset_s is not None and self.onset_s >= self.waits_from_s:
+                lasted_s = first / self.rate - self.onset_s
+                self.longest_wait_s = min(self.longest_wait_s, max(LEAST_WAIT_S, lasted_s / 2))
             self.onset_s = None
-        if not self.stages or (self.onset_s is None and first / self.rate - self.waits_from_s > self.patience_s):
+        is_at_an_end = self.onset_s is None and first / self.rate - self.waits_from_s > self.patience_s
+        if is_at_an_end and self.stages and self.has_heard:
+            events.append(self._say_next(first))
+        elif not self.stages or is_at_an_end:
             self.stages.clear()
             self.until_s = min(self.until_s, max(first, len(self.says)) / self.rate)
         elif self.onset_s is not None:
@@ -114,18 +128,26 @@ class _Probing:
 
     def _act(self, first: int) -> list[Event]:
         """Say the next clip if its time comes within the frame that begins at ``first``."""
-        stage, clip = self.stages[0]
+        stage, _ = self.stages[0]
         assert self.onset_s is not None
         # A voice that was going on before what it is said to ended counts from there.
-        at = max(round((max(self.onset_s, self.waits_from_s) + stage.after_onset_s) * self.rate), first, len(self.says))
+        at = max(
+            round((max(self.onset_s, self.waits_from_s) + min(stage.after_onset_s, self.longest_wait_s)) * self.rate),
+            first,
+            len(self.says),
+        )
         if at >= first + round(FRAME_S * self.rate):
             return []
-        self.stages.pop(0)
+        return [self._say_next(at)]
+
+    def _say_next(self, at: int) -> Event:
+        """Say the next clip from sample ``at`` on."""
+        stage, clip = self.stages.pop(0)
         self.onset_s = None  # the next stage waits for another onset, or for this voice to begin again
         self.says = np.concatenate([self.says, np.zeros(at - len(self.says), np.float32), clip])
         end_s = len(self.says) / self.rate
         self.waits_from_s = end_s
-        return [Event(stage.kind, Span(at / self.rate, end_s), stage.text)]
+        return Event(stage.kind, Span(at / self.rate, end_s), stage.text)
 
     def say(self, first: int, n: int) -> Samples:
         frame = np.zeros(n, np.float32)

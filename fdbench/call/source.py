@@ -13,7 +13,10 @@ from fdbench.call.driver import Driver, Party
 from fdbench.call.session_log import spent_in
 from fdbench.call.timeouts import Timeouts
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
-from fdbench.core.conversation import Brief, FailedCall, Recording, Take
+from fdbench.core.conversation import Brief, FailedCall, Recording, Stage, Take
+from fdbench.core.event import NOTHING
+from fdbench.core.sound import Audio
+from fdbench.core.take_id import MAIN
 from fdbench.errors import FdbenchError
 
 
@@ -138,7 +141,19 @@ class PromptCalls:
                 seed=seed,
                 lead_in_s=self._lead_in_s,
                 stimulus=take.prompt() if take.has_prompt else None,
+                stages=_stages(take),
                 dialogue=sample.dialogue,
             ),
             model=Brief(instructions=sample.instructions, seed=seed, lead_in_s=self._lead_in_s, truth=truth),
         )
+
+
+def _stages(take: Take) -> tuple[Stage, ...]:
+    """What the user's side does after its prompt; in the clean twin it is silent for as long. Raises DataError."""
+    reaction = take.sample.reaction
+    if reaction is None:
+        return ()
+    audio = reaction.stimulus.load()
+    if take.stimulus != MAIN:
+        return (Stage(NOTHING, Audio.silence(audio.duration_s, audio.sample_rate), reaction.after_onset_s),)
+    return (Stage(reaction.kind, audio, reaction.after_onset_s, reaction.text),)

@@ -126,8 +126,8 @@ CALL_FAILURES: Final[Mapping[str, str]] = {
     "recording": "audio_unreadable",
     **dict.fromkeys(
         (
-            "prompt", "adapter", "worker", "contract", "log", "refused", "rate_limited", "dropped", "protocol", "timeout",
-            "stalled", "silent", "wrong_model", "settings", "incomplete", "unfinished", "clock",
+            "prompt", "examiner", "adapter", "worker", "contract", "log", "refused", "rate_limited", "dropped", "protocol",
+            "timeout", "stalled", "silent", "wrong_model", "settings", "incomplete", "unfinished", "clock",
         ),
         "call_failed",
     ),

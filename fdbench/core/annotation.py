@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from fdbench.core.absence import Absence
 from fdbench.core.event import Event
+from fdbench.core.sound_beside import WINDOW_S
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 
@@ -69,9 +70,10 @@ class WordsRequest:
 
 @dataclass(frozen=True, slots=True)
 class LevelsRequest:
-    """How loud a channel is at its own rate, from t = 0 to the end of the recording, in windows of 0.1 s."""
+    """How loud a channel is at its own rate, from t = 0 to the end of the recording, in windows one after another."""
 
     channel: Channel
+    window_s: float = WINDOW_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,27 @@ OVERLAP_BACKGROUND: Final = "overlap.background_speech"
 OVERLAPS: Final = (OVERLAP_INTERRUPTION, OVERLAP_BACKCHANNEL, OVERLAP_ASIDE, OVERLAP_BACKGROUND)
 """Somebody speaks while the model does; each sample has a clean twin, in which nobody does."""
 
+PROBE_INTERRUPTION: Final = "probe.interruption"
+PROBE_BACKCHANNEL: Final = "probe.backchannel"
+PROBE_ASIDE: Final = "probe.side_talk"
+PROBE_NOISE: Final = "probe.noise"
+PROBES: Final = (PROBE_INTERRUPTION, PROBE_BACKCHANNEL, PROBE_ASIDE, PROBE_NOISE)
+"""The same at a set time after this model's own onset, wherever that is."""
+PAIRED: Final = (*OVERLAPS, *PROBES)
+"""Those whose samples have a clean twin."""
+ASKING: Final = (OVERLAP_INTERRUPTION, PROBE_INTERRUPTION)
+"""Those of them in which a reply is asked for."""
+
 DIALOGUE: Final = "dialogue"
 """Several turns with an examiner, who says what the model's answers make of its script."""
 
 
 def _overlap(name: str, title: str, *, takeover_is_wanted: bool = False) -> Behaviour:
     return Behaviour(name, title, takeover_is_wanted, needed_events=(OVERLAP,), stimuli=(MAIN, TWIN))
+
+
+def _probe(name: str, title: str, *, takeover_is_wanted: bool = False) -> Behaviour:
+    return Behaviour(name, title, takeover_is_wanted, stimuli=(MAIN, TWIN))
 
 
 BEHAVIOURS: Final[Mapping[str, Behaviour]] = {
@@ -62,6 +77,10 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = {
         _overlap(OVERLAP_BACKCHANNEL, "Overlap: the user backchannels"),
         _overlap(OVERLAP_ASIDE, "Overlap: the user talks to somebody else"),
         _overlap(OVERLAP_BACKGROUND, "Overlap: speech in the background"),
+        _probe(PROBE_INTERRUPTION, "Probe: the user interrupts", takeover_is_wanted=True),
+        _probe(PROBE_BACKCHANNEL, "Probe: the user backchannels"),
+        _probe(PROBE_ASIDE, "Probe: the user talks to somebody else"),
+        _probe(PROBE_NOISE, "Probe: a noise"),
         Behaviour(DIALOGUE, "Dialogue with an examiner", takeover_is_wanted=True),
     )
 }

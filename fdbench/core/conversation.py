@@ -30,6 +30,23 @@ class Stimulus(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What a user who reacts says so long after the model began to speak.
+
+    Attributes:
+        kind: Of the event that it is.
+        stimulus: What is heard.
+        after_onset_s: How long after the model's onset.
+        text: The words of it; empty of a noise.
+    """
+
+    kind: str
+    stimulus: Stimulus
+    after_onset_s: float
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """One item of a task.
@@ -43,6 +60,7 @@ class Sample:
         human_timing: Human backchannel distribution over the clip, equal windows from t = 0, or empty.
         instructions: What a model that takes a text prompt is told.
         dialogue: For an examiner, in the place of a prompt: such a sample has no stimuli.
+        reaction: What the user's side does after its prompt, when the time for it comes; in the clean twin it does not.
     """
 
     id: str
@@ -53,6 +71,7 @@ class Sample:
     human_timing: tuple[float, ...] = ()
     instructions: str = ""
     dialogue: Dialogue | None = None
+    reaction: Reaction | None = None
 
     def of_kind(self, kind: str) -> tuple[Event, ...]:
         return tuple(event for event in self.events if event.kind == kind)

@@ -17,6 +17,8 @@ EVENT_KINDS: Final = (PAUSE, TURN_END, CONTEXT, INTERRUPTION, OVERLAP)
 """Those of a prompt."""
 HEARD_ONSET: Final = "heard_onset"
 """Of a user who reacts: when it heard the model begin to speak. What it says into that is an event of its stage's kind."""
+NOTHING: Final = "nothing"
+"""Of a user who reacts, in a clean twin: where something would have been said."""
 TEXT: Final = "text"
 """A piece of the text that a model writes while it speaks (its inner monologue), where the audio of that moment lies."""
 OPENING, LINE, REPEAT, CORRECTION = "opening", "line", "repeat", "correction"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from fdbench.core.behaviour import BEHAVIOURS, OVERLAP_INTERRUPTION, OVERLAPS, USER_INTERRUPTION
+from fdbench.core.behaviour import ASKING, BEHAVIOURS, PAIRED, USER_INTERRUPTION
 from fdbench.errors import unknown_name
 
 PROTOCOLS: Final = ("fdb-2026-05", "fdb-2026-02", "fdbench")
@@ -69,7 +69,7 @@ class Metric:
 
 _LATENCY_DETAILS: Final = ("mean", "p90", "median_absolute", "more_than", "share_no_response")
 _EVERYWHERE: Final = tuple(BEHAVIOURS)
-_UNASKED: Final = tuple(each for each in OVERLAPS if each != OVERLAP_INTERRUPTION)
+_UNASKED: Final = tuple(each for each in PAIRED if each not in ASKING)
 """Those in which to stop and to reply is not what is wanted, so that to be quick at it is no merit."""
 
 OVERLAP_KINDS: Final = ("backchannel", "yielded", "held", "terminal", "competitive")
@@ -484,7 +484,7 @@ _METRICS: Final = (
         details=("substitutions", "deletions", "insertions", "hits", "median"),
     ),
     Metric(
-        "goal_coverage",
+        "goal_coverage_rate",
         "rate",
         True,
         CORRECTED,

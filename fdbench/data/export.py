@@ -93,6 +93,8 @@ def read_prompt(sample: Sample) -> Prompt:
     """The prompts of a sample. Raises DataError."""
     if sample.dialogue is not None:
         raise DataError("a dialogue has no prompt: an examiner holds it")
+    if sample.reaction is not None:
+        raise DataError("a prompt is not all of a probe: its user reacts")
     content, name = prompt_file(sample.stimuli[MAIN], sample.id)
     return (content, name), decode_audio(content, f"{sample.task} {sample.id}: {name}"), twin_file(sample)
 

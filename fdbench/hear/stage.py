@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -37,7 +38,6 @@ from fdbench.core.annotation import (
     WordsRequest,
 )
 from fdbench.core.sound import Audio, Track
-from fdbench.core.sound_beside import WINDOW_S
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
@@ -185,11 +185,11 @@ class Annotator:
             speech=speech, words=words, levels=levels, prosody=prosody, missing=missing, messages=messages, notes=notes
         )
 
-    @property
+    @cached_property
     def silero_facts(self) -> dict[str, str]:
         return {"vad": vad_signature(SILERO)}
 
-    @property
+    @cached_property
     def words_facts(self) -> dict[str, str]:
         return {"asr": self._asr_signature, **self.silero_facts}
 
@@ -245,7 +245,7 @@ class _Hearing:
 
     def levels(self, request: LevelsRequest) -> tuple[float, ...]:
         self._cut(request.channel, None)
-        return levels_from_start(self._tracks[request.channel], WINDOW_S)
+        return levels_from_start(self._tracks[request.channel], request.window_s)
 
     def _detected(self, request: SpeechRequest) -> DetectedSpeech:
         if request not in self._found:

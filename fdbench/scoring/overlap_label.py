@@ -136,7 +136,7 @@ def ask_about(sample: Sample, takes: Takes, model_words: Mapping[str, WordsReque
     """
     overlaps = sample.of_kind(OVERLAP)
     if not overlaps:
-        return Absence("no_overlap")
+        return Absence("no_overlap") if sample.reaction is None else Absence("not_exercised")
     words: dict[tuple[str, str], tuple[Word, ...]] = {}
     for stimulus in (MAIN, TWIN):
         take = takes.get(stimulus, Absence("twin_missing"))

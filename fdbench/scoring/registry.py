@@ -6,10 +6,19 @@ import importlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final, cast
 
-from fdbench.core.behaviour import BACKCHANNEL, BEHAVIOURS, DIALOGUE, OVERLAPS, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
+from fdbench.core.behaviour import (
+    BACKCHANNEL,
+    BEHAVIOURS,
+    DIALOGUE,
+    OVERLAPS,
+    PAUSE_HANDLING,
+    PROBES,
+    TURN_TAKING,
+    USER_INTERRUPTION,
+)
 from fdbench.core.event import DECIDED, TEXT, YIELDED
 from fdbench.core.metric import PROTOCOLS
-from fdbench.errors import unknown_name
+from fdbench.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from fdbench.scoring.base import Scorer
@@ -30,6 +39,7 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
     **{(each, "fdb-2026-05"): "fdbench.scoring.published.overlap:PublishedOverlap" for each in OVERLAPS},
     **{(each, "fdb-2026-02"): "fdbench.scoring.published.overlap:PublishedOverlap" for each in OVERLAPS},
     **{(each, "fdbench"): f"fdbench.scoring.corrected.overlap:Overlap:{each}" for each in OVERLAPS},
+    **{(each, "fdbench"): f"fdbench.scoring.corrected.overlap:Overlap:{each}" for each in PROBES},
     (DIALOGUE, "fdb-2026-05"): "fdbench.scoring.published.dialogue:PublishedDialogue",
     (DIALOGUE, "fdb-2026-02"): "fdbench.scoring.published.dialogue:PublishedDialogue",
     (DIALOGUE, "fdbench"): "fdbench.scoring.corrected.dialogue:Dialogue",
@@ -46,16 +56,23 @@ _DIAGNOSTICS: Final[Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] 
 """By protocol, what is measured beside a behaviour where the model tells something about itself: what, by whom, for which."""
 
 
+def has_scorer(behaviour: str, protocol: str) -> bool:
+    """Whether a protocol says anything about a behaviour; the published ones know nothing of probes."""
+    return (behaviour, protocol) in _SCORERS or behaviour not in BEHAVIOURS or protocol not in PROTOCOLS
+
+
 def scorer_for(behaviour: str, protocol: str) -> Scorer:
     """The scorer of one behaviour under one protocol.
 
     Raises:
-        UsageError: There is no such behaviour or protocol.
+        UsageError: There is no such behaviour or protocol, or the one says nothing about the other.
     """
     if behaviour not in BEHAVIOURS:
         raise unknown_name("behaviour", behaviour, BEHAVIOURS)
     if protocol not in PROTOCOLS:
         raise unknown_name("protocol", protocol, PROTOCOLS)
+    if (behaviour, protocol) not in _SCORERS:
+        raise UsageError(f"protocol {protocol} says nothing about {behaviour}", "score it under fdbench")
     return _made(_SCORERS[behaviour, protocol])
 
 

@@ -87,6 +87,7 @@ def derive_scores(
             is_meaningless=is_meaningless,
         )
         for scoring in scorings
+        if scoring.summaries or len(scorings) == 1
     )
 
 
@@ -147,7 +148,8 @@ def case_of(run: Run, manifest: RunManifest, main: TakeId, sample: Sample | Abse
     rating = partial(read_verdict, run.rating_file(main))
     answered = takes[MAIN]
     if isinstance(answered, RecordedTake) and answered.user_events is not None:
-        sample = replace(sample, events=answered.user_events)
+        of_prompt = sample.events if sample.reaction is not None else ()
+        sample = replace(sample, events=(*of_prompt, *answered.user_events))
     return Case(sample, task.behaviour, takes, main.repeat, main.condition, rating)
 
 
@@ -248,6 +250,7 @@ def summary_json(
                 metrics=dict(scoring.summaries[name]),
             )
             for name, facts in sorted(tasks.items())
+            if name in scoring.summaries
         },
     )
     return summary.model_dump(by_alias=True)

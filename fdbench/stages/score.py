@@ -19,7 +19,7 @@ from fdbench.core.annotation import (
     Request,
     Verdict,
 )
-from fdbench.core.behaviour import DIALOGUE, OVERLAPS
+from fdbench.core.behaviour import DIALOGUE, PAIRED
 from fdbench.core.conversation import Sample
 from fdbench.core.metric import CORRECTED, METRICS
 from fdbench.core.score import MetricSummary, Score, none_score
@@ -30,14 +30,14 @@ from fdbench.hear.prosody import prosody_signature
 from fdbench.hear.stage import Engines
 from fdbench.scoring.aggregate import aggregation_version, summarise
 from fdbench.scoring.base import NO_JUDGE, AskingScorer, Scorer, Takes
-from fdbench.scoring.registry import scorers_for
+from fdbench.scoring.registry import has_scorer, scorers_for
 from fdbench.stages.believed import BelievedSample, believed_sample
 from fdbench.stages.cases import Case, TaskFacts
 from fdbench.stages.judging import Judging, Opinion, ReplyId, UnratedReply
 from fdbench.stages.progress import Progress
 
 _PROMPTED: Final[Mapping[str, tuple[str, type[Question]]]] = {
-    **dict.fromkeys(OVERLAPS, ("labels", BehaviourQuestion)),
+    **dict.fromkeys(PAIRED, ("labels", BehaviourQuestion)),
     DIALOGUE: ("dialogues", DialogueQuestion),
 }
 """What a judge is asked about in the place of relevance, by behaviour, and what signatures call the prompt of that."""
@@ -98,7 +98,7 @@ def requests_of(case: Case, protocols: Iterable[str]) -> dict[str, tuple[Request
     kinds = {event.kind for event in case.model_events}
     prompts = {stimulus: take.known_prompt_s for stimulus, take in case.recorded.items()}
     wanted: dict[str, dict[Request, None]] = {stimulus: {} for stimulus in prompts}
-    for protocol in protocols:
+    for protocol in (each for each in protocols if has_scorer(case.behaviour, each)):
         for scorer in scorers_for(case.behaviour, protocol, event_kinds=kinds):
             needs = scorer.needs(case.sample, prompts)
             for stimulus in wanted.keys() & needs.keys():
@@ -153,7 +153,7 @@ def score_heard(
     waiting: dict[ReplyId, tuple[_HeardCase, AskingScorer]] = {}
     for case, takes in heard:
         each = _HeardCase.of(case, takes)
-        for protocol in protocols:
+        for protocol in (each for each in protocols if has_scorer(case.behaviour, each)):
             scorers = _scorers(tasks[case.sample.task], protocol)
             if isinstance(scorers[0], AskingScorer) and each.takes:
                 waiting[case.id, protocol] = each, scorers[0]
@@ -244,13 +244,15 @@ def _summarised(
     samples = sorted(samples, key=lambda sample: sample.id)
     summaries: dict[str, dict[str, MetricSummary]] = {}
     for name, facts in sorted(tasks.items()):
+        if not has_scorer(facts.behaviour, protocol):
+            continue
         of_task = [sample for sample in samples if sample.id.task == name]
         ids = [sample.id.sample for sample in of_task]
         task: dict[str, object] = {"task": name, "tv": facts.version, "protocol": protocol}
         name_of_prompt, question = _PROMPTED.get(facts.behaviour, ("", RelevanceQuestion))
         if name_of_prompt and (prompt := judging.prompt_for(question)):
             task = {**task, name_of_prompt: prompt}
-        voice = {"prosody": prosody_signature()} if facts.behaviour in OVERLAPS else {}
+        voice = {"prosody": prosody_signature()} if facts.behaviour in PAIRED else {}
         made_by = {"agg": aggregation_version(protocol), "n": len(set(ids)), **engines, **facts.origin, "fdbench": __version__}
         summaries[name] = {
             metric: summarise(

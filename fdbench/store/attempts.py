@@ -27,6 +27,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -127,7 +128,8 @@ def start_event(command: Command, data_origin: str) -> dict[str, Any]:
     }
 
 
-def installed_versions() -> dict[str, str]:
+@lru_cache(maxsize=1)
+def installed_versions() -> Mapping[str, str]:
     """Of ``PACKAGES``, those that are installed; nothing is imported."""
     versions = {}
     for package in PACKAGES:

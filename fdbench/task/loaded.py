@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fdbench.core.absence import Absence
-from fdbench.core.conversation import Sample
+from fdbench.core.conversation import Reaction, Sample
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of
 from fdbench.task.fdb_layout import AUDIO_MISSING, natural_order
@@ -85,4 +85,9 @@ def _facts(sample: Sample) -> dict[str, Any]:
         "events": [[event.kind, event.span.start_s, event.span.end_s, event.text] for event in sample.events],
         "words": [[word.text, word.start_s, word.end_s] for word in words],
         "human_timing": list(sample.human_timing),
+        **({} if sample.reaction is None else {"reaction": _reaction(sample.reaction)}),
     }
+
+
+def _reaction(reaction: Reaction) -> list[Any]:
+    return [reaction.kind, reaction.stimulus.digest, reaction.after_onset_s, reaction.text]

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fdbench.core.conversation import Sample
-from fdbench.core.event import Event
+from fdbench.core.conversation import Reaction, Sample
+from fdbench.core.event import OVERLAP, Event
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.core.take_id import MAIN
@@ -51,6 +51,13 @@ class PlacedUtterance(_Written):
     in_twin: bool = True
 
 
+class ScriptedReaction(_Written):
+    """An utterance that is said so long after the model began to speak."""
+
+    utterance: str
+    after_onset_s: Seconds
+
+
 class ScriptedEvent(_Written):
     """An annotation."""
 
@@ -69,6 +76,7 @@ class ScriptedClip(_Written):
     script: list[PlacedUtterance] = Field(min_length=1)
     events: list[ScriptedEvent]
     human_timing: list[Seconds] = []
+    probe: ScriptedReaction | None = None
 
 
 class Clips(_Written):
@@ -143,4 +151,15 @@ def _sample(spec: TaskSpec, clip: ScriptedClip, bank: dict[str, BankUtterance], 
         transcript=Transcript(tuple(words), engine="script"),
         human_timing=tuple(clip.human_timing),
         instructions=spec.instructions,
+        reaction=None if clip.probe is None else _reaction(clip.probe, clip.sample_rate, bank, audio, where),
     )
+
+
+def _reaction(probe: ScriptedReaction, sample_rate: int, bank: dict[str, BankUtterance], audio: Path, where: str) -> Reaction:
+    utterance = bank.get(probe.utterance)
+    if utterance is None:
+        raise DataError(f"{where}: no utterance '{probe.utterance}' in the bank")
+    said = ScriptStimulus(
+        (Placement(audio / f"{probe.utterance}.flac", utterance.sha256, 0),), utterance.n_samples, sample_rate
+    )
+    return Reaction(OVERLAP, said, probe.after_onset_s, utterance.text)

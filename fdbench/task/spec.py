@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -170,6 +171,7 @@ class TaskSpec(_Stored):
         return self
 
 
+@lru_cache(maxsize=64)  # a command asks for all tasks several times, and YAML is slow
 def parse_task(text: str, name: str) -> TaskSpec:
     """The task that a YAML text describes.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
+from fdbench.cli import build_parser
 from tests.conftest import fdbench, summaries
 
 
@@ -111,6 +113,14 @@ def test_help_names_every_command():
     text = fdbench("--help").out
     for command in ("run", "annotate", "score", "demo", "list", "doctor", "leaderboard"):
         assert f"\n    {command}" in text
+
+
+@pytest.mark.parametrize(
+    "command", [("run", "--model", "silence"), ("score", "."), ("annotate", "."), ("verify", "."), ("demo",)], ids=" ".join
+)
+def test_every_core_hears_unless_the_command_says_how_many(command):
+    assert build_parser().parse_args(command).workers == os.cpu_count()
+    assert build_parser().parse_args([*command, "--workers", "3"]).workers == 3
 
 
 def test_the_command_line_starts_without_heavy_imports():

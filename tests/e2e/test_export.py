@@ -179,9 +179,9 @@ def test_ratings_travel_with_an_export(run, exported, tmp_path):
 def test_a_judge_s_verdicts_travel_with_an_export_and_nobody_is_asked_again(tmp_path):
     pytest.importorskip("openai", reason="needs pip install 'fdbench[judge]'")
     judge = ("--judge", "vllm:judge-1", "--judge-url")
-    command = ("run", "--model", "oracle", "--tasks", "mini/user_interruption", "--limit", "2", "--protocol", "fdbench")
+    model = ("--model", "oracle", "--tasks", "mini/user_interruption", "--limit", "2", "--tail-limit", "4")
     with JudgeServer() as server:
-        judged = fdbench(*command, *ASR, *judge, server.base_url, "--out", tmp_path / "out")
+        judged = fdbench("run", *model, *ASR, "--protocol", "fdbench", *judge, server.base_url, "--out", tmp_path / "out")
     assert judged.status == 0, judged.err
     assert len(server.requests) == 2
     assert fdbench("export", judged.run, "--to", tmp_path / "dataset").status == 0

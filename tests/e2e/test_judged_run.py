@@ -19,7 +19,7 @@ from tests.judge_server import MODEL_IN_DISGUISE, JudgeServer, honest_rating, mi
 
 KEY = "judge-key-5f3a91c7e2"
 TASK = "mini/user_interruption"
-MODEL = ("--model", "oracle", "--tasks", TASK, "--asr", "sphinx", "--tail-limit", "4")
+MODEL = ("--model", "oracle", "--tasks", TASK, "--limit", "7", "--asr", "sphinx", "--tail-limit", "4")
 QUICK = ("--judge-timeout", "2")
 
 pytest.importorskip("openai", reason="needs pip install 'fdbench[judge]'")
@@ -90,7 +90,7 @@ def sample_scores_of(run: Path, protocol: str) -> dict[tuple[str, str], dict]:
 def test_a_run_killed_while_judging_goes_on_without_asking_twice(run: Path) -> None:
     with JudgeServer(behave=lambda question, n_before: "slow", delay_s=0.25) as server:
         command = [
-            sys.executable, "-m", "fdbench.cli", "score", str(run), "--asr", "sphinx",
+            sys.executable, "-m", "fdbench.cli", "score", str(run), "--asr", "sphinx", "--workers", "1",
             "--judge", "vllm:judge-1", "--judge-url", server.base_url, "--judge-concurrency", "2",
         ]  # fmt: skip
         process = subprocess.Popen(command, start_new_session=True, env={**os.environ, "FDBENCH_JUDGE_API_KEY": KEY})

@@ -81,10 +81,11 @@ def recorded(called, tmp_path_factory):
     return finished.run
 
 
-def test_recordings_of_a_model_give_the_numbers_of_the_model(called, tmp_path):
+def test_recordings_of_a_model_give_the_numbers_of_the_model(record_once, tmp_path):
+    called = record_once("vad-endpointer", "--tasks", "mini", "--limit", "1", "--asr", "sphinx")
     for task in ("backchannel", "pause_handling", "turn_taking", "user_interruption"):
         write(tmp_path / "My Model", called, task=f"mini/{task}")
-    finished = run(tmp_path / "My Model", tmp_path / "out", tasks="mini")
+    finished = run(tmp_path / "My Model", tmp_path / "out", "--limit", "1", tasks="mini")
     assert finished.status == 0, finished.err
     recorded, in_calls = numbers(finished.run), numbers(called)
     for key in [key for key in in_calls if key[2] in BY_THE_USER_HEARD and key[1] == "mini/user_interruption"]:

@@ -13,7 +13,7 @@ from fdbench.adapter.base import Batch, Brief, Port
 from fdbench.adapter.contract import check_party
 from fdbench.worker.pool import WorkerParty
 from fdbench.worker.protocol import Program
-from tests.tiny_moshi import make_tiny_moshi, sounds
+from tests.tiny_moshi import sounds
 
 pytest.importorskip("moshi", reason="needs pip install 'fdbench[moshi]'")
 
@@ -62,22 +62,21 @@ if __name__ == "__main__":
 """
 
 
-def test_a_model_says_through_the_pipes_what_it_says_without_them(tmp_path, monkeypatch):
-    checkpoint = make_tiny_moshi(tmp_path / "tiny")
+def test_a_model_says_through_the_pipes_what_it_says_without_them(tiny_moshi, tmp_path, monkeypatch):
     (tmp_path / "worker.py").write_text(WORKER)
     monkeypatch.syspath_prepend(tmp_path)
     import worker  # the same file, in this process
 
     torch = pytest.importorskip("torch")
     threads = torch.get_num_threads()
-    here = worker.Model(str(checkpoint))
+    here = worker.Model(str(tiny_moshi))
     here.open({"seed": 11})
     heard = sounds(1, 2, 24000, 3)[0].reshape(-1, 1920)
     alone = [here.step(frame) for frame in heard]
     torch.set_num_threads(threads)
 
     frames = str(resources.files("fdbench.adapters") / "workers")
-    program = Program((sys.executable, worker.__file__, str(checkpoint), frames), dict(os.environ))
+    program = Program((sys.executable, worker.__file__, str(tiny_moshi), frames), dict(os.environ))
     party = WorkerParty([program, program], PORT, PORT, lambda brief: {"seed": brief.seed})
     party.open(0, Brief(seed=11))
     party.open(1, Brief(seed=12))

@@ -7,6 +7,7 @@ to within a frame of 32 ms, and no detector's opinion is in it.
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cache
 
 import numpy as np
 
@@ -22,6 +23,9 @@ LINE_S = 45.0
 FRAME_S = float(FRAME_VAD.frame_s)
 
 
+clips = cache(load_clips)
+
+
 def seconds(samples: Samples, length_s: float) -> Samples:
     return samples[: round(length_s * CLIP_RATE_HZ)]
 
@@ -31,11 +35,11 @@ def silence(length_s: float) -> Samples:
 
 
 def replies(n: int) -> Samples:
-    return np.concatenate([clip.samples for clip in load_clips("reply")[:n]])
+    return np.concatenate([clip.samples for clip in clips("reply")[:n]])
 
 
 def yeah() -> Samples:
-    return load_clips("backchannel")[0].samples
+    return clips("backchannel")[0].samples
 
 
 def at_level(sound: Samples, dbfs: float) -> Samples:
@@ -201,7 +205,7 @@ class Hedger(Endpointer):
 
     def __init__(self) -> None:
         super().__init__(silence_s=0.3)
-        (exactly,) = (clip.samples for clip in load_clips("backchannel") if clip.text == "exactly")
+        (exactly,) = (clip.samples for clip in clips("backchannel") if clip.text == "exactly")
         self._reply = np.concatenate([exactly, silence(0.9), replies(3)])
 
 

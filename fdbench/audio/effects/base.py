@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.signal import lfilter
 
 from fdbench.core.sound import Samples
 
@@ -107,6 +106,8 @@ class Filter:
         if len(self._response) == 1:
             scaled: Samples = (sound * self._response[0]).astype(np.float32)
             return scaled
+        from scipy.signal import lfilter  # a second to import, and few calls are filtered
+
         filtered, self._state = lfilter(self._response, [1.0], sound.astype(np.float64), zi=self._state)
         out: Samples = filtered.astype(np.float32)
         return out

@@ -11,7 +11,7 @@ import contextlib
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -133,7 +133,7 @@ class ScriptedExaminer(Equipped):
             except FdbenchError as error:
                 failed[slot] = FailedCall("examiner", error.what)
             except FOREIGN as error:
-                failed[slot] = failure_of("the examiner", error)
+                failed[slot] = replace(failure_of("the examiner", error), reason="examiner")
             until_s[slot] = talk.held.until_s
             rows.append(talk.mouth.frame(first, n))
         return Spoken(np.stack(rows), events=events, failed=failed, speaks_until_s=until_s)

@@ -14,7 +14,7 @@ Each turn asks for a reply, but the closing and what the call ends in. A *reply*
 turn's end on and before the next turn begins.
 
 ==============================  ============================================================================================
-``goal_coverage``               goals met / stages of the dialogue (``core.goal``), in the words that the recogniser heard while
+``goal_coverage_rate``          goals met / stages of the dialogue (``core.goal``), in the words that the recogniser heard while
                                 the stage was on; a stage that was never reached was not met
 ``corrections_obeyed_rate``     the same of the stages that take something back
 ``entities_carried_rate``       the same of those that only refer to something named before
@@ -69,7 +69,7 @@ from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH
 
 LONG_SILENCE_S: Final = 2.0
 USER_SPEECH: Final = SpeechRequest("user", None, CORRECTED_VAD)
-_GOALS: Final = ("goal_coverage", "corrections_obeyed_rate", "entities_carried_rate", "declined_rate")
+_GOALS: Final = ("goal_coverage_rate", "corrections_obeyed_rate", "entities_carried_rate", "declined_rate")
 _TURNS: Final = ("floor_transfer_offset_s", "no_reply_rate", "interruptions_made_rate", "interrupted_rate")
 _FLOOR: Final = ("competing_overlap", "long_silence_share", "talk_share")
 

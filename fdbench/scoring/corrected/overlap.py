@@ -11,7 +11,9 @@
 Conventions: seconds on the prompt's timeline; bursts, utterances, takeovers, "speaking at" and "falls silent" as in
 ``interruption``. The overlap starts where it is heard in the annotated span; where the detector hears nobody there (speech in
 the background may be quieter than it takes), where it is annotated. A model that falls silent within 0.3 s of where its clean
-twin does, for 1.0 s or more, had *finished*, so that a short overlap can be judged, too.
+twin does, for 1.0 s or more, had *finished*, so that a short overlap can be judged, too. The stop is where the sound ends,
+not where the detector lets go of it some 0.07 s later: the last window of 10 ms above -50 dBFS, at most 0.25 s before. A
+probe knows to the sample when it spoke, so its overlap is where it says.
 
 ==========================  ================  ==================  =================  ===========================
                             not speaking at   finished            talked through     yielded
@@ -33,6 +35,9 @@ Lost seconds (``lost_time``): the context asks for a reply. An interruption is a
 the model is no turn of the user's with it, and asks for nothing: to talk on costs nothing; to reply to it costs one break, and
 what is said of the reply over it; to fall silent costs the wait until the model speaks again, at most 5 s.
 
+Probes: who speaks over the model does so at a set time after its onset, wherever that is; a model that never speaks is
+``not_exercised`` in everything.
+
 Empty cases: a model that is silent throughout is not exercised, its response censored and its label ``C_UNKNOWN``. No clean
 twin: ``twin_missing`` for what needs it (stops, labels). Without a recogniser a new stretch has no label (``no_words``). A
 recording that ends before it could be seen is ``recording_too_short``. No annotated overlap is an error; one that does not lie
@@ -51,12 +56,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import RESPOND, RESUME, Annotations, BehaviourQuestion, Request, Verdict
-from fdbench.core.behaviour import OVERLAP_INTERRUPTION
+from fdbench.core.annotation import RESPOND, RESUME, Annotations, BehaviourQuestion, LevelsRequest, Request, Verdict
+from fdbench.core.behaviour import ASKING
 from fdbench.core.conversation import Sample
 from fdbench.core.event import OVERLAP
 from fdbench.core.metric import VOICE_METRICS
 from fdbench.core.score import Score, none_score
+from fdbench.core.sound_beside import LOUD_DBFS
 from fdbench.core.span import ROUNDING_S, Span
 from fdbench.core.take_id import MAIN, TWIN
 from fdbench.scoring.base import Needs, Prompts, Takes, believed_speech_for, failed, main_take, scored, speech_for
@@ -75,8 +81,14 @@ from fdbench.scoring.overlap_label import BY_RULE, JUDGED, ask_about, judged_sco
 from fdbench.scoring.overlap_voice import voice_scores, with_voice
 from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, MODEL_WORDS, user_speech
 
+UNEXPOSED: Final = Absence("not_exercised")
+"""Who waits for the model's onset to speak into has said nothing to one that never speaks."""
 SAME_STOP_S: Final = 0.3
 """A model with the same seed falls silent where its clean twin does, but for the detector's edges."""
+FINE_S: Final = 0.01
+FINE_LEVELS: Final = LevelsRequest("model", FINE_S)
+MOST_LATE_END_S: Final = 0.25
+"""A detector lets go of a voice at most so long after its sound has ended."""
 _STOPS: Final = ("stop_rate", "stop_latency_s")
 _GATES: Final = ("not_exercised_rate", *_STOPS)
 _RESPONSE: Final = "response_latency_s"
@@ -98,13 +110,14 @@ class Overlap:
     )  # fmt: skip
 
     def __init__(self, behaviour: str) -> None:
-        self._asks = behaviour == OVERLAP_INTERRUPTION
+        self._asks = behaviour in ASKING
         self._wanted = RESPOND if self._asks else RESUME
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         of_both: tuple[Request, ...] = (MODEL_SPEECH, *transcripts_needed(sample, MODEL_WORDS))
         needs: Needs = dict.fromkeys(prompts, of_both)
-        return with_voice({**needs, MAIN: (*of_both, MODEL_LEVELS, user_speech(prompts[MAIN]))}, sample)
+        of_main = (*of_both, MODEL_LEVELS, FINE_LEVELS, user_speech(prompts[MAIN]))
+        return with_voice({**needs, MAIN: of_main}, sample)
 
     def question(self, sample: Sample, takes: Takes) -> BehaviourQuestion | Absence:
         return ask_about(sample, takes, dict.fromkeys((MAIN, TWIN), MODEL_WORDS))
@@ -112,7 +125,10 @@ class Overlap:
     def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
         course = _course_of(sample, takes)
         if isinstance(course, Absence):
-            return failed(self.metrics, course)
+            scores = failed(self.metrics, course)
+            if course == UNEXPOSED:
+                scores = [scored(each.metric, True) if each.metric == _GATES[0] else each for each in scores]
+            return scores
         judged = judged_scores(verdict)
         scores = [*_score_gates(course), *judged, score_sound(course.take)]
         label = _label(course)
@@ -164,7 +180,7 @@ class _Course:
         overlap: From where it is heard.
         context_end_s: Where the user's last speech before it ends; None where the user said nothing before.
         outcome: What the model did with the floor.
-        has_finished: It fell silent where its clean twin does; None where there is no twin.
+        has_finished: It fell silent where its clean twin does; or why that is not known.
         model, twin: The model's side of both calls, or why it is not known.
     """
 
@@ -174,7 +190,7 @@ class _Course:
     recorded_s: float | None
     bursts: tuple[Span, ...]
     outcome: InterruptionOutcome
-    has_finished: bool | None
+    has_finished: bool | Absence
     model: ModelSide | Absence
     twin: ModelSide | Absence
 
@@ -195,7 +211,7 @@ def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
         return take
     overlaps = sample.of_kind(OVERLAP)
     if not overlaps:
-        return Absence("no_overlap")
+        return Absence("no_overlap") if sample.reaction is None else UNEXPOSED
     speech = believed_speech_for(take, MODEL_SPEECH)
     if isinstance(speech, Absence):
         return speech
@@ -203,10 +219,10 @@ def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
     if isinstance(user, Absence):
         user = ()
     annotated = overlaps[0].span
-    overlap = heard_interruption(annotated, user) or annotated
+    overlap = annotated if sample.reaction is not None else heard_interruption(annotated, user) or annotated
     recorded_s = recording_end_s(take, speech)
     bursts = find_bursts(speech.segments)
-    outcome = interruption_outcome(bursts, overlap, recorded_s)
+    outcome = _with_exact_stop(interruption_outcome(bursts, overlap, recorded_s), overlap, take)
     twin = model_side_of(takes, TWIN)
     before_s = [burst.end_s for burst in user if burst.end_s <= annotated.start_s + ROUNDING_S]
     return _Course(
@@ -216,17 +232,33 @@ def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
         recorded_s=recorded_s,
         bursts=bursts,
         outcome=outcome,
-        has_finished=None if isinstance(twin, Absence) else _has_finished(outcome, overlap, twin),
+        has_finished=twin if isinstance(twin, Absence) else _has_finished(outcome, overlap, twin),
         model=model_side_of(takes),
         twin=twin,
     )
 
 
-def _has_finished(outcome: InterruptionOutcome, overlap: Span, twin: ModelSide) -> bool:
+def _with_exact_stop(outcome: InterruptionOutcome, overlap: Span, take: Annotations) -> InterruptionOutcome:
+    """The outcome with the stop where the sound ends, as far as its levels are known."""
+    levels = take.levels.get(FINE_LEVELS)
+    if outcome.stop_latency_s is None or not levels:
+        return outcome
+    let_go_s = overlap.start_s + outcome.stop_latency_s
+    last = min(len(levels), round(let_go_s / FINE_S))
+    first = max(0, last - round(MOST_LATE_END_S / FINE_S))
+    ends_s = [(index + 1) * FINE_S for index in range(first, last) if levels[index] > LOUD_DBFS]
+    if not ends_s:
+        return outcome
+    return replace(outcome, stop_latency_s=max(0.0, min(ends_s[-1], let_go_s) - overlap.start_s))
+
+
+def _has_finished(outcome: InterruptionOutcome, overlap: Span, twin: ModelSide) -> bool | Absence:
     """Whether the clean twin falls silent where the model did, for as long as makes it a stop."""
     if outcome.stop_latency_s is None:
         return False
     stop_s = overlap.start_s + outcome.stop_latency_s
+    if twin.recorded_s is not None and twin.recorded_s < stop_s + MIN_STOP_S - ROUNDING_S:
+        return Absence(TOO_SHORT)
     ends = [burst for burst in twin.bursts if abs(burst.end_s - stop_s) <= SAME_STOP_S + ROUNDING_S]
     return any(
         not any(burst.end_s < other.start_s < burst.end_s + MIN_STOP_S - ROUNDING_S for other in twin.bursts) for burst in ends
@@ -244,8 +276,8 @@ def _score_gates(course: _Course) -> list[Score]:
         return [exercised, *failed(_STOPS, Absence(TOO_SHORT))]
     if outcome.gate == "talked_through":
         return [exercised, scored(_STOPS[0], False), none_score(_STOPS[1], "no_stop", censored_at_s=outcome.deadline_s)]
-    if course.has_finished is None:
-        return [exercised, *failed(_STOPS, Absence("twin_missing"))]
+    if isinstance(course.has_finished, Absence):
+        return [exercised, *failed(_STOPS, course.has_finished)]
     if course.has_finished or outcome.stop_latency_s is None:
         return [exercised, *failed(_STOPS, Absence("finished"))]
     return [exercised, scored(_STOPS[0], True), scored(_STOPS[1], outcome.stop_latency_s)]

@@ -131,7 +131,7 @@ def test_moved_by_the_published_shift_a_reply_lies_where_the_official_script_wri
         [sys.executable, *script, str(tmp_path / "in.wav"), str(tmp_path / "out.wav")],
         capture_output=True,
         text=True,
-        env={"NO_TORCH_COMPILE": "1", "PATH": ""},
+        env={"NO_TORCH_COMPILE": "1", "OMP_NUM_THREADS": "1", "PATH": ""},
         check=False,
     )
     assert done.returncode == 0, done.stderr

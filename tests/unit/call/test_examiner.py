@@ -24,9 +24,9 @@ from fdbench.call.tape import as_kept
 from fdbench.call.taped_leg import RecordedTape
 from fdbench.call.timeouts import Timeouts
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
-from fdbench.core.dialogue import Dialogue, DialogueStage
+from fdbench.core.dialogue import Dialogue, DialogueStage, held_stages
 from fdbench.core.event import EXAMINER_SPEECH
-from fdbench.core.goal import Answered, Carried, Confirmed, Corrected
+from fdbench.core.goal import Answered, Carried, Confirmed, Corrected, goal_met
 from fdbench.errors import FdbenchError
 from tests.toned_talk import HangsUp, LevelDetector, NeverStops, Toned, TonedEar, TonedVoice
 from tests.toned_talk import say as toned
@@ -149,6 +149,18 @@ def test_a_good_dialogue_event_by_event():
     assert not recording.right_censored
 
 
+def test_stages_can_be_read_from_the_events_in_any_order():
+    recording = one(lambda: Toned(OBEYS_LATE))
+    stages = held_stages(recording.user_events[::-1], recording.user.span.end_s)
+    assert [(stage.name, stage.left, len(stage.turns)) for stage in stages] == [
+        ("T1", "met", 1), ("T2", "met", 2), ("T3", "met", 1), ("T4", "not_met", 2),
+    ]  # fmt: skip
+    assert stages[1].texts == ("three tickets it is", "five tickets not three okay")
+    for stage, spoken in zip(stages, TICKETS.stages, strict=True):
+        assert (goal_met(spoken.goal, stage.texts).state) == stage.left
+    assert all(before.span.end_s == after.span.start_s for before, after in pairwise(stages))
+
+
 def test_everything_that_the_examiner_says_is_an_event_and_the_other_way_round():
     recording = one(lambda: Toned(IGNORES_CORRECTIONS), pace="fast", seed=8)
     rate, samples = recording.user.audio.sample_rate, recording.user.audio.samples
@@ -205,7 +217,8 @@ def test_ears_that_fail_fail_the_call_by_name():
             raise MemoryError("no room")
 
     (outcome,) = held(lambda: Toned(GOOD), TICKETS, asr=Deaf()).values()
-    assert isinstance(outcome, FailedCall) and "no room" in outcome.message
+    assert isinstance(outcome, FailedCall)
+    assert outcome.reason == "examiner" and outcome.score_reason == "call_failed" and "no room" in outcome.message
 
 
 def test_a_sample_without_a_dialogue_is_refused_by_name():

@@ -20,7 +20,7 @@ import pytest
 
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.metric import PROTOCOLS
-from fdbench.scoring.registry import scorers_for
+from fdbench.scoring.registry import has_scorer, scorers_for
 from tests.drift import closure, digest, written
 
 KINDS = ("text", "decided", "yielded")
@@ -54,7 +54,7 @@ def modules_of(module: str) -> list[str]:
 def scorers() -> dict[str, tuple[int, str]]:
     found = {}
     for behaviour in BEHAVIOURS:
-        for protocol in PROTOCOLS:
+        for protocol in (each for each in PROTOCOLS if has_scorer(behaviour, each)):
             for scorer in scorers_for(behaviour, protocol, event_kinds=KINDS):
                 kind = type(scorer)
                 found[f"{kind.__module__}:{kind.__name__}"] = (scorer.version, kind.__module__)

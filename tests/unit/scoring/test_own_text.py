@@ -22,7 +22,7 @@ from fdbench.core.speech import Transcript, Word
 from fdbench.scoring.aggregate import summarise
 from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.corrected.own_text import OwnText, normalised, words_written
-from fdbench.scoring.registry import scorer_for, scorers_for
+from fdbench.scoring.registry import has_scorer, scorer_for, scorers_for
 from fdbench.scoring.requests import MODEL_WORDS
 
 FRAME_S = 0.08
@@ -139,8 +139,9 @@ def test_a_corpus_has_all_errors_over_all_words_and_the_median_of_its_clips() ->
     assert 0.0 <= summary.ci_low <= summary.value <= summary.ci_high <= 1.0
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS)
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(
+    ("behaviour", "protocol"), [(each, protocol) for each in BEHAVIOURS for protocol in PROTOCOLS if has_scorer(each, protocol)]
+)
 def test_it_stands_beside_every_behaviour_of_ours_where_there_is_a_text_and_asks_for_nothing_new(
     behaviour: str, protocol: str
 ) -> None:

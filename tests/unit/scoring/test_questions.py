@@ -6,7 +6,7 @@ import pytest
 from scoring_timeline import hear, sample, spans
 
 from fdbench.core.annotation import RelevanceQuestion
-from fdbench.core.behaviour import BEHAVIOURS, OVERLAPS
+from fdbench.core.behaviour import BEHAVIOURS, OVERLAPS, PROBES
 from fdbench.core.event import CONTEXT, INTERRUPTION, Event
 from fdbench.core.metric import PROTOCOLS
 from fdbench.core.span import Span
@@ -14,7 +14,7 @@ from fdbench.core.speech import Word
 from fdbench.scoring.base import AskingScorer, Scorer
 from fdbench.scoring.corrected.interruption import Interruption
 from fdbench.scoring.published.interruption import PublishedInterruption
-from fdbench.scoring.registry import scorer_for
+from fdbench.scoring.registry import has_scorer, scorer_for
 
 #           0         1         2         3         4         5         6
 MODEL____ = "......##################............#################..."
@@ -36,10 +36,9 @@ def asked(
 
 
 def test_interruptions_overlaps_and_dialogues_are_judged_under_every_protocol() -> None:
-    asking = {(b, p) for b in BEHAVIOURS for p in PROTOCOLS if isinstance(scorer_for(b, p), AskingScorer)}
-    assert asking == {
-        (behaviour, protocol) for behaviour in ("user_interruption", *OVERLAPS, "dialogue") for protocol in PROTOCOLS
-    }
+    asking = {(b, p) for b in BEHAVIOURS for p in PROTOCOLS if has_scorer(b, p) and isinstance(scorer_for(b, p), AskingScorer)}
+    everywhere = {(behaviour, p) for behaviour in ("user_interruption", *OVERLAPS, "dialogue") for p in PROTOCOLS}
+    assert asking == everywhere | {(each, "fdbench") for each in PROBES}
 
 
 def test_the_judge_sees_what_was_said_after_the_stop_and_not_what_was_interrupted() -> None:
