@@ -52,7 +52,8 @@ from typing import Final
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import CORRECTED_VAD, DialogueQuestion, SpeechRequest, Verdict
 from fdbench.core.conversation import Sample
-from fdbench.core.event import CLOSING, EXAMINER_BACKCHANNEL, EXAMINER_SPEECH, STAGE_ENTERED, STAGE_LEFT
+from fdbench.core.dialogue import held_stages
+from fdbench.core.event import CLOSING, EXAMINER_BACKCHANNEL, EXAMINER_SPEECH, STAGE_ENTERED
 from fdbench.core.goal import Carried, Corrected, Declined, GoalOutcome, goal_met
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import ROUNDING_S, Span, merged
@@ -65,7 +66,7 @@ from fdbench.scoring.corrected.utterance import UTTERANCE_GAP_S, Utterance, find
 from fdbench.scoring.corrected.yielding import ONSET_TOLERANCE_S
 from fdbench.scoring.dialogue_judged import JUDGED, ask_about_dialogue, judged_scores, words_needed
 from fdbench.scoring.overlap_kinds import KINDS, overlap_time
-from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH
+from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, UNBOUNDED_S
 
 LONG_SILENCE_S: Final = 2.0
 USER_SPEECH: Final = SpeechRequest("user", None, CORRECTED_VAD)
@@ -153,16 +154,12 @@ def goal_outcomes(sample: Sample, model: ModelSide) -> Mapping[str, GoalOutcome]
     """By stage, whether its goal is met in what the model says while the stage is on."""
     if sample.dialogue is None:
         return {}
-    entered = {event.text: event.span.start_s for event in sample.of_kind(STAGE_ENTERED)}
-    left = {event.text.partition(" ")[0]: event.span.start_s for event in sample.of_kind(STAGE_LEFT)}
-    found = {}
-    for stage in sample.dialogue.stages:
-        turns = None
-        if stage.name in entered:
-            on = Span(entered[stage.name], max(left.get(stage.name, float("inf")), entered[stage.name]))
-            turns = [" ".join(each.words) for each in model.utterances if on.start_s <= each.span.middle_s < on.end_s]
-        found[stage.name] = goal_met(stage.goal, turns)
-    return found
+    held = {each.name: each.span for each in held_stages(sample.events, UNBOUNDED_S)}
+    said = {
+        name: [" ".join(each.words) for each in model.utterances if on.contains(each.span.middle_s)]
+        for name, on in held.items()
+    }
+    return {stage.name: goal_met(stage.goal, said.get(stage.name)) for stage in sample.dialogue.stages}
 
 
 def _score_goals(sample: Sample, model: ModelSide) -> list[Score]:
