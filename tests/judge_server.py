@@ -76,6 +76,28 @@ def honest_label(facts: Mapping[str, str]) -> str:
     return "C_RESUME" if main else "C_UNKNOWN"
 
 
+def honest_scores(facts: Mapping[str, str]) -> dict[str, Any]:
+    """An event for each phrase of the assistant: 5 for one that the examiner does not speak into, 1 for another.
+
+    It follows what is wanted as far as ``honest_rating`` goes, from 1 on.
+    """
+    times = {side: [tuple(map(float, each)) for each in PHRASE.findall(facts[side])] for side in ("examiner", "assistant")}
+    wanted = max(1, honest_rating({"interruption": facts["goals"] + facts["examiner"], "reply": facts["assistant"]}))
+    events = [
+        {
+            "start": start,
+            "end": end,
+            "turn_taking": 1 if any(start < other[1] and other[0] < end for other in times["examiner"]) else 5,
+            "instruction": wanted,
+        }
+        for start, end in times["assistant"]
+    ]
+    return {"analysis": "By the times.", "events": events, "task_score": None if facts["family"] == "daily" else wanted}
+
+
+PHRASE = re.compile(r"\(([0-9.]+)-([0-9.]+)\)")
+
+
 def facts_in(user_message: str) -> dict[str, str] | None:
     """The record between the fences, only where the fences belong to it."""
     found = re.findall(r"^=== RECORD ([0-9a-f]{24}) ===\n(.*)\n=== END OF RECORD \1 ===$", user_message, re.MULTILINE)
@@ -312,9 +334,14 @@ class _Handler(BaseHTTPRequestHandler):
             labels = ("C_RESPOND", "C_RESUME", "C_UNCERTAIN_HANDLING", "C_UNKNOWN", "C_SHRUGS")
             first = 4 if behaviour == "fifth_label" else int(hashlib.sha256(user.encode()).hexdigest(), 16) % 4
             return json.dumps({"behaviour": [labels[first], *(labels[:1] if behaviour == "two_labels" else ())]})
+        if facts is None and "Turn-taking event and score" in user:
+            return '{"Turn-taking event and score": [\n [0.5, 2.5]: 4, 3\n], "Task-specific score": 2}'
         if facts is None:
             rating = int(hashlib.sha256(user.encode()).hexdigest(), 16) % 6
             return f"Analysis: by the book.\nI would rate the AI's response as {rating}."
+        if "family" in facts:
+            text = json.dumps(honest_scores(facts))
+            return text if behaviour != "fenced" else f"```json\n{text}\n```"
         asks_for_label = "reply" not in facts
         rating = honest_label(facts) if asks_for_label else honest_rating(facts)
         if asks_for_label and behaviour == "fifth_label":

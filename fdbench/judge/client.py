@@ -15,7 +15,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.pool import ThreadPool
 from typing import Any, Final, Generic, TypeVar
 
@@ -25,7 +25,7 @@ from fdbench.io.http import MAX_WAIT_S
 from fdbench.io.secret import Secret
 from fdbench.judge.prompt import JudgePrompt, Messages
 from fdbench.judge.prompts import find_prompt
-from fdbench.judge.providers import JudgeSettings, secret_of
+from fdbench.judge.providers import Asked, JudgeSettings, secret_of
 from fdbench.judge.transport import ON_THE_WAY, Answer, Parameters, Transport, first_parameters, without
 from fdbench.judge.verdicts import StoredVerdict, VerdictCache, encodable, key_of
 
@@ -157,21 +157,29 @@ class Judge:
         """
         cases: dict[str, _Case[Key]] = {}
         for key, question in questions.items():
-            prompt = self._prompt_for(question)
+            prompt = self.prompt_for(type(question))
             messages = prompt.messages(question)
-            id_ = key_of(self.settings.asked, prompt, messages)
+            id_ = key_of(self._asked(prompt), prompt, messages)
             cases.setdefault(id_, _Case(id_, question, prompt, messages)).askers.append(key)
         with ThreadPool(self.settings.concurrency) as threads:  # daemons: a program ends whether a server answers or not
             for case, found in threads.imap_unordered(self._opinion, cases.values()):
                 for key in case.askers:
                     yield key, found
 
-    def _prompt_for(self, question: Question) -> JudgePrompt:
-        """The wording for a question of this kind; read when the first one is asked. Raises as the constructor."""
-        kind = type(question)
+    def signature_for(self, kind: type[Question]) -> str:
+        """What an answer to a question of this kind depends on. Raises as the constructor."""
+        prompt = self.prompt_for(kind)
+        return self._asked(prompt).signature_with(f"{prompt.name}-{prompt.sha256[:8]}")
+
+    def prompt_for(self, kind: type[Question]) -> JudgePrompt:
+        """The wording for questions of this kind; read when it is first wanted. Raises as the constructor."""
         if kind not in self._prompts:
             self._prompts[kind] = find_prompt(self.settings.prompts, self.settings.upstream_script, kind)
         return self._prompts[kind]
+
+    def _asked(self, prompt: JudgePrompt) -> Asked:
+        asked = self.settings.asked
+        return asked if prompt.temperature is None else replace(asked, temperature=prompt.temperature)
 
     def _opinion(self, case: _Case[Key]) -> tuple[_Case[Key], Verdict | Absence]:
         """What is on disk, else what the server says."""
@@ -185,7 +193,7 @@ class Judge:
 
     def _ask(self, case: _Case[Key]) -> Verdict | Absence:
         """Ask one question until there is a verdict or no hope of one."""
-        first = first_parameters(self.settings, case.prompt.schema, case.prompt.name.partition("-")[0])
+        first = first_parameters(self.settings, case.prompt.schema, case.prompt.name.partition("-")[0], case.prompt.temperature)
         parameters, n_failures, n_readings = self._parameters.get(case.prompt.name, first), 0, 0
         for attempt in itertools.count(1):
             if self._is_over.is_set():
@@ -254,6 +262,7 @@ class Judge:
                 analysis,
                 answer.model or self.settings.model,
                 reading.label,
+                reading.events,
             ),
             self._secret.redacted(answer.text),
             answer.fingerprint,
@@ -263,7 +272,7 @@ class Judge:
             case.messages.notes,
         )
         if self._cache:
-            self._cache.store(case.id, self.settings.asked, case.prompt, case.question, stored)
+            self._cache.store(case.id, self._asked(case.prompt), case.prompt, case.question, stored)
         self._note(stored)
         return stored.verdict
 

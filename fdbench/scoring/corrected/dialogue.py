@@ -28,6 +28,8 @@ turn's end on and before the next turn begins.
 ``talk_share``                  the model's speech / both sides'
 ==============================  ============================================================================================
 
+What a judge says of it stands beside all that (``dialogue_judged``).
+
 Corpus: sums over sums, so that long dialogues count for more; the offset is the median over dialogues. Lost seconds as
 everywhere.
 
@@ -48,7 +50,7 @@ from itertools import pairwise
 from typing import Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import CORRECTED_VAD, SpeechRequest, Verdict
+from fdbench.core.annotation import CORRECTED_VAD, DialogueQuestion, SpeechRequest, Verdict
 from fdbench.core.conversation import Sample
 from fdbench.core.dialogue import held_stages
 from fdbench.core.event import CLOSING, EXAMINER_BACKCHANNEL, EXAMINER_SPEECH, STAGE_ENTERED
@@ -62,8 +64,9 @@ from fdbench.scoring.corrected.lost_time import TERMINAL_OVERLAP_S, UserTurn
 from fdbench.scoring.corrected.model_side import ModelSide, model_side_of
 from fdbench.scoring.corrected.utterance import UTTERANCE_GAP_S, Utterance, find_bursts, is_short
 from fdbench.scoring.corrected.yielding import ONSET_TOLERANCE_S
+from fdbench.scoring.dialogue_judged import JUDGED, ask_about_dialogue, judged_scores, words_needed
 from fdbench.scoring.overlap_kinds import KINDS, overlap_time
-from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, MODEL_WORDS, UNBOUNDED_S
+from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, UNBOUNDED_S
 
 LONG_SILENCE_S: Final = 2.0
 USER_SPEECH: Final = SpeechRequest("user", None, CORRECTED_VAD)
@@ -76,21 +79,31 @@ class Dialogue:
     """A dialogue as ``fdbench`` measures it."""
 
     version = 1
-    metrics: tuple[str, ...] = (*_GOALS, *_TURNS, *_FLOOR, *BESIDE)
+    metrics: tuple[str, ...] = (*_GOALS, *_TURNS, *_FLOOR, *BESIDE, *JUDGED)
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
-        return {MAIN: (MODEL_SPEECH, MODEL_WORDS, MODEL_LEVELS, USER_SPEECH)}
+        return {MAIN: (MODEL_SPEECH, MODEL_LEVELS, USER_SPEECH, *words_needed(sample))}
+
+    def question(self, sample: Sample, takes: Takes) -> DialogueQuestion | Verdict | Absence:
+        return ask_about_dialogue(sample, takes)
 
     def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
+        take = main_take(takes)
+        judged = failed(JUDGED, take) if isinstance(take, Absence) else judged_scores(verdict, is_bounded=True)
+        return [*self._measured(sample, takes), *judged]
+
+    def _measured(self, sample: Sample, takes: Takes) -> list[Score]:
+        """What can be known without a judge."""
+        measured = self.metrics[: -len(JUDGED)]
         take, model = main_take(takes), model_side_of(takes)
         if isinstance(take, Absence):
-            return failed(self.metrics, take)
+            return failed(measured, take)
         if isinstance(model, Absence):
-            return failed(self.metrics, model)
+            return failed(measured, model)
         speech = speech_for(take, USER_SPEECH)
         user = () if isinstance(speech, Absence) else find_bursts(speech.segments)
         if not user:
-            return failed(self.metrics, Absence("user_speech_unknown"))
+            return failed(measured, Absence("user_speech_unknown"))
         turns = user_turns(sample, user, model)
         takeovers = [each for each in model.utterances if each.is_takeover]
         return [

@@ -138,7 +138,7 @@ def test_missing_data_without_a_data_folder_says_so() -> None:
     assert "--data DIR" in raised.value.remedy
 
 
-@pytest.mark.parametrize("expression", ["mini/turn_takin", "mini,mini/turn_takin", "v2", "Mini"])
+@pytest.mark.parametrize("expression", ["mini/turn_takin", "mini,mini/turn_takin", "v3", "Mini"])
 def test_an_unknown_task_is_an_error_with_the_list(expression: str) -> None:
     with pytest.raises(UsageError) as raised:
         select_tasks(expression, None)
