@@ -116,7 +116,8 @@ def hear_cases(
 ) -> Iterator[tuple[Case, HeardTakes]]:
     """Hear the cases; those without a recording come back at once with nothing."""
     hearable = {case.id: case for case in cases if case.recorded}
-    done, errors = len(cases) - len(hearable), 0
+    n_takes = sum(len(case.takes) for case in cases)
+    done, errors = n_takes - sum(len(case.recorded) for case in hearable.values()), 0
     yield from ((case, {}) for case in cases if case.id not in hearable)
     jobs = (
         ((id, stimulus), case.recorded[stimulus].audio, requests)
@@ -124,14 +125,14 @@ def hear_cases(
         for stimulus, requests in requests_of(case, protocols).items()
     )
     heard: dict[TakeId, dict[str, Annotations]] = {}
-    progress("annotation", done, len(cases), errors)
+    progress("annotation", done, n_takes, errors)
     for (id, stimulus), answers in annotate_many(jobs, engines, cache_root, workers):
         errors += bool(answers.messages)
         takes = heard.setdefault(id, {})
         takes[stimulus] = answers
+        done += 1
+        progress("annotation", done, n_takes, errors)
         if len(takes) == len(hearable[id].recorded):
-            done += 1
-            progress("annotation", done, len(cases), errors)
             yield hearable[id], heard.pop(id)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import Question, RelevanceQuestion, Verdict
 from fdbench.errors import DataError
+from fdbench.judge.prompts import prompt_identity
 from fdbench.judge.recall import recall_verdicts
 from fdbench.stages.judging import (
     GIVEN,
@@ -50,8 +51,10 @@ class Recollection:
     intact: Mapping[tuple[str, Question], Verdict]
 
     def prompt_for(self, question: type[Question]) -> str:
-        """The prompt on record by which the same judge was asked such questions, under the same kind of prompts."""
-        return _prompt_of(self._judge_of(question))
+        """The prompt by which the same judge was asked such questions; where it was asked none, that of now."""
+        judge = self._judge_of(question)
+        is_upstream = _prompt_of(self.signature).startswith("upstream")
+        return _prompt_of(judge) if judge else prompt_identity("upstream" if is_upstream else "own", question)
 
     def _judge_of(self, kind: type[Question]) -> str:
         """The same judge's signature for such questions; empty where none is on record."""
