@@ -14,7 +14,7 @@ PAUSES = TaskSamples(PAUSE, ("ph-01",))
 
 
 def found(files, wanted=(TURNS, PAUSES), key=(TURN, "1"), *, by_id_alone=False):
-    return match_files(files, wanted, by_id_alone=by_id_alone).by_sample[key].files
+    return match_files(files, wanted, by_id_alone=by_id_alone).by_sample[*key, "main"].files
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def found(files, wanted=(TURNS, PAUSES), key=(TURN, "1"), *, by_id_alone=False):
 )
 def test_every_documented_layout_is_found_and_belongs_to_that_sample_only(file):
     matches = match_files([file], (TURNS, PAUSES), by_id_alone=False)
-    assert matches.by_sample[(TURN, "1")].files == (file,)
+    assert matches.by_sample[TURN, "1", "main"].files == (file,)
     assert matches.n_found == 1
     assert matches.unused == ()
 
@@ -49,7 +49,7 @@ def test_an_id_may_hold_dots():
 
 def test_two_files_for_one_sample_are_both_told():
     files = ["v1/turn_taking.candor/1.flac", "v1/turn_taking.candor/1.wav", "v1.0/candor_turn_taking/1/output.wav"]
-    match = match_files(files, (TURNS,), by_id_alone=True).by_sample[(TURN, "1")]
+    match = match_files(files, (TURNS,), by_id_alone=True).by_sample[TURN, "1", "main"]
     assert sorted(match.files) == sorted(files)
 
 
@@ -72,7 +72,7 @@ def test_no_id_points_out_of_the_folder(tmp_path, sample_id):
     folder = tmp_path / "recordings"
     folder.mkdir()
     matches = match_folder(folder, [TaskSamples("t", (sample_id,))], by_id_alone=True)
-    assert matches.by_sample[("t", sample_id)].files == ()
+    assert matches.by_sample["t", sample_id, "main"].files == ()
 
 
 def test_what_belongs_to_no_sample_is_counted_without_upstreams_prompts():
@@ -87,3 +87,14 @@ def test_only_recordings_are_listed_through_links_but_not_in_circles(tmp_path):
     (tmp_path / "b" / "up").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     assert list_recordings(tmp_path) == ("a.M4A", "b/1.wav", "elsewhere/3.mp3", "link/3.mp3")
+
+
+@pytest.mark.parametrize("file", ["{task}/7.clean.wav", "{task}/7/clean_output.flac", "v1.5/user_interruption/7/clean_output.wav",
+                                  "user_interruption/7.clean.wav"])  # fmt: skip
+def test_a_clean_twin_has_a_recording_of_its_own(file):
+    task = "v1.5/user_interruption"
+    wanted = TaskSamples(task, ("7",), "user_interruption", ("main", "clean"))
+    matches = match_files([file.format(task=task), f"{task}/7.wav"], (wanted,), by_id_alone=False)
+    assert matches.by_sample[task, "7", "clean"].files == (file.format(task=task),)
+    assert matches.by_sample[task, "7", "main"].files == (f"{task}/7.wav",)
+    assert matches.unused == ()
