@@ -17,8 +17,9 @@ PAIRS = TaskSamples(OVERLAP, ("1", "2"), "user_interruption", (MAIN, TWIN))
 
 
 def found(files, wanted=(TURNS, PAUSES), key=(TURN, "1"), *, by_id_alone=False):
-    task, sample_id, *stimulus = key
-    return match_files(files, wanted, by_id_alone=by_id_alone).by_sample[task, sample_id, *(stimulus or [MAIN])].files
+    """The files of a sample: of its twin, where the key says so."""
+    key = key if len(key) == 3 else (*key, MAIN)
+    return match_files(files, wanted, by_id_alone=by_id_alone).by_sample[key].files
 
 
 @pytest.mark.parametrize(
