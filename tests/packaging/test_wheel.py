@@ -77,7 +77,7 @@ def test_one_agent_runs_from_an_empty_folder(installed, tmp_path):
 
 def test_the_wheel_lists_every_task_and_published_numbers(installed, tmp_path):
     tasks = json.loads(run(installed, tmp_path, "-m", "fdbench.cli", "list", "tasks", "--json").stdout)
-    assert len(tasks) == 9
+    assert len(tasks) == 30
     board = run(installed, tmp_path, "-m", "fdbench.cli", "leaderboard", "--results", ".", "--out", "board.md")
     assert board.returncode == 0, board.stderr
     assert "PersonaPlex" in (tmp_path / "board.md").read_text()

@@ -98,7 +98,7 @@ def test_all_and_v1_take_the_sets_when_they_are_there(tmp_path: Path) -> None:
         (tmp_path / "v1.5" / name).mkdir(parents=True)
     pairs = [f"v1.5/{name}" for name in PAIRS]
     assert names(select_tasks("v1.5", UpstreamTree(tmp_path))) == pairs
-    assert names(select_tasks("all", UpstreamTree(tmp_path))) == [*MINI_NAMES, *SETS, *pairs]
+    assert names(select_tasks("mini,v1,v1.5", UpstreamTree(tmp_path))) == [*MINI_NAMES, *SETS, *pairs]
 
 
 def test_available_takes_what_is_there(tmp_path: Path) -> None:
