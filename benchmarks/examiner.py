@@ -92,7 +92,7 @@ def main() -> None:
     print(f"{len(takes)} dialogues, {seconds:.0f} s, {options.slots} at once with {options.model}")
     print(f"{cpu_s:.1f} s of CPU: {seconds / cpu_s:.1f} x; {wall_s:.1f} s by the clock: {seconds / wall_s:.1f} x")
     print(f"{most_mb:.0f} MB at most")
-    SPENT_S["examiner, rest"] = SPENT_S.pop("examiner") - SPENT_S["detector"] - SPENT_S["voice"]
+    SPENT_S["examiner, rest"] = SPENT_S.pop("examiner") - SPENT_S["detector"]  # the voice speaks before a call
     SPENT_S["driver"] = main_s - sum(SPENT_S.values())
     SPENT_S["asr"] = cpu_s - main_s
     for share, spent_s in sorted(SPENT_S.items(), key=lambda each: -each[1]):

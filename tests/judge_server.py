@@ -9,8 +9,9 @@ In a shell, ``python -m tests.judge_server --port 0 --log FILE --seed 0`` prints
 stopped: each question meets a few troubles drawn from (seed, question) and is answered in the end.
 
 Its rating is honest: the share of the interruption's words that the reply takes up, from the facts in the record alone. It
-believes nothing that a text says about ratings. Without a record (upstream's prompt) it answers in upstream's form, with
-a rating that only depends on the question.
+believes nothing that a text says about ratings. So is its label of what an assistant does in an overlap: it responds where
+it says a word of the overlap that it does not say in the clean call. Without a record (upstream's prompts) it answers in
+upstream's form, with a rating or a label that only depends on the question.
 
 The log has one JSON line per request, ``{"question", "behaviour", "answered"}``; it holds no time, no key and no text.
 ``answered``: a readable rating was written to the client to its last byte.
@@ -48,6 +49,8 @@ UNREADABLE = (
     "different", "hostile_echo", "prose",
 )  # fmt: skip
 """Status 200, and no rating in it."""
+NO_LABEL = ("fifth_label", "two_labels", "other_question")
+"""Where a label is asked for: status 200, and none in it."""
 CLOSED = ("401_echo_key", "403", "404_model", "insufficient_quota", "400_api_key")
 REJECTED = ("400_other",)
 MIXED = ("429_retry_after", "429_retry_after_ms", "500", "stall", "cut", "malformed", "hostile_echo", "different")
@@ -60,6 +63,39 @@ def honest_rating(facts: Mapping[str, str]) -> int:
     wanted = set(re.findall(r"[a-z]{4,}", facts["interruption"].lower()))
     heard = set(re.findall(r"[a-z]{4,}", facts["reply"].lower()))
     return -(-5 * len(wanted & heard) // len(wanted)) if wanted else 0
+
+
+def honest_label(facts: Mapping[str, str]) -> str:
+    """By the words of four letters or more of a record whose behaviour is to be labelled."""
+    over, main, clean = (
+        set(re.findall(r"[a-z]{4,}", facts[name].lower()))
+        for name in ("said_over_the_assistant", "assistant", "assistant_in_the_clean_call")
+    )
+    if over & (main - clean):
+        return "C_RESPOND"
+    return "C_RESUME" if main else "C_UNKNOWN"
+
+
+def honest_scores(facts: Mapping[str, str]) -> dict[str, Any]:
+    """An event for each phrase of the assistant: 5 for one that the examiner does not speak into, 1 for another.
+
+    It follows what is wanted as far as ``honest_rating`` goes, from 1 on.
+    """
+    times = {side: [tuple(map(float, each)) for each in PHRASE.findall(facts[side])] for side in ("examiner", "assistant")}
+    wanted = max(1, honest_rating({"interruption": facts["goals"] + facts["examiner"], "reply": facts["assistant"]}))
+    events = [
+        {
+            "start": start,
+            "end": end,
+            "turn_taking": 1 if any(start < other[1] and other[0] < end for other in times["examiner"]) else 5,
+            "instruction": wanted,
+        }
+        for start, end in times["assistant"]
+    ]
+    return {"analysis": "By the times.", "events": events, "task_score": None if facts["family"] == "daily" else wanted}
+
+
+PHRASE = re.compile(r"\(([0-9.]+)-([0-9.]+)\)")
 
 
 def facts_in(user_message: str) -> dict[str, str] | None:
@@ -233,7 +269,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _perform(self, behaviour: str, body: Mapping[str, Any], state: JudgeServer) -> None:
         user = body["messages"][-1]["content"]
         facts = facts_in(user)
-        reply = facts.get("reply", "") if facts else ""
+        reply = facts.get("reply", facts.get("assistant", "")) if facts else ""
         if behaviour.startswith(("429", "insufficient")):
             headers = {
                 "429_retry_after": {"Retry-After": state.wait},
@@ -295,16 +331,35 @@ class _Handler(BaseHTTPRequestHandler):
             return f'The assistant said: "{reply}". Interesting.'
         if behaviour == "empty_text":
             return "  "
+        if behaviour == "other_question":
+            return json.dumps(
+                {"analysis": "Fine.", "label": "C_RESPOND"} if "reply" in (facts or {}) else {"analysis": "Fine.", "rating": 5}
+            )
+        if facts is None and user.startswith('{"input_clean"'):
+            labels = ("C_RESPOND", "C_RESUME", "C_UNCERTAIN_HANDLING", "C_UNKNOWN", "C_SHRUGS")
+            first = 4 if behaviour == "fifth_label" else int(hashlib.sha256(user.encode()).hexdigest(), 16) % 4
+            return json.dumps({"behaviour": [labels[first], *(labels[:1] if behaviour == "two_labels" else ())]})
+        if facts is None and "Turn-taking event and score" in user:
+            return '{"Turn-taking event and score": [\n [0.5, 2.5]: 4, 3\n], "Task-specific score": 2}'
         if facts is None:
             rating = int(hashlib.sha256(user.encode()).hexdigest(), 16) % 6
             return f"Analysis: by the book.\nI would rate the AI's response as {rating}."
-        rating = honest_rating(facts)
+        if "family" in facts:
+            text = json.dumps(honest_scores(facts))
+            return text if behaviour != "fenced" else f"```json\n{text}\n```"
+        asks_for_label = "reply" not in facts
+        rating = honest_label(facts) if asks_for_label else honest_rating(facts)
+        if asks_for_label and behaviour == "fifth_label":
+            rating = "C_SHRUGS"
         if behaviour == "prose":
             return f"The reply shares words with the interruption.\nRating: {rating}"
         analysis = f"The reply was: {reply}" if behaviour == "hostile_quote" else f"Shared words; the key was {self.key}."
         if behaviour == "half_character":
             analysis = "\ud83d"
-        text = json.dumps({"analysis": analysis, "rating": rating})
+        answer: dict[str, Any] = {"analysis": analysis, "label" if asks_for_label else "rating": rating}
+        if behaviour == "two_labels":
+            answer["label"] = ["C_RESPOND", "C_RESUME"]
+        text = json.dumps(answer)
         return f"```json\n{text}\n```" if behaviour == "fenced" else text
 
     def _complete(self, behaviour: str, body: Mapping[str, Any], text: str) -> None:

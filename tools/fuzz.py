@@ -1,6 +1,6 @@
 """Hostile inputs for the command line: nothing may end in a traceback, hang, print what acts on a terminal, or give a number.
 
-    python tools/fuzz.py --n 1000 --seed 0 [--workers 2] [--only audio,given,run,results,yaml,archive,judge,server]
+    python tools/fuzz.py --n 1000 --seed 0 [--workers 2] [--only audio,given,pair,run,results,yaml,archive,judge,server]
 
 Each case takes a small sound input, damages one thing in it and runs a command of ``fdbench`` over it, in a worker process that
 is ended when it takes too long. A case is known by the seed and its number, and is made again with ``--case NUMBER``. Reported:
@@ -71,7 +71,7 @@ class Case:
 
 
 def make_base(base: Path) -> None:
-    """The sound inputs: a run, results for a leaderboard, a folder of given recordings, an archive."""
+    """The sound inputs: a run, results for a leaderboard, folders of given recordings and of pairs of them, an archive."""
     command = ["run", "--model", "vad-endpointer", "--tasks", "mini/turn_taking", "--limit", "2", "--workers", "1"]
     status, _, err = run_main([*command, "--asr", "sphinx", "--protocol", "fdbench", "--out", str(base / "results")])
     if status:
@@ -86,9 +86,37 @@ def make_base(base: Path) -> None:
         (clip / "turn_taking.json").write_text('[{"text": "[TURN]", "timestamp": [2.0, 2.2]}]')
         words = [{"text": "yes", "timestamp": [3.0, 3.3]}]
         (clip / "output.json").write_text(json.dumps({"text": "yes", "chunks": words}))
+        make_pair(base / "pairs" / str(number), clip)
     (base / "mirror").mkdir()
     with tarfile.open(base / "mirror" / f"{SET}.tar.gz", "w:gz") as archive:
         archive.add(base / "given", SET)
+
+
+def make_pair(pair: Path, clip: Path) -> None:
+    """The clip as its own clean twin, with all that can be given of both."""
+    pair.mkdir(parents=True)
+    words = [
+        {"text": text, "timestamp": [at, at + 0.3]} for text, at in (("it", 2.5), ("is", 2.9), ("tall", 5.2), ("yes", 5.6))
+    ]
+    for twin in ("", "clean_"):
+        for side in ("input", "output"):
+            shutil.copy(clip / f"{side}.wav", pair / f"{twin}{side}.wav")
+            (pair / f"{twin}{side}.json").write_text(json.dumps({"text": "it is tall yes", "chunks": words}))
+            segments = [{"start": 2.4, "end": 3.4}, {"start": 5.2, "end": 6.0}]
+            (pair / f"{twin}{side}.vad.json").write_text(json.dumps({"segments": segments}))
+    (pair / "behavior.json").write_text('{"behaviour": ["C_RESPOND"]}')
+    (pair / "metadata.json").write_text('{"context_text": "a", "current_turn_text": "b", "timestamps": [3.0, 4.8]}')
+
+
+def _pair(rng: random.Random, base: Path, work: Path) -> Case:
+    shutil.copytree(base / "pairs", work / "pairs")
+    path = rng.choice([each for each in sorted(work.glob("pairs/*/*")) if each.suffix == ".json"])
+    damage, is_impossible = _damage_json(rng, path)
+    given = ["--vad", "given", "--asr", "given", "--judge", "given", "--workers", "1"]
+    command = ["score", str(work / "pairs"), "--task", "v1.5/user_interruption", *given]
+    # Where the label is given, nobody needs the user's words, nor the user's speech in the twin.
+    is_impossible = is_impossible and path.name not in ("input.json", "clean_input.json", "clean_input.vad.json")
+    return Case(command, f"{path.name}: {damage}", [path.name, f"{path.parent.name}/", f" {path.parent.name}:"], is_impossible)
 
 
 def _scored(work: Path, path: Path, damage: str, is_impossible: bool) -> Case:
@@ -188,7 +216,7 @@ def _judge(rng: random.Random, base: Path, work: Path) -> Case:
     return Case([], f"answer of a judge: rating {value[:20]}", [], answer=rng.choice(answers))
 
 
-MAKERS = {each.__name__[1:]: each for each in (_audio, _given, _run, _results, _yaml, _archive, _judge)}
+MAKERS = {each.__name__[1:]: each for each in (_audio, _given, _pair, _run, _results, _yaml, _archive, _judge)}
 SERVER = "server"
 KINDS = (*MAKERS, SERVER)
 

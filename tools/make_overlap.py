@@ -3,9 +3,9 @@
     python tools/make_overlap.py         # writes tasks/mini/overlap_*.json, their utterances, and the pins in tasks/mini/*.yaml
 
 Contexts, backchannels and asides are one voice (``hibari-tts``, at two rates); background speech and interruptions are the
-voices of ``make_mini.py``, whose files must be there. An aside is turned away from the microphone: -8 dB, a high shelf, early
-reflections. The background is across the room: -15 dB, low-passed, with an echo. Needs the extra ``suite``; the committed files
-are what counts, and the tests check them.
+voices of ``make_mini.py``, whose files must be there. An aside is turned away from the microphone, and the background is
+across the room (``fdbench/suite/effects.py``). Needs the extra ``suite``; the committed files are what counts, and the tests
+check them.
 """
 
 from __future__ import annotations
@@ -17,19 +17,14 @@ from typing import Any
 
 import numpy as np
 from make_mini import SAMPLE_RATE, seconds, update_pins, write_clips
-from scipy.signal import butter, sosfilt
 
 from fdbench.core.sound import Audio, Samples
 from fdbench.io.files import sha256_of, write_bytes_atomically
 from fdbench.io.wav import encode_flac, read_audio, resampled
+from fdbench.suite.effects import across_the_room, turned_away
 from fdbench.suite.speech import Hibari, Voice, speak
 
 BANK = "overlap_utterances.json"
-ASIDE_DB, BACKGROUND_DB = -8.0, -15.0
-SHELF_HZ, SHELF_DB = 2500.0, -9.0
-REFLECTIONS = ((0.007, -7.0), (0.013, -9.0), (0.021, -12.0), (0.034, -15.0))
-LOW_PASS_HZ = 2000.0
-ECHO = ((0.09, -6.0), (0.17, -12.0))
 USERS = (Voice("heart-0.93", "heart", 0.93), Voice("heart-1.08", "heart", 1.08))
 SEED = 1400
 
@@ -70,33 +65,6 @@ class Said:
     words: tuple[tuple[str, float, float], ...]
 
 
-def turned_away(samples: Samples) -> Samples:
-    """Somebody who speaks into the room beside the microphone."""
-    high = sosfilt(butter(2, SHELF_HZ, "highpass", fs=SAMPLE_RATE, output="sos"), samples)
-    dull = samples - (1 - 10 ** (SHELF_DB / 20)) * high
-    return scaled(with_reflections(dull, REFLECTIONS), samples, ASIDE_DB)
-
-
-def across_the_room(samples: Samples) -> Samples:
-    """Somebody far away."""
-    low = sosfilt(butter(4, LOW_PASS_HZ, "lowpass", fs=SAMPLE_RATE, output="sos"), samples)
-    return scaled(with_reflections(low, ECHO), samples, BACKGROUND_DB)
-
-
-def with_reflections(samples: Samples, taps: tuple[tuple[float, float], ...]) -> Samples:
-    out = np.concatenate([samples, np.zeros(round(taps[-1][0] * SAMPLE_RATE))])
-    for delay_s, gain_db in taps:
-        at = round(delay_s * SAMPLE_RATE)
-        out[at : at + len(samples)] += 10 ** (gain_db / 20) * samples
-    return out
-
-
-def scaled(samples: Samples, reference: Samples, gain_db: float) -> Samples:
-    """At ``gain_db`` against the level of what it was made from."""
-    rms, wanted = (float(np.sqrt(np.mean(np.square(each, dtype=np.float64)))) for each in (samples, reference))
-    return (samples * (wanted * 10 ** (gain_db / 20) / rms)).astype(np.float32)
-
-
 def utterances(mini: Path) -> dict[str, Said]:
     """Everything that is said in the three tasks, by name."""
     tts = Hibari()
@@ -117,11 +85,11 @@ def utterances(mini: Path) -> dict[str, Said]:
         bank[said.name] = said
     for index, text in enumerate(ASIDES):
         said = user("a", index, text)
-        bank[said.name] = Said(said.name, said.voice, said.text, turned_away(said.samples), said.words)
+        bank[said.name] = Said(said.name, said.voice, said.text, turned_away(said.samples, SAMPLE_RATE), said.words)
     known = json.loads((mini / "utterances.json").read_text())["utterances"]
     for voice, name in BACKGROUND:
         facts = known[f"{voice}-{name}"]
-        samples = across_the_room(read_audio(mini / "utterances" / f"{voice}-{name}.flac").samples)
+        samples = across_the_room(read_audio(mini / "utterances" / f"{voice}-{name}.flac").samples, SAMPLE_RATE)
         words = tuple((text, start, end) for text, start, end in facts["words"])
         bank[f"{voice}-far-{name}"] = Said(f"{voice}-far-{name}", voice, facts["text"], samples, words)
     return bank

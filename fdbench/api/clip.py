@@ -1,4 +1,4 @@
-"""``fdbench.score``: one conversation, as two arrays or two files, to numbers.
+"""``fdbench.score``: one conversation, or a pair of them, as arrays or files, to numbers.
 
 ::
 
@@ -12,13 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from fdbench import __version__
 from fdbench.api.given import EventLike, Sound, WordLike, audio_of, behaviour_of, events_of, human_timing_of, words_of
 from fdbench.call.evidence import examine
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import Annotations, Channel, Request, SpeechRequest, WordsRequest
+from fdbench.core.behaviour import Behaviour
 from fdbench.core.conversation import Sample
 from fdbench.core.metric import PROTOCOLS, PUBLISHED
 from fdbench.core.plausible import check_words
@@ -27,13 +28,14 @@ from fdbench.core.signature import signature
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.core.take_id import MAIN
+from fdbench.core.take_id import MAIN, TWIN
 from fdbench.errors import UsageError, unknown_name
 from fdbench.hear.engines import GIVEN, NONE
 from fdbench.hear.stage import Annotator, Engines
 from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.registry import scorer_for
 
+Twin: TypeAlias = "tuple[Sound, Sound] | tuple[Sound, Sound, Sequence[WordLike]]"
 _WITHOUT_WORDS: Final = "no recogniser: a reply shorter than 1.0 s counts as a backchannel, whatever is said in it"
 
 
@@ -74,6 +76,7 @@ def score(
     asr: str | None = None,
     protocol: str = "fdbench",
     human_timing: Sequence[float] = (),
+    twin: Twin | None = None,
 ) -> ClipScores:
     """Score one conversation. Not for several threads at once, which would share a recogniser; processes have their own.
 
@@ -83,12 +86,14 @@ def score(
         sample_rate: Of the arrays, Hz; files say their own.
         task: A behaviour (``turn_taking``) or a task's name (``mini/turn_taking``), which has the same metrics.
         events: What happens in the prompt, as ``Event`` or ``(kind, start_s, end_s)``: ``pause``, ``context``,
-            ``interruption``, and ``turn_end``, of which the start is enough.
+            ``interruption``, ``overlap``, and ``turn_end``, of which the start is enough.
         words: The model's words with times in s, as ``Word`` or ``(text, start_s, end_s)``; then nobody recognises any.
         asr: Who recognises the model's words: ``none`` (the default: speech alone decides, which the signature says),
             ``faster-whisper``, ``whisper[:SIZE]``, ``sphinx``.
         protocol: ``fdbench``, or ``fdb-2026-05`` and ``fdb-2026-02``, which decide by words and need some.
         human_timing: For backchannels: people's distribution over the prompt, one number per 0.2 s.
+        twin: For overlaps: ``(user, model)`` of the call in which nobody speaks over the model, with the model's words in it as
+            a third where ``words`` are given; without it, what needs it is ``twin_missing``.
 
     Returns:
         The score of each metric by its name; one that could not be measured has a status and a reason instead of a value.
@@ -107,24 +112,62 @@ def score(
     if protocol not in PROTOCOLS:
         raise unknown_name("protocol", str(protocol), PROTOCOLS)
     engine = _engine_of(asr, words is not None, protocol)
-    heard, said = audio_of("user", user, sample_rate), audio_of("model", model, sample_rate)
-    timing = human_timing_of(human_timing, heard.duration_s)
-    evidence = examine(heard, said)
-    doubts = () if evidence.fault is None else (f"not to be believed: {evidence.fault.what}",)
-    sample = Sample("clip", task, {}, events_of(events, behaviour, heard.duration_s), human_timing=timing)
-    given_words = None if words is None else words_of(words, said.duration_s)
+    calls = {MAIN: _call_of(behaviour, MAIN, (user, model), words, sample_rate)}
+    if twin is not None:
+        if not isinstance(twin, tuple | list) or len(twin) not in (2, 3):
+            raise UsageError(f"twin={twin!r}: expected two sounds", "write twin=(user, model)")
+        calls[TWIN] = _call_of(behaviour, TWIN, twin[:2], None if words is None else _words_of_twin(twin), sample_rate)
+    prompts = {stimulus: call.audio.user.duration_s for stimulus, call in calls.items()}
+    timing = human_timing_of(human_timing, prompts[MAIN])
+    sample = Sample("clip", task, {}, events_of(events, behaviour, prompts[MAIN]), human_timing=timing)
     scorer = scorer_for(behaviour.name, protocol)
-    requests = scorer.needs(sample, {MAIN: heard.duration_s}).get(MAIN, ())
-    take = _ClipAudio(behaviour.name, heard, said)
-    annotations = _annotations(take, requests, engine, given_words)
-    found = scorer.score(sample, {MAIN: annotations}, NO_JUDGE)
+    needs = scorer.needs(sample, prompts)
+    takes = {name: _annotations(call.audio, needs.get(name, ()), engine, call.words) for name, call in calls.items()}
+    found = scorer.score(sample, takes, NO_JUDGE)
     facts = {"task": task, "protocol": protocol, "scorer": scorer.version, **_annotator(engine).engines.signature_facts()}
     made_by = {**facts, **({"asr": GIVEN} if engine == GIVEN else {}), "clock": GIVEN, "fdbench": __version__}
     return ClipScores(
         {each.metric: each for each in found},
         {each.metric: signature(each.metric, made_by) for each in found},
-        (*((_WITHOUT_WORDS,) if engine == NONE else ()), *doubts, *annotations.messages, *annotations.notes, *evidence.notes),
+        (
+            *((_WITHOUT_WORDS,) if engine == NONE else ()),
+            *(note for name in calls for note in _notes(calls[name], takes[name])),
+        ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One of the calls that are given, with the model's words where these are given, too."""
+
+    audio: _ClipAudio
+    words: tuple[Word, ...] | None
+
+
+def _call_of(
+    behaviour: Behaviour, stimulus: str, sides: Sequence[Sound], words: Sequence[WordLike] | None, sample_rate: int | None
+) -> _Call:
+    if stimulus not in behaviour.stimuli:
+        raise UsageError(f"twin: {behaviour.name} has no clean twin", "leave it out")
+    names = [name if stimulus == MAIN else f"twin's {name}" for name in ("user", "model")]
+    user, model = (audio_of(name, side, sample_rate) for name, side in zip(names, sides, strict=True))
+    said = None if words is None else words_of(words, model.duration_s)
+    return _Call(_ClipAudio(behaviour.name, user, model, stimulus=stimulus), said)
+
+
+def _words_of_twin(twin: Sequence[Any]) -> Sequence[WordLike]:
+    if len(twin) < 3:
+        raise UsageError("words and twin: nothing says what the model said in the twin", "write twin=(user, model, words)")
+    words: Sequence[WordLike] = twin[2]
+    return words
+
+
+def _notes(call: _Call, take: Annotations) -> Iterator[str]:
+    """What a reader has to know about a call."""
+    evidence = examine(call.audio.user, call.audio.model)
+    doubts = () if evidence.fault is None else (f"not to be believed: {evidence.fault.what}",)
+    for note in (*doubts, *take.messages, *take.notes, *evidence.notes):
+        yield note if call.audio.stimulus == MAIN else f"twin: {note}"
 
 
 def _engine_of(asr: str | None, has_words: bool, protocol: str) -> str:
@@ -159,6 +202,8 @@ class _ClipAudio:
 
 
 def _annotations(take: _ClipAudio, requests: Sequence[Request], engine: str, words: Sequence[Word] | None) -> Annotations:
+    # No judge is asked here, who alone wants the user's words.
+    requests = [each for each in requests if not (isinstance(each, WordsRequest) and each.channel == "user")]
     asked = [request for request in requests if words is None or isinstance(request, SpeechRequest)]
     found = _annotator(engine).annotate(take, asked)
     said = dict(found.words)
@@ -174,6 +219,7 @@ def _annotations(take: _ClipAudio, requests: Sequence[Request], engine: str, wor
         recorded_s=take.model.duration_s,
         speech=found.speech,
         words=said,
+        prosody=found.prosody,
         missing=found.missing,
         messages=found.messages,
         notes=tuple(dict.fromkeys(notes)),

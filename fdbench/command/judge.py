@@ -1,4 +1,4 @@
-"""`fdbench judge check`: how far a judge can be trusted, found out with replies whose rating is known."""
+"""`fdbench judge check`: how far a judge can be trusted, found out with replies and dialogues whose scores are known."""
 
 from __future__ import annotations
 
@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from fdbench.stages.judge_check import CheckedJudge
 
 
+RELEVANCE, DIALOGUE = "relevance", "dialogue"
+
+
 def register(commands: Commands) -> None:
     """`judge check`."""
     summary = "what a judge's ratings are worth"
     judge = commands.add_parser("judge", help=summary, description=summary, allow_abbrev=False)
     actions = judge.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = add_command(actions, "check", check_command, "let a judge rate replies whose rating is known, and compare")
+    check.add_argument(
+        "--of", choices=(RELEVANCE, DIALOGUE), default=RELEVANCE, help="ratings of replies, or scores of dialogues (relevance)"
+    )
     check.add_argument("--out", type=Path, default=Path("results"), help="root of the results (default: results/)")
     check.add_argument("--data", metavar="DIR", help="where downloaded benchmark data is (for --judge-prompts upstream)")
     check.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
@@ -31,9 +37,10 @@ def register(commands: Commands) -> None:
 
 def check_command(arguments: argparse.Namespace) -> int:
     from fdbench.judge.calibration import labelled_set
+    from fdbench.judge.calibration_dialogue import labelled_dialogues
     from fdbench.judge.client import Judge
     from fdbench.judge.verdicts import VerdictCache
-    from fdbench.stages.judge_check import check_judge, conclusions
+    from fdbench.stages.judge_check import check_dialogues, check_judge, conclusions
     from fdbench.stages.progress import ProgressBars
     from fdbench.store.judge_checks import verdicts_folder
 
@@ -42,17 +49,26 @@ def check_command(arguments: argparse.Namespace) -> int:
     if settings is None:
         raise UsageError(f"--judge {arguments.judge}: there is nobody to check", "name one: --judge PROVIDER:MODEL")
     with Judge(settings, VerdictCache(verdicts_folder(arguments.out))) as judge, ProgressBars() as progress:
-        done = check_judge(judge, labelled_set(), arguments.out, progress)
-    report_notes(done.notes)
-    sentences = conclusions(done.agreement)
+        if arguments.of == DIALOGUE:
+            checks = check_dialogues(judge, labelled_dialogues(), arguments.out, progress)
+        else:
+            checks = {RELEVANCE: check_judge(judge, labelled_set(), arguments.out, progress)}
+    report_notes(list(dict.fromkeys(note for done in checks.values() for note in done.notes)))
+    results = {
+        name: {
+            **done.check.as_json(),
+            "conclusions": conclusions(done.agreement),
+            "usage": judge.usage.as_json(),
+            "files": [str(path) for path in done.files],
+        }
+        for name, done in checks.items()
+    }
     if arguments.json:
-        files = [str(path) for path in done.files]
-        found = {**done.check.as_json(), "conclusions": sentences, "usage": judge.usage.as_json(), "files": files}
-        write_result(arguments.json, found)
+        write_result(arguments.json, results if arguments.of == DIALOGUE else results[RELEVANCE])
     if arguments.json != "-":
-        lines = [*_table(done), "", *sentences, str(judge.usage), *map(str, done.files)]
-        show(*lines)
-    return EXIT_WITH_ERRORS if done.check.n_failed else EXIT_OK
+        lines = [line for done in checks.values() for line in (*_table(done), "", *conclusions(done.agreement), "")][:-1]
+        show(*lines, str(judge.usage), *(str(path) for done in checks.values() for path in done.files))
+    return EXIT_WITH_ERRORS if any(done.check.n_failed for done in checks.values()) else EXIT_OK
 
 
 def _table(done: CheckedJudge) -> Iterator[str]:

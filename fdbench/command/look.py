@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,12 +34,17 @@ def register(commands: Commands) -> None:
 
 
 def list_command(arguments: argparse.Namespace) -> int:
-    listings = {"models": _models, "tasks": _tasks, "metrics": _metrics, "conditions": _conditions}
+    listings: Mapping[str, Callable[[], Sequence[Mapping[str, str | int]]]] = {
+        "models": _models,
+        "tasks": _tasks,
+        "metrics": _metrics,
+        "conditions": _conditions,
+    }
     rows = listings[arguments.what]()
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return EXIT_OK
-    show(*text_table([list(row.values()) for row in rows], header=list(rows[0])))
+    show(*text_table([list(map(str, row.values())) for row in rows], header=list(rows[0])))
     return EXIT_OK
 
 
@@ -64,11 +70,17 @@ def _models() -> list[dict[str, str]]:
     ]
 
 
-def _tasks() -> list[dict[str, str]]:
+def _tasks() -> list[dict[str, str | int]]:
     from fdbench.task.load import task_specs
 
     return [
-        {"name": spec.name, "version": f"v{spec.version}", "behaviour": spec.behaviour, "description": spec.summary}
+        {
+            "name": spec.name,
+            "version": f"v{spec.version}",
+            "behaviour": spec.behaviour,
+            "n": spec.source.n,
+            "description": spec.summary,
+        }
         for spec in task_specs().values()
     ]
 

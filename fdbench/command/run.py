@@ -215,7 +215,7 @@ def replay_command(arguments: argparse.Namespace) -> int:
 def _score_folder(arguments: argparse.Namespace) -> int:
     from fdbench.errors import unknown_name
     from fdbench.stages.score_folder import folder_json, score_folder
-    from fdbench.task.load import task_specs
+    from fdbench.task.load import dialogues_of, task_specs
 
     specs = task_specs()
     if arguments.task is None:
@@ -240,9 +240,9 @@ def _score_folder(arguments: argparse.Namespace) -> int:
     if arguments.human_timing and not arguments.human_timing.is_file():
         raise UsageError(f"--human-timing {arguments.human_timing}: no such file", "`fdbench data download` fetches it")
     with ProgressBars() as progress:
-        scored = score_folder(
-            arguments.folder, spec, scoring_options_of(arguments, protocols), arguments.human_timing, progress
-        )
+        options = scoring_options_of(arguments, protocols)
+        dialogues = dialogues_of(spec, data_of(arguments))
+        scored = score_folder(arguments.folder, spec, options, arguments.human_timing, progress, dialogues)
     scoring = scored.scoring
     report_notes(scored.notes)
     report_messages(scoring.samples)

@@ -15,9 +15,9 @@ def register(commands: Commands) -> None:
     summary = "private editions of the benchmark, spoken by a local TTS"
     group = commands.add_parser("suite", help=summary, description=summary, allow_abbrev=False)
     actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
-    make = add_command(actions, "make", make_command, "make an edition in the layout of Full-Duplex-Bench v1.0")
+    make = add_command(actions, "make", make_command, "make an edition in the layout of Full-Duplex-Bench v1.0 and v1.5")
     make.add_argument("--seed", type=int, required=True, metavar="N", help="another seed, another edition")
-    make.add_argument("--clips", type=int, default=60, metavar="N", help="of each of the five sets (60)")
+    make.add_argument("--clips", type=int, default=60, metavar="N", help="of each of the nine sets (60)")
     make.add_argument("--to", type=Path, required=True, metavar="DIR", help="a folder that is empty or does not exist")
     make.add_argument("--engine", default="hibari", help="hibari (pip install 'fdbench[suite]'), flite (the program)")
     make.epilog = (

@@ -78,6 +78,8 @@ _REASONS: Final = (
     Reason("no_turn", "not_applicable", "the user has no turn of this kind"),
     Reason("finished", "not_applicable", "the model falls silent where it does so without the overlap, too: it had finished"),
     Reason("nothing_listed", "not_applicable", "the published list of this clip is empty"),
+    Reason("nothing_rated", "not_applicable", "the judge gave no turn of this dialogue both scores"),
+    Reason("no_task_score", "not_applicable", "the judge gave no task score for this dialogue; everyday ones have none"),
     Reason("not_responded", "not_applicable", "the model did not respond to the overlap, so nothing is compared"),
     Reason("no_own_text", "not_applicable", "the model wrote no word of its own to compare its audio with"),
     Reason("not_called", "not_applicable", "no call has been made yet: the run is not finished, or its budget is spent"),

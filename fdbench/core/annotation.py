@@ -219,7 +219,23 @@ class BehaviourQuestion:
     clean_model: tuple[Word, ...]
 
 
-Question = RelevanceQuestion | BehaviourQuestion
+@dataclass(frozen=True, slots=True)
+class DialogueQuestion:
+    """What a judge is asked: how well does the model take its turns in a dialogue, and do what is wanted of it?
+
+    Attributes:
+        family: Of the dialogue, one of ``fdbench.core.dialogue.FAMILIES``; ``daily`` has no task score.
+        goals: What the examiner wants of the model, stage by stage; empty where nobody knows.
+        examiner, model: The words of both sides with their times.
+    """
+
+    family: str
+    goals: tuple[str, ...]
+    examiner: tuple[Word, ...]
+    model: tuple[Word, ...]
+
+
+Question = RelevanceQuestion | BehaviourQuestion | DialogueQuestion
 
 RESPOND: Final = "C_RESPOND"
 RESUME: Final = "C_RESUME"
@@ -230,17 +246,34 @@ LABELS: Final = (RESPOND, RESUME, UNCERTAIN, UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a judge says: a rating of one reply, 0 (unrelated) to 5, or a label of what a model did.
+class DialogueEvent:
+    """A turn of the model in a dialogue as a judge rates it.
 
     Attributes:
-        rating: None of a label.
+        start_s, end_s: As the judge wrote them: the end may lie before the start, and then no second is rated.
+        turn_taking, instruction: 1 to 5 as they were asked for; None where the judge gave none.
+    """
+
+    start_s: float
+    end_s: float
+    turn_taking: float | None
+    instruction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge says: a rating of one reply, 0 (unrelated) to 5, a label of what a model did, or the scores of a dialogue.
+
+    Attributes:
+        rating: None of a label; of a dialogue its task score, 1 to 5, and None where it has none.
         analysis: The judge's reason, in its own words.
         judge: Who judged: ``given``, or the name of the model that answered.
-        label: One of ``LABELS``; empty of a rating.
+        label: One of ``LABELS``; empty of anything else.
+        events: Of a dialogue: its turns in the judge's order; empty of anything else.
     """
 
     rating: float | None
     analysis: str = ""
     judge: str = "given"
     label: str = ""
+    events: tuple[DialogueEvent, ...] = ()

@@ -38,6 +38,7 @@ class Metric:
         sentence: What it says, for ``fdbench list metrics``.
         corrected: How the values of a task are summed up under ``CORRECTED``; the published scripts take the mean.
         details: Statistics beside the value under ``CORRECTED`` (``fdbench.scoring.aggregate`` defines each), in their order.
+        published_details: The same under ``PUBLISHED``.
         is_judged: A judge rates it, so that only values by the same judge compare.
         shown_only: Behaviours in which it is never ranked under ``CORRECTED``: it stands beside another, or is conditional on
             what the model did, which then chooses its denominator.
@@ -53,6 +54,7 @@ class Metric:
     sentence: str
     corrected: Aggregation = "mean"
     details: tuple[str, ...] = ()
+    published_details: tuple[str, ...] = ()
     is_judged: bool = False
     shown_only: tuple[str, ...] = ()
     limit: float | None = None
@@ -93,6 +95,12 @@ VOICE_METRICS: Final[Mapping[str, tuple[str, Reference]]] = {
     for against, (suffix, _) in _AGAINST.items()
 }
 """What of ``VoiceMeasures`` each compares, and with what."""
+
+_BINS_S: Final = tuple((start_s, start_s + 15) for start_s in range(0, 120, 15))
+WINDOWS_S: Final[Mapping[str, tuple[int, int]]] = {
+    f"from_{start_s}_to_{end_s}_s": (start_s, end_s) for start_s, end_s in (*_BINS_S, (0, 75))
+}
+"""The parts of a dialogue for which means of a judge's scores are given, by the name of the detail."""
 
 
 def _voice_metrics() -> Iterator[Metric]:
@@ -333,6 +341,33 @@ _METRICS: Final = (
         "a judge's rating of how related the reply is to the interrupting turn, over samples with a takeover",
         is_judged=True,
         shown_only=(USER_INTERRUPTION,),
+    ),
+    *(
+        Metric(
+            name,
+            "1-5",
+            True,
+            PROTOCOLS,
+            f"dialogue: a judge's rating of how {words}; fdb-*: mean over dialogues of the mean over the model's turns; "
+            "fdbench: mean over all turns",
+            corrected="ratio",
+            details=("mean", *WINDOWS_S),
+            published_details=tuple(WINDOWS_S),
+            is_judged=True,
+        )
+        for name, words in (
+            ("turn_taking_fluency", "natural and well timed the model's turns are"),
+            ("instruction_following", "far the model does in its turns what is wanted of it"),
+        )
+    ),
+    Metric(
+        "task_score",
+        "1-5",
+        True,
+        PROTOCOLS,
+        "dialogue: a judge's rating of what the dialogue is about: corrections obeyed, entities kept apart, safety (mean); "
+        "everyday dialogues have none",
+        is_judged=True,
     ),
     Metric(
         "backchannel_frequency_hz",

@@ -14,7 +14,8 @@ from fdbench.errors import UsageError, unknown_name
 from fdbench.task.spec import LICENCE, ROOT, TaskSpec
 
 _COMMIT: Final = "d7336bda1385872b83b48a8d45d9c0003836a60d"
-_RAW: Final = f"https://raw.githubusercontent.com/DanielLin94144/Full-Duplex-Bench/{_COMMIT}/v1_v1.5/evaluation"
+_REPOSITORY: Final = f"https://raw.githubusercontent.com/DanielLin94144/Full-Duplex-Bench/{_COMMIT}"
+_RAW: Final = f"{_REPOSITORY}/v1_v1.5/evaluation"
 _SUFFIXES: Final = (".zip", ".tar.gz", ".tgz", ".tar.xz", ".tar")
 
 
@@ -70,6 +71,15 @@ BEHAVIOUR_PROMPT: Final = Part(
     family="v1.5",
 )
 """The same for what a model does in an overlap."""
+DIALOGUE_PROMPTS: Final = Part(
+    name="dialogue_prompts",
+    source=f"{_REPOSITORY}/v2/eval/eval_prompts.json",
+    place="upstream/v2/eval/eval_prompts.json",
+    sha256="3c1540512de3fce1ed804d842a2f262d815ca37acfe626f3a1712e7765ee34c9",
+    family="v2",
+)
+"""The same for dialogues."""
+STAGED: Final = "staged_dialogues"
 
 
 def catalogue(specs: Mapping[str, TaskSpec]) -> dict[str, Part]:
@@ -78,6 +88,15 @@ def catalogue(specs: Mapping[str, TaskSpec]) -> dict[str, Part]:
     texts: dict[str, Part] = {}
     for spec in specs.values():
         source = spec.source
+        if source.kind == "staged":
+            texts[STAGED] = Part(
+                name=STAGED,
+                source=f"{_REPOSITORY}/{source.file}",
+                place=f"upstream/{source.file}",
+                tasks=(*(texts[STAGED].tasks if STAGED in texts else ()), spec.name),
+                sha256=source.sha256,
+                family=spec.family,
+            )
         if source.kind != "fdb":
             continue
         tasks = (*(sets[source.folder].tasks if source.folder in sets else ()), spec.name)
@@ -96,7 +115,7 @@ def catalogue(specs: Mapping[str, TaskSpec]) -> dict[str, Part]:
             name, file = source.human_timing.rsplit(".", 1)[0], source.human_timing
             place, sha256 = f"{source.root}/{file}", source.sha256[file]
             texts[name] = replace(part, name=name, source=f"{_RAW}/{file}", place=place, sha256=sha256, n_clips=None)
-    return {**sets, **texts, JUDGE_PROMPTS.name: JUDGE_PROMPTS, BEHAVIOUR_PROMPT.name: BEHAVIOUR_PROMPT}
+    return {**sets, **texts, **{part.name: part for part in (JUDGE_PROMPTS, BEHAVIOUR_PROMPT, DIALOGUE_PROMPTS)}}
 
 
 def select_parts(words: Sequence[str], specs: Mapping[str, TaskSpec]) -> list[Part]:

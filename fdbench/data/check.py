@@ -17,6 +17,7 @@ from fdbench.data.check_clip import (
     PROMPT,
     REQUIRED,
     TRANSCRIPTION,
+    TWIN_PROMPT,
     AudioFacts,
     examine_annotations,
     examine_audio,
@@ -164,6 +165,7 @@ class _SetCheck:
         required, findings = REQUIRED[self._spec.behaviour], self._findings
         digests: dict[str, str] = {}
         prompts: dict[str, AudioFacts] = {}
+        twins: dict[str, AudioFacts] = {}
         stray: dict[str, Path] = {}
         files = (path for path in self._found.rglob("*") if not path.is_dir() and not is_hidden(path, self._found))
         for file in sorted(files, key=lambda path: natural_order(path.relative_to(self._found).as_posix())):
@@ -184,11 +186,15 @@ class _SetCheck:
                 findings.useless(file, "empty: it has 0 bytes", owner)
             elif owner is not None and inner in required and inner.endswith(".wav"):
                 audio = examine_audio(file, data, self._source.sample_rate, owner, findings)
-                if audio is not None and inner == PROMPT:
-                    prompts[owner] = audio
+                if audio is not None and inner in (PROMPT, TWIN_PROMPT):
+                    (prompts if inner == PROMPT else twins)[owner] = audio
         for file, clip in ((self._found / clip / inner, clip) for clip in ids for inner in required):
             if not file.exists():
                 findings.useless(file, "no such file", clip)
+        for clip in sorted(prompts.keys() & twins.keys(), key=natural_order):
+            if prompts[clip].digest == twins[clip].digest:
+                what = f"the same audio as {PROMPT}: nothing tells the clip from its clean twin"
+                findings.error(self._found / clip / TWIN_PROMPT, what, clip)
         for file in stray.values():
             findings.warn(file, "a stray file: no task reads files of this name")
         return digests, prompts

@@ -23,13 +23,14 @@ from fdbench.io.wav import decode_audio, digest_of_audio
 from fdbench.task.overlap_layout import METADATA
 
 PROMPT: Final = "input.wav"
+TWIN_PROMPT: Final = file_of(TWIN, PROMPT)
 TRANSCRIPTION: Final = "transcription.json"
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "pause_handling": (PROMPT, "pause.json", TRANSCRIPTION),
     "turn_taking": (PROMPT, "turn_taking.json", TRANSCRIPTION),
     "backchannel": (PROMPT, TRANSCRIPTION),
     "user_interruption": (PROMPT, "interrupt.json", "context.wav", "interrupt.wav"),
-    **dict.fromkeys(OVERLAPS, (PROMPT, file_of(TWIN, PROMPT), METADATA)),
+    **dict.fromkeys(OVERLAPS, (PROMPT, TWIN_PROMPT, METADATA)),
 }
 """Files of a clip as published, by behaviour."""
 
@@ -60,7 +61,7 @@ def examine_audio(file: Path, data: bytes, sample_rate: int | None, clip: str, f
     except DataError as error:
         findings.useless(file, error.what.removeprefix(": "), clip)
         return None
-    is_prompt, samples = file.name in (PROMPT, file_of(TWIN, PROMPT)), audio.samples
+    is_prompt, samples = file.name in (PROMPT, TWIN_PROMPT), audio.samples
     if sample_rate not in (None, audio.sample_rate):
         findings.warn(file, f"expected {sample_rate} Hz, found {audio.sample_rate} Hz", clip)
     if is_prompt and not MIN_DURATION_S < audio.duration_s < MAX_DURATION_S:

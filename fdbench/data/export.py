@@ -90,13 +90,16 @@ Prompt: TypeAlias = "tuple[File, Audio, File | None]"
 
 
 def read_prompt(sample: Sample) -> Prompt:
-    """The prompts of a sample. Raises DataError."""
+    """The prompts of a sample. Raises DataError where one cannot be decoded."""
     if sample.dialogue is not None:
         raise DataError("a dialogue has no prompt: an examiner holds it")
     if sample.reaction is not None:
         raise DataError("a prompt is not all of a probe: its user reacts")
     content, name = prompt_file(sample.stimuli[MAIN], sample.id)
-    return (content, name), decode_audio(content, f"{sample.task} {sample.id}: {name}"), twin_file(sample)
+    audio, twin = decode_audio(content, f"{sample.task} {sample.id}: {name}"), twin_file(sample)
+    if twin is not None:
+        decode_audio(twin[0], f"{sample.task} {sample.id}: {twin[1]}")
+    return (content, name), audio, twin
 
 
 def twin_file(sample: Sample) -> File | None:

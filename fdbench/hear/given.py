@@ -9,7 +9,8 @@
 ``input.vad.json``    the same of the user; need not be there
 ===================== ======================================================================================
 
-Those of a clean twin are called the same with ``clean_`` before.
+Those of a clean twin are called the same with ``clean_`` before; those of a dialogue ``A.json`` and ``A.vad.json`` (the
+examiner), ``B.json`` and ``B.vad.json`` (the model).
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from fdbench.core.annotation import Channel, WordsRequest
+from fdbench.core.behaviour import DIALOGUE
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
 from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
-from fdbench.io.upstream_json import describe, file_of, finite_number, read_upstream_transcript
+from fdbench.io.upstream_json import channel_name, describe, file_of, finite_number, read_upstream_transcript
 
 _ENGINE: Final = "given"
 _USER_INTERRUPTION: Final = "user_interruption"
@@ -37,13 +39,14 @@ def transcript_path(folder: Path, behaviour: str, request: WordsRequest, stimulu
     channel              request                   file
     ==================== ========================= =========================================
     user                 any                       input.json
+    either, dialogue     any                       A.json, B.json
     model, interruption  begins after t = 0        output.json
     model, interruption  the whole                 output.full.json, else transcript_incomplete
     model, otherwise     any                       output.json, else output.full.json
     ==================== ========================= =========================================
     """
-    if request.channel == "user":
-        return folder / file_of(stimulus, "input.json"), "transcript_missing"
+    if request.channel == "user" or behaviour == DIALOGUE:
+        return folder / file_of(stimulus, f"{channel_name(request.channel, behaviour)}.json"), "transcript_missing"
     cropped, whole = (folder / file_of(stimulus, name) for name in ("output.json", "output.full.json"))
     if behaviour == _USER_INTERRUPTION:
         if request.span is not None and request.span.start_s > 0:
@@ -62,8 +65,8 @@ def read_transcript(path: Path) -> Transcript:
     return Transcript(words, _ENGINE, written=text)
 
 
-def segments_path(folder: Path, channel: Channel = "model", stimulus: str = MAIN) -> Path:
-    return folder / file_of(stimulus, "output.vad.json" if channel == "model" else "input.vad.json")
+def segments_path(folder: Path, behaviour: str, channel: Channel = "model", stimulus: str = MAIN) -> Path:
+    return folder / file_of(stimulus, f"{channel_name(channel, behaviour)}.vad.json")
 
 
 def read_segments(path: Path) -> tuple[Span, ...]:

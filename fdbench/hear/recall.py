@@ -16,7 +16,6 @@ from fdbench.core.annotation import (
     SpeechRequest,
     WordsRequest,
 )
-from fdbench.core.sound_beside import WINDOW_S
 from fdbench.core.speech import Transcript
 from fdbench.hear.believed import believe_recognised
 from fdbench.hear.cache import AnnotationCache
@@ -45,7 +44,7 @@ def recall(
         digest = take.digest(request.channel) or ""
         if isinstance(request, LevelsRequest):  # no engine has a part in them
             if digest:
-                levels[request] = levels_from_start(take.load(request.channel), WINDOW_S)
+                levels[request] = levels_from_start(take.load(request.channel), request.window_s)
             continue
         if isinstance(request, SpeechRequest):
             detected = cache.find(digest, request, detector, hear)

@@ -218,7 +218,7 @@ class _Hearing:
 
     def _has_given_user_speech(self) -> bool:
         folder = self._take.folder
-        return folder is not None and segments_path(folder, "user", self._take.stimulus).exists()
+        return folder is not None and segments_path(folder, self._take.behaviour, "user", self._take.stimulus).exists()
 
     def words(self, request: WordsRequest) -> Transcript:
         if self._annotator.engines.asr == GIVEN:
@@ -286,7 +286,7 @@ class _Hearing:
 
     def _given_speech(self, request: SpeechRequest) -> DetectedSpeech:
         folder = self._take.folder
-        path = segments_path(folder, request.channel, self._take.stimulus) if folder else None
+        path = segments_path(folder, self._take.behaviour, request.channel, self._take.stimulus) if folder else None
         if path is None or not path.exists():
             where = f"{path}: no such file" if path else "no speech segments are given with this recording"
             raise UnansweredError("segments_missing", where)

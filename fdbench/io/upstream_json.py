@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from fdbench.core.annotation import Channel
+from fdbench.core.behaviour import DIALOGUE
 from fdbench.core.speech import Word
 from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
@@ -14,6 +16,13 @@ from fdbench.io.files import read_json
 SAME_END_S = 0.5
 """A turn's end is annotated by ear, so near to the end of the last word."""
 _EXPECTED = 'expected {"text": ..., "chunks": [{"text": ..., "timestamp": [start, end]}, ...]}'
+
+
+def channel_name(channel: Channel, behaviour: str) -> str:
+    """How the files of a side are called: of an examiner and a model that talk with each other, ``A`` and ``B``."""
+    if behaviour == DIALOGUE:
+        return "A" if channel == "user" else "B"
+    return "input" if channel == "user" else "output"
 
 
 def file_of(stimulus: str, name: str) -> str:

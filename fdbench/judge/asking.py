@@ -82,6 +82,7 @@ class Asking:
         wording: Name of the prompt, e.g. ``relevance-1``.
         schema: Of the JSON that answers are asked for in; None = any form.
         first_seed: Is added to the seed of the settings.
+        temperature: Of a published prompt, which goes before that of the settings.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Asking:
     messages: Messages
     schema: Mapping[str, Any] | None
     first_seed: int = 0
+    temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class Asker:
         Args:
             came: Is called with every answer, whether it can be read or not.
         """
-        first = first_parameters(self.settings, question.schema, question.wording.partition("-")[0])
+        first = first_parameters(self.settings, question.schema, question.wording.partition("-")[0], question.temperature)
         parameters, n_failures, n_readings = self._parameters.get(question.wording, first), 0, 0
         if "response_format" in parameters and parameters["response_format"]["type"] == "json_schema":
             parameters = {**parameters, "response_format": first["response_format"]}  # a schema may be the question's own

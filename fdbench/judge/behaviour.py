@@ -49,6 +49,7 @@ class OwnBehaviourPrompt:
     user: str
     schema: Mapping[str, Any] | None = field(default_factory=lambda: ANSWER_SCHEMA)
     first_seed: int = 0
+    temperature: None = None
 
     def messages(self, question: Question) -> Messages:
         assert isinstance(question, BehaviourQuestion)

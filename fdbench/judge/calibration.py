@@ -31,12 +31,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Final
+from typing import ClassVar, Final
 
-from fdbench.core.annotation import RelevanceQuestion
+from fdbench.core.annotation import RelevanceQuestion, Verdict
 from fdbench.errors import DataError
 from fdbench.io.files import sha256_of
 from fdbench.judge.agreement import RatedItem
+from fdbench.judge.rating_text import RATINGS
 
 VERSION: Final = 1
 
@@ -60,9 +61,18 @@ class LabelledItem:
     why: str
     paraphrase_of: str = ""
 
+    expected: ClassVar[str] = "a whole number from 0 to 5"
+
     @property
     def question(self) -> RelevanceQuestion:
         return RelevanceQuestion(self.context, self.interruption, self.reply)
+
+    def value_of(self, verdict: Verdict) -> float | None:
+        """What a judge said."""
+        return verdict.rating
+
+    def is_on_scale(self, value: float) -> bool:
+        return value in RATINGS
 
     def rated(self, rating: float) -> RatedItem:
         """The label beside what a judge said."""

@@ -7,7 +7,7 @@ verdict is on disk before it is handed out, so a killed run pays for no answer t
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.pool import ThreadPool
 from typing import Generic, TypeVar
 
@@ -17,7 +17,7 @@ from fdbench.io.secret import Secret
 from fdbench.judge.asking import Asker, Asking, AttemptLog, JudgeUsage
 from fdbench.judge.prompt import JudgePrompt, Messages
 from fdbench.judge.prompts import find_prompt
-from fdbench.judge.providers import JudgeSettings, secret_of
+from fdbench.judge.providers import Asked, JudgeSettings, secret_of
 from fdbench.judge.verdicts import StoredVerdict, VerdictCache, encodable, key_of
 
 Key = TypeVar("Key", bound=Hashable)
@@ -98,21 +98,29 @@ class Judge:
         """
         cases: dict[str, _Case[Key]] = {}
         for key, question in questions.items():
-            prompt = self._prompt_for(question)
+            prompt = self.prompt_for(type(question))
             messages = prompt.messages(question)
-            id_ = key_of(self.settings.asked, prompt, messages)
+            id_ = key_of(self._asked(prompt), prompt, messages)
             cases.setdefault(id_, _Case(id_, question, prompt, messages)).askers.append(key)
         with ThreadPool(self.settings.concurrency) as threads:  # daemons: a program ends whether a server answers or not
             for case, found in threads.imap_unordered(self._opinion, cases.values()):
                 for key in case.askers:
                     yield key, found
 
-    def _prompt_for(self, question: Question) -> JudgePrompt:
-        """The wording for a question of this kind; read when the first one is asked. Raises as the constructor."""
-        kind = type(question)
+    def signature_for(self, kind: type[Question]) -> str:
+        """What an answer to a question of this kind depends on. Raises as the constructor."""
+        prompt = self.prompt_for(kind)
+        return self._asked(prompt).signature_with(f"{prompt.name}-{prompt.sha256[:8]}")
+
+    def prompt_for(self, kind: type[Question]) -> JudgePrompt:
+        """The wording for questions of this kind; read when it is first wanted. Raises as the constructor."""
         if kind not in self._prompts:
             self._prompts[kind] = find_prompt(self.settings.prompts, self.settings.upstream_script, kind)
         return self._prompts[kind]
+
+    def _asked(self, prompt: JudgePrompt) -> Asked:
+        asked = self.settings.asked
+        return asked if prompt.temperature is None else replace(asked, temperature=prompt.temperature)
 
     def _opinion(self, case: _Case[Key]) -> tuple[_Case[Key], Verdict | Absence]:
         """What is on disk, else what the server says."""
@@ -127,7 +135,7 @@ class Judge:
     def _ask(self, case: _Case[Key]) -> Verdict | Absence:
         """Ask one question until there is a verdict, which is stored, or no hope of one."""
         prompt = case.prompt
-        question = Asking(case.id, prompt.name, case.messages, prompt.schema, prompt.first_seed)
+        question = Asking(case.id, prompt.name, case.messages, prompt.schema, prompt.first_seed, prompt.temperature)
         found = self._asker.ask(question, lambda text: prompt.read(text, case.question))
         if isinstance(found, Absence):
             return found
@@ -135,7 +143,7 @@ class Judge:
         analysis = encodable(self._secret.redacted(reading.analysis))  # now as it will be when it is found on disk
         rating = None if reading.rating is None else float(reading.rating)
         stored = StoredVerdict(
-            Verdict(rating, analysis, answer.model or self.settings.model, reading.label),
+            Verdict(rating, analysis, answer.model or self.settings.model, reading.label, reading.events),
             self._secret.redacted(answer.text),
             answer.fingerprint,
             answer.tokens_in,
@@ -144,7 +152,7 @@ class Judge:
             case.messages.notes,
         )
         if self._cache:
-            self._cache.store(case.id, self.settings.asked, prompt, case.question, stored)
+            self._cache.store(case.id, self._asked(prompt), prompt, case.question, stored)
         self._note(stored)
         return stored.verdict
 

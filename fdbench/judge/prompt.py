@@ -35,7 +35,7 @@ class JudgePrompt(Protocol):
 
     @property
     def name(self) -> str:
-        """``relevance-1``, ``behaviour-1``, ``upstream``, ..."""
+        """``relevance-1``, ``dialogue-1``, ``upstream``, ..."""
 
     @property
     def sha256(self) -> str:
@@ -48,6 +48,10 @@ class JudgePrompt(Protocol):
     @property
     def first_seed(self) -> int:
         """Is added to the seed of the settings."""
+
+    @property
+    def temperature(self) -> float | None:
+        """The published one of this prompt, which goes before that of the settings; None = those decide."""
 
     def messages(self, question: Question) -> Messages: ...
 

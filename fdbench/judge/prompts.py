@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
-from fdbench.core.annotation import BehaviourQuestion, Question, RelevanceQuestion
+from fdbench.core.annotation import BehaviourQuestion, DialogueQuestion, Question, RelevanceQuestion
 from fdbench.errors import UsageError
 from fdbench.judge.behaviour import own_behaviour_prompt
+from fdbench.judge.dialogue import own_dialogue_prompt
 from fdbench.judge.prompt import JudgePrompt, PromptKind
 from fdbench.judge.relevance import own_prompt
 from fdbench.judge.upstream_behaviour import (
@@ -14,15 +17,19 @@ from fdbench.judge.upstream_behaviour import (
     UPSTREAM_BEHAVIOUR_SHA256,
     read_upstream_behaviour_prompt,
 )
+from fdbench.judge.upstream_dialogue import (
+    UPSTREAM_DIALOGUE_NAME,
+    UPSTREAM_DIALOGUE_SHA256,
+    read_upstream_dialogue_prompt,
+)
 from fdbench.judge.upstream_prompt import REMEDY, UPSTREAM_NAME, UPSTREAM_SHA256, read_upstream_prompt
 
 
 def prompt_identity(kind: PromptKind, question: type[Question] = RelevanceQuestion) -> str:
     """Name and hash as in signatures, e.g. ``relevance-1-0a1b2c3d``."""
     if kind == "upstream":
-        is_label = question is BehaviourQuestion
-        name = UPSTREAM_BEHAVIOUR_NAME if is_label else UPSTREAM_NAME
-        return f"{name}-{(UPSTREAM_BEHAVIOUR_SHA256 if is_label else UPSTREAM_SHA256)[:8]}"
+        name, sha256 = _UPSTREAM[question]
+        return f"{name}-{sha256[:8]}"
     prompt = _own(question)
     return f"{prompt.name}-{prompt.sha256[:8]}"
 
@@ -40,10 +47,25 @@ def find_prompt(
         return _own(question)
     if upstream_script is None:
         raise UsageError("--judge-prompts upstream reads the published script, and there is no --data to find it in", REMEDY)
-    if question is BehaviourQuestion:
-        return read_upstream_behaviour_prompt(upstream_script)
-    return read_upstream_prompt(upstream_script)
+    return _READERS[question](upstream_script)
 
 
 def _own(question: type[Question]) -> JudgePrompt:
-    return own_behaviour_prompt() if question is BehaviourQuestion else own_prompt()
+    return _OWN[question]()
+
+
+_OWN: Final[Mapping[type[Question], Callable[[], JudgePrompt]]] = {
+    RelevanceQuestion: own_prompt,
+    BehaviourQuestion: own_behaviour_prompt,
+    DialogueQuestion: own_dialogue_prompt,
+}
+_UPSTREAM: Final[Mapping[type[Question], tuple[str, str]]] = {
+    RelevanceQuestion: (UPSTREAM_NAME, UPSTREAM_SHA256),
+    BehaviourQuestion: (UPSTREAM_BEHAVIOUR_NAME, UPSTREAM_BEHAVIOUR_SHA256),
+    DialogueQuestion: (UPSTREAM_DIALOGUE_NAME, UPSTREAM_DIALOGUE_SHA256),
+}
+_READERS: Final[Mapping[type[Question], Callable[[Path], JudgePrompt]]] = {
+    RelevanceQuestion: read_upstream_prompt,
+    BehaviourQuestion: read_upstream_behaviour_prompt,
+    DialogueQuestion: read_upstream_dialogue_prompt,
+}

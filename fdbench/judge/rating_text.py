@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fdbench.core.absence import Absence
+from fdbench.core.annotation import DialogueEvent
 
 RATING_UNREADABLE: Final = "rating_unreadable"
 RATINGS: Final = (0, 1, 2, 3, 4, 5)
@@ -29,11 +30,12 @@ _RATED: Final = re.compile(r"\nI would rate the AI's response as (\d{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was understood: the rating or the label, and the judge's reason for it."""
+    """What was understood: the rating, the label or the scores of a dialogue, and the judge's reason for it."""
 
-    rating: int | None
+    rating: float | None
     analysis: str = ""
     label: str = ""
+    events: tuple[DialogueEvent, ...] = ()
 
 
 def read_rating(text: str, reply: str) -> Reading | Absence:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import Question, Verdict
 from fdbench.errors import DataError, FdbenchError
 from fdbench.io.files import read_json
 from fdbench.judge.behaviour import own_behaviour_prompt
+from fdbench.judge.dialogue import own_dialogue_prompt
 from fdbench.judge.prompt import JudgePrompt
 from fdbench.judge.providers import Asked
 from fdbench.judge.rating_text import Reading
@@ -25,8 +26,13 @@ from fdbench.judge.upstream_behaviour import (
     UpstreamBehaviourPrompt,
     read_upstream_behaviour_prompt,
 )
+from fdbench.judge.upstream_dialogue import (
+    UPSTREAM_DIALOGUE_NAME,
+    UpstreamDialoguePrompt,
+    read_upstream_dialogue_prompt,
+)
 from fdbench.judge.upstream_prompt import UpstreamPrompt, find_upstream_script, read_upstream_prompt
-from fdbench.judge.verdicts import VerdictCache, key_of, question_of
+from fdbench.judge.verdicts import VerdictCache, events_as_json, key_of, question_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +101,7 @@ def _wording(data: Path | None, name: str, sha256: str) -> JudgePrompt | str:
         elif data is None:
             return "upstream's prompt is in the downloaded data, and there is no --data"
         else:
-            script = find_upstream_script(data)
-            is_label = name == UPSTREAM_BEHAVIOUR_NAME
-            prompt = read_upstream_behaviour_prompt(script) if is_label else read_upstream_prompt(script)
+            prompt = _READERS.get(name, read_upstream_prompt)(find_upstream_script(data))
     except (FdbenchError, ValueError) as error:
         return str(error).splitlines()[0]
     return prompt if prompt.sha256 == sha256 else f"prompt {name} is {sha256[:8]} on record and {prompt.sha256[:8]} here"
@@ -107,15 +111,28 @@ def _reader(name: str) -> JudgePrompt:
     """What reads answers to this prompt; the wording is not needed for it."""
     if name == UPSTREAM_BEHAVIOUR_NAME:
         return UpstreamBehaviourPrompt("")
+    if name == UPSTREAM_DIALOGUE_NAME:
+        return UpstreamDialoguePrompt("")
     return _own(name) or UpstreamPrompt("", ())
 
 
 def _own(name: str) -> JudgePrompt | None:
     """Ours of this name; None where it is none of ours. Raises DataError where there is no such version."""
     kind, _, version = name.rpartition("-")
-    makers: Mapping[str, Callable[[int], JudgePrompt]] = {"relevance": own_prompt, "behaviour": own_behaviour_prompt}
+    makers: Mapping[str, Callable[[int], JudgePrompt]] = {
+        "relevance": own_prompt,
+        "behaviour": own_behaviour_prompt,
+        "dialogue": own_dialogue_prompt,
+    }
     return makers[kind](int(version)) if kind in makers else None
 
 
-def _said(found: Verdict | Reading) -> float | str | None:
-    return found.label or found.rating
+def _said(found: Verdict | Reading) -> Any:
+    said = found.label or found.rating
+    return {"task_score": said, "events": events_as_json(found.events)} if found.events else said
+
+
+_READERS: Final[Mapping[str, Callable[[Path], JudgePrompt]]] = {
+    UPSTREAM_BEHAVIOUR_NAME: read_upstream_behaviour_prompt,
+    UPSTREAM_DIALOGUE_NAME: read_upstream_dialogue_prompt,
+}

@@ -23,7 +23,7 @@ max_completion_tokens  ``MAX_ANSWER_TOKENS``                          none
 =====================  =============================================  ============================
 
 With upstream's prompts only the seed is sent, as the published scripts do: that of relevance the same for each reading, that of
-behaviour one more for each.
+behaviour one more for each. That of dialogues has its temperature beside it.
 """
 
 from __future__ import annotations
@@ -182,10 +182,12 @@ class Transport:
         return RequestFailure(kind, shown, status, wait_s=retry_after(response.headers))
 
 
-def first_parameters(settings: JudgeSettings, schema: Mapping[str, Any] | None, name: str = "rating") -> Parameters:
-    """What is asked for first: under our own prompt an answer of our schema."""
+def first_parameters(
+    settings: JudgeSettings, schema: Mapping[str, Any] | None, name: str = "rating", temperature: float | None = None
+) -> Parameters:
+    """What is asked for first: under our own prompt an answer of our schema; ``temperature`` is that of a published prompt."""
     if schema is None:
-        return {"seed": settings.seed}
+        return {"seed": settings.seed} if temperature is None else {"seed": settings.seed, "temperature": temperature}
     json_schema = {"name": name, "strict": True, "schema": schema}
     return {
         "response_format": {"type": "json_schema", "json_schema": json_schema},

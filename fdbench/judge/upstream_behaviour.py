@@ -43,6 +43,7 @@ class UpstreamBehaviourPrompt:
     name: str = UPSTREAM_BEHAVIOUR_NAME
     schema: None = None
     first_seed: int = 1
+    temperature: None = None
 
     def messages(self, question: Question) -> Messages:
         assert isinstance(question, BehaviourQuestion)

@@ -55,6 +55,7 @@ class UpstreamPrompt:
     name: str = UPSTREAM_NAME
     schema: None = None
     first_seed: int = 0
+    temperature: None = None
 
     def messages(self, question: Question) -> Messages:
         pieces = (getattr(question, piece) if is_field else piece for piece, is_field in self.user)

@@ -10,12 +10,20 @@ Nothing here is secret: no header, no key, no URL.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from fdbench.core.annotation import LABELS, BehaviourQuestion, Question, RelevanceQuestion, Verdict
+from fdbench.core.annotation import (
+    LABELS,
+    BehaviourQuestion,
+    DialogueEvent,
+    DialogueQuestion,
+    Question,
+    RelevanceQuestion,
+    Verdict,
+)
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.errors import DataError
@@ -25,6 +33,7 @@ from fdbench.judge.providers import Asked
 
 SCHEMA: Final = 1
 TRANSCRIPTS: Final = ("user", "model", "clean_user", "clean_model")
+SIDES: Final = ("examiner", "model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +84,21 @@ class VerdictCache:
             facts = read_json(self.path_of(key))
             known = facts["schema"], facts["key"]
             rating, label = facts["rating"], facts.get("label", "")
+            events = tuple(_event(each) for each in facts.get("events", ()))
             texts = (facts["analysis"], facts["answered"]["model"], facts["text"])
-        except (DataError, KeyError, TypeError):
+        except (DataError, KeyError, TypeError, ValueError):
             return None
         is_number = isinstance(rating, int | float) and not isinstance(rating, bool) and math.isfinite(rating)
         is_label = rating is None and label in LABELS
-        if known != (SCHEMA, key) or not (is_number or is_label) or not all(isinstance(text, str) for text in texts):
+        is_of_dialogue = rating is None and not label and "events" in facts
+        if (
+            known != (SCHEMA, key)
+            or not (is_number or is_label or is_of_dialogue)
+            or not all(isinstance(text, str) for text in texts)
+        ):
             return None
         analysis, judge, text = texts
-        return StoredVerdict(Verdict(rating, analysis, judge, label if is_label else ""), text)
+        return StoredVerdict(Verdict(rating, analysis, judge, label if is_label else "", events), text)
 
     def store(self, key: str, asked: Asked, prompt: JudgePrompt, question: Question, stored: StoredVerdict) -> None:
         """Write one verdict.
@@ -101,6 +116,7 @@ class VerdictCache:
             "answered": {"model": encodable(stored.verdict.judge), "fingerprint": encodable(stored.fingerprint)},
             "rating": stored.verdict.rating,
             **({"label": stored.verdict.label} if stored.verdict.label else {}),
+            **({"events": events_as_json(stored.verdict.events)} if isinstance(question, DialogueQuestion) else {}),
             "analysis": encodable(stored.verdict.analysis),
             "text": encodable(stored.text),
             "tokens": {"in": stored.tokens_in, "out": stored.tokens_out},
@@ -117,6 +133,10 @@ def question_as_json(question: Question) -> dict[str, Any]:
             return encodable(value)
         return [stored(each) for each in value] if isinstance(value, list | tuple) else value
 
+    if isinstance(question, DialogueQuestion):
+        sides = {name: [[word.text, word.start_s, word.end_s] for word in getattr(question, name)] for name in SIDES}
+        facts = {"family": question.family, "goals": question.goals, **sides}
+        return {name: stored(value) for name, value in facts.items()}
     if isinstance(question, RelevanceQuestion):
         return {each.name: stored(getattr(question, each.name)) for each in fields(question)}
     words = {name: [[word.text, word.start_s, word.end_s] for word in getattr(question, name)] for name in TRANSCRIPTS}
@@ -127,10 +147,31 @@ def question_as_json(question: Question) -> dict[str, Any]:
 
 def question_of(facts: Mapping[str, Any]) -> Question:
     """The question that was stored. Raises KeyError, TypeError or ValueError where it is none."""
+    if "goals" in facts:
+        sides = {name: _words_of(facts[name]) for name in SIDES}
+        return DialogueQuestion(str(facts["family"]), tuple(map(str, facts["goals"])), **sides)
     if "overlapping" not in facts:
         return RelevanceQuestion(**{name: str(facts[name]) for name in ("context", "interruption", "reply")})
-    words = {name: tuple(Word(text, start_s, end_s) for text, start_s, end_s in facts[name]) for name in TRANSCRIPTS}
+    words = {name: _words_of(facts[name]) for name in TRANSCRIPTS}
     return BehaviourQuestion(str(facts["context"]), str(facts["overlapping"]), Span(*facts["overlap"]), **words)
+
+
+def _words_of(stored: Iterable[Any]) -> tuple[Word, ...]:
+    return tuple(Word(text, start_s, end_s) for text, start_s, end_s in stored)
+
+
+def events_as_json(events: Iterable[DialogueEvent]) -> list[list[float | None]]:
+    """The events of a dialogue as they are stored: start, end and both scores."""
+    return [[each.start_s, each.end_s, each.turn_taking, each.instruction] for each in events]
+
+
+def _event(stored: Any) -> DialogueEvent:
+    """Raises TypeError or ValueError where it is none."""
+    start_s, end_s, turn_taking, instruction = stored
+    for number in (start_s, end_s, *(score for score in (turn_taking, instruction) if score is not None)):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+            raise ValueError(f"no number: {number!r}")
+    return DialogueEvent(start_s, end_s, turn_taking, instruction)
 
 
 def encodable(text: str) -> str:

@@ -122,7 +122,8 @@ def _published(kind: Kind, prompts: bool, scrubbed: Callable[[str], str], file: 
     if kind == "scores":
         return b"".join(encode_json(scrub(parse_json(line, file)), indent=None) for line in content.splitlines())
     if kind == "rating" and not prompts:
-        return encode_json({"rating": parse_json(content, file)["rating"]})
+        given = parse_json(content, file)
+        return encode_json({"behaviour": given["behaviour"]} if "behaviour" in given else {"rating": given["rating"]})
     if kind == "annotation" and not prompts:
         return encode_json(without_users_words(parse_json(content, file)))
     return content

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from fdbench.core.conversation import Sample
 from fdbench.core.sound import Audio
-from fdbench.core.take_id import MAIN
 from fdbench.data.dataset_folder import is_export
 from fdbench.errors import DataError
 from fdbench.store.run import Run
@@ -38,7 +37,7 @@ class _SilentSamples(DatasetFolder):
         for row in read_rows(str(self.folder), config_of(spec.name), columns_of(spec.behaviour), NEEDED, where):
             name = check_id(row["id"], where)
             events, transcript, human_timing = read_annotation(row, f"{where}: {name}")
-            prompts = {MAIN: _LeftOut(f"{where}: {name}", row["digest"])}
+            prompts = dict.fromkeys(spec.stimuli, _LeftOut(f"{where}: {name}", row["digest"]))
             samples.append(Sample(name, spec.name, prompts, events, transcript, human_timing, spec.instructions))
             digests[name] = row["digest"]
         return LoadedTask(spec, tuple(samples), {}, digests)

@@ -13,18 +13,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from fdbench.io.text_table import text_table
-from fdbench.report.headline import FIGURES, Headline, boards, figure_text
+from fdbench.report.headline import FIGURES, OPTIONAL, Headline, boards, figure_text
 from fdbench.report.rows import Row
 
 _WORDS: Final = {
     "lost": "lost s", "waits": "waits", "turn": "takes", "after": "after s", "yields": "yields", "stops": "stops s",
     "backchannels": "timing", "selects": "selects",
+    "goals": "goals",
 }  # fmt: skip
 _LEGEND: Final = (
     "lost: what the user waits, is talked over and is broken in on, in seconds per turn; less is better",
     "waits: in pauses; takes: the turn at its end, and after how long; yields: to interruptions, and stops after how long",
     "timing: of backchannels, as a share of what people's own would reach",
-    "selects: responds to interruptions, less how often to what is not meant for it; -1 to 1",
+    "selects: responds to interruptions, less how often to what is not meant for it; -1 to 1; goals: met in dialogues",
 )
 
 
@@ -37,6 +38,6 @@ def render_board(rows: Sequence[Row]) -> list[str]:
 def _table(board: Sequence[Headline]) -> list[str]:
     first = board[0].rows[0]
     title = f"{first.scored.family}: {first.protocol}, {first.engines.asr.partition(';')[0]}, {first.engines.vad}"
-    shown = [name for name in FIGURES if name != "selects" or any(each.selectivity for each in board)]
+    shown = [name for name in FIGURES if name not in OPTIONAL or any(figure_text(getattr(each, name)) for each in board)]
     lines = [[each.rows[0].collection.model, *(figure_text(getattr(each, name)) or "-" for name in shown)] for each in board]
     return [title, "", *text_table(lines, header=["", *(_WORDS[name] for name in shown)], right=range(1, len(shown) + 1))]

@@ -6,15 +6,15 @@
     run b   pause_handling  turn_taking  user_interruption  backchannel   --> another of the same board
     run c   pause_handling                                                --> the same board, shown last: not ranked
     run d   ... of other clips, or heard by another recogniser            --> another board
-    any     overlap.*                                                     --> its selectivity, in the same line
+    any     overlap.*, dialogue                                           --> its selectivity and goals, in the same line
 
 Conventions: only ``CORRECTED`` protocols, and only from stored summaries. The four behaviours weigh the same, and so do the
 sets of clips of one behaviour. The interval of such a mean is the square-and-add of the intervals of its parts, which are of
 different clips and so independent: the lower bound of sum(w v) is that minus the root of sum(w^2 (v - low)^2). A share is a
 share of what is wanted: waiting is 1 - takeover rate in pauses, yielding 1 - talked through.
 
-The behaviours with a clean twin have no part in ``lost``: what they say is in ``selectivity`` (``report.selectivity``), and a
-run without them is ranked all the same.
+The behaviours with a clean twin and dialogues have no part in ``lost``: what they say is in ``selectivity``
+(``report.selectivity``) and ``goals``, and a run without them is ranked all the same.
 
 Never ranked: a model beyond a limit in any of its tasks (``ranking.beyond_limits``), one that was not run on all of its board's
 tasks, one with fewer than ``MIN_RANKED_N`` samples in a task. Ranked values that look the same in print tie.
@@ -33,6 +33,7 @@ from fdbench.core.behaviour import (
     ALONE,
     BACKCHANNEL,
     BEHAVIOURS,
+    DIALOGUE,
     OVERLAPS,
     PAUSE_HANDLING,
     TURN_TAKING,
@@ -58,8 +59,10 @@ LOST: Final = "lost_per_turn_s"
 SHARE: Final = "share"
 SECONDS: Final = "s"
 DIFFERENCE: Final = "difference"
-FIGURES: Final = ("lost", "waits", "turn", "after", "yields", "stops", "backchannels", "selects")
+FIGURES: Final = ("lost", "waits", "turn", "after", "yields", "stops", "backchannels", "selects", "goals")
 """The ranked figures of a headline, by attribute, in the order of columns."""
+OPTIONAL: Final = ("selects", "goals")
+"""Those that have no column where no run of a board has them."""
 _PRINTED_PLACES: Final = {SHARE: 2, SECONDS: 2, DIFFERENCE: 2}
 """A share is printed in whole percent."""
 
@@ -111,6 +114,7 @@ class Headline:
         bits: The same in bits per backchannel.
         amount_off: The factor by which their rate is off people's, either way; 1 is right.
         selects: Whether it responds to interruptions alone (``selectivity``), and its parts.
+        goals: Share of the goals of its dialogues that it meets.
         not_ranked: Why it is not ranked, in a few words; empty where it is.
     """
 
@@ -130,6 +134,7 @@ class Headline:
     amount_off: float | None
     selects: Figure = NO_FIGURE
     selectivity: Selectivity | None = None
+    goals: Figure = NO_FIGURE
     not_ranked: str = ""
 
     @property
@@ -201,6 +206,7 @@ def headline_of(rows: Sequence[Row], tasks: Sequence[str] = ()) -> Headline:
         amount_off=None if log2 is None else 2**log2,
         selects=NO_FIGURE if selectivity is None else _selects(selectivity, of_behaviour),
         selectivity=selectivity,
+        goals=_figure(of_behaviour[DIALOGUE], "goal_coverage_rate"),
         not_ranked=not_ranked or ("" if lost.merit is not None else _why_no_lost(rows)),
     )
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from fdbench.core.family import FAMILIES
 from fdbench.core.placement import CAUSAL
-from fdbench.report.headline import FIGURES, SECONDS, SHARE, Figure, Headline, best_in, boards, figure_text, printed
+from fdbench.report.headline import FIGURES, OPTIONAL, SECONDS, SHARE, Figure, Headline, best_in, boards, figure_text, printed
 from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, code, escape, table
 from fdbench.report.ranking import MIN_RANKED_N, place
 from fdbench.report.rows import Row
@@ -23,6 +23,7 @@ _HEADINGS: Final = {
     "stops": "stops<br>in (s) ↓",
     "backchannels": "backchannels ↑<br><sub>timing, amount</sub>",
     "selects": "selective ↑<br><sub>responds, unasked</sub>",
+    "goals": "dialogue<br>goals ↑",
 }
 _PARTS_HEADING: Final = "<sub>of it: wait<br>+ talked over<br>+ breaks</sub>"
 
@@ -35,7 +36,7 @@ def headline_lines(rows: Sequence[Row]) -> list[str]:
 
 
 def _board_lines(board: Sequence[Headline], recognisers: set[str]) -> list[str]:
-    shown = [name for name in FIGURES if name != "selects" or any(headline.selectivity for headline in board)]
+    shown = [name for name in FIGURES if name not in OPTIONAL or any(figure_text(getattr(each, name)) for each in board)]
     marked = {name: best_in(board, name) for name in FIGURES}
     names = Counter(headline.rows[0].collection.model for headline in board)
     has_clocks = len({headline.rows[0].collection.clock for headline in board}) > 1

@@ -10,7 +10,7 @@ HEADLINE = (
     "interruptions of a speaking model to which it falls silent, and in what time. *Backchannels*: their timing as a share",
     "of what people's own would reach, in bits, and the factor by which their number is off people's. *Selective*: the",
     "share of interruptions that it responds to, less the mean share of backchannels, asides and background speech that it",
-    "responds to; 0 where it tells no difference.",
+    "responds to; 0 where it tells no difference. *Goals*: of dialogues with an examiner, those that it meets.",
     "",
     "† understands nothing: a trivial agent, never bold (`oracle` is told what the user will do). **Bold** is the best of two",
     "or more models, within a clock; values that look the same tie. Small: 95 % interval. `–`: there is nothing to measure (no",

@@ -157,7 +157,7 @@ def is_latency(summary: MetricSummary) -> bool:
 
 def decimals(unit: str) -> int:
     """Places behind the point in print."""
-    return {"Hz": 4, "0-5": 2}.get(unit, 3)
+    return {"Hz": 4, "0-5": 2, "1-5": 2}.get(unit, 3)
 
 
 def _winners(metric: str, rows: Sequence[Row]) -> list[Row]:

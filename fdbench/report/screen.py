@@ -19,7 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fdbench.core.behaviour import OVERLAP_ASIDE, OVERLAP_BACKCHANNEL, OVERLAP_BACKGROUND, OVERLAP_INTERRUPTION, OVERLAPS
+from fdbench.core.behaviour import (
+    DIALOGUE,
+    OVERLAP_ASIDE,
+    OVERLAP_BACKCHANNEL,
+    OVERLAP_BACKGROUND,
+    OVERLAP_INTERRUPTION,
+    OVERLAPS,
+    PROBE_INTERRUPTION,
+    PROBE_NOISE,
+)
 from fdbench.core.metric import CORRECTED
 from fdbench.core.score import MetricSummary
 from fdbench.io.text_table import text_table
@@ -50,6 +59,9 @@ _CORRECTED_LINES: Final = (
     (OVERLAP_BACKCHANNEL, "wanted_rate", '  goes on through a "yeah"'),
     (OVERLAP_ASIDE, "wanted_rate", "  through talk to others"),
     (OVERLAP_BACKGROUND, "wanted_rate", "  through background speech"),
+    (PROBE_INTERRUPTION, "stop_rate", "probe: stops for the user"),
+    (PROBE_NOISE, "stop_rate", "  for a noise"),
+    (DIALOGUE, "goal_coverage_rate", "dialogue: meets its goals"),
 )
 _PUBLISHED_LINES: Final = (
     ("pause_handling", "takeover_rate", "takes the turn in a pause"),

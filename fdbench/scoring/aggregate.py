@@ -17,7 +17,7 @@ the longest recording is None, and so is the interval of fewer than two samples.
 Details, by name (``Metric.details``), each where its components are known: ``mean`` of latencies (over replies, so too low
 where any is censored), their ``p90``, ``share_no_response``, the median of their absolute values (by which they are ranked),
 and, where the median is not reached, what it is certainly more than; totals of counts; parts of lost seconds per turn;
-``precision``, ``recall``, ``ceiling``; ``median`` over the clips.
+``precision``, ``recall``, ``ceiling``; ``median`` over the clips; means of a dialogue's windows (also under ``fdb-*``).
 
 Empty cases: no sample with a value: None (the published scripts divide by zero); with censored latencies only: None, and
 ``more_than``.
@@ -39,7 +39,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fdbench.core.absence import Status
-from fdbench.core.metric import CORRECTED, METRICS, OVERLAP_KINDS, PAIRED_DETAILS, PROTOCOLS, Aggregation, direction
+from fdbench.core.metric import (
+    CORRECTED,
+    METRICS,
+    OVERLAP_KINDS,
+    PAIRED_DETAILS,
+    PROTOCOLS,
+    WINDOWS_S,
+    Aggregation,
+    direction,
+)
 from fdbench.core.score import MetricSummary, Score
 from fdbench.errors import unknown_name
 from fdbench.stats.bootstrap import percentile_interval, resampled_values
@@ -231,7 +240,7 @@ def _interval(statistic: Statistic, groups: Sequence[str], seed: int) -> tuple[f
 
 
 def _details(metric: str, protocol: str, scores: Sequence[Score]) -> dict[str, float]:
-    names = METRICS[metric].details if protocol in CORRECTED else ()
+    names = METRICS[metric].details if protocol in CORRECTED else METRICS[metric].published_details
     found = {name: _DETAILS[name](scores) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -252,6 +261,12 @@ def _share_matched(of: str, scores: Sequence[Score]) -> float | None:
 
 def _mean_value(scores: Sequence[Score]) -> float | None:
     values = _values(scores)
+    return math.fsum(values) / len(values) if values else None
+
+
+def _mean_component(component: str, scores: Sequence[Score]) -> float | None:
+    """Over the scores that have the component."""
+    values = [s.components[component] for s in scores if s.value is not None and component in s.components]
     return math.fsum(values) / len(values) if values else None
 
 
@@ -313,6 +328,7 @@ _DETAILS: Final[Mapping[str, Detail]] = {
     "precision": partial(_share_matched, "backchannels"),
     "ceiling": partial(_per_denominator, "reachable"),
     **{name: partial(_per_denominator, name) for name in ("wait_s", "talked_over_s", "breaks", *OVERLAP_KINDS)},
+    **{name: partial(_mean_component, name) for name in WINDOWS_S},
     "median": _median_value,
     "mean": _mean_value,
     "p90": _p90,

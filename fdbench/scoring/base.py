@@ -57,10 +57,10 @@ class Scorer(Protocol):
 class AskingScorer(Scorer, Protocol):
     """A scorer that needs a judge's verdict on some replies."""
 
-    def question(self, sample: Sample, takes: Takes) -> Question | Absence | None:
-        """What to ask about the sample's takes; None where there is nothing to judge, an absence where it cannot be asked.
+    def question(self, sample: Sample, takes: Takes) -> Question | Verdict | Absence | None:
+        """What to ask about the sample's takes, or what stands in the place of asking; as pure as ``score``.
 
-        As pure as ``score``.
+        None where there is nothing to judge, an absence where it cannot be asked, a verdict where there is no need to.
         """
 
 

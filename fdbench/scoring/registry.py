@@ -40,6 +40,8 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
     **{(each, "fdb-2026-02"): "fdbench.scoring.published.overlap:PublishedOverlap" for each in OVERLAPS},
     **{(each, "fdbench"): f"fdbench.scoring.corrected.overlap:Overlap:{each}" for each in OVERLAPS},
     **{(each, "fdbench"): f"fdbench.scoring.corrected.overlap:Overlap:{each}" for each in PROBES},
+    (DIALOGUE, "fdb-2026-05"): "fdbench.scoring.published.dialogue:PublishedDialogue",
+    (DIALOGUE, "fdb-2026-02"): "fdbench.scoring.published.dialogue:PublishedDialogue",
     (DIALOGUE, "fdbench"): "fdbench.scoring.corrected.dialogue:Dialogue",
 }
 """Module, class, and what the class is made with."""

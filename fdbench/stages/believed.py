@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
-from fdbench.core.event import INTERRUPTION, PAUSE, TURN_END
+from fdbench.core.event import INTERRUPTION, OVERLAP, PAUSE, TURN_END
 from fdbench.core.plausible import FILES, FRAME_S, IMPLAUSIBLE_EVENTS, check_event, check_words, heard_until_s
 from fdbench.core.take_id import MAIN
 from fdbench.stages.cases import Case, RecordedTake
@@ -43,7 +43,7 @@ def believed_sample(case: Case) -> BelievedSample:
     take, sample = case.takes[MAIN], case.sample
     if isinstance(take, Absence):
         return BelievedSample(sample)
-    notes = list(_short_recording(case, take))
+    notes = [line for stimulus, each in case.recorded.items() for line in _short_recording(case, stimulus, each)]
     if take.user_events is not None or take.prompt_s is None:
         return BelievedSample(sample, None, tuple(notes))
     folder = take.audio.folder
@@ -68,16 +68,20 @@ def believed_sample(case: Case) -> BelievedSample:
     return BelievedSample(sample, why, (*faults, *notes))
 
 
-def _short_recording(case: Case, take: RecordedTake) -> tuple[str, ...]:
-    """A line where the recording ends before its prompt does, or before it could hold what it is asked about."""
+def _short_recording(case: Case, stimulus: str, take: RecordedTake) -> tuple[str, ...]:
+    """A line where the recording ends before its prompt does, or before it could hold what it is asked about.
+
+    A clean twin is asked about what its model says at the overlap, too.
+    """
     if take.recorded_s is None:
         return ()
-    of_kind = {kind: [event.span for event in case.sample.of_kind(kind)] for kind in (TURN_END, INTERRUPTION, PAUSE)}
+    too_short = f"{'' if stimulus == MAIN else f'{stimulus}: '}the recording is too short: it ends at {take.recorded_s:.3f} s"
+    of_kind = {kind: [event.span for event in case.sample.of_kind(kind)] for kind in (TURN_END, INTERRUPTION, PAUSE, OVERLAP)}
     for kind, spans in of_kind.items():
         end_s = max((span.start_s if kind == TURN_END else span.end_s for span in spans), default=None)
         if end_s is not None and take.recorded_s < heard_until_s(end_s, take.prompt_s):
             at = f"the {kind} at {end_s:.3f} s"
-            return (f"the recording is too short: it ends at {take.recorded_s:.3f} s, and is asked about {at}",)
+            return (f"{too_short}, and is asked about {at}",)
     if take.prompt_s is not None and take.recorded_s < take.prompt_s - FRAME_S:
-        return (f"the recording is too short: it ends at {take.recorded_s:.3f} s, and its prompt at {take.prompt_s:.3f} s",)
+        return (f"{too_short}, and its prompt at {take.prompt_s:.3f} s",)
     return ()

@@ -15,7 +15,7 @@ from fdbench.core.sound import Track
 from fdbench.core.take_id import CLEAN, MAIN, TakeId
 from fdbench.errors import DataError
 from fdbench.hear.stage import TakeAudio
-from fdbench.io.upstream_json import file_of
+from fdbench.io.upstream_json import channel_name, file_of
 from fdbench.io.wav import digest_of_audio, read_audio
 from fdbench.store.record import StoredTrack, TakeRecord
 from fdbench.store.run import Run
@@ -55,7 +55,10 @@ class RecordedAudio:
 
 @dataclass(frozen=True, slots=True)
 class FolderAudio:
-    """A recording made elsewhere: ``output.wav`` beside ``input.wav``, both beginning with the prompt; or those of a twin."""
+    """A recording made elsewhere: ``output.wav`` beside ``input.wav``, both beginning with the prompt; or those of a twin.
+
+    Of a dialogue ``B.wav``, the model, beside ``A.wav``, the examiner.
+    """
 
     behaviour: str
     folder: Path
@@ -63,7 +66,7 @@ class FolderAudio:
 
     def path(self, channel: Channel) -> Path:
         """The file of a channel, whether it is there or not."""
-        return self.folder / file_of(self.stimulus, "input.wav" if channel == "user" else "output.wav")
+        return self.folder / file_of(self.stimulus, f"{channel_name(channel, self.behaviour)}.wav")
 
     def digest(self, channel: Channel) -> str | None:
         """None where there is no file.

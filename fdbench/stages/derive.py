@@ -108,9 +108,9 @@ def notes_of(cases: Sequence[Case]) -> tuple[str, ...]:
     """What the calls noted for whoever reads their numbers, each with how many did and the first of them."""
     noted: dict[str, list[str]] = {}
     for case in cases:
-        for take in case.recorded.values():
+        for stimulus, take in case.recorded.items():
             for note in take.notes:
-                noted.setdefault(note, []).append(str(case.id))
+                noted.setdefault(note, []).append(str(replace(case.id, stimulus=stimulus)))
     return tuple(f"{note} ({len(ids)} calls; first: {ids[0]})" for note, ids in noted.items())
 
 

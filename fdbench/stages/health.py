@@ -18,6 +18,7 @@ from fdbench.core.sound import Track
 from fdbench.core.sound_beside import LOUD_DBFS, WINDOW_S, count_sound_beside_speech
 from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
+from fdbench.hear.engines import NONE as NOBODY
 from fdbench.stages.cases import Case
 from fdbench.stages.score import HeardTakes
 
@@ -52,6 +53,8 @@ class Vitals:
     """What is known of one reply.
 
     Attributes:
+        name: Of the call, as lines name it.
+        sample: Whose call it is: a clean twin's is the same sample's.
         spoke: None where nobody looked for speech.
         words: None where nobody listened for words.
         noise: Share of the recording, from t = 0, that is sound and no speech.
@@ -59,6 +62,7 @@ class Vitals:
     """
 
     name: str
+    sample: str
     is_wanted: bool
     digest: str
     spoke: bool | None = None
@@ -69,25 +73,27 @@ class Vitals:
 
 
 def observed(heard: Iterable[tuple[Case, HeardTakes]], vitals: list[Vitals]) -> Iterator[tuple[Case, HeardTakes]]:
-    """The same cases, as they come; what is known of each one's reply is added to ``vitals``."""
+    """The same cases, as they come; what is known of each one's replies is added to ``vitals``."""
     for case, takes in heard:
-        if MAIN in takes:
-            vitals += _vitals_of(case, takes[MAIN])
+        for stimulus, answers in takes.items():
+            vitals += _vitals_of(case, stimulus, answers)
         yield case, takes
 
 
-def _vitals_of(case: Case, heard: Annotations) -> Iterator[Vitals]:
-    audio = case.recorded[MAIN].audio
+def _vitals_of(case: Case, stimulus: str, heard: Annotations) -> Iterator[Vitals]:
+    audio = case.recorded[stimulus].audio
     try:
         digest, track = audio.digest("model") or "", audio.load("model")
     except DataError:
         return  # the sample itself says so
     speech = [answer for request, answer in heard.speech.items() if _is_whole(request) and request.vad.rate == "16k"]
-    words = [answer for request, answer in heard.words.items() if _is_whole(request)]
+    words = [answer for request, answer in heard.words.items() if _is_whole(request) and answer.engine != NOBODY]
     samples = np.abs(track.audio.samples)
     behaviour = BEHAVIOURS.get(case.behaviour)
+    sample = f"{case.sample.task} {case.sample.id}"
     yield Vitals(
-        name=f"{case.sample.task} {case.sample.id}",
+        name=sample if stimulus == MAIN else f"{sample} {stimulus}",
+        sample=sample,
         is_wanted=behaviour is not None and behaviour.takeover_is_wanted,
         digest=digest,
         spoke=any(answer.segments for answer in speech) if speech else None,
@@ -144,8 +150,8 @@ def _sound(vitals: Sequence[Vitals]) -> Iterator[Finding]:
 
 
 def _alike(vitals: Sequence[Vitals]) -> Iterator[Finding]:
-    names, digests = {each.name for each in vitals}, {each.digest for each in vitals}
-    if len(names) >= MIN_ALIKE and len(digests) == 1 and any(each.spoke for each in vitals):
+    samples, digests = {each.sample for each in vitals}, {each.digest for each in vitals}
+    if len(samples) >= MIN_ALIKE and len(digests) == 1 and any(each.spoke for each in vitals):
         yield Finding(f"all {len(vitals)} replies are the same recording", is_grave=True)
 
 

@@ -1,18 +1,18 @@
-"""`fdbench judge check`: ask a judge about the labelled set, measure how far it agrees, store that beside its scores."""
+"""`fdbench judge check`: ask a judge about a labelled set, measure how far it agrees, store that beside its scores."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import Verdict
+from fdbench.core.annotation import DialogueQuestion, Question, Verdict
 from fdbench.judge.agreement import Agreement, measure_agreement
 from fdbench.judge.calibration import LabelledItem, LabelledSet
-from fdbench.judge.rating_text import RATINGS
+from fdbench.judge.calibration_dialogue import LabelledScore, LabelledScores
 from fdbench.stages.progress import Progress
 from fdbench.store.judge_checks import CheckedItem, JudgeCheck, LabelledFacts, write_check
 
@@ -45,22 +45,53 @@ class CheckedJudge:
 
 def check_judge(judge: Judge, labelled: LabelledSet, out: Path, progress: Progress) -> CheckedJudge:
     """Ask about every item, compare, store under ``out``, the root of the results."""
-    opinions: dict[str, Verdict | Absence] = {}
-    n_failed = 0
-    for item_id, opinion in judge.rate(labelled.questions):
-        opinions[item_id] = opinion
-        n_failed += isinstance(opinion, Absence)
-        progress("judge check", len(opinions), len(labelled.items), n_failed)
+    opinions = _ask(judge, labelled.questions, progress)
     prompt = {"name": judge.prompt.name, "sha256": judge.prompt.sha256}
     check, agreement = check_of(opinions, labelled, judge.settings.signature, judge.settings.model, prompt)
     notes = [f"{item.id}: {item.message}" for item in check.items if item.message]
-    if judge.prompt.name != labelled.scale:
-        notes.append(f"the labels follow {labelled.scale}, this judge goes by '{judge.prompt.name}': part of the error is that")
+    notes += _other_scale(judge.prompt.name, labelled.scale)
     return CheckedJudge(check, agreement, write_check(out, check) if check.n_rated else (), (*notes, *judge.notes))
 
 
+def _other_scale(prompt: str, scale: str) -> list[str]:
+    if prompt == scale.partition(":")[0]:
+        return []
+    return [f"the labels follow {scale}, this judge goes by '{prompt}': part of the error is that"]
+
+
+def check_dialogues(
+    judge: Judge, labelled: Mapping[str, LabelledScores], out: Path, progress: Progress
+) -> dict[str, CheckedJudge]:
+    """Ask about every labelled dialogue once, and compare each of its scores; by the name of the score, stored apart."""
+    questions = {item.id: item.question for scores in labelled.values() for item in scores.items}
+    opinions = _ask(judge, questions, progress)
+    prompt = judge.prompt_for(DialogueQuestion)
+    facts, signature = {"name": prompt.name, "sha256": prompt.sha256}, judge.signature_for(DialogueQuestion)
+    found = {}
+    for name, scores in labelled.items():
+        check, agreement = check_of(opinions, scores, signature, judge.settings.model, facts)
+        notes = [f"{item.id}: {item.message}" for item in check.items if item.message] + _other_scale(prompt.name, scores.scale)
+        files = write_check(out, check) if check.n_rated else ()
+        found[name] = CheckedJudge(check, agreement, files, tuple(dict.fromkeys((*notes, *judge.notes))))
+    return found
+
+
+def _ask(judge: Judge, questions: Mapping[str, Question], progress: Progress) -> dict[str, Verdict | Absence]:
+    opinions: dict[str, Verdict | Absence] = {}
+    n_failed = 0
+    for item_id, opinion in judge.rate(questions):
+        opinions[item_id] = opinion
+        n_failed += isinstance(opinion, Absence)
+        progress("judge check", len(opinions), len(questions), n_failed)
+    return opinions
+
+
 def check_of(
-    opinions: Mapping[str, Verdict | Absence], labelled: LabelledSet, judge: str, model: str, prompt: dict[str, str]
+    opinions: Mapping[str, Verdict | Absence],
+    labelled: LabelledSet | LabelledScores,
+    judge: str,
+    model: str,
+    prompt: dict[str, str],
 ) -> tuple[JudgeCheck, Agreement]:
     """What follows from a judge's opinions on the labelled set.
 
@@ -68,8 +99,9 @@ def check_of(
         opinions: By the item's id, one on each.
         judge: Its signature.
     """
-    items = [_checked(item, opinions[item.id]) for item in labelled.items]
-    rated = [labelled_item.rated(item.rating) for labelled_item, item in zip(labelled.items, items, strict=True)
+    labels: Sequence[LabelledItem | LabelledScore] = labelled.items
+    items = [_checked(item, opinions[item.id]) for item in labels]
+    rated = [labelled_item.rated(item.rating) for labelled_item, item in zip(labels, items, strict=True)
              if item.rating is not None and not item.reason]  # fmt: skip
     agreement = measure_agreement(rated)
     failed = Counter(item.reason for item in items if item.reason)
@@ -125,14 +157,14 @@ def _on_attacks(agreement: Agreement) -> Iterator[str]:
         yield f"{found}: a model's words can raise its own rating."
 
 
-def _checked(item: LabelledItem, found: Verdict | Absence) -> CheckedItem:
+def _checked(item: LabelledItem | LabelledScore, found: Verdict | Absence) -> CheckedItem:
     facts: dict[str, Any] = {"id": item.id, "category": item.category, "label": item.rating}
     if isinstance(found, Absence):
         return CheckedItem(**facts, rating=None, reason=found.reason, message=found.message)
-    facts |= {"rating": found.rating, "analysis": found.analysis, "model": found.judge}
-    if found.rating not in RATINGS:
-        facts |= {
-            "reason": "rating_out_of_range",
-            "message": f"rated {found.rating:g}, expected a whole number from 0 to 5",
-        }
+    value = item.value_of(found)
+    facts |= {"rating": value, "analysis": found.analysis, "model": found.judge}
+    if value is None:
+        facts |= {"reason": "rating_missing", "message": "the judge gave no such score"}
+    elif not item.is_on_scale(value):
+        facts |= {"reason": "rating_out_of_range", "message": f"rated {value:g}, expected {item.expected}"}
     return CheckedItem(**facts)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import BehaviourQuestion, Question, RelevanceQuestion, Verdict
+from fdbench.core.annotation import Question, RelevanceQuestion, Verdict
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError
 from fdbench.stages.progress import Progress
@@ -40,11 +40,12 @@ class UnratedReply:
     """A reply that may have to be rated.
 
     Attributes:
-        question: What the scorer asks; None where there is no reply to rate, an absence where it cannot be asked.
+        question: What the scorer asks; None where there is no reply to rate, an absence where it cannot be asked, a verdict
+            where nobody has to be.
         given: Reads the rating that lies beside the recording.
     """
 
-    question: Question | Absence | None
+    question: Question | Verdict | Absence | None
     given: Callable[[], Verdict | None] | None = None
 
 
@@ -68,9 +69,8 @@ class Judging(Protocol):
     def signature(self) -> str:
         """The judge's part of a score's signature: everything that a rating depends on."""
 
-    @property
-    def labels(self) -> str:
-        """By which prompt behaviour is labelled: name and hash; empty where no model is asked."""
+    def prompt_for(self, question: type[Question]) -> str:
+        """By which prompt such a question is asked: name and hash; empty where no model is asked."""
 
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         """Have every reply rated."""
@@ -81,7 +81,9 @@ class Nobody:
     """No judge."""
 
     signature: str = NONE
-    labels: str = ""
+
+    def prompt_for(self, question: type[Question]) -> str:
+        return ""
 
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         return Opinions(dict.fromkeys(replies, Absence("no_judge")))
@@ -92,7 +94,9 @@ class GivenRatings:
     """Ratings that lie beside the recordings."""
 
     signature: str = GIVEN
-    labels: str = ""
+
+    def prompt_for(self, question: type[Question]) -> str:
+        return ""
 
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         return Opinions({key: self._read(reply) for key, reply in replies.items()})
@@ -102,7 +106,7 @@ class GivenRatings:
             verdict = reply.given() if reply.given else None
         except DataError as error:
             return Absence("rating_unreadable", error.what)
-        return verdict or Absence("rating_missing")
+        return verdict or (reply.question if isinstance(reply.question, Verdict) else Absence("rating_missing"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +126,10 @@ class AskedModel:
     def signature(self) -> str:
         return self.settings.signature
 
-    @property
-    def labels(self) -> str:
+    def prompt_for(self, question: type[Question]) -> str:
         from fdbench.judge.prompts import prompt_identity
 
-        return prompt_identity(self.settings.prompts, BehaviourQuestion)
+        return prompt_identity(self.settings.prompts, question)
 
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         from fdbench.judge.client import Judge
@@ -157,11 +160,11 @@ def by_question(
     replies: Mapping[ReplyId, UnratedReply],
     ask: Callable[[Mapping[ReplyId, Question]], Mapping[ReplyId, Opinion]],
 ) -> dict[ReplyId, Opinion | None]:
-    """Opinions on replies by those on their questions; a reply without one needs none, and one without text has none."""
+    """Opinions on replies by those on their questions; a reply without one has none, or the one that needs no asking."""
     opinions: dict[ReplyId, Opinion | None] = {}
     questions: dict[ReplyId, Question] = {}
     for key, reply in replies.items():
-        if reply.question is None or isinstance(reply.question, Absence):
+        if reply.question is None or isinstance(reply.question, Absence | Verdict):
             opinions[key] = reply.question
         elif isinstance(reply.question, RelevanceQuestion) and not reply.question.interruption.strip():
             opinions[key] = Absence("interruption_text_missing")

@@ -159,7 +159,8 @@ class RecordingsModel:
             found = f"{len(takes) - len(failures)} of {len(keys)} {of} have a recording that can be scored{when}"
             if failures:
                 take, failure = failures[0]
-                found += f"; first of {len(failures)} that have none: {take.sample.id}: {failure.message}"
+                name = take.sample.id if take.stimulus == MAIN else f"{take.sample.id} {take.stimulus}"
+                found += f"; first of {len(failures)} that have none: {name}: {failure.message}"
             yield Check(task.spec.name, len(takes) - len(failures) == len(keys), found)
         for note in supply.notes:
             yield Check("files that belong to no sample", True, note)

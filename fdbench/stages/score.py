@@ -6,12 +6,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from fdbench import __version__
 from fdbench.core.absence import REASONS, Absence
-from fdbench.core.annotation import Annotations, Request, Verdict
-from fdbench.core.behaviour import PAIRED
+from fdbench.core.annotation import (
+    Annotations,
+    BehaviourQuestion,
+    DialogueQuestion,
+    Question,
+    RelevanceQuestion,
+    Request,
+    Verdict,
+)
+from fdbench.core.behaviour import DIALOGUE, PAIRED
 from fdbench.core.conversation import Sample
 from fdbench.core.metric import CORRECTED, METRICS
 from fdbench.core.score import MetricSummary, Score, none_score
@@ -27,6 +35,12 @@ from fdbench.stages.believed import BelievedSample, believed_sample
 from fdbench.stages.cases import Case, TaskFacts
 from fdbench.stages.judging import Judging, Opinion, ReplyId, UnratedReply
 from fdbench.stages.progress import Progress
+
+_PROMPTED: Final[Mapping[str, tuple[str, type[Question]]]] = {
+    **dict.fromkeys(PAIRED, ("labels", BehaviourQuestion)),
+    DIALOGUE: ("dialogues", DialogueQuestion),
+}
+"""What a judge is asked about in the place of relevance, by behaviour, and what signatures call the prompt of that."""
 
 HeardTakes: TypeAlias = Mapping[str, Annotations]
 """By stimulus, what was heard of each take that was recorded; empty where the main one was not."""
@@ -102,7 +116,8 @@ def hear_cases(
 ) -> Iterator[tuple[Case, HeardTakes]]:
     """Hear the cases; those without a recording come back at once with nothing."""
     hearable = {case.id: case for case in cases if case.recorded}
-    done, errors = len(cases) - len(hearable), 0
+    n_takes = sum(len(case.takes) for case in cases)
+    done, errors = n_takes - sum(len(case.recorded) for case in hearable.values()), 0
     yield from ((case, {}) for case in cases if case.id not in hearable)
     jobs = (
         ((id, stimulus), case.recorded[stimulus].audio, requests)
@@ -110,14 +125,14 @@ def hear_cases(
         for stimulus, requests in requests_of(case, protocols).items()
     )
     heard: dict[TakeId, dict[str, Annotations]] = {}
-    progress("annotation", done, len(cases), errors)
+    progress("annotation", done, n_takes, errors)
     for (id, stimulus), answers in annotate_many(jobs, engines, cache_root, workers):
         errors += bool(answers.messages)
         takes = heard.setdefault(id, {})
         takes[stimulus] = answers
+        done += 1
+        progress("annotation", done, n_takes, errors)
         if len(takes) == len(hearable[id].recorded):
-            done += 1
-            progress("annotation", done, len(cases), errors)
             yield hearable[id], heard.pop(id)
 
 
@@ -152,7 +167,7 @@ def score_heard(
     facts = {**engines, "judge": judging.signature}
     return tuple(
         replace(
-            _summarised(protocol, samples[protocol], tasks, facts, judging.labels),
+            _summarised(protocol, samples[protocol], tasks, facts, judging),
             judges=_count_judges(opinion for (_, asked), opinion in judged.of.items() if asked == protocol),
             notes=judged.notes,
         )
@@ -225,7 +240,7 @@ def _count_judges(opinions: Iterable[Opinion | None]) -> dict[str, int]:
 
 
 def _summarised(
-    protocol: str, samples: list[ScoredSample], tasks: Mapping[str, TaskFacts], engines: Mapping[str, str], labels: str
+    protocol: str, samples: list[ScoredSample], tasks: Mapping[str, TaskFacts], engines: Mapping[str, str], judging: Judging
 ) -> Scoring:
     samples = sorted(samples, key=lambda sample: sample.id)
     summaries: dict[str, dict[str, MetricSummary]] = {}
@@ -235,8 +250,9 @@ def _summarised(
         of_task = [sample for sample in samples if sample.id.task == name]
         ids = [sample.id.sample for sample in of_task]
         task: dict[str, object] = {"task": name, "tv": facts.version, "protocol": protocol}
-        if labels and facts.behaviour in PAIRED:
-            task = {**task, "labels": labels}
+        name_of_prompt, question = _PROMPTED.get(facts.behaviour, ("", RelevanceQuestion))
+        if name_of_prompt and (prompt := judging.prompt_for(question)):
+            task = {**task, name_of_prompt: prompt}
         voice = {"prosody": prosody_signature()} if facts.behaviour in PAIRED else {}
         made_by = {"agg": aggregation_version(protocol), "n": len(set(ids)), **engines, **facts.origin, "fdbench": __version__}
         summaries[name] = {

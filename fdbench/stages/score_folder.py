@@ -1,22 +1,28 @@
-"""`fdbench score DIR`: recordings made elsewhere, in upstream's layout (``DIR/<id>/output.wav``, ``output.json``, ...)."""
+"""`fdbench score DIR`: recordings made elsewhere, in upstream's layout (``DIR/<id>/output.wav``, ``output.json``, ...).
+
+Of dialogues ``A.wav`` and ``B.wav`` with what belongs to them (``task.fdb_layout``).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fdbench.call.evidence import examine, silence_notes
 from fdbench.core.absence import Absence
-from fdbench.core.behaviour import BEHAVIOURS
+from fdbench.core.behaviour import BEHAVIOURS, DIALOGUE
 from fdbench.core.conversation import Sample
+from fdbench.core.dialogue import Dialogue
 from fdbench.core.metric import PUBLISHED
 from fdbench.core.take_id import MAIN
 from fdbench.errors import DataError
 from fdbench.io.files import user_cache
 from fdbench.io.upstream_json import file_of
-from fdbench.judge.given import LABEL_FILE, RATING_FILE, read_verdict
+from fdbench.judge.given import DIALOGUE_FILE, LABEL_FILE, RATING_FILE, read_dialogue_verdict, read_verdict
 from fdbench.stages.cases import Case, FolderAudio, RecordedTake, TaskFacts
 from fdbench.stages.copies import copies_among
 from fdbench.stages.derive import notes_of
@@ -43,9 +49,17 @@ class ScoredFolder:
 
 
 def score_folder(
-    folder: Path, spec: TaskSpec, options: ScoringOptions, human_timing: Path | None, progress: Progress
+    folder: Path,
+    spec: TaskSpec,
+    options: ScoringOptions,
+    human_timing: Path | None,
+    progress: Progress,
+    dialogues: Mapping[str, Dialogue] = MappingProxyType({}),
 ) -> ScoredFolder:
     """Score a folder under the one protocol of ``options``.
+
+    Args:
+        dialogues: What was wanted of the model, by the sample's id, where the task's data says so.
 
     Raises:
         DataError: The folder is missing or holds no sample at all.
@@ -53,7 +67,8 @@ def score_folder(
     options.check_judge()
     found = read_fdb_folder(folder, spec.name, spec.behaviour, human_timing)
     tells_length = not set(options.protocols) & set(PUBLISHED)
-    cases = [_case(folder / sample.id, sample, spec.behaviour, tells_length) for sample in found.samples]
+    samples = [replace(sample, dialogue=dialogues.get(sample.id)) for sample in found.samples]
+    cases = [_case(folder / sample.id, sample, spec.behaviour, tells_length) for sample in samples]
     cases += [Case(Sample(name, spec.name, {}), spec.behaviour, {MAIN: why}) for name, why in found.broken.items()]
     facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given", "crop": "none"})
     judging, vitals = options.judging(user_cache() / "verdicts"), list[Vitals]()
@@ -70,6 +85,8 @@ def score_folder(
 def _case(folder: Path, sample: Sample, behaviour: str, tells_length: bool) -> Case:
     stimuli = BEHAVIOURS[behaviour].stimuli
     takes = {each: _take(FolderAudio(behaviour, folder, each), tells_length) for each in stimuli}
+    if behaviour == DIALOGUE:
+        return Case(sample, behaviour, takes, rating=partial(read_dialogue_verdict, folder / DIALOGUE_FILE))
     given = folder / (LABEL_FILE if len(stimuli) > 1 else RATING_FILE)
     return Case(sample, behaviour, takes, rating=partial(read_verdict, given))
 

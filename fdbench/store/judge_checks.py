@@ -1,6 +1,7 @@
 """What a judge's check against the labelled set gave, on disk.
 
-RESULTS/judges/<model>-<hash of the judge's signature>.json     the newest check of each judge
+RESULTS/judges/<model>-<hash of the judge's signature>.json     the newest check of each judge; of dialogues one for each score,
+                                                                <model>-<score>-<hash>.json
     judges/verdicts/                                            what the judge said, so that nothing is asked twice
     <run>/scores/<folder>/judge_check.json                      a copy beside the scores that the judge helped to make
 """
@@ -41,7 +42,7 @@ class CheckedItem(Stored):
 
 
 class LabelledFacts(Stored):
-    """Which labelled set it was."""
+    """Which labelled set it was; of dialogues the scale says which score, ``dialogue-1:task``."""
 
     version: int
     sha256: str
@@ -94,7 +95,8 @@ def write_check(root: Path, check: JudgeCheck) -> tuple[Path, ...]:
     Returns:
         The files written, the one under ``judges/`` first.
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", check.model.lower()).strip("-") or "judge"
+    score = check.labelled.scale.partition(":")[2]
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{check.model} {score}".lower()).strip("-") or "judge"
     summaries = sorted(root.glob("*/scores/*/summary.json"))
     copies = [summary.with_name(COPY) for summary in summaries if _judge_of(summary) == check.judge]
     written = (root / FOLDER / f"{slug}-{_hash(check.judge)}.json", *copies)

@@ -4,22 +4,32 @@
 
     lead | statement(s) | pause | question | tail                        pause handling, turn-taking
     lead | statement(s), question | time to answer | interruption | tail user interruption
+    lead | statement(s), question | time to answer | overlap | tail      overlaps; the clean twin is silent there
     lead | statements with short gaps | tail                             backchannel
 
 What could tell a task before it matters is drawn alike for all of them: the silence before the first word, the first sentence,
 voice, pace, level and noise. A pause lasts 0.3 to 3 s wherever it stands, also inside turns that are to be answered, so that no
-silence is long enough to be sure and short enough to be quick.
+silence is long enough to be sure and short enough to be quick. Overlaps are the user interrupting, the same voice with a
+backchannel or turned away (``effects``), and another voice across the room; a clip and its twin have the same noise and level.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from scipy.signal import lfilter
 
+from fdbench.core.behaviour import (
+    OVERLAP_ASIDE,
+    OVERLAP_BACKCHANNEL,
+    OVERLAP_INTERRUPTION,
+    OVERLAPS,
+    USER_INTERRUPTION,
+)
 from fdbench.core.sound import Audio, Samples
+from fdbench.suite.effects import across_the_room, turned_away
 from fdbench.suite.speech import SUITE_RATE_HZ, Engine, Utterance, Voice, speak
 from fdbench.suite.texts import HESITATIONS, Texts
 
@@ -66,7 +76,7 @@ class Recipe:
 RECIPES: Final = {
     "pause_handling": Recipe((1, 2), (1, 1, 2, 3), True, SENTENCE_GAP_S, (SHORT_TAIL_S, SHORT_TAIL_S, LONG_TAIL_S)),
     "turn_taking": Recipe((1, 2), (0, 0, 1, 1, 2), True, SENTENCE_GAP_S, (LONG_TAIL_S,)),
-    "user_interruption": Recipe((1, 2), (0, 0, 1), True, SENTENCE_GAP_S, (LONG_TAIL_S,)),
+    **dict.fromkeys((USER_INTERRUPTION, *OVERLAPS), Recipe((1, 2), (0, 0, 1), True, SENTENCE_GAP_S, (LONG_TAIL_S,))),
     "backchannel": Recipe((4, 6), (0, 0, 1), False, PHRASE_GAP_S, (SHORT_TAIL_S,)),
 }
 
@@ -86,7 +96,8 @@ class Clip:
 
     Attributes:
         phrases: In order of time.
-        n_context: So many of them belong to the first turn; all, where nobody interrupts.
+        n_context: So many of them belong to the first turn; all, where nobody speaks after it.
+        twin: The same without what is said after the first turn, where the clip has one.
         level_db: RMS of speech, dBFS. ``noise_db``: that of the line, None where it is silent.
     """
 
@@ -97,6 +108,7 @@ class Clip:
     pace: float
     level_db: float
     noise_db: float | None
+    twin: Audio | None = None
 
     @property
     def pauses(self) -> tuple[tuple[int, int], ...]:
@@ -146,21 +158,44 @@ class _Draft:
                 break
         self._place(said)
 
-    def finish(self, n_context: int, tail_s: Range) -> Clip:
+    def speak_over(self, behaviour: str) -> None:
+        """After time for an answer to begin, something that the model need not answer."""
+        self.at += self.draw_samples(TO_ANSWER_S)
+        if behaviour == OVERLAP_BACKCHANNEL:
+            said = self._speak(self._texts.backchannel(self._rng), ".")
+        elif behaviour == OVERLAP_ASIDE:
+            said = self._speak(self._texts.aside(self._rng), ".")
+            said = replace(said, samples=turned_away(said.samples, SUITE_RATE_HZ))
+        else:
+            others = [voice for voice in self._engine.voices if voice != self.voice] or [self.voice]
+            text, seed = " ".join(self._texts.statement(self._rng)), int(self._rng.integers(2**31))
+            said = speak(self._engine, others[self._rng.integers(len(others))], f"{text}.", self.pace, seed)
+            said = replace(said, samples=across_the_room(said.samples, SUITE_RATE_HZ))
+        self._place(said)
+
+    def finish(self, n_context: int, tail_s: Range, *, has_twin: bool = False) -> Clip:
         n_samples = self.at + self.draw_samples(tail_s)
         level_db, noise_db = float(self._rng.uniform(*LEVEL_DB)), None
-        mix = np.zeros(n_samples)
-        for phrase in self.phrases:
-            mix[phrase.start : phrase.end] = phrase.utterance.samples
-        mix *= _amplitude(level_db) / _rms(np.concatenate([phrase.utterance.samples for phrase in self.phrases]))
+        mix, clean = np.zeros(n_samples), np.zeros(n_samples)
+        for index, phrase in enumerate(self.phrases):
+            for each in (mix, clean) if index < n_context else (mix,):
+                each[phrase.start : phrase.end] = phrase.utterance.samples
+        # Who is not at the microphone has no say in how loud the user is.
+        levelled = self.phrases[:n_context] if has_twin else self.phrases
+        gain = _amplitude(level_db) / _rms(np.concatenate([phrase.utterance.samples for phrase in levelled]))
+        mix *= gain
+        clean *= gain
         if self._rng.random() < NOISY_SHARE:
             noise_db = min(float(self._rng.uniform(*NOISE_DB)), level_db - MIN_SNR_DB)
             # From hiss to rumble.
             noise = lfilter([1.0], [1.0, -self._rng.uniform(0.0, 0.97)], self._rng.standard_normal(n_samples))
-            mix += noise * _amplitude(noise_db) / _rms(noise)
-        mix *= min(1.0, 0.99 / float(np.abs(mix).max()))
-        audio = Audio(mix.astype(np.float32), SUITE_RATE_HZ)
-        return Clip(tuple(self.phrases), n_context, audio, self.voice, self.pace, level_db, noise_db)
+            noise = noise * _amplitude(noise_db) / _rms(noise)
+            mix += noise
+            clean += noise
+        limit = min(1.0, 0.99 / float(np.abs(mix).max()))
+        audio, twin = (Audio((each * limit).astype(np.float32), SUITE_RATE_HZ) for each in (mix, clean))
+        phrases = tuple(self.phrases)
+        return Clip(phrases, n_context, audio, self.voice, self.pace, level_db, noise_db, twin if has_twin else None)
 
     def _sentence(self, *, asks: bool) -> list[Utterance]:
         in_two = self._rng.random() < 0.5
@@ -192,9 +227,11 @@ def draw_clip(behaviour: str, engine: Engine, texts: Texts, rng: np.random.Gener
     recipe, draft = RECIPES[behaviour], _Draft(engine, texts, rng)
     draft.say_turn(recipe)
     n_context = len(draft.phrases)
-    if behaviour == "user_interruption":
+    if behaviour in (USER_INTERRUPTION, OVERLAP_INTERRUPTION):
         draft.interrupt()
-    return draft.finish(n_context, recipe.tails_s[rng.integers(len(recipe.tails_s))])
+    elif behaviour in OVERLAPS:
+        draft.speak_over(behaviour)
+    return draft.finish(n_context, recipe.tails_s[rng.integers(len(recipe.tails_s))], has_twin=behaviour in OVERLAPS)
 
 
 def _amplitude(level_db: float) -> float:

@@ -1,10 +1,11 @@
-"""Makes a private edition: as many clips per v1 task as wanted, in upstream's layout, and a manifest with every hash.
+"""Makes a private edition: as many clips per task as wanted, in upstream's layout, and a manifest with every hash.
 
 ::
 
     DIR/fdbench-edition.json                    name, seed, engine, voices, versions, the hash of each file
         v1.0/<set>/<id>/input.wav, ...          as ``fdbench.task.fdb_layout`` reads it
         v1.0/icc_gt_distribution.json           where listeners could backchannel: by rule, no human was recorded
+        v1.5/<set>/<id>/input.wav, ...          pairs, as ``fdbench.task.overlap_layout`` reads them
 
 The seed determines what is said, by which voice and when; on one machine with the same packages it determines every byte.
 """
@@ -21,9 +22,12 @@ from typing import Any, Final
 import numpy as np
 import soundfile
 
+from fdbench.core.behaviour import OVERLAPS
 from fdbench.core.sound import Audio
+from fdbench.core.take_id import TWIN
 from fdbench.errors import UsageError
 from fdbench.io.files import digest_of, encode_json, sha256_of, write_json_atomically
+from fdbench.io.upstream_json import file_of
 from fdbench.io.wav import as_pcm16, resampled
 from fdbench.suite.clips import Clip, Phrase, draw_clip
 from fdbench.suite.human_timing import human_timing
@@ -31,6 +35,7 @@ from fdbench.suite.speech import SUITE_RATE_HZ, Engine
 from fdbench.suite.texts import HESITATIONS, Texts
 from fdbench.task.edition import EDITION_FILE, EditedSet, Edition
 from fdbench.task.load import task_specs
+from fdbench.task.overlap_layout import METADATA
 from fdbench.task.spec import FdbSource
 
 MARK_S: Final = 0.3
@@ -49,7 +54,7 @@ def make_edition(to: Path, seed: int, n_clips: int, engine: Engine, tell: Callab
     """Make an edition in a folder that is empty or does not exist; it is there when it is whole.
 
     Args:
-        n_clips: Of each of the five sets.
+        n_clips: Of each set.
         tell: Is told each set that is done.
 
     Raises:
@@ -63,7 +68,8 @@ def make_edition(to: Path, seed: int, n_clips: int, engine: Engine, tell: Callab
     partial = to.resolve().with_name(f".{to.resolve().name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     sets, timing, texts = {}, dict[str, list[float]](), Texts()
-    for spec in task_specs().values():
+    # Sentences are drawn from one stock: sets that came later to editions draw last, and the others stay as they were.
+    for spec in sorted(task_specs().values(), key=lambda spec: spec.behaviour in OVERLAPS):
         source = spec.source
         if not isinstance(source, FdbSource):
             continue
@@ -113,6 +119,8 @@ class _Set:
     def add(self, clip_id: str, clip: Clip) -> None:
         (self._folder / clip_id).mkdir(parents=True)
         self._write(f"{clip_id}/input.wav", _wav(clip.audio, self._rate))
+        if clip.twin is not None:
+            self._write(f"{clip_id}/{file_of(TWIN, 'input.wav')}", _wav(clip.twin, self._rate))
         if self._behaviour == "user_interruption":
             turns = clip.phrases[: clip.n_context], clip.phrases[clip.n_context :]
             for name, turn in zip(("context.wav", "interrupt.wav"), turns, strict=True):
@@ -133,9 +141,12 @@ class _Set:
 def _annotations(behaviour: str, clip: Clip) -> dict[str, Any]:
     """Upstream's JSON files beside ``input.wav``, by name."""
     phrases = clip.phrases
-    if behaviour == "user_interruption":
+    if behaviour == "user_interruption" or behaviour in OVERLAPS:
         context, interruption = phrases[: clip.n_context], phrases[clip.n_context :]
         times_s = [_seconds(interruption[0].start), _seconds(interruption[-1].end)]
+        if behaviour in OVERLAPS:
+            texts = {"context_text": _said(context), "current_turn_text": _said(interruption)}
+            return {METADATA: {**texts, "timestamps": times_s}}
         return {"interrupt.json": [{"context": _said(context), "interrupt": _said(interruption), "timestamp": times_s}]}
     chunks = [
         {"text": text, "timestamp": [round(phrase.start / SUITE_RATE_HZ + time_s, 7) for time_s in (start_s, end_s)]}

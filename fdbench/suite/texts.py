@@ -69,6 +69,21 @@ _BARGE_IN: Final = (
     "what about somebody who wants to {task} {purpose}",
     "just tell me quickly whether I could {task} {purpose}",
 )  # fmt: skip
+_BACKCHANNELS: Final = ("yeah", "right", "okay", "I see", "oh really", "sure")
+_NAMES: Final = (
+    "Anna", "Peter", "darling", "mom", "Lucas", "Sophie", "grandpa", "Oliver", "kids", "Hannah", "Daniel", "Mia", "honey",
+    "Martin", "Julia", "buddy",
+)  # fmt: skip
+_ASIDE: Final = (
+    "could you close the window please", "the keys are on the kitchen table", "dinner is ready in ten minutes",
+    "did you feed the dog this morning", "just a second I am on the phone", "can you turn the music down a bit",
+    "put the box over there next to the door", "your sister called about the weekend", "take your shoes off in the hall",
+    "I will be there in five minutes", "leave the blue one on the chair", "you can go and play outside now",
+    "bring me the red folder please", "somebody is at the front door", "the bus leaves at half past seven",
+    "please do not wake the baby", "there is some cake left in the fridge", "we need milk and two lemons",
+    "have you seen my other glove", "the washing machine has stopped", "tell them that I call back later",
+    "it is your turn to water the plants", "the charger is behind the sofa", "do your homework before the game",
+)  # fmt: skip
 
 
 class Texts:
@@ -93,6 +108,14 @@ class Texts:
     def interruption(self, rng: np.random.Generator) -> str:
         """What a user says who does not let the other finish."""
         return self._new(lambda: (_one(_BARGE_IN, rng).format(task=_one(_TASK, rng), purpose=_one(_PURPOSE, rng)), ""))[0]
+
+    def aside(self, rng: np.random.Generator) -> str:
+        """What a user says to somebody else in the room."""
+        return self._new(lambda: (f"{_one(_NAMES, rng)} {_one(_ASIDE, rng)}", ""))[0]
+
+    def backchannel(self, rng: np.random.Generator) -> str:
+        """What a listener says; there are few, and they come again."""
+        return _one(_BACKCHANNELS, rng)
 
     def _new(self, draw: Callable[[], tuple[str, str]]) -> tuple[str, str]:
         while " ".join(parts := draw()) in self._said:

@@ -7,7 +7,11 @@
                 interrupt.json        [{"context", "interrupt", "timestamp": [start, end]}]; the texts may be null or absent
     FOLDER/icc_gt_distribution.json   {id: human backchannel distribution}; may lie beside FOLDER instead
 
-Sets whose clips have a clean twin: ``overlap_layout``.
+Sets whose clips have a clean twin: ``overlap_layout``. Of dialogues no prompts exist, and a folder holds what became of them:
+
+    FOLDER/<id>/A.wav, B.wav          what the examiner said, what the model said, on one timeline
+                A.json, B.json        their words
+                judge.txt             what a judge wrote
 
 What every protocol needs, ``turn_taking.json``, ``interrupt.json`` and ``metadata.json``, breaks its sample and no other where
 it is missing or damaged. What only some metrics need does not: where ``pause.json`` (read by the ``fdbench`` protocol alone),
@@ -25,7 +29,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.behaviour import BEHAVIOURS, OVERLAPS
+from fdbench.core.behaviour import BEHAVIOURS, DIALOGUE, OVERLAPS
 from fdbench.core.conversation import Sample
 from fdbench.core.event import CONTEXT, INTERRUPTION, PAUSE, TURN_END, Event
 from fdbench.core.span import Span
@@ -40,6 +44,7 @@ HUMAN_TIMING_FILE = "icc_gt_distribution.json"
 BAD_ANNOTATION = "bad_annotation"
 AUDIO_MISSING = "audio_missing"
 
+_DIALOGUE_FILES: Final = frozenset({"A.wav", "B.wav", "A.json", "B.json", "A.vad.json", "B.vad.json", "judge.txt"})
 _KNOWN_FILES: Final = frozenset(
     {
         "input.wav", "output.wav", "output.json", "output.full.json", "output.vad.json",
@@ -79,7 +84,7 @@ def read_fdb_folder(folder: Path, task: str, behaviour: str, human_timing: Path 
     """
     if behaviour not in _READ_EVENTS:
         raise unknown_name("behaviour", behaviour, _READ_EVENTS)
-    found, stray = _list(folder)
+    found, stray = _list(folder, _DIALOGUE_FILES if behaviour == DIALOGUE else _KNOWN_FILES)
     file = human_timing or _find_human_timing(folder) if behaviour == "backchannel" else None
     timing = None if file is None else (file, read_human_timing(file))
     samples: list[Sample] = []
@@ -102,16 +107,16 @@ def natural_order(name: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if index % 2 else part for index, part in enumerate(parts)), name
 
 
-def _list(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
+def _list(folder: Path, known: frozenset[str]) -> tuple[list[Path], tuple[str, ...]]:
     """Sub-folders that are samples, and the names of everything else; what is hidden (an editor's copies) is no sample."""
-    expected = f"one sub-folder per clip with any of {', '.join(sorted(_KNOWN_FILES))}"
+    expected = f"one sub-folder per clip with any of {', '.join(sorted(known))}"
     try:
         entries = sorted(folder.iterdir(), key=lambda path: natural_order(path.name))
     except FileNotFoundError:
         raise DataError(f"{folder}: no such folder", f"expected {expected}") from None
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror})", f"expected {expected}") from None
-    found = [path for path in entries if _is_clip(path)]
+    found = [path for path in entries if _is_clip(path, known)]
     if not found:
         held = ", ".join(path.name for path in entries[:5]) or "nothing"
         raise DataError(f"{folder}: no clip in it (found {held})", f"expected {expected}")
@@ -119,10 +124,10 @@ def _list(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
     return found, tuple(path.name for path in entries if path.name not in taken)
 
 
-def _is_clip(path: Path) -> bool:
+def _is_clip(path: Path, known: frozenset[str]) -> bool:
     try:
         path.name.encode()
-        return not path.name.startswith(".") and path.is_dir() and any((path / name).exists() for name in _KNOWN_FILES)
+        return not path.name.startswith(".") and path.is_dir() and any((path / name).exists() for name in known)
     except (UnicodeEncodeError, OSError):
         return False
 
@@ -194,6 +199,7 @@ _READ_EVENTS: Final[Mapping[str, Callable[[Path, list[str]], tuple[Event, ...]]]
     "turn_taking": _read_turn_end,
     "user_interruption": _read_interruption,
     "backchannel": lambda path, left_out: (),
+    DIALOGUE: lambda path, left_out: (),
     **dict.fromkeys(OVERLAPS, lambda path, left_out: read_overlap(path)),
 }
 

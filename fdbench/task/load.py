@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from fdbench.core.family import FAMILIES
 from fdbench.errors import DataError, UsageError, unknown_name
 from fdbench.task.loaded import LoadedTask, loaded_task
-from fdbench.task.tree import find_set, folder_above, roots_of
+from fdbench.task.tree import find_set, folder_above, places_of_staged, roots_of
 
 if TYPE_CHECKING:
+    from fdbench.core.dialogue import Dialogue
     from fdbench.task.data import Data
     from fdbench.task.spec import TaskSpec
 
@@ -110,6 +111,13 @@ def load_samples(
     return data.read(spec, limit, ids)
 
 
+def dialogues_of(spec: TaskSpec, data: Data | None) -> dict[str, Dialogue]:
+    """The dialogues of a task by the sample's id; none where it has none, or they are not there. Raises DataError."""
+    if spec.source.kind not in ("dialogues", "staged") or not _has_data(spec, data):
+        return {}
+    return {each.id: each.dialogue for each in load_samples(spec, data).samples if each.dialogue is not None}
+
+
 class TaskLoader:
     """Reads the samples of tasks from one source, and each prompt once however often they are asked for.
 
@@ -141,21 +149,32 @@ def _has_data(spec: TaskSpec, data: Data | None) -> bool:
 
 
 def _missing(specs: Sequence[TaskSpec], data: Data | None) -> DataError:
-    fdb = [(spec, spec.source) for spec in specs if spec.source.kind == "fdb"]
     if data is not None and data.root is None:
-        lines = "".join(f"\n  {spec.name} ({source.n} clips)" for spec, source in fdb)
+        lines = "".join(f"\n  {spec.name} ({spec.source.n} {_items(spec)})" for spec in specs)
         return DataError(
-            f"{data}: {len(fdb)} task(s) are not in the dataset:{lines}",
+            f"{data}: {len(specs)} task(s) are not in the dataset:{lines}",
             "use --tasks available to take what is there, or a dataset that `fdbench data export` wrote with them",
         )
     root, lines = data.root if data is not None else None, ""
-    for spec, source in fdb:
-        places = " or ".join(str(place / source.folder) for place in roots_of(root, source.root)) if root else ""
-        lines += f"\n  {spec.name} ({source.n} clips): " + (f"no folder {places}" if root else "no --data given")
-    what = f"the data of {len(fdb)} task(s) is missing:{lines}"
+    for spec in specs:
+        lines += f"\n  {spec.name} ({spec.source.n} {_items(spec)}): " + (_absent(spec, root) if root else "no --data given")
+    what = f"the data of {len(specs)} task(s) is missing:{lines}"
     above = folder_above(root) if root else None
     if above is not None:
         return DataError(what, f"{root} lies inside a set of clips: give the folder above, --data {above}")
-    advice = f"fetch it: fdbench data download {' '.join(spec.name for spec, _ in fdb)} --data {root or 'DIR'}"
+    advice = f"fetch it: fdbench data download {' '.join(spec.name for spec in specs)} --data {root or 'DIR'}"
     advice += " (or use --tasks available to take what is there)" if root else "; then run again with --data DIR"
     return DataError(what, advice)
+
+
+def _items(spec: TaskSpec) -> str:
+    return "dialogues" if spec.source.kind == "staged" else "clips"
+
+
+def _absent(spec: TaskSpec, root: Path) -> str:
+    """What of a task is not below a folder."""
+    if spec.source.kind == "staged":
+        return f"no file {' or '.join(map(str, places_of_staged(root, spec.source)))}"
+    assert spec.source.kind == "fdb"
+    source = spec.source
+    return f"no folder {' or '.join(str(place / source.folder) for place in roots_of(root, source.root))}"

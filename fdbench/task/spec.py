@@ -11,6 +11,7 @@ from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.family import FAMILIES
 from fdbench.errors import DataError
 from fdbench.io.strict_yaml import KeyPath, parse_yaml
+from fdbench.task.staged import FAMILY_NAMES
 
 ROOT: Final = "v1.0"
 """Folder of Full-Duplex-Bench v1 below the data's root."""
@@ -90,11 +91,36 @@ class FdbSource(_Stored):
     sha256: dict[str, Sha256] = {}
 
 
+class StagedSource(_Stored):
+    """Dialogues for an examiner from Full-Duplex-Bench v2's staged file, which users fetch.
+
+    Attributes:
+        file: Below ``upstream/`` in the data's folder.
+        sha256: Of the file.
+        family: As the file calls it.
+        pace: How quickly the examiner takes its turns.
+        n: Number of the family's dialogues.
+    """
+
+    kind: Literal["staged"]
+    file: str
+    sha256: Sha256
+    family: Literal["Daily", "Correction", "EntityTracking", "Safety"]
+    pace: Literal["slow", "fast"]
+    n: int = Field(ge=1)
+
+    @property
+    def task(self) -> str:
+        """What a task with these dialogues is called behind its family."""
+        return f"{FAMILY_NAMES[self.family]}.{self.pace}"
+
+
 class TaskSpec(_Stored):
     """One task.
 
     Attributes:
-        name: ``family/behaviour``, with ``.set`` where there are several, e.g. ``v1/turn_taking.candor``.
+        name: ``family/behaviour``, with ``.set`` where there are several, e.g. ``v1/turn_taking.candor``; of staged dialogues
+            ``v2/daily.slow``.
         version: Raised whenever prompts or annotations change; numbers of different versions do not compare.
         family: Tasks of a family appear together in tables.
         behaviour: Decides which scorer is used.
@@ -112,7 +138,7 @@ class TaskSpec(_Stored):
     description: str = ""
     instructions: str = ""
     human_timing_note: str = ""
-    source: Annotated[ScriptSource | DialogueSource | FdbSource, Field(discriminator="kind")]
+    source: Annotated[ScriptSource | DialogueSource | FdbSource | StagedSource, Field(discriminator="kind")]
 
     @property
     def ships(self) -> bool:
@@ -134,6 +160,10 @@ class TaskSpec(_Stored):
 
     @model_validator(mode="after")
     def _is_named_after_its_family_and_behaviour(self) -> TaskSpec:
+        if self.source.kind == "staged":
+            if self.name != f"{self.family}/{self.source.task}":
+                raise ValueError(f"name: expected {self.family}/{self.source.task}, found {self.name}")
+            return self
         expected = f"{self.family}/{self.behaviour}"
         of_one_kind = f"{self.family}/{self.behaviour.rpartition('.')[2]}"
         if self.name not in (expected, of_one_kind) and not self.name.startswith(f"{expected}."):
@@ -158,7 +188,7 @@ def parse_task(text: str, name: str) -> TaskSpec:
     except ValidationError as error:
         first = error.errors()[0]
         # The location of a union's member holds the member's tag, which is no key of the file.
-        path: KeyPath = tuple(part for part in first["loc"] if part not in ("scripts", "dialogues", "fdb"))
+        path: KeyPath = tuple(part for part in first["loc"] if part not in ("scripts", "dialogues", "fdb", "staged"))
         key = ".".join(map(str, path))
         if first["type"] == "extra_forbidden":
             problem = f"unknown key '{key}'"

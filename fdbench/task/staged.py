@@ -42,7 +42,8 @@ from fdbench.io.files import sha256_of
 
 SHA256: Final = "a606a9740bb48245f9b63e36c8a0c09b4fb49a98f4b00280992a1caa1828f62e"
 CLOSING: Final = "Okay, thank you. That was all."
-_FAMILIES: Final = {"Daily": DAILY, "Correction": CORRECTION_FAMILY, "EntityTracking": ENTITY_TRACKING, "Safety": SAFETY}
+FAMILY_NAMES: Final = {"Daily": DAILY, "Correction": CORRECTION_FAMILY, "EntityTracking": ENTITY_TRACKING, "Safety": SAFETY}
+"""Ours, by what upstream's file calls them."""
 _CORRECTS: Final = re.compile(r"\((T\d) corrects (T\d)\)")
 _QUOTATION: Final = re.compile(r"“([^”]+)”")
 _EXAMPLES: Final = re.compile(r"\s*\((?:e\.g\.,?|such as|like)\s*([^)]*)\)")
@@ -126,7 +127,7 @@ def _dialogue(task: _Task) -> Dialogue:
     )
     return Dialogue(
         task.id,
-        _FAMILIES[task.split],
+        FAMILY_NAMES[task.split],
         "",
         stages,
         CLOSING,

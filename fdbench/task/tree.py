@@ -1,4 +1,4 @@
-"""Samples that lie below a folder in upstream's layout: one folder per set, one sub-folder per clip."""
+"""Samples that lie below a folder in upstream's layout: one folder per set, one sub-folder per clip; or a staged file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fdbench.task.fdb_layout import AUDIO_MISSING, read_fdb_folder
 from fdbench.task.loaded import LoadedTask, loaded_task
 
 if TYPE_CHECKING:
-    from fdbench.task.spec import FdbSource, TaskSpec
+    from fdbench.task.spec import FdbSource, StagedSource, TaskSpec
 
 _ROOT_NAME: Final = re.compile(r"v\d+[._]\d+")
 
@@ -34,10 +34,14 @@ class UpstreamTree:
         return "upstream layout" if edition is None else f"edition {edition.name}"
 
     def has(self, spec: TaskSpec) -> bool:
+        if spec.source.kind == "staged":
+            return find_staged(self.root, spec.source) is not None
         return spec.source.kind == "fdb" and find_set(self.root, spec.source.folder, spec.source.root) is not None
 
     def read(self, spec: TaskSpec, limit: int | None = None, ids: Collection[str] | None = None) -> LoadedTask:
         """Everything in the set's folder; ``limit`` and ``ids`` save nothing here. A sample without its prompt is broken."""
+        if spec.source.kind == "staged":
+            return self._read_staged(spec, spec.source)
         assert spec.source.kind == "fdb"
         found = find_set(self.root, spec.source.folder, spec.source.root)
         if found is None:
@@ -52,6 +56,26 @@ class UpstreamTree:
         samples = [replace(sample, instructions=spec.instructions) for sample in read.samples if sample.id not in missing]
         notes = [line for _, line in read.notes] + [f"{found / name}: not a sample, left out" for name in read.stray]
         return loaded_task(spec, samples, {**read.broken, **missing}, notes)
+
+    def _read_staged(self, spec: TaskSpec, source: StagedSource) -> LoadedTask:
+        from fdbench.task.dialogues import dialogue_samples
+        from fdbench.task.staged import FAMILY_NAMES, read_staged
+
+        found = find_staged(self.root, source)
+        if found is None:
+            raise DataError(f"{self.root}: the dialogues of {spec.name} are not there")
+        dialogues = [each for each in read_staged(found) if each.family == FAMILY_NAMES[source.family]]
+        return loaded_task(spec, dialogue_samples(spec, (replace(each, pace=source.pace) for each in dialogues)))
+
+
+def places_of_staged(data: Path, source: StagedSource) -> tuple[Path, ...]:
+    """Where the file of staged dialogues is looked for below the data's folder."""
+    return data / "upstream" / source.file, data / source.file, data / source.file.rpartition("/")[2]
+
+
+def find_staged(data: Path, source: StagedSource) -> Path | None:
+    """The file of staged dialogues below a folder; None where it is not there."""
+    return next((place for place in places_of_staged(data, source) if place.is_file()), None)
 
 
 def roots_of(data: Path, root: str) -> tuple[Path, ...]:

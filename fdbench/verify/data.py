@@ -55,7 +55,7 @@ def _load(name: str, collected: CollectedTask, loader: TaskLoader) -> LoadedTask
         return "this fdbench has no such task"
     if spec.version != collected.version:
         return f"recorded as version {collected.version}, this fdbench has version {spec.version}"
-    if spec.source.kind != "scripts" and (data is None or not data.has(spec)):
+    if not spec.ships and (data is None or not data.has(spec)):
         return "no --data" if data is None else "not in --data"
     try:
         return loader.load(spec, ids=collected.samples)

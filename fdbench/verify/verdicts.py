@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import BehaviourQuestion, Question, Verdict
+from fdbench.core.annotation import Question, RelevanceQuestion, Verdict
 from fdbench.errors import DataError
+from fdbench.judge.prompts import prompt_identity
 from fdbench.judge.recall import recall_verdicts
 from fdbench.stages.judging import (
     GIVEN,
@@ -49,33 +50,36 @@ class Recollection:
     signature: str
     intact: Mapping[tuple[str, Question], Verdict]
 
-    @property
-    def labels(self) -> str:
-        """The prompt of the labels on record that the same judge gave under the same kind of prompts."""
-        said = (judge for judge, question in self.intact if isinstance(question, BehaviourQuestion))
-        own = self._parts(self.signature)
-        found = (prompt for judge in said for rest, prompt in [self._parts(judge)] if rest == own[0])
-        is_upstream = own[1].startswith("upstream")
-        return next((prompt for prompt in found if prompt.startswith("upstream") == is_upstream), "")
+    def prompt_for(self, question: type[Question]) -> str:
+        """The prompt by which the same judge was asked such questions; where it was asked none, that of now."""
+        judge = self._judge_of(question)
+        is_upstream = _prompt_of(self.signature).startswith("upstream")
+        return _prompt_of(judge) if judge else prompt_identity("upstream" if is_upstream else "own", question)
 
-    @staticmethod
-    def _parts(judge: str) -> tuple[tuple[str, ...], str]:
-        """Everything in a judge's signature but the prompt, and that."""
-        *who, prompt, temperature, seed = judge.split("/")
-        return (*who, temperature, seed), prompt
-
-    def _judge_of(self, question: Question) -> str:
-        if not isinstance(question, BehaviourQuestion):
+    def _judge_of(self, kind: type[Question]) -> str:
+        """The same judge's signature for such questions; empty where none is on record."""
+        if kind is RelevanceQuestion:
             return self.signature
-        *who, _, temperature, seed = self.signature.split("/")
-        return "/".join((*who, self.labels, temperature, seed))
+        said = dict.fromkeys(judge for judge, question in self.intact if isinstance(question, kind))
+        return next((judge for judge in said if _who(judge) == _who(self.signature)), "")
 
     def opinions(self, replies: Mapping[ReplyId, UnratedReply], progress: Progress) -> Opinions:
         return Opinions(by_question(replies, self._recall))
 
     def _recall(self, questions: Mapping[ReplyId, Question]) -> dict[ReplyId, Opinion]:
-        said = {key: self.intact.get((self._judge_of(question), question)) for key, question in questions.items()}
+        said = {key: self.intact.get((self._judge_of(type(question)), question)) for key, question in questions.items()}
         return {key: verdict or Absence(NO_VERDICT) for key, verdict in said.items()}
+
+
+def _prompt_of(judge: str) -> str:
+    return judge.split("/")[-3] if judge else ""
+
+
+def _who(judge: str) -> tuple[object, ...]:
+    """What is the same in a judge's signatures for all its questions: upstream's prompts bring their own temperatures."""
+    *who, prompt, temperature, seed = judge.split("/")
+    is_upstream = prompt.startswith("upstream")
+    return (*who, is_upstream, "" if is_upstream else temperature, seed)
 
 
 def check_verdicts(run: Run, data: Data | None) -> tuple[Group, VerdictsOnRecord]:

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from fdbench.task.rows import config_of
-from tests.conftest import fdbench, summaries
+from tests.conftest import MINI_ALONE, fdbench, summaries
 from tests.hub_server import COMMIT, serving
 from tests.judge_server import JudgeServer
 from tests.unit.task.test_hub import IDS, SETS, TURN, make_tree
@@ -85,7 +85,7 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(record_once, tmp_path_factory):
     """Two samples of each embedded task, one reply of them rated."""
-    recorded = record_once("vad-endpointer", "--tasks", "mini", "--limit", "2", *ASR)
+    recorded = record_once("vad-endpointer", "--tasks", MINI_ALONE, "--limit", "2", *ASR)
     copy = Path(shutil.copytree(recorded, tmp_path_factory.mktemp("run") / recorded.name))
     take = next((copy / "takes" / "mini" / "user_interruption").iterdir()).relative_to(copy / "takes")
     (copy / "ratings" / take).parent.mkdir(parents=True)

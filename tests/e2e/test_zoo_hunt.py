@@ -21,6 +21,7 @@ from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.registry import scorer_for
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
 from fdbench.task.load import TaskLoader, select_tasks
+from tests.conftest import MINI_ALONE
 from tests.e2e.zoo import LOUD_RMS, MIN_SPEECH_S
 
 TICK_S = 0.02
@@ -40,7 +41,9 @@ ORACLE_S = 0.189
 @pytest.fixture(scope="module")
 def clips():
     """Behaviour, sample, length, whether the user is loud by tick, the user's speech."""
-    return [heard(spec.behaviour, each) for spec in select_tasks("mini", None) for each in TaskLoader(None).load(spec).samples]
+    return [
+        heard(spec.behaviour, each) for spec in select_tasks(MINI_ALONE, None) for each in TaskLoader(None).load(spec).samples
+    ]
 
 
 def heard(behaviour, sample):

@@ -28,6 +28,8 @@ turn's end on and before the next turn begins.
 ``talk_share``                  the model's speech / both sides'
 ==============================  ============================================================================================
 
+What a judge says of it stands beside all that (``dialogue_judged``).
+
 Corpus: sums over sums, so that long dialogues count for more; the offset is the median over dialogues. Lost seconds as
 everywhere.
 
@@ -48,9 +50,10 @@ from itertools import pairwise
 from typing import Final
 
 from fdbench.core.absence import Absence
-from fdbench.core.annotation import CORRECTED_VAD, SpeechRequest, Verdict
+from fdbench.core.annotation import CORRECTED_VAD, DialogueQuestion, SpeechRequest, Verdict
 from fdbench.core.conversation import Sample
-from fdbench.core.event import CLOSING, EXAMINER_BACKCHANNEL, EXAMINER_SPEECH, STAGE_ENTERED, STAGE_LEFT
+from fdbench.core.dialogue import held_stages
+from fdbench.core.event import CLOSING, EXAMINER_BACKCHANNEL, EXAMINER_SPEECH, STAGE_ENTERED
 from fdbench.core.goal import Carried, Corrected, Declined, GoalOutcome, goal_met
 from fdbench.core.score import Score, none_score
 from fdbench.core.span import ROUNDING_S, Span, merged
@@ -61,8 +64,9 @@ from fdbench.scoring.corrected.lost_time import TERMINAL_OVERLAP_S, UserTurn
 from fdbench.scoring.corrected.model_side import ModelSide, model_side_of
 from fdbench.scoring.corrected.utterance import UTTERANCE_GAP_S, Utterance, find_bursts, is_short
 from fdbench.scoring.corrected.yielding import ONSET_TOLERANCE_S
+from fdbench.scoring.dialogue_judged import JUDGED, ask_about_dialogue, judged_scores, words_needed
 from fdbench.scoring.overlap_kinds import KINDS, overlap_time
-from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, MODEL_WORDS
+from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, UNBOUNDED_S
 
 LONG_SILENCE_S: Final = 2.0
 USER_SPEECH: Final = SpeechRequest("user", None, CORRECTED_VAD)
@@ -75,21 +79,31 @@ class Dialogue:
     """A dialogue as ``fdbench`` measures it."""
 
     version = 1
-    metrics: tuple[str, ...] = (*_GOALS, *_TURNS, *_FLOOR, *BESIDE)
+    metrics: tuple[str, ...] = (*_GOALS, *_TURNS, *_FLOOR, *BESIDE, *JUDGED)
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
-        return {MAIN: (MODEL_SPEECH, MODEL_WORDS, MODEL_LEVELS, USER_SPEECH)}
+        return {MAIN: (MODEL_SPEECH, MODEL_LEVELS, USER_SPEECH, *words_needed(sample))}
+
+    def question(self, sample: Sample, takes: Takes) -> DialogueQuestion | Verdict | Absence:
+        return ask_about_dialogue(sample, takes)
 
     def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
+        take = main_take(takes)
+        judged = failed(JUDGED, take) if isinstance(take, Absence) else judged_scores(verdict, is_bounded=True)
+        return [*self._measured(sample, takes), *judged]
+
+    def _measured(self, sample: Sample, takes: Takes) -> list[Score]:
+        """What can be known without a judge."""
+        measured = self.metrics[: -len(JUDGED)]
         take, model = main_take(takes), model_side_of(takes)
         if isinstance(take, Absence):
-            return failed(self.metrics, take)
+            return failed(measured, take)
         if isinstance(model, Absence):
-            return failed(self.metrics, model)
+            return failed(measured, model)
         speech = speech_for(take, USER_SPEECH)
         user = () if isinstance(speech, Absence) else find_bursts(speech.segments)
         if not user:
-            return failed(self.metrics, Absence("user_speech_unknown"))
+            return failed(measured, Absence("user_speech_unknown"))
         turns = user_turns(sample, user, model)
         takeovers = [each for each in model.utterances if each.is_takeover]
         return [
@@ -140,16 +154,12 @@ def goal_outcomes(sample: Sample, model: ModelSide) -> Mapping[str, GoalOutcome]
     """By stage, whether its goal is met in what the model says while the stage is on."""
     if sample.dialogue is None:
         return {}
-    entered = {event.text: event.span.start_s for event in sample.of_kind(STAGE_ENTERED)}
-    left = {event.text.partition(" ")[0]: event.span.start_s for event in sample.of_kind(STAGE_LEFT)}
-    found = {}
-    for stage in sample.dialogue.stages:
-        turns = None
-        if stage.name in entered:
-            on = Span(entered[stage.name], max(left.get(stage.name, float("inf")), entered[stage.name]))
-            turns = [" ".join(each.words) for each in model.utterances if on.start_s <= each.span.middle_s < on.end_s]
-        found[stage.name] = goal_met(stage.goal, turns)
-    return found
+    held = {each.name: each.span for each in held_stages(sample.events, UNBOUNDED_S)}
+    said = {
+        name: [" ".join(each.words) for each in model.utterances if on.contains(each.span.middle_s)]
+        for name, on in held.items()
+    }
+    return {stage.name: goal_met(stage.goal, said.get(stage.name)) for stage in sample.dialogue.stages}
 
 
 def _score_goals(sample: Sample, model: ModelSide) -> list[Score]:

@@ -321,6 +321,10 @@ def test_the_catalogue_has_the_sets_of_the_tasks_and_upstreams_texts() -> None:
         "candor_turn_taking": 119,
         "icc_backchannel": 55,
         "synthetic_user_interruption": 200,
+        "background_speech": 100,
+        "talking_to_other": 100,
+        "user_backchannel": 98,
+        "user_interruption": 200,
     }
     assert {part.source for part in archives.values()} == {
         f"https://drive.google.com/uc?id={spec.source.drive_id}" for spec in specs.values() if spec.source.kind == "fdb"
@@ -331,6 +335,10 @@ def test_the_catalogue_has_the_sets_of_the_tasks_and_upstreams_texts() -> None:
         "d7336bda1385872b83b48a8d45d9c0003836a60d/v1_v1.5/evaluation/icc_gt_distribution.json"
     )
     assert parts["judge_prompts"].place == "upstream/v1_v1.5/evaluation/eval_user_interruption.py"
+    assert parts["dialogue_prompts"].place == "upstream/v2/eval/eval_prompts.json"
+    staged = parts["staged_dialogues"]
+    assert (staged.place, len(staged.tasks), staged.family) == ("upstream/v2/prompts_staged_200.json", 8, "v2")
+    assert staged.source.endswith("d7336bda1385872b83b48a8d45d9c0003836a60d/v2/prompts_staged_200.json")
     assert {part.licence for part in parts.values()} == {"CC BY-NC 4.0"}
 
 
@@ -360,13 +368,12 @@ def test_parts_are_named_by_themselves_or_by_the_tasks_that_need_them(words: lis
     assert [part.name for part in select_parts(words, task_specs())] == names
 
 
-def test_v1_and_all_are_everything() -> None:
+def test_the_families_are_everything_and_so_is_all() -> None:
     specs = task_specs()
-    assert (
-        [part.name for part in select_parts(["v1"], specs)]
-        == list(catalogue(specs))
-        == [part.name for part in select_parts(["all"], specs)]
-    )
+    families = [part.name for family in ("v1", "v1.5", "v2") for part in select_parts([family], specs)]
+    assert [part.name for part in select_parts(["all"], specs)] == list(catalogue(specs))
+    assert sorted(families) == sorted(catalogue(specs))
+    assert [part.name for part in select_parts(["v2"], specs)] == ["staged_dialogues", "dialogue_prompts"]
 
 
 @pytest.mark.parametrize(

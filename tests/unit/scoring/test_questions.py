@@ -35,10 +35,10 @@ def asked(
     return scorer.question(CLIP, {"main": hear(scorer, CLIP, spans(model), spans(USER_____), words, recorded_s=8.0, **how)})  # type: ignore[arg-type]
 
 
-def test_interruptions_and_overlaps_are_judged_under_every_protocol() -> None:
+def test_interruptions_overlaps_and_dialogues_are_judged_under_every_protocol() -> None:
     asking = {(b, p) for b in BEHAVIOURS for p in PROTOCOLS if has_scorer(b, p) and isinstance(scorer_for(b, p), AskingScorer)}
-    everywhere = {(behaviour, protocol) for behaviour in ("user_interruption", *OVERLAPS) for protocol in PROTOCOLS}
-    assert asking - {("dialogue", protocol) for protocol in PROTOCOLS} == everywhere | {(each, "fdbench") for each in PROBES}
+    everywhere = {(behaviour, p) for behaviour in ("user_interruption", *OVERLAPS, "dialogue") for p in PROTOCOLS}
+    assert asking == everywhere | {(each, "fdbench") for each in PROBES}
 
 
 def test_the_judge_sees_what_was_said_after_the_stop_and_not_what_was_interrupted() -> None:

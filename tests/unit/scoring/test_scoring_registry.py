@@ -33,6 +33,8 @@ VOICE = tuple(
     for against in ("change", "from_clean")
 )  # fmt: skip
 
+DIALOGUE = ("turn_taking_fluency", "instruction_following", "task_score")
+
 NAMES_OF_THE_SPECIFICATION = {
     "fdb-2026-05": {
         "takeover_rate",
@@ -43,6 +45,7 @@ NAMES_OF_THE_SPECIFICATION = {
         "stop_latency_s",
         *JUDGED,
         *VOICE,
+        *DIALOGUE,
     },
     "fdbench": {
         "lost_per_turn_s",
@@ -92,6 +95,7 @@ NAMES_OF_THE_SPECIFICATION = {
         "talk_share",
         *JUDGED,
         *VOICE,
+        *DIALOGUE,
     },
 }
 

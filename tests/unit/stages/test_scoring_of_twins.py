@@ -77,6 +77,16 @@ def test_both_takes_reach_the_scorer_and_what_nobody_played_is_not_heard(score):
     assert (found.value, messages) == (0.0, ())
 
 
+def test_each_take_that_was_heard_is_counted_and_those_that_are_missing_are_done():
+    told, quiet = [], RecordedTake(Sound(0.0), prompt_s=1.0, recorded_s=1.0)
+    cases = [
+        Case(Sample(name, TASK, {}), "turn_taking", {"main": quiet, "clean": clean})
+        for name, clean in (("whole", quiet), ("half", Absence("call_failed", "no line")))
+    ]
+    list(stage.hear_cases(cases, ("fdbench",), Engines("none"), None, 1, lambda *counts: told.append(counts)))
+    assert told == [("annotation", done, 4, 0) for done in (1, 2, 3, 4)]
+
+
 def test_why_a_twin_is_missing_reaches_the_scorer_and_the_screen_by_name(score):
     quiet = RecordedTake(Sound(0.0), prompt_s=1.0, recorded_s=1.0)
     found, messages = score(quiet, Absence("call_failed", "the server hung up"))

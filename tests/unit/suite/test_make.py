@@ -5,22 +5,24 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
+from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fdbench.core.event import INTERRUPTION, PAUSE, TURN_END
+from fdbench.core.event import CONTEXT, INTERRUPTION, OVERLAP, PAUSE, TURN_END
 from fdbench.core.peaks import human_peaks
 from fdbench.core.signature import parse_signature
 from fdbench.core.sound import Audio
 from fdbench.data.check import check_data
 from fdbench.errors import DataError, UsageError
-from fdbench.io.wav import read_audio
+from fdbench.io.wav import encode_flac, read_audio
 from fdbench.report.leaderboard import render_leaderboard
 from fdbench.report.ranking import tables
 from fdbench.report.rows import read_results
+from fdbench.suite.effects import across_the_room, turned_away
 from fdbench.suite.make import make_edition
 from fdbench.suite.speech import Flite, Hibari, Voice, speak
 from fdbench.task.data import open_data
@@ -31,6 +33,7 @@ from tests.conftest import fdbench
 TURNS, PAUSES = "v1/turn_taking.candor", ("v1/pause_handling.candor", "v1/pause_handling.synthetic")
 INTERRUPTIONS, BACKCHANNELS = "v1/user_interruption.synthetic", "v1/backchannel.icc"
 TASKS = (TURNS, *PAUSES, INTERRUPTIONS, BACKCHANNELS)
+OVERLAPS = {name: f"v1.5/{name}" for name in ("user_interruption", "user_backchannel", "talking_to_other", "background_speech")}
 N = 12
 
 
@@ -89,7 +92,7 @@ def test_the_manifest_names_edition_engine_voices_and_the_hash_of_each_file(edit
 def test_the_check_finds_nothing_but_that_it_is_not_upstreams(edition):
     checked = check_data(edition)
     assert [(finding.severity, finding.file) for finding in checked.findings] == [("warning", EDITION_FILE)]
-    assert [(each.n_clips, each.n_expected, each.lock) for each in checked.sets] == [(N, N, "intact")] * 5
+    assert [(each.n_clips, each.n_expected, each.lock) for each in checked.sets] == [(N, N, "intact")] * 9
 
 
 def test_the_check_finds_what_was_changed_or_lost_since_it_was_made(tmp_path):
@@ -190,6 +193,86 @@ def test_a_turn_ends_with_its_last_word_and_leaves_time_to_answer(edition):
         (turn_end,) = sample.of_kind(TURN_END)
         assert turn_end.span.start_s == pytest.approx(sample.transcript.words[-1].end_s, abs=1e-6)
         assert 3.49 <= sample.stimuli["main"].load().duration_s - turn_end.span.start_s <= 5.01
+
+
+# --- pairs ------------------------------------------------------------------------------------------------------------
+
+
+def rms(samples):
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_a_clip_and_its_twin_differ_in_what_is_said_over_the_model_and_nowhere_else(edition, name):
+    made = read_edition(edition).sets[name]
+    assert made.place == f"v1.5/{name}"
+    assert set(made.files) == {
+        f"{id}/{file}" for id in made.clips for file in ("input.wav", "clean_input.wav", "metadata.json")
+    }
+    for sample in samples(edition, OVERLAPS[name]):
+        context, overlap = sample.of_kind(CONTEXT)[0], sample.of_kind(OVERLAP)[0]
+        main, clean = (sample.stimuli[stimulus].load() for stimulus in ("main", "clean"))
+        assert len(main.samples) == len(clean.samples)
+        apart_s = np.flatnonzero(main.samples != clean.samples) / main.sample_rate
+        assert overlap.span.start_s - 0.01 <= apart_s[0] <= overlap.span.start_s + 0.05
+        assert apart_s[-1] <= overlap.span.end_s + 0.01
+        assert context.text and overlap.text
+        assert 3.49 <= main.duration_s - overlap.span.end_s <= 5.01
+
+
+@pytest.mark.parametrize(
+    ("name", "gain_db"),
+    [("user_interruption", 0.0), ("user_backchannel", 0.0), ("talking_to_other", -8.0), ("background_speech", -15.0)],
+)
+def test_who_is_not_at_the_microphone_is_softer_by_so_much(edition, name, gain_db):
+    clips = read_edition(edition).sets[name].clips
+    for sample in samples(edition, OVERLAPS[name]):
+        (overlap,) = sample.of_kind(OVERLAP)
+        main, clean = (sample.stimuli[stimulus].load() for stimulus in ("main", "clean"))
+        first, last = (round(time_s * main.sample_rate) for time_s in (overlap.span.start_s, overlap.span.end_s))
+        level_db = 20 * np.log10(rms((main.samples - clean.samples)[first:last]))
+        assert level_db - clips[sample.id]["level_db"] == pytest.approx(gain_db, abs=0.3)
+
+
+def test_no_pair_says_what_another_says_but_for_backchannels(edition):
+    said = [event.text for task in OVERLAPS.values() for sample in samples(edition, task) for event in sample.events]
+    often = {text for text, n in Counter(said).items() if n > 1}
+    assert often <= {"yeah", "right", "okay", "I see", "oh really", "sure"}
+
+
+def test_a_run_over_the_pairs_of_an_edition_names_it(edition, tmp_path):
+    options = ("--model", "vad-endpointer", "--tasks", "v1.5", "--limit", 1, "--asr", "none", "--protocol", "fdbench")
+    finished = fdbench("run", *options, "--data", edition, "--out", tmp_path, "--tail-limit", 2, "--workers", 1)
+    assert finished.status == 0, finished.err
+    manifest = json.loads((finished.run / "manifest.json").read_text())
+    assert manifest["collection"]["edition"] == read_edition(edition).name
+    assert set(manifest["tasks"]) == set(OVERLAPS.values())
+    assert all(task["stimuli"] == ["main", "clean"] for task in manifest["tasks"].values())
+
+
+def test_the_effects_are_those_of_the_embedded_suite():
+    """Of the committed utterances, those across the room are made from others beside them."""
+    mini = Path(str(resources.files("fdbench.tasks.mini")))
+    far = sorted((mini / "overlap_utterances").glob("*-far-*.flac"))
+    assert len(far) == 12
+    for file in far:
+        near = read_audio(mini / "utterances" / file.name.replace("-far", ""))
+        assert encode_flac(Audio(across_the_room(near.samples, 16000), 16000)) == file.read_bytes()
+
+
+def test_an_aside_is_dull_and_an_echo_goes_on():
+    click = np.zeros(4800, np.float32)
+    click[0] = 1.0
+    aside, far = turned_away(click, 48000), across_the_room(click, 48000)
+    assert (len(aside), len(far)) == (4800 + round(0.034 * 48000), 4800 + round(0.17 * 48000))
+    for made, gain_db in ((aside, -8.0), (far, -15.0)):
+        assert 20 * np.log10(rms(made) / rms(click)) == pytest.approx(gain_db, abs=0.01)
+    power = np.abs(np.fft.rfft(far)) ** 2
+    frequencies = np.fft.rfftfreq(len(far), 1 / 48000)
+    assert power[frequencies > 4000].sum() < 1e-3 * power.sum()
+
+
+# --- interruptions and backchannels -----------------------------------------------------------------------------------
 
 
 def test_interruptions_last_1500_ms_and_more_and_are_also_there_alone(edition):

@@ -68,15 +68,17 @@ def test_a_task_of_scripts_pins_both_its_files() -> None:
         parse_task(text, "x.yaml")
 
 
-def test_the_shipped_tasks_are_those_of_mini_and_the_sets_of_v1_and_v1_5() -> None:
+def test_the_shipped_tasks_are_those_of_mini_and_the_published_ones() -> None:
     specs = task_specs()
     assert list(specs) == [
         "mini/backchannel",
+        "mini/dialogue",
         "mini/overlap.background_speech",
         "mini/overlap.talking_to_other",
         "mini/overlap.user_backchannel",
         "mini/overlap.user_interruption",
         "mini/pause_handling",
+        *(f"mini/probe.{name}" for name in ("backchannel", "interruption", "noise", "side_talk")),
         "mini/turn_taking",
         "mini/user_interruption",
         "v1/backchannel.icc",
@@ -88,6 +90,7 @@ def test_the_shipped_tasks_are_those_of_mini_and_the_sets_of_v1_and_v1_5() -> No
         "v1.5/talking_to_other",
         "v1.5/user_backchannel",
         "v1.5/user_interruption",
+        *(f"v2/{family}.{pace}" for family in STAGED for pace in ("fast", "slow")),
     ]
     published = {
         "v1/backchannel.icc": ("icc_backchannel", 55, 48000),
@@ -106,6 +109,21 @@ def test_the_shipped_tasks_are_those_of_mini_and_the_sets_of_v1_and_v1_5() -> No
         assert (source.folder, source.n, source.sample_rate) == facts
     assert sum(specs[name].source.n for name in published if name.startswith("v1/")) == 727
     assert sum(specs[name].source.n for name in published if name.startswith("v1.5/")) == 498
+    assert sum(spec.source.n for name, spec in specs.items() if name.startswith("v2/") and name.endswith(".slow")) == 200
+
+
+STAGED = {"correction": "Correction", "daily": "Daily", "entity_tracking": "EntityTracking", "safety": "Safety"}
+
+
+@pytest.mark.parametrize("family", STAGED)
+@pytest.mark.parametrize("pace", ["slow", "fast"])
+def test_staged_tasks_are_called_after_their_part_of_upstreams_file(family: str, pace: str) -> None:
+    spec = task_specs()[f"v2/{family}.{pace}"]
+    assert spec.source.kind == "staged"
+    assert (spec.behaviour, spec.source.family, spec.source.pace) == ("dialogue", STAGED[family], pace)
+    text = spec.model_dump_json()
+    with pytest.raises(DataError, match=f"expected v2/{family}.{pace}, found v2/dialogue"):
+        parse_task(text.replace(f"v2/{family}.{pace}", "v2/dialogue"), "x.yaml")
 
 
 def test_every_task_says_what_it_is_and_what_a_prompted_model_is_told() -> None:
