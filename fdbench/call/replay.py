@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fdbench.adapter.base import Brief
+from fdbench.adapter.base import Brief, Port
 from fdbench.audio.playout import Playout
 from fdbench.call.call import Ending, Invitation
 from fdbench.call.driver import REALTIME, Driver
+from fdbench.call.player import PromptPlayer
 from fdbench.call.session_log import SessionLog, as_stored, feed
 from fdbench.call.tape import PlayedTape, as_kept
 from fdbench.call.taped_leg import RecordedTape, TapedLeg
@@ -60,7 +61,10 @@ def replay_call(
         return FailedCall("log", "the log cannot be replayed: not one frame was sent")
     said = prompt if isinstance(prompt, Audio) else prompt.said if prompt.log is None else _said(prompt.log, prompt.said)
     brief = Brief(stimulus=said, lead_in_s=lead_in_s)
-    driver = Driver(TapedLeg(tape), None, ending, condition=condition)
+    second = Port(said.sample_rate, said.sample_rate)
+    # A caller has a rate of its own; of all others the player speaks at the model's.
+    user = PromptPlayer(second, second, 1) if isinstance(prompt, Examined) and prompt.log else None
+    driver = Driver(TapedLeg(tape), user, ending, condition=condition)
     ((_, made),) = driver.run([Invitation(take, brief, Brief(lead_in_s=lead_in_s))])
     if isinstance(made, FailedCall):
         return made
@@ -70,7 +74,10 @@ def replay_call(
             made = replace(made, clock=REALTIME, user_log=as_stored(prompt.log))
     if isinstance(tape, SessionLog):
         return replace(made, log=as_stored(tape))
-    return replace(made, events=tape.events, right_censored=tape.right_censored)
+    heard = made.model_heard
+    if heard is not None:
+        heard = replace(heard, audio=replace(heard.audio, samples=heard.audio.samples[: tape.heard_samples]))
+    return replace(made, events=tape.events, right_censored=tape.right_censored, model_heard=heard)
 
 
 def _said(log: SessionLog, recorded: Audio) -> Audio:

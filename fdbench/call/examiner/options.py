@@ -18,6 +18,7 @@ from fdbench.call.examiner.thinker import EXAMINER
 from fdbench.call.examiner.voice import ShippedVoice, TtsVoice, Voice
 from fdbench.errors import UsageError, unknown_name
 from fdbench.hear.engines import asr_signature
+from fdbench.io.files import digest_of
 from fdbench.judge.providers import JudgeSettings, settings_of
 from fdbench.task.loaded import LoadedTask
 
@@ -217,7 +218,7 @@ class ExaminerOptions:
         common = {"examiner": f"{self.kind}:{VERSION}", "pace": pace, "duration_s": f"{self.duration_s:g}"}
         own = {f"examiner_{name}": value for name, value in self._own_facts(pace).items()}
         if self.is_live:
-            return {**common, **own}
+            return {**common, **own, "examiner_arguments": digest_of([own["examiner_arguments"]])[:10]}
         return {
             **common,
             "gate_candidate": str(self.gate_candidate).lower(),
