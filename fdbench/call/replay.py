@@ -59,7 +59,9 @@ def replay_call(
     """
     if isinstance(tape, SessionLog) and not tape.sent_s:
         return FailedCall("log", "the log cannot be replayed: not one frame was sent")
-    said = prompt if isinstance(prompt, Audio) else prompt.said if prompt.log is None else _said(prompt.log, prompt.said)
+    said = prompt.said if isinstance(prompt, Examined) else prompt
+    if isinstance(prompt, Examined) and prompt.log is not None:
+        said = said_by_caller(prompt.log, round(lead_in_s * prompt.log.rate_model), len(said.samples))
     brief = Brief(stimulus=said, lead_in_s=lead_in_s)
     second = Port(said.sample_rate, said.sample_rate)
     # A caller has a rate of its own; of all others the player speaks at the model's.
@@ -80,10 +82,9 @@ def replay_call(
     return replace(made, events=tape.events, right_censored=tape.right_censored, model_heard=heard)
 
 
-def _said(log: SessionLog, recorded: Audio) -> Audio:
-    """What was heard of a caller, from the prompt's place on and as long as what was recorded, by its log alone."""
+def said_by_caller(log: SessionLog, first: int, n_samples: int) -> Audio:
+    """What was heard of a caller, ``n_samples`` from sample ``first`` of the call on, by its log alone."""
     playout = Playout(log.rate_model)
     for arrival in log.arrivals:
         feed(playout, arrival)
-    first = round(log.lead_in_s * log.rate_model)
-    return Audio(as_kept(PlayedTape(playout, log.rate_model).read(first, len(recorded.samples))), recorded.sample_rate)
+    return Audio(as_kept(PlayedTape(playout, log.rate_model).read(first, n_samples)), log.rate_model)
