@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from fdbench.call.budget import Budget
@@ -79,6 +79,7 @@ class PromptCalls:
         self._seed, self._lead_in_s, self._tells_truth, self._budget = seed, lead_in_s, tells_truth, budget
         self._longest_s = longest_s
         self._costs: Mapping[int, float] | None = getattr(user, "costs", None)
+        self._examiners_notes: Callable[[], Iterable[str]] = getattr(user, "notes", tuple)
 
     def collect(self, takes: Iterable[Take]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         unreadable: queue.SimpleQueue[tuple[Take, FailedCall]] = queue.SimpleQueue()
@@ -131,7 +132,7 @@ class PromptCalls:
 
     @property
     def notes(self) -> Iterable[str]:
-        return self.driver.notes
+        return (*self.driver.notes, *self._examiners_notes())
 
     def _may_try_again(self, take: Take, minutes: float, cost: float) -> bool:
         return self._budget is None or self._budget.may_try_again(str(take.id), minutes, cost)

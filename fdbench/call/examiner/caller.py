@@ -5,8 +5,8 @@
     frames sent   ..|1  2  3  4 ...                            |n      its time is up
     its events      response.create   deltas, done, ...        |flush, done; then what is counted alone
 
-It speaks first. When its time is up it is sent nothing more, and what it has not said by then is not said; the call goes on
-until the model is silent, as after any prompt.
+It speaks first, and in a lead-in it neither hears nor is heard. When its time is up it is sent nothing more, and what it has not
+said by then is not said; the call goes on until the model is silent, as after any prompt.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Caller(Equipped):
             raise CallError("examiner", "an examiner needs a dialogue, and this sample has none")
         session = await self._server.open(replace(brief, instructions=caller_instructions(brief.dialogue)))
         frame_s = float(self.hears.frame_s)
-        return _TimedSession(session, round((brief.lead_in_s + self.duration_s) / frame_s), self.hears.frame_samples)
+        n_before, n_frames = (round(seconds / frame_s) for seconds in (brief.lead_in_s, self.duration_s))
+        return _TimedSession(session, n_before, n_frames, self.hears.frame_samples)
 
     def speaks_until_s(self, brief: Brief) -> float:
         """When, on the call's clock, it has nothing more to say."""
@@ -63,20 +64,28 @@ class Caller(Equipped):
 
 
 class _TimedSession:
-    """A conversation that is over after so many frames, whatever the server has yet to say."""
+    """A conversation that begins after so many frames and is over after so many more, whatever the server has yet to say."""
 
-    def __init__(self, session: Session, n_frames: int, frame_samples: int) -> None:
-        self._session, self._n_left, self._frame_samples = session, n_frames, frame_samples
-        self._is_over = asyncio.Event()
+    def __init__(self, session: Session, n_before: int, n_frames: int, frame_samples: int) -> None:
+        self._session, self._n_before, self._n_left, self._frame_samples = session, n_before, n_frames, frame_samples
+        self._has_begun, self._is_over = asyncio.Event(), asyncio.Event()
+        if not n_before:
+            self._has_begun.set()
 
     async def send(self, frame: Samples) -> None:
-        if self._n_left > 0:
-            await self._session.send(frame)
-        self._n_left -= len(frame) // self._frame_samples
-        if self._n_left <= 0:
+        n = len(frame) // self._frame_samples
+        unheard = min(n, self._n_before)
+        heard = min(n - unheard, self._n_left)
+        self._n_before, self._n_left = self._n_before - unheard, self._n_left - heard
+        if heard:
+            await self._session.send(frame[unheard * self._frame_samples : (unheard + heard) * self._frame_samples])
+        if not self._n_before:
+            self._has_begun.set()
+        if not self._n_left:
             self._is_over.set()
 
     async def events(self) -> AsyncIterator[Incoming]:
+        await self._has_begun.wait()
         came = aiter(self._session.events())
         coming = asyncio.ensure_future(anext(came))
         over = asyncio.ensure_future(self._is_over.wait())

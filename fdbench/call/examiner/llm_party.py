@@ -74,6 +74,10 @@ class LlmExaminer(Examiner):
             self.sound_of(move.say)
         return move
 
+    def notes(self) -> Iterable[str]:
+        """What is worth telling about whoever was asked: another model answered, or nothing further was asked."""
+        return self._thinker.notes
+
     def release(self) -> None:
         self._thinker.close()
         self._heads.shutdown(wait=False, cancel_futures=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from fdbench.adapter.base import AgentParty, Brief
+from fdbench.adapter.load import find_model, resolve
 from fdbench.call.budget import Budget
 from fdbench.call.call import Ending, Invitation
 from fdbench.call.driver import Driver
@@ -18,7 +20,10 @@ from fdbench.call.examiner.moves import Situation, messages_of, read_move, wordi
 from fdbench.call.examiner.options import ExaminerOptions
 from fdbench.call.examiner.part import caller_instructions, caller_signature
 from fdbench.call.examiner.thinker import EXAMINER, Thinker
+from fdbench.call.replay import Examined, replay_call
+from fdbench.call.session_log import from_stored
 from fdbench.call.source import PromptCalls
+from fdbench.call.tape import as_kept
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.dialogue import Dialogue, DialogueStage, held_stages
@@ -28,7 +33,9 @@ from fdbench.core.span import Span
 from fdbench.errors import UsageError
 from fdbench.judge.providers import settings_of
 from tests.judge_server import JudgeServer, facts_in
+from tests.realtime_server import RealtimeServer
 from tests.toned_talk import LevelDetector, NeverStops, Toned, TonedEar, TonedVoice
+from tests.virtual_time import virtual_time
 
 ORDER = Dialogue(
     "order",
@@ -258,6 +265,57 @@ def test_what_it_costs_counts_and_ends_the_run(serve, tmp_path):
     calls.release()
     assert len(made) == 1 and budget.n_left == 4
     assert budget.cost == pytest.approx(3 * (100 * 0.5 + 10 * 5.0) / 1e6) == calls.examiner_cost(made[0])
+
+
+# On the wall clock
+
+
+class Thinks(Executor):
+    """Has decided at once, or never does."""
+
+    def __init__(self, ever):
+        self._ever = ever
+
+    def submit(self, decide, *arguments):
+        decided = Future()
+        if self._ever:
+            decided.set_result(decide(*arguments))
+        return decided
+
+
+def with_a_server(served, cache, *, ever=True, **options):
+    """What came of a call with a server that answers 300 ms after silence."""
+    with virtual_time() as loop, RealtimeServer() as server:
+        given = {"base_url": server.base_url, "query": "behave=normal&reply_ms=700"}
+        model = resolve(find_model("gpt-realtime"), given).open_live(1)
+        user = examiner(model, served, cache, waits=False, duration_s=30.0, **options)
+        user._heads = Thinks(ever)
+        driver = Driver(model, user, Ending(1.0, 4.0), loop=loop)
+        brief = Brief(seed=5, dialogue=ORDER)
+        ((_, outcome),) = driver.run([Invitation(Take(Sample("order", "t", {}, dialogue=ORDER)), brief, Brief(seed=5))])
+    return outcome
+
+
+@pytest.mark.parametrize("thinks_s", [0.0, 1.2])
+def test_a_server_is_examined_and_its_call_made_again_without_either(serve, tmp_path, thinks_s):
+    recording = with_a_server(serve(), tmp_path, thinks_s=thinks_s)
+    assert kinds(recording)[-1] == "closing" and kinds(recording).count("heard_turn") == 2
+    turn = next(event for event in recording.user_events if event.kind == "heard_turn")
+    line = next(event for event in recording.user_events if event.kind == "correction")
+    assert line.span.start_s == pytest.approx(turn.span.end_s + 2.0 + thinks_s, abs=0.1)
+    assert recording.clock == "realtime" and recording.log is not None and recording.user_log is None
+    examined = Examined(recording.user.audio, recording.prompt_s, recording.user_events, recording.user_heard)
+    take = Take(Sample("order", "t", {}, dialogue=ORDER))
+    again = replay_call(take, examined, 0.0, from_stored(recording.log), Ending(1.0, 4.0))
+    assert np.array_equal(as_kept(again.user.audio.samples), as_kept(recording.user.audio.samples))
+    assert np.array_equal(as_kept(again.model.audio.samples), as_kept(recording.model.audio.samples))
+    assert again.user_events == recording.user_events
+
+
+def test_one_that_is_never_done_does_not_hold_up_the_clock_and_fails_the_call_by_name(serve, tmp_path):
+    outcome = with_a_server(serve(), tmp_path, ever=False)
+    assert isinstance(outcome, FailedCall) and outcome.reason == "examiner"
+    assert outcome.message == "the language model had said nothing when the 30 s of the call were over"
 
 
 # What is asked, and what names it

@@ -66,10 +66,12 @@ def asked(server, name, *, kind="realtime:gpt-realtime", duration_s=6.0, pace=""
     return ExaminerOptions(kind, pace, duration_s, arguments=given)
 
 
-def held(loop, model, options, budget=None, pace="slow"):
+def held(loop, model, options, budget=None, pace="slow", lead_in_s=0.0):
     """What came of one call, and of what it was made."""
     caller = Caller(options.server(pace).open_live(1), 1, options.duration_s)
-    calls = PromptCalls(model, 7, 0.0, Ending(1.0, 3.0), budget=budget, user=caller, longest_s=6.0, timeouts=Timeouts(tries=1))
+    calls = PromptCalls(
+        model, 7, lead_in_s, Ending(1.0, 3.0), budget=budget, user=caller, longest_s=6.0, timeouts=Timeouts(tries=1)
+    )
     calls.driver.loop = loop
     ((_, outcome),) = calls.collect([Take(Sample("order", "t", {}, dialogue=ORDER))])
     return outcome
@@ -98,6 +100,15 @@ def test_a_model_in_process_talks_with_a_server_that_calls_until_the_time_is_up(
     assert facts["samples"] <= 6.1 * RATE, "when its time is up it hears nothing more"
     spent = spent_by(recording)
     assert spent.minutes == pytest.approx(recording.user.span.end_s / 60, abs=0.01) and spent.cost > 0
+
+
+def test_in_a_lead_in_it_neither_speaks_nor_listens(loop, server):
+    recording = held(loop, AgentParty(Answers, 1), asked(server, "normal", duration_s=3.0), lead_in_s=2.0)
+    assert isinstance(recording, Recording), recording
+    assert recording.user.start_s == -2.0 and recording.prompt_s == pytest.approx(3.0)
+    said = loud_s(recording.user)
+    assert 2.0 <= said[0][0] < 2.2 and said[-1][1] <= 5.05
+    assert server.facts("normal")[-1]["samples"] <= 3.1 * RATE
 
 
 @pytest.mark.parametrize(
