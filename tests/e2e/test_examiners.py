@@ -60,7 +60,7 @@ def test_a_language_model_holds_a_dialogue_and_what_it_costs_is_on_record(tmp_pa
     assert calls == [{"cost": pytest.approx(n * (100 * 1 + 10 * 10) / 1e6)}]
     assert not any("call" in each for each in lines_of(again.run / "attempts.jsonl") if "take" in each)
     named = json.loads((done.run / "manifest.json").read_text())["collection"]["examiner"]
-    assert (named["kind"], named["server"], named["thinks"]) == ("llm:ollama:a-model", "local-ollama", "the clock stands still")
+    assert (named["kind"], named["server"], named["thinks"]) == ("llm:ollama:a-model", "local-ollama", "not charged")
     metric = summaries(done.run)["fdbench"]["mini/dialogue"]["metrics"]["talk_share"]
     assert "|examiner:llm:ollama:a-model:1|" in metric["signature"] and "|examiner_prompt:llm-1-" in metric["signature"]
 

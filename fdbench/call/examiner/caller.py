@@ -5,8 +5,8 @@
     frames sent   ..|1  2  3  4 ...                            |n      its time is up
     its events      response.create   deltas, done, ...        |flush, done; then what is counted alone
 
-It speaks first, and in a lead-in it neither hears nor is heard. When its time is up it is sent nothing more, and what it has not
-said by then is not said; the call goes on until the model is silent, as after any prompt.
+It speaks first, and in a lead-in it neither hears nor is heard. When its time is up it is sent nothing more, and what it has
+not said by then is not said; the call goes on until the model is silent, as after any prompt.
 """
 
 from __future__ import annotations

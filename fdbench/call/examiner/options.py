@@ -173,7 +173,7 @@ class ExaminerOptions:
                 "prompt": wording_signature(),
                 "temperature": f"{asked.temperature:g}",
                 "model_seed": str(asked.seed),
-                "thinks": "the clock stands still" if given.thinks_s is None else f"{given.thinks_s:g} s",
+                "thinks": "not charged" if given.thinks_s is None else f"{given.thinks_s:g} s",
             }
         if self.is_live:
             server = self.server(pace)

@@ -387,7 +387,7 @@ def test_what_determines_a_call_is_in_its_name_and_nothing_else_is():
     facts = options.facts(voice="tones")
     assert facts["examiner_thinks"] == "1.2 s" and facts["examiner_prompt"] == wording_signature()
     still = ExaminerOptions("llm:openai:gpt-x").as_named
-    assert (still["thinks"], still["server"]) == ("the clock stands still", "api.openai.com")
+    assert (still["thinks"], still["server"]) == ("not charged", "api.openai.com")
 
 
 @pytest.mark.parametrize(
