@@ -227,4 +227,6 @@ def _share(metric: str, are: Sequence[bool], reason: str) -> Score:
 
 
 def _ratio(metric: str, above: float, below: float, **components: float) -> Score:
+    if below <= 0:  # segments without length are no speech that anybody could speak over
+        return none_score(metric, "user_speech_unknown")
     return scored(metric, above / below, numerator=above, denominator=below, **components)
