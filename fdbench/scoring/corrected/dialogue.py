@@ -84,6 +84,9 @@ class Dialogue:
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         return {MAIN: (MODEL_SPEECH, MODEL_LEVELS, USER_SPEECH, *words_needed(sample))}
 
+    def needs_to_ask(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {}
+
     def question(self, sample: Sample, takes: Takes) -> DialogueQuestion | Verdict | Absence:
         return ask_about_dialogue(sample, takes)
 

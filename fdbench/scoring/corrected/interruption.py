@@ -119,6 +119,9 @@ class Interruption:
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         return {MAIN: (MODEL_SPEECH, MODEL_WORDS, MODEL_LEVELS, user_speech(prompts[MAIN]))}
 
+    def needs_to_ask(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {}
+
     def question(self, sample: Sample, takes: Takes) -> RelevanceQuestion | None:
         course = _course_of(sample, takes)
         if isinstance(course, Absence) or isinstance(course.model, Absence):

@@ -77,7 +77,15 @@ from fdbench.scoring.corrected.yielding import (
     heard_interruption,
     interruption_outcome,
 )
-from fdbench.scoring.overlap_label import BY_RULE, JUDGED, ask_about, judged_scores, label_of, label_scores, transcripts_needed
+from fdbench.scoring.overlap_label import (
+    BY_RULE,
+    JUDGED,
+    ask_about,
+    judged_scores,
+    label_of,
+    label_scores,
+    user_transcripts_needed,
+)
 from fdbench.scoring.overlap_voice import voice_scores, with_voice
 from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, MODEL_WORDS, user_speech
 
@@ -114,10 +122,13 @@ class Overlap:
         self._wanted = RESPOND if self._asks else RESUME
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
-        of_both: tuple[Request, ...] = (MODEL_SPEECH, *transcripts_needed(sample, MODEL_WORDS))
+        of_both: tuple[Request, ...] = (MODEL_SPEECH, MODEL_WORDS)
         needs: Needs = dict.fromkeys(prompts, of_both)
         of_main = (*of_both, MODEL_LEVELS, FINE_LEVELS, user_speech(prompts[MAIN]))
         return with_voice({**needs, MAIN: of_main}, sample)
+
+    def needs_to_ask(self, sample: Sample, prompts: Prompts) -> Needs:
+        return dict.fromkeys(prompts, user_transcripts_needed(sample, MODEL_WORDS))
 
     def question(self, sample: Sample, takes: Takes) -> BehaviourQuestion | Absence:
         return ask_about(sample, takes, dict.fromkeys((MAIN, TWIN), MODEL_WORDS))
