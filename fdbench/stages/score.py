@@ -93,16 +93,21 @@ class Scoring:
         return sum(sample.has_error for sample in self.samples)
 
 
-def requests_of(case: Case, protocols: Iterable[str]) -> dict[str, tuple[Request, ...]]:
-    """By stimulus, what the scorers of one sample need under some protocols, each thing once."""
+def requests_of(case: Case, protocols: Iterable[str], *, asks: bool) -> dict[str, tuple[Request, ...]]:
+    """By stimulus, what the scorers of one sample need under some protocols, each thing once.
+
+    Args:
+        asks: Somebody is asked, and what the questions need is needed, too.
+    """
     kinds = {event.kind for event in case.model_events}
     prompts = {stimulus: take.known_prompt_s for stimulus, take in case.recorded.items()}
     wanted: dict[str, dict[Request, None]] = {stimulus: {} for stimulus in prompts}
     for protocol in (each for each in protocols if has_scorer(case.behaviour, each)):
         for scorer in scorers_for(case.behaviour, protocol, event_kinds=kinds):
-            needs = scorer.needs(case.sample, prompts)
-            for stimulus in wanted.keys() & needs.keys():
-                wanted[stimulus] |= dict.fromkeys(needs[stimulus])
+            to_ask = scorer.needs_to_ask(case.sample, prompts) if asks and isinstance(scorer, AskingScorer) else {}
+            for needs in (scorer.needs(case.sample, prompts), to_ask):
+                for stimulus in wanted.keys() & needs.keys():
+                    wanted[stimulus] |= dict.fromkeys(needs[stimulus])
     return {stimulus: tuple(requests) for stimulus, requests in wanted.items()}
 
 
@@ -113,6 +118,8 @@ def hear_cases(
     cache_root: Path | None,
     workers: int,
     progress: Progress,
+    *,
+    asks: bool,
 ) -> Iterator[tuple[Case, HeardTakes]]:
     """Hear the cases; those without a recording come back at once with nothing."""
     hearable = {case.id: case for case in cases if case.recorded}
@@ -122,7 +129,7 @@ def hear_cases(
     jobs = (
         ((id, stimulus), case.recorded[stimulus].audio, requests)
         for id, case in hearable.items()
-        for stimulus, requests in requests_of(case, protocols).items()
+        for stimulus, requests in requests_of(case, protocols, asks=asks).items()
     )
     heard: dict[TakeId, dict[str, Annotations]] = {}
     progress("annotation", done, n_takes, errors)
