@@ -183,3 +183,10 @@ def test_a_run_with_it_is_one_on_the_wall_clock_and_named_by_it():
 
 def test_models_that_answer_have_the_name_that_they_had():
     assert "speaks_first" not in resolve(find_model("gpt-realtime"), {}).provenance().arguments
+
+
+@pytest.mark.parametrize("behave", ["close_1011", "ends_well"])
+def test_a_caller_that_hangs_up_ends_the_call_by_name(loop, server, behave):
+    outcome = held(loop, AgentParty(Answers, 1), asked(server, behave))
+    assert isinstance(outcome, FailedCall) and outcome.reason == "dropped", outcome
+    assert outcome.log is not None and outcome.user_log is None, "the only one that there is"
