@@ -84,7 +84,7 @@ class Sample:
         """The sample as it is for who hears this stimulus: in the clean twin, nobody speaks over the model."""
         if stimulus != TWIN:
             return self
-        return replace(self, events=tuple(event for event in self.events if event.kind != OVERLAP))
+        return replace(self, events=tuple(event for event in self.events if event.kind != OVERLAP), reaction=None)
 
 
 @dataclass(frozen=True, slots=True)
