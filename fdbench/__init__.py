@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fdbench.core.span import Span
     from fdbench.core.speech import Word
     from fdbench.scoring.backchannel_timing import timing_bits
+    from fdbench.scoring.boundaries import find_boundaries
     from fdbench.scoring.corrected.backchannel import backchannel_outcome
     from fdbench.scoring.corrected.lost_time import Takeover, UserTurn, lost_time
     from fdbench.scoring.corrected.model_side import find_takeovers
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from fdbench.scoring.corrected.turn import turn_outcome
     from fdbench.scoring.corrected.utterance import find_bursts, find_utterances
     from fdbench.scoring.corrected.yielding import heard_interruption, interruption_outcome
+    from fdbench.scoring.opportunities import find_opportunities, taken_rate
     from fdbench.scoring.overlap_kinds import overlap_time
     from fdbench.scoring.published.takeover import published_reply
     from fdbench.scoring.rhythm import rhythm_of
@@ -72,7 +74,9 @@ _FROM = {
     "Word": "fdbench.core.speech",
     "backchannel_outcome": "fdbench.scoring.corrected.backchannel",
     "clustered_wilson": "fdbench.stats.wilson",
+    "find_boundaries": "fdbench.scoring.boundaries",
     "find_bursts": "fdbench.scoring.corrected.utterance",
+    "find_opportunities": "fdbench.scoring.opportunities",
     "find_takeovers": "fdbench.scoring.corrected.model_side",
     "find_utterances": "fdbench.scoring.corrected.utterance",
     "heard_interruption": "fdbench.scoring.corrected.yielding",
@@ -86,6 +90,7 @@ _FROM = {
     "rhythm_of": "fdbench.scoring.rhythm",
     "run": "fdbench.api.run",
     "score": "fdbench.api.clip",
+    "taken_rate": "fdbench.scoring.opportunities",
     "timing_bits": "fdbench.scoring.backchannel_timing",
     "turn_outcome": "fdbench.scoring.corrected.turn",
 }
@@ -103,7 +108,9 @@ __all__ = [
     "__version__",
     "backchannel_outcome",
     "clustered_wilson",
+    "find_boundaries",
     "find_bursts",
+    "find_opportunities",
     "find_takeovers",
     "find_utterances",
     "heard_interruption",
@@ -117,6 +124,7 @@ __all__ = [
     "rhythm_of",
     "run",
     "score",
+    "taken_rate",
     "timing_bits",
     "turn_outcome",
 ]

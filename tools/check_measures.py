@@ -95,11 +95,30 @@ def overlap(given: Case) -> Found:
     }  # fmt: skip
 
 
+def opportunities(given: Case) -> Found:
+    user = [Span(*segment) for segment in given["user_segments_s"]]
+    found = fdbench.find_opportunities(user, given["turn_ends_s"], given["recorded_s"], given["takeover_onsets_s"])
+    taken = {moment: [each.is_taken for each in found if each.moment == moment] for moment in ("hold", "shift")}
+    return {
+        "opportunities": [[each.moment, each.span.start_s, each.span.end_s] for each in found],
+        **{moment: {"taken": sum(each), "of": len(each)} for moment, each in taken.items()},
+    }
+
+
+def boundaries(given: Case) -> Found:
+    user = [Span(*segment) for segment in given["user_segments_s"]]
+    found = fdbench.find_boundaries(given["turn_ends_s"], given["takeover_onsets_s"], user)
+    names = ("on_time", "late", "early", "continued", "missed", "precision", "recall", "f1")
+    return {name: getattr(found, name) for name in names}
+
+
 MEASURES: Final[Mapping[str, Callable[[Case], Found]]] = {
     "rates": rates,
     "backchannel": backchannel,
     "lost_seconds": lost_seconds,
     "overlap": overlap,
+    "opportunities": opportunities,
+    "boundaries": boundaries,
 }
 
 

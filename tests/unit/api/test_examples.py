@@ -18,10 +18,12 @@ MODULES = (
     "fdbench.api.clip",
     "fdbench.api.run",
     "fdbench.core.take_id",
+    "fdbench.scoring.boundaries",
     "fdbench.scoring.corrected.yielding",
     "fdbench.scoring.corrected.lost_time",
     "fdbench.scoring.corrected.pause",
     "fdbench.scoring.corrected.turn",
+    "fdbench.scoring.opportunities",
     "fdbench.scoring.published.takeover",
     "fdbench.stats.wilson",
 )
