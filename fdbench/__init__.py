@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fdbench.api.results import RunResults, load_run
     from fdbench.api.run import run
     from fdbench.core.event import Event
+    from fdbench.core.onsets import CountedOnsets, SampledOnsets, SplitExponential
     from fdbench.core.score import Score
     from fdbench.core.span import Span
     from fdbench.core.speech import Word
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from fdbench.scoring.overlap_kinds import overlap_time
     from fdbench.scoring.published.takeover import published_reply
     from fdbench.scoring.rhythm import rhythm_of
+    from fdbench.stats.onset_distribution import compare_onsets
     from fdbench.stats.wilson import clustered_wilson, newcombe_difference
 
 try:
@@ -65,15 +67,19 @@ except PackageNotFoundError:  # a source tree on sys.path that was never install
 
 _FROM = {
     "ClipScores": "fdbench.api.clip",
+    "CountedOnsets": "fdbench.core.onsets",
     "Event": "fdbench.core.event",
     "RunResults": "fdbench.api.results",
+    "SampledOnsets": "fdbench.core.onsets",
     "Score": "fdbench.core.score",
     "Span": "fdbench.core.span",
+    "SplitExponential": "fdbench.core.onsets",
     "Takeover": "fdbench.scoring.corrected.lost_time",
     "UserTurn": "fdbench.scoring.corrected.lost_time",
     "Word": "fdbench.core.speech",
     "backchannel_outcome": "fdbench.scoring.corrected.backchannel",
     "clustered_wilson": "fdbench.stats.wilson",
+    "compare_onsets": "fdbench.stats.onset_distribution",
     "find_boundaries": "fdbench.scoring.boundaries",
     "find_bursts": "fdbench.scoring.corrected.utterance",
     "find_opportunities": "fdbench.scoring.opportunities",
@@ -97,17 +103,21 @@ _FROM = {
 
 __all__ = [
     "ClipScores",
+    "CountedOnsets",
     "Event",
     "FdbenchError",
     "RunResults",
+    "SampledOnsets",
     "Score",
     "Span",
+    "SplitExponential",
     "Takeover",
     "UserTurn",
     "Word",
     "__version__",
     "backchannel_outcome",
     "clustered_wilson",
+    "compare_onsets",
     "find_boundaries",
     "find_bursts",
     "find_opportunities",

@@ -66,7 +66,7 @@ def backchannel(given: Case) -> Found:
 
 
 def _rhythm(given: Case) -> Found:
-    from fdbench.scoring.rhythm import js_divergence_bits
+    from fdbench.stats.divergence import js_divergence_bits
 
     edges_s = given["edges_s"]
     model = fdbench.rhythm_of(given["onsets_s"], given["clip_s"], edges_s)
@@ -112,6 +112,36 @@ def boundaries(given: Case) -> Found:
     return {name: getattr(found, name) for name in names}
 
 
+def onset(given: Case) -> Found:
+    from fdbench.core.onsets import SampledOnsets, SplitExponential, masses_of
+    from fdbench.stats.divergence import js_divergence_bits
+
+    parts = given["human_split_exponential"]
+    people = SplitExponential(parts["share_neg"], parts["med_neg"], parts["med_pos"])
+    model = fdbench.compare_onsets(given["times_s"], given["is_reply"], people, given["edges_s"])
+    if model is None:
+        return {}
+    found: Found = {
+        "model_mass": model.masses,
+        "human_mass_split_exponential": model.human_masses,
+        "js_divergence_bits": model.divergence_bits,
+        "floor_bits": model.floor_bits,
+        "excess": model.excess,
+    }
+    if given.get("human_offsets_s"):
+        sample = SampledOnsets(tuple(given["human_offsets_s"]))
+        beside = fdbench.compare_onsets(given["times_s"], given["is_reply"], sample, given["clip_s"])
+        if beside is not None:
+            mass = masses_of(sample, given["edges_s"])
+            found |= {
+                "human_mass_empirical": mass.tolist(),
+                "js_divergence_bits_empirical": float(js_divergence_bits(model.masses, mass)),
+                "wasserstein_s_empirical": beside.distance_s,
+                "wasserstein_floor_s": beside.distance_floor_s,
+            }
+    return found
+
+
 MEASURES: Final[Mapping[str, Callable[[Case], Found]]] = {
     "rates": rates,
     "backchannel": backchannel,
@@ -119,6 +149,7 @@ MEASURES: Final[Mapping[str, Callable[[Case], Found]]] = {
     "overlap": overlap,
     "opportunities": opportunities,
     "boundaries": boundaries,
+    "onset": onset,
 }
 
 

@@ -28,6 +28,7 @@ def check(*files: Path) -> tuple[int, list[str], list[str]]:
         ("overlap", 17),
         ("opportunities", 6),
         ("boundaries", 19),
+        ("onset", 10),
     ],
 )
 def test_every_worked_number_is_ours(measure: str, n: int) -> None:
