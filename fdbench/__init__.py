@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fdbench.core.score import Score
     from fdbench.core.span import Span
     from fdbench.core.speech import Word
+    from fdbench.human.reference import check_same_cut, find_reference
     from fdbench.scoring.backchannel_timing import timing_bits
     from fdbench.scoring.boundaries import find_boundaries
     from fdbench.scoring.corrected.backchannel import backchannel_outcome
@@ -78,11 +79,13 @@ _FROM = {
     "UserTurn": "fdbench.scoring.corrected.lost_time",
     "Word": "fdbench.core.speech",
     "backchannel_outcome": "fdbench.scoring.corrected.backchannel",
+    "check_same_cut": "fdbench.human.reference",
     "clustered_wilson": "fdbench.stats.wilson",
     "compare_onsets": "fdbench.stats.onset_distribution",
     "find_boundaries": "fdbench.scoring.boundaries",
     "find_bursts": "fdbench.scoring.corrected.utterance",
     "find_opportunities": "fdbench.scoring.opportunities",
+    "find_reference": "fdbench.human.reference",
     "find_takeovers": "fdbench.scoring.corrected.model_side",
     "find_utterances": "fdbench.scoring.corrected.utterance",
     "heard_interruption": "fdbench.scoring.corrected.yielding",
@@ -116,11 +119,13 @@ __all__ = [
     "Word",
     "__version__",
     "backchannel_outcome",
+    "check_same_cut",
     "clustered_wilson",
     "compare_onsets",
     "find_boundaries",
     "find_bursts",
     "find_opportunities",
+    "find_reference",
     "find_takeovers",
     "find_utterances",
     "heard_interruption",

@@ -179,7 +179,9 @@ def waiting_masses(times_s: Floats, is_over: Bools, edges_s: Sequence[float] | F
     """
     weights = np.ones((1, len(times_s))) if weights is None else weights
     n_before = np.searchsorted(np.sort(times_s), np.asarray(edges_s, np.float64) - ROUNDING_S, "left")
-    return -np.diff(_waiting(times_s, is_over, weights, n_before), prepend=1.0, append=0.0, axis=1)
+    waiting = np.pad(_waiting(times_s, is_over, weights, n_before), ((0, 0), (1, 1)), constant_values=((0, 0), (1, 0)))
+    masses: Floats = waiting[:, :-1] - waiting[:, 1:]
+    return masses
 
 
 def _waiting(times_s: Floats, is_over: Bools, weights: Floats, n_passed: npt.NDArray[np.int64]) -> Floats:
