@@ -142,6 +142,30 @@ def onset(given: Case) -> Found:
     return found
 
 
+def frontier(given: Case) -> Found:
+    points = [(x, y) for x, y in given["points"]]
+    return {"hypervolume": fdbench.hypervolume(points), "front": fdbench.front_of(points)}
+
+
+def paired(given: Case) -> Found:
+    from fdbench.stats.paired import holm
+
+    if "base" in given:
+        found = fdbench.guardrail(given["base"], given["model"], given["margin"])
+        return {} if found is None else {name: getattr(found, name) for name in ("n", "difference", "low", "high", "passes")}
+    if "only_first" in given:
+        return {"p": fdbench.mcnemar_p(given["only_first"], given["only_second"])}
+    if "differences" in given:
+        return {"p": fdbench.sign_flip_p(given["differences"])}
+    if "p" in given:
+        return {"adjusted": holm(given["p"])}
+    if "sd_of_differences" in given:
+        sd, n = given["sd_of_differences"], given["n"]
+        return {"mde": fdbench.minimum_detectable_effect(sd, n, given["alpha"], given["power"])}
+    fall = fdbench.dose_response(given["snr_db"], given["values"], given["clean"], given["drop"])
+    return {"slope_per_db": fall.slope_per_db, "breaks_at_db": fall.breaks_at_db}
+
+
 MEASURES: Final[Mapping[str, Callable[[Case], Found]]] = {
     "rates": rates,
     "backchannel": backchannel,
@@ -150,6 +174,8 @@ MEASURES: Final[Mapping[str, Callable[[Case], Found]]] = {
     "opportunities": opportunities,
     "boundaries": boundaries,
     "onset": onset,
+    "frontier": frontier,
+    "paired": paired,
 }
 
 

@@ -29,6 +29,8 @@ def check(*files: Path) -> tuple[int, list[str], list[str]]:
         ("opportunities", 6),
         ("boundaries", 19),
         ("onset", 10),
+        ("frontier", 10),
+        ("paired", 21),
     ],
 )
 def test_every_worked_number_is_ours(measure: str, n: int) -> None:

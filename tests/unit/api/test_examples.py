@@ -25,6 +25,8 @@ MODULES = (
     "fdbench.scoring.corrected.turn",
     "fdbench.scoring.opportunities",
     "fdbench.scoring.published.takeover",
+    "fdbench.stats.comparison",
+    "fdbench.stats.frontier",
     "fdbench.stats.wilson",
 )
 
