@@ -38,6 +38,7 @@ from fdbench.errors import FdbenchError
 if TYPE_CHECKING:
     from fdbench.api.clip import ClipScores, score
     from fdbench.api.results import RunResults, load_run
+    from fdbench.api.reward import reward, rewards
     from fdbench.api.run import run
     from fdbench.core.event import Event
     from fdbench.core.onsets import CountedOnsets, SampledOnsets, SplitExponential
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from fdbench.scoring.opportunities import find_opportunities, taken_rate
     from fdbench.scoring.overlap_kinds import overlap_time
     from fdbench.scoring.published.takeover import published_reply
+    from fdbench.scoring.rewards import RewardedClip, reward_of
     from fdbench.scoring.rhythm import rhythm_of
     from fdbench.stats.comparison import dose_response, guardrail, mcnemar_p, minimum_detectable_effect, sign_flip_p
     from fdbench.stats.frontier import front_of, hypervolume
@@ -72,6 +74,7 @@ _FROM = {
     "ClipScores": "fdbench.api.clip",
     "CountedOnsets": "fdbench.core.onsets",
     "Event": "fdbench.core.event",
+    "RewardedClip": "fdbench.scoring.rewards",
     "RunResults": "fdbench.api.results",
     "SampledOnsets": "fdbench.core.onsets",
     "Score": "fdbench.core.score",
@@ -104,6 +107,9 @@ _FROM = {
     "overlap_time": "fdbench.scoring.overlap_kinds",
     "pause_outcome": "fdbench.scoring.corrected.pause",
     "published_reply": "fdbench.scoring.published.takeover",
+    "reward": "fdbench.api.reward",
+    "reward_of": "fdbench.scoring.rewards",
+    "rewards": "fdbench.api.reward",
     "rhythm_of": "fdbench.scoring.rhythm",
     "run": "fdbench.api.run",
     "score": "fdbench.api.clip",
@@ -118,6 +124,7 @@ __all__ = [
     "CountedOnsets",
     "Event",
     "FdbenchError",
+    "RewardedClip",
     "RunResults",
     "SampledOnsets",
     "Score",
@@ -151,6 +158,9 @@ __all__ = [
     "overlap_time",
     "pause_outcome",
     "published_reply",
+    "reward",
+    "reward_of",
+    "rewards",
     "rhythm_of",
     "run",
     "score",

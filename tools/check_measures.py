@@ -166,6 +166,24 @@ def paired(given: Case) -> Found:
     return {"slope_per_db": fall.slope_per_db, "breaks_at_db": fall.breaks_at_db}
 
 
+def rewards(given: Case) -> Found:
+    from fdbench.scoring.rewards import bounded_delay, match_backchannels, pause_reward, reply_delay_s
+
+    model = [Span(*segment) for segment in given["model_segments_s"]]
+    delay_s = reply_delay_s(model, given["turn_end_s"], given["length_s"])
+    matches = match_backchannels(model, given["human_backchannels_s"])
+    return {
+        "pause": pause_reward(model),
+        "turn": -delay_s,
+        "delay_s": delay_s,
+        "turn_bounded": bounded_delay(delay_s),
+        "backchannel_f1": matches.f1,
+        "tp": matches.matched,
+        "fp": matches.false,
+        "fn": matches.missed,
+    }
+
+
 MEASURES: Final[Mapping[str, Callable[[Case], Found]]] = {
     "rates": rates,
     "backchannel": backchannel,
@@ -176,6 +194,7 @@ MEASURES: Final[Mapping[str, Callable[[Case], Found]]] = {
     "onset": onset,
     "frontier": frontier,
     "paired": paired,
+    "rewards": rewards,
 }
 
 

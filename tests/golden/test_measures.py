@@ -31,6 +31,7 @@ def check(*files: Path) -> tuple[int, list[str], list[str]]:
         ("onset", 10),
         ("frontier", 10),
         ("paired", 21),
+        ("rewards", 11),
     ],
 )
 def test_every_worked_number_is_ours(measure: str, n: int) -> None:

@@ -16,6 +16,7 @@ from fdbench.task.load import load_samples, task_specs
 README = Path(__file__).parents[3] / "README.md"
 MODULES = (
     "fdbench.api.clip",
+    "fdbench.api.reward",
     "fdbench.api.run",
     "fdbench.core.take_id",
     "fdbench.scoring.boundaries",
@@ -25,6 +26,7 @@ MODULES = (
     "fdbench.scoring.corrected.turn",
     "fdbench.scoring.opportunities",
     "fdbench.scoring.published.takeover",
+    "fdbench.scoring.rewards",
     "fdbench.stats.comparison",
     "fdbench.stats.frontier",
     "fdbench.stats.wilson",
