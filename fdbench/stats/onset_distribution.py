@@ -33,10 +33,11 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, xlog1py, xlogy
+from scipy.special import gammaln, stdtrit, xlog1py, xlogy
 
 from fdbench.core.onsets import Onsets, masses_of
 from fdbench.core.span import ROUNDING_S
+from fdbench.stats.bootstrap import resampled_values
 from fdbench.stats.divergence import excess, floor_bits, js_divergence_bits, sampled_floor_bits
 
 Floats = npt.NDArray[np.float64]
@@ -45,6 +46,7 @@ Bools = npt.NDArray[np.bool_]
 EDGES_S: Final = tuple(round(-2.0 + 0.2 * index, 1) for index in range(31))
 LARGE_REFERENCE: Final = 10_000
 """So many people's onsets are taken for the truth: sampling them adds under 2 % to the null of 200 clips."""
+N_RESAMPLES: Final = 1000
 _STEPS: Final = 64
 
 
@@ -139,10 +141,39 @@ def excess_statistic(
     return statistic
 
 
+def excess_interval(
+    latencies_s: Sequence[float], is_reply: Sequence[bool], human: Onsets, clips: Sequence[str], seed: int = 0
+) -> tuple[float, float] | None:
+    """The 95 % interval of the excess: the value +- Student's t times the bootstrap's standard deviation by clip.
+
+    Percentiles of resamples would not do. A resample of a sample lies further from people than the sample does, by about a
+    floor, so that where model and people are alike their interval holds the truth in 28 to 58 of 100 benchmarks; this one in
+    97 and more, and in 91 to 96 where the model is 0.5 s late (``benchmarks/estimators.py``).
+
+    Args:
+        latencies_s, is_reply, human: As of ``compare_onsets``.
+        clips: Of each latency, by name.
+
+    Returns:
+        None for fewer than two clips.
+    """
+    n_clips = len(set(clips))
+    if n_clips < 2:
+        return None
+    statistic = excess_statistic(np.asarray(latencies_s, np.float64), np.asarray(is_reply, np.bool_), human, n_clips=n_clips)
+    value = float(statistic(np.ones((1, len(clips))))[0])
+    spread = float(resampled_values(statistic, clips, N_RESAMPLES, seed).std(ddof=1))
+    reach = float(stdtrit(n_clips - 1, 0.975)) * spread
+    return value - reach, value + reach
+
+
 def distance_statistic(
     latencies_s: Floats, is_reply: Bools, human: Onsets, edges_s: Sequence[float] = EDGES_S
 ) -> Callable[[Floats], Floats]:
-    """The distance in s as a function of weights ``(b, n)``, for ``stats.bootstrap``."""
+    """The distance in s as a function of weights ``(b, n)``, for ``stats.bootstrap``.
+
+    A distance is never negative, so its interval never holds 0: whether there is one is for the floor and the excess to say.
+    """
     first_s, last_s = edges_s[0], edges_s[-1]
     inside_s = latencies_s[(latencies_s > first_s) & (latencies_s < last_s)]
     knots_s = np.unique(np.concatenate([[first_s, last_s], inside_s, human.knots_s(first_s, last_s)]))

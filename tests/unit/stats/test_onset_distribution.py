@@ -13,6 +13,7 @@ from fdbench.stats.onset_distribution import (
     compare_onsets,
     distance_floor_s,
     distance_statistic,
+    excess_interval,
     excess_statistic,
     waiting_masses,
 )
@@ -119,5 +120,8 @@ def test_statistics_for_resampling_give_the_value_itself_where_every_clip_counts
     assert found is not None
     assert excess_statistic(times_s, flags, CANDOR)(once) == pytest.approx([found.excess])
     assert distance_statistic(times_s, flags, CANDOR)(once) == pytest.approx([found.distance_s])
+    assert excess_interval(times_s.tolist(), flags.tolist(), CANDOR, ["a"] * 4) is None
+    interval = excess_interval(times_s.tolist(), flags.tolist(), CANDOR, ["a", "b", "c", "d"])
+    assert interval is not None and interval[0] < found.excess < interval[1]
     values = resampled_values(excess_statistic(times_s, flags, CANDOR), ["a", "a", "b", "c"], 100, seed=0)
     assert values.shape == (100,) and np.isfinite(values).all()
