@@ -7,6 +7,8 @@
 
 =====================  ==================================================================================
 ``score``              one conversation, as two arrays or files, to numbers
+``reward``,            one conversation, or many, to one number each, for training
+``rewards``
 ``run``                a model - a name, a class, an object - through the tasks
 ``load_run``           the numbers of a run as dicts or data frames
 ``pause_outcome``,     the decisions themselves, plain functions of times: of the ``fdbench`` protocol ...
@@ -21,9 +23,20 @@
 ``lost_time``,         measures over decisions: what the user loses (of ``UserTurn`` and ``Takeover``), backchannels against
 ``timing_bits``,       people's timing and rhythm, how long both speak at once, ...
 ``rhythm_of``,
-``overlap_time``
-``clustered_wilson``,  ... and intervals of rates and of their differences
+``overlap_time``,
+``find_opportunities`` silences in which the turn could be taken (``taken_rate``), takeovers as claims that a turn ended,
+``find_boundaries``,
+``compare_onsets``,    onsets against people's (``find_reference(NAME).onsets``, ``SampledOnsets``, ``CountedOnsets``,
+``reward_of``          ``SplitExponential``; ``check_same_cut`` before references are mixed), rewards of a ``RewardedClip``
+``clustered_wilson``,  ... intervals of rates and of their differences, ...
 ``newcombe_difference``
+``front_of``,          ... and models beside each other: the front of waiting against being broken into, ratings against
+``hypervolume``,       a base's, exact tests of rates and means, the effect that could be seen, the fall with noise
+``guardrail``,
+``mcnemar_p``,
+``sign_flip_p``,
+``minimum_detectable_effect``,
+``dose_response``
 =====================  ==================================================================================
 
 Nothing heavy is imported before it is asked for.
