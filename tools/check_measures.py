@@ -66,7 +66,7 @@ def backchannel(given: Case) -> Found:
 
 
 def _rhythm(given: Case) -> Found:
-    from fdbench.scoring.rhythm import js_divergence_bits
+    from fdbench.stats.divergence import js_divergence_bits
 
     edges_s = given["edges_s"]
     model = fdbench.rhythm_of(given["onsets_s"], given["clip_s"], edges_s)
@@ -95,11 +95,106 @@ def overlap(given: Case) -> Found:
     }  # fmt: skip
 
 
+def opportunities(given: Case) -> Found:
+    user = [Span(*segment) for segment in given["user_segments_s"]]
+    found = fdbench.find_opportunities(user, given["turn_ends_s"], given["recorded_s"], given["takeover_onsets_s"])
+    taken = {moment: [each.is_taken for each in found if each.moment == moment] for moment in ("hold", "shift")}
+    return {
+        "opportunities": [[each.moment, each.span.start_s, each.span.end_s] for each in found],
+        **{moment: {"taken": sum(each), "of": len(each)} for moment, each in taken.items()},
+    }
+
+
+def boundaries(given: Case) -> Found:
+    user = [Span(*segment) for segment in given["user_segments_s"]]
+    found = fdbench.find_boundaries(given["turn_ends_s"], given["takeover_onsets_s"], user)
+    names = ("on_time", "late", "early", "continued", "missed", "precision", "recall", "f1")
+    return {name: getattr(found, name) for name in names}
+
+
+def onset(given: Case) -> Found:
+    from fdbench.core.onsets import SampledOnsets, SplitExponential, masses_of
+    from fdbench.stats.divergence import js_divergence_bits
+
+    parts = given["human_split_exponential"]
+    people = SplitExponential(parts["share_neg"], parts["med_neg"], parts["med_pos"])
+    model = fdbench.compare_onsets(given["times_s"], given["is_reply"], people, given["edges_s"])
+    if model is None:
+        return {}
+    found: Found = {
+        "model_mass": model.masses,
+        "human_mass_split_exponential": model.human_masses,
+        "js_divergence_bits": model.divergence_bits,
+        "floor_bits": model.floor_bits,
+        "excess": model.excess,
+    }
+    if given.get("human_offsets_s"):
+        sample = SampledOnsets(tuple(given["human_offsets_s"]))
+        beside = fdbench.compare_onsets(given["times_s"], given["is_reply"], sample, given["clip_s"])
+        if beside is not None:
+            mass = masses_of(sample, given["edges_s"])
+            found |= {
+                "human_mass_empirical": mass.tolist(),
+                "js_divergence_bits_empirical": float(js_divergence_bits(model.masses, mass)),
+                "wasserstein_s_empirical": beside.distance_s,
+                "wasserstein_floor_s": beside.distance_floor_s,
+            }
+    return found
+
+
+def frontier(given: Case) -> Found:
+    points = [(x, y) for x, y in given["points"]]
+    return {"hypervolume": fdbench.hypervolume(points), "front": fdbench.front_of(points)}
+
+
+def paired(given: Case) -> Found:
+    from fdbench.stats.paired import holm
+
+    if "base" in given:
+        found = fdbench.guardrail(given["base"], given["model"], given["margin"])
+        return {} if found is None else {name: getattr(found, name) for name in ("n", "difference", "low", "high", "passes")}
+    if "only_first" in given:
+        return {"p": fdbench.mcnemar_p(given["only_first"], given["only_second"])}
+    if "differences" in given:
+        return {"p": fdbench.sign_flip_p(given["differences"])}
+    if "p" in given:
+        return {"adjusted": holm(given["p"])}
+    if "sd_of_differences" in given:
+        sd, n = given["sd_of_differences"], given["n"]
+        return {"mde": fdbench.minimum_detectable_effect(sd, n, given["alpha"], given["power"])}
+    fall = fdbench.dose_response(given["snr_db"], given["values"], given["clean"], given["drop"])
+    return {"slope_per_db": fall.slope_per_db, "breaks_at_db": fall.breaks_at_db}
+
+
+def rewards(given: Case) -> Found:
+    from fdbench.scoring.rewards import bounded_delay, match_backchannels, pause_reward, reply_delay_s
+
+    model = [Span(*segment) for segment in given["model_segments_s"]]
+    delay_s = reply_delay_s(model, given["turn_end_s"], given["length_s"])
+    matches = match_backchannels(model, given["human_backchannels_s"])
+    return {
+        "pause": pause_reward(model),
+        "turn": -delay_s,
+        "delay_s": delay_s,
+        "turn_bounded": bounded_delay(delay_s),
+        "backchannel_f1": matches.f1,
+        "tp": matches.matched,
+        "fp": matches.false,
+        "fn": matches.missed,
+    }
+
+
 MEASURES: Final[Mapping[str, Callable[[Case], Found]]] = {
     "rates": rates,
     "backchannel": backchannel,
     "lost_seconds": lost_seconds,
     "overlap": overlap,
+    "opportunities": opportunities,
+    "boundaries": boundaries,
+    "onset": onset,
+    "frontier": frontier,
+    "paired": paired,
+    "rewards": rewards,
 }
 
 

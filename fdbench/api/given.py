@@ -84,7 +84,7 @@ def _rate(sample_rate: Any) -> int:
 def events_of(events: Iterable[EventLike], behaviour: Behaviour, prompt_s: float) -> tuple[Event, ...]:
     """The events of a prompt in order of time, all that the behaviour needs among them."""
     try:
-        found = sorted((_event(event, prompt_s) for event in events), key=lambda event: event.span)
+        found = sorted((event_of(event, prompt_s) for event in events), key=lambda event: event.span)
     except TypeError:
         raise UsageError(f"events={events!r}: expected a list", "write events=[('turn_end', 3.4)]") from None
     kinds = [event.kind for event in found]
@@ -98,15 +98,16 @@ def events_of(events: Iterable[EventLike], behaviour: Behaviour, prompt_s: float
     return tuple(found)
 
 
-def _event(given: Any, prompt_s: float) -> Event:
+def event_of(given: Any, prompt_s: float, kinds: Sequence[str] = EVENT_KINDS) -> Event:
+    """One event, of one of the kinds, inside the prompt."""
     form = "write (kind, start_s, end_s); of a turn_end the start is enough"
     try:
         kind, start_s, end_s = _parts(given)
         span = Span(float(start_s), float(end_s))
     except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
         raise UsageError(f"event {given!r}: {error}", form) from None
-    if kind not in EVENT_KINDS:
-        raise unknown_name("event", str(kind), EVENT_KINDS)
+    if kind not in kinds:
+        raise unknown_name("event", str(kind), kinds)
     if kind != TURN_END and span.duration_s <= 0:
         raise UsageError(f"event {given!r}: '{kind}' needs an end after its start", form)
     if span.start_s < 0 or span.end_s > prompt_s + _TOLERANCE_S:

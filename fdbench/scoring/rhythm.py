@@ -7,7 +7,8 @@
 
 Conventions: seconds; intervals from onset to onset of the backchannels of a clip; from the last to the clip's end, censored.
 Clips without events give none. Masses are Kaplan-Meier's over 12 edges: below the first, between neighbours, and at or
-beyond the last. Divergences in bits. People's clips give theirs in the same way, so that their lengths censor them alike.
+beyond the last. Divergences
+are in bits (``stats.divergence``). People's clips give theirs in the same way, so that their lengths censor them alike.
 
 Empty cases: no interval at all: None.
 
@@ -21,6 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+import numpy as np
+
+from fdbench.stats.onset_distribution import waiting_masses
 
 EDGES_S: Final = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0)
 
@@ -64,39 +69,9 @@ def rhythm_of(
     times_s, is_complete = zip(*intervals, strict=True)
     total_s = math.fsum(times_s)
     rate_hz = sum(is_complete) / total_s if total_s > 0 else 0.0
+    mass = tuple(waiting_masses(np.array(times_s), np.array(is_complete), edges_s)[0].tolist())
     survival = [math.exp(-rate_hz * edge_s) for edge_s in edges_s]
-    return Rhythm(times_s, is_complete, waiting_masses(intervals, edges_s), rate_hz, _masses(survival))
-
-
-def waiting_masses(times: Sequence[tuple[float, bool]], edges_s: Sequence[float]) -> tuple[float, ...]:
-    """Kaplan-Meier's mass in each bin; what is only known to be later lies in the last.
-
-    Args:
-        times: Seconds, and whether the wait was over then (or only the recording was).
-        edges_s: Ascending.
-    """
-    waiting, survival = 1.0, []
-    steps = _steps(times)
-    for edge_s in edges_s:
-        while steps and steps[0][0] < edge_s:
-            waiting *= steps.pop(0)[1]
-        survival.append(waiting)
-    return _masses(survival)
-
-
-def js_divergence_bits(first: Sequence[float], second: Sequence[float]) -> float:
-    """Jensen-Shannon divergence of two rows of masses, in [0, 1]."""
-    return math.fsum(
-        0.5 * part * math.log2(2 * part / (p + q)) for p, q in zip(first, second, strict=True) for part in (p, q) if part > 0
-    )
-
-
-def _steps(times: Sequence[tuple[float, bool]]) -> list[tuple[float, float]]:
-    """At each time at which a wait was over, the share of those still waiting that goes on."""
-    over_s = sorted({time_s for time_s, is_over in times if is_over})
-    n_over = {at_s: sum(is_over and time_s == at_s for time_s, is_over in times) for at_s in over_s}
-    n_at_risk = {at_s: sum(time_s >= at_s for time_s, _ in times) for at_s in over_s}
-    return [(at_s, 1 - n_over[at_s] / n_at_risk[at_s]) for at_s in over_s]
+    return Rhythm(times_s, is_complete, mass, rate_hz, _masses(survival))
 
 
 def _masses(survival: Sequence[float]) -> tuple[float, ...]:

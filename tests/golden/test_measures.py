@@ -19,7 +19,21 @@ def check(*files: Path) -> tuple[int, list[str], list[str]]:
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
-@pytest.mark.parametrize(("measure", "n"), [("rates", 16), ("backchannel", 12), ("lost_seconds", 17), ("overlap", 17)])
+@pytest.mark.parametrize(
+    ("measure", "n"),
+    [
+        ("rates", 16),
+        ("backchannel", 12),
+        ("lost_seconds", 17),
+        ("overlap", 17),
+        ("opportunities", 6),
+        ("boundaries", 19),
+        ("onset", 10),
+        ("frontier", 10),
+        ("paired", 21),
+        ("rewards", 11),
+    ],
+)
 def test_every_worked_number_is_ours(measure: str, n: int) -> None:
     assert check(DATA / f"measures_{measure}.json") == (0, [f"{n}/{n}"], [])
 

@@ -16,13 +16,19 @@ from fdbench.task.load import load_samples, task_specs
 README = Path(__file__).parents[3] / "README.md"
 MODULES = (
     "fdbench.api.clip",
+    "fdbench.api.reward",
     "fdbench.api.run",
     "fdbench.core.take_id",
+    "fdbench.scoring.boundaries",
     "fdbench.scoring.corrected.yielding",
     "fdbench.scoring.corrected.lost_time",
     "fdbench.scoring.corrected.pause",
     "fdbench.scoring.corrected.turn",
+    "fdbench.scoring.opportunities",
     "fdbench.scoring.published.takeover",
+    "fdbench.scoring.rewards",
+    "fdbench.stats.comparison",
+    "fdbench.stats.frontier",
     "fdbench.stats.wilson",
 )
 
