@@ -19,20 +19,22 @@ from fdbench.core.annotation import (
     Request,
     Verdict,
 )
-from fdbench.core.behaviour import DIALOGUE, PAIRED
+from fdbench.core.behaviour import DIALOGUE, PAIRED, TURN_TAKING
 from fdbench.core.conversation import Sample
-from fdbench.core.metric import CORRECTED, METRICS
+from fdbench.core.metric import CORRECTED, HUMAN_DISTANCE, METRICS
 from fdbench.core.score import MetricSummary, Score, none_score
 from fdbench.core.signature import signature
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.hear.pool import annotate_many
 from fdbench.hear.prosody import prosody_signature
 from fdbench.hear.stage import Engines
+from fdbench.human.reference import shipped_reference
 from fdbench.scoring.aggregate import aggregation_version, summarise
 from fdbench.scoring.base import NO_JUDGE, AskingScorer, Scorer, Takes
 from fdbench.scoring.registry import has_scorer, scorers_for
 from fdbench.stages.believed import BelievedSample, believed_sample
 from fdbench.stages.cases import Case, TaskFacts
+from fdbench.stages.human_distance import OF, summarise_distance
 from fdbench.stages.judging import Judging, Opinion, ReplyId, UnratedReply
 from fdbench.stages.progress import Progress
 
@@ -276,4 +278,10 @@ def _summarised(
             for scorer in _scorers(facts, protocol)
             for metric in scorer.metrics
         }
+        if facts.behaviour == TURN_TAKING and protocol in CORRECTED and OF in summaries[name]:
+            people, scorer = shipped_reference(), _scorers(facts, protocol)[0]
+            latencies = [score for sample in of_task for score in sample.scores if score.metric == OF]
+            facts_of_it = {**task, "scorer": scorer.version, "human": f"{people.id}-{people.digest[:8]}", **made_by}
+            signed = signature(HUMAN_DISTANCE, facts_of_it)
+            summaries[name][HUMAN_DISTANCE] = summarise_distance(latencies, ids, people.onsets, signed)
     return Scoring(protocol, tuple(samples), summaries)
