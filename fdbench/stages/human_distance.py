@@ -59,9 +59,9 @@ def summarise_distance(
         value=None if found is None else found.distance_s,
         unit=METRICS[HUMAN_DISTANCE].unit,
         higher_is_better=False,
-        n_scored=n_of["scored"],
+        n_scored=len(known),  # a wait that is only known to be longer is behind the value, too
         n_not_applicable=n_of["not_applicable"],
-        n_censored=n_of["censored"],
+        n_censored=n_of["scored"] + n_of["censored"] - len(known),
         n_error=n_of["error"],
         signature=signature,
         ci_low=low,
