@@ -28,7 +28,8 @@ def test_who_answers_as_people_do_is_at_no_distance_and_who_is_half_a_second_lat
 
 def test_who_never_answers_is_as_far_as_the_window_goes_and_of_nobody_there_is_no_distance():
     never = summary(None, None, None)
-    assert never.value == pytest.approx(4.0 - 0.2) and never.details["late_or_never"] == 1 and (never.n_scored, never.n_censored) == (3, 0)
+    assert never.value == pytest.approx(4.0 - 0.2)
+    assert never.details["late_or_never"] == 1 and (never.n_scored, never.n_censored) == (3, 0)
     nobody = summarise_distance([none_score(OF, "audio_missing")], ["a"], PEOPLE, "signed")
     assert (nobody.value, nobody.details, nobody.n_error) == (None, {}, 1)
 
