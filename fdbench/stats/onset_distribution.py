@@ -33,7 +33,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, stdtrit, xlog1py, xlogy
 
 from fdbench.core.onsets import Onsets, masses_of
 from fdbench.core.span import ROUNDING_S
@@ -157,6 +156,8 @@ def excess_interval(
     Returns:
         None for fewer than two clips.
     """
+    from scipy.special import stdtrit
+
     n_clips = len(set(clips))
     if n_clips < 2:
         return None
@@ -234,6 +235,8 @@ def _area_between(first: Floats, last: Floats) -> Floats:
 
 def _mean_deviation(n: int, chance: Floats) -> Floats:
     """E|K / n - p| of K ~ Binomial(n, p): 2 v C(n, v) p^v (1 - p)^(n - v + 1) / n with v = floor(n p) + 1."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
     v = np.floor(n * chance) + 1
     ways = gammaln(n + 1) - gammaln(v + 1) - gammaln(np.maximum(n - v + 1, 1.0))
     logged = ways + xlogy(v, chance) + xlog1py(n - v + 1, -chance)
