@@ -23,6 +23,7 @@ from fdbench.core.conversation import Sample
 from fdbench.core.event import CONTEXT, INTERRUPTION, OVERLAP, TURN_END
 from fdbench.core.peaks import human_peaks
 from fdbench.core.sound import Samples
+from fdbench.core.span import Span
 from fdbench.errors import UsageError
 
 FRAME_20_MS: Final = Port(CLIP_RATE_HZ, 320)
@@ -162,7 +163,7 @@ class Oracle(Agent):
 
     Takes the turn ``delay_s`` after it ends, stays silent in pauses, backchannels where people do, and when it is
     interrupted stops ``yield_s`` after the interruption begins and answers ``delay_s`` after it ends. What else is said over
-    its answer it talks through.
+    its answer it talks through. With an examiner it is silent: nobody knows beforehand what will be said.
 
     Args:
         delay_s: From the end of the user's turn to the onset of the answer; negative overlaps.
@@ -211,14 +212,13 @@ class Oracle(Agent):
         order = self._random.permutation(len(self._replies))
         half = len(order) // 2
         first, second = (draw_reply([self._replies[i] for i in part], self._random) for part in (order[:half], order[half:]))
-        interruptions = truth.of_kind(OVERLAP) if truth.task.endswith("user_interruption") else ()
         for context in truth.of_kind(CONTEXT):
             starts_s = context.span.end_s + self._delay_s
             self._say(lead_in_s + starts_s, first)
-            for each in interruptions:
-                stops_s = each.span.start_s + self._yield_s
+            for interruption in _interruptions_of(truth, starts_s):
+                stops_s = interruption.start_s + self._yield_s
                 self._line = self._line[: max(0, round((lead_in_s + stops_s) * CLIP_RATE_HZ))]
-                self._say(lead_in_s + each.span.end_s + self._delay_s, second)
+                self._say(lead_in_s + interruption.end_s + self._delay_s, second)
 
     def _say(self, start_s: float, samples: Samples) -> None:
         """Put ``samples`` on the line at call time ``start_s``, over whatever is there."""
@@ -227,3 +227,13 @@ class Oracle(Agent):
         if end > len(self._line):
             self._line = np.concatenate([self._line, np.zeros(end - len(self._line), np.float32)])
         self._line[start:end] = samples
+
+
+def _interruptions_of(truth: Sample, onset_s: float) -> list[Span]:
+    """When the user interrupts an answer that begins at ``onset_s``; a user who reacts does so at a set time after that."""
+    if not truth.task.endswith("interruption"):
+        return []
+    if truth.reaction is None:
+        return [event.span for event in truth.of_kind(OVERLAP)]
+    starts_s = onset_s + truth.reaction.after_onset_s
+    return [Span(starts_s, starts_s + truth.reaction.stimulus.load().duration_s)]

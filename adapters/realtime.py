@@ -16,6 +16,7 @@ Vendors differ in data: where they listen, the variable of their key, the rate o
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
@@ -119,6 +120,7 @@ class Realtime(Equipped):
         truncates: Whether the server is told how much of a reply was heard.
         reports: How the server calls the model, where that is not ``model``; empty = it is not compared.
         price: USD per million tokens, ``IN,OUT`` or ``IN,OUT,CACHED_IN``.
+        speaks_first: Whether the server is asked for a reply before it has heard anything; a caller is.
         slots: Conversations at once.
 
     Raises:
@@ -153,6 +155,7 @@ class Realtime(Equipped):
         truncates: bool = True,
         reports: str | None = None,
         price: str | None = None,
+        speaks_first: bool = False,
         slots: int = 8,
     ) -> None:
         check_texts(model=model, voice=voice, instructions=instructions, session=session, awaits=awaits, reports=reports)
@@ -167,7 +170,7 @@ class Realtime(Equipped):
         self._account = Account(base_url, key_variable)
         self._model, self._instructions, self._flush = model, instructions, flush
         self._reports = model if reports is None else reports
-        self._awaits, self._truncates = awaits, truncates
+        self._awaits, self._truncates, self._speaks_first = awaits, truncates, speaks_first
         self._backoff = Backoff()
 
     async def open(self, brief: Brief) -> Session:
@@ -197,6 +200,8 @@ class Realtime(Equipped):
         try:
             connection = await dial(manager, secret)
             opening = await begin(connection, reader, update, self._awaits, secret, BEGIN_S)
+            if self._speaks_first:
+                await connection.send_raw(json.dumps({"type": "response.create"}))
         except CallError as fault:
             self._backoff.ask(fault.retry_after_s)
             raise
@@ -230,6 +235,8 @@ class Realtime(Equipped):
             for name, value in arguments.items()
             if name not in ("base_url", "key_variable", "price", "slots")
         }
+        if not settled["speaks_first"]:
+            del settled["speaks_first"]  # those that answer have the name that they had
         query_of(str(arguments["query"]))
         return Provenance({"server": published_name(http_url(str(arguments["base_url"]))), **settled})
 

@@ -130,6 +130,7 @@ class JudgeServer:
         behave: Instead: from (question, how often it was asked before) to a behaviour.
         refuses: Parameters that get a 400: ``json_schema``, ``json_object``, ``seed``, ``temperature``,
             ``max_completion_tokens``.
+        answer: Instead of a rating: from the record's facts to what is written where something readable is to be.
         delay_s: How long ``slow`` takes; ``stall`` says nothing for ``stall_s``.
         wait: What ``Retry-After`` says, in seconds.
         log: A line for each request.
@@ -147,6 +148,7 @@ class JudgeServer:
         *,
         behave: Callable[[str, int], str] | None = None,
         refuses: Sequence[str] = (),
+        answer: Callable[[Mapping[str, str]], str] | None = None,
         delay_s: float = 0.05,
         stall_s: float = 30.0,
         wait: str = "0",
@@ -154,6 +156,7 @@ class JudgeServer:
         log: Path | None = None,
     ) -> None:
         self.refuses, self.delay_s, self.stall_s, self.wait = frozenset(refuses), delay_s, stall_s, wait
+        self.answer = answer
         self.requests: list[dict[str, Any]] = []
         self.authorizations: set[str] = set()
         self.headers: set[str] = set()
@@ -318,6 +321,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def _text(self, behaviour: str, facts: Mapping[str, str] | None, user: str, reply: str) -> str:
+        if self.server_state.answer is not None and facts is not None and behaviour in (*ANSWERING, "refusal"):
+            return self.server_state.answer(facts)
         if behaviour == "malformed":
             return "I cannot decide, this depends on many things."
         if behaviour == "different":

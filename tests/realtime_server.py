@@ -119,6 +119,8 @@ class _Conversation:
                 await self.probe(len(base64.b64decode(event["audio"])) // 960, asyncio.get_running_loop().time())
             else:
                 await self.listen(np.frombuffer(base64.b64decode(event["audio"]), "<i2"))
+        elif kind == "response.create":
+            await self.begin_reply()
         elif kind == "session.update":
             await self.update(event["session"])
         elif kind == "session.start":

@@ -16,14 +16,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from fdbench.adapter.base import Brief, Port
 from fdbench.core.sound import Samples
 
 __all__ = [
-    "CallError", "Caution", "Closed", "Decided", "Delta", "Done", "Flush", "Incoming", "LiveParty", "Note", "Session", "Speech",
-    "Text", "Usage", "within",
+    "CallError", "Caution", "Closed", "Decided", "Delta", "Done", "Flush", "Incoming", "LiveParty", "Note", "Session",
+    "SpeaksFor", "Speech", "Text", "Usage", "within",
 ]  # fmt: skip
 
 
@@ -202,6 +202,14 @@ class LiveParty(Protocol):
         Raises:
             CallError: It cannot be begun.
         """
+
+
+@runtime_checkable
+class SpeaksFor(Protocol):
+    """A live party on the user's side that knows beforehand how long it has something to say."""
+
+    def speaks_until_s(self, brief: Brief) -> float:
+        """When, on the call's clock, it has nothing more to say."""
 
 
 async def within(awaited: Awaitable[T], seconds: float) -> T:

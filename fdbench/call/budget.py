@@ -34,8 +34,11 @@ class Budget:
     _is_stopped: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def begin(self, name: str, most_minutes: float) -> bool:
+    def begin(self, name: str, most_minutes: float, *, may_wait: bool = True) -> bool:
         """Set aside what a call may take; waits for others to end where only what they have set aside is in the way.
+
+        Args:
+            may_wait: Else it is not begun there.
 
         Returns:
             Whether it may be begun.
@@ -49,7 +52,7 @@ class Budget:
                     self._held[name] = self._one_try[name] = (most_minutes, most_cost)
                     self.on_begin(name, most_minutes, most_cost)
                     return True
-                if not self._held or not self._fits(self.minutes + most_minutes, self.cost + most_cost):
+                if not may_wait or not self._held or not self._fits(self.minutes + most_minutes, self.cost + most_cost):
                     return False
                 self._changed.wait(_LOOK_S)
             return False

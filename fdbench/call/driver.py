@@ -214,6 +214,7 @@ class Driver:
             right_censored=call.model.quiet_s(call.now_s) < self.ending.silence_s,
             events=_shifted(call.model.told(), -lead_in_s),
             log=log,
+            user_log=call.user.stored_log(),
             model_heard=_heard(call.model, self.model.hears.sample_rate, lead_in_s),
             user_heard=_heard(call.user, self.user.hears.sample_rate, lead_in_s),
             user_events=user_events,

@@ -10,12 +10,17 @@ The takes are grouped by whoever is on the user's side; each group is collected 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from fdbench.call.driver import Party
+from fdbench.call.examiner.caller import Caller
+from fdbench.call.examiner.llm_party import LlmExaminer
 from fdbench.call.examiner.options import ExaminerOptions, voice_of
 from fdbench.call.examiner.party import ScriptedExaminer
+from fdbench.call.examiner.thinker import Thinker
 from fdbench.call.probe import Probe
 from fdbench.call.source import PromptCalls
 from fdbench.core.conversation import FailedCall, Recording, Take
@@ -68,6 +73,9 @@ class ExaminedCalls:
     def notes(self) -> Iterable[str]:
         return list(dict.fromkeys(note for calls in self._made for note in calls.notes))
 
+    def examiner_cost(self, take: Take) -> float:
+        return sum(calls.examiner_cost(take) for calls in self._made)
+
     def _side_of(self, take: Take) -> Side:
         dialogue = take.sample.dialogue
         if dialogue is None:
@@ -79,14 +87,25 @@ class ExaminedCalls:
             return self.calls_with(None, 0.0)
         if side == PROBES:
             return self.calls_with(Probe(self.model.hears, self.model.says, self.model.slots), 0.0)
-        pace, ships = side
-        examiner = ScriptedExaminer(
-            self.model.hears,
-            self.model.says,
-            self.model.slots,
-            pace=pace,
-            duration_s=self.examiner.duration_s,
-            gate_candidate=self.examiner.gate_candidate,
-            voice=voice_of(ships=ships),
+        return self.calls_with(self._examiner(*side), self.examiner.duration_s)
+
+    def _examiner(self, pace: str, ships: bool) -> Party:
+        asked = self.examiner
+        if asked.is_live:
+            return Caller(asked.server(pace).open_live(self.model.slots), self.model.slots, asked.duration_s)
+        options: dict[str, Any] = {
+            "pace": pace,
+            "duration_s": asked.duration_s,
+            "gate_candidate": asked.gate_candidate,
+            "voice": voice_of(ships=asked.ships_voice(task_ships=ships)),
+        }
+        ports = self.model.hears, self.model.says, self.model.slots
+        if asked.is_scripted:
+            return ScriptedExaminer(*ports, **options)
+        return LlmExaminer(
+            *ports,
+            thinker=Thinker(asked.settings()),
+            thinks_s=asked.llm_arguments().thinks_s or 0.0,
+            waits=not inspect.iscoroutinefunction(self.model.open),
+            **options,
         )
-        return self.calls_with(examiner, self.examiner.duration_s)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fdbench.adapter.base import Brief
 from fdbench.adapter.failure import FOREIGN, with_place
-from fdbench.adapter.live import CallError, Closed, Delta, LiveParty, Session, within
+from fdbench.adapter.live import CallError, Closed, Delta, LiveParty, Session, SpeaksFor, within
 from fdbench.call.call import Side
 from fdbench.call.live_side import LiveSide
 from fdbench.call.session_log import Arrival, SessionLog, plain
@@ -53,6 +53,7 @@ class LiveLeg:
             ends_replies=self._party.ends_replies,
             is_live=True,
             together=self._party.takes_frames_together,
+            until_s=self._party.speaks_until_s(brief) if isinstance(self._party, SpeaksFor) else None,
         )
         # Some servers make a caller wait their turn.
         side.begin(partial(self._party.open, brief), max(self._timeouts.open_s, self._party.open_s))

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fdbench.adapter.base import Brief
+from fdbench.adapter.base import Brief, Port
+from fdbench.audio.playout import Playout
 from fdbench.call.call import Ending, Invitation
-from fdbench.call.driver import Driver
-from fdbench.call.session_log import SessionLog, as_stored
+from fdbench.call.driver import REALTIME, Driver
+from fdbench.call.player import PromptPlayer
+from fdbench.call.session_log import SessionLog, as_stored, feed
+from fdbench.call.tape import PlayedTape, as_kept
 from fdbench.call.taped_leg import RecordedTape, TapedLeg
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
 from fdbench.core.conversation import FailedCall, Recording, Take
@@ -28,12 +31,14 @@ class Examined:
         until_s: When it had nothing more to say.
         events: What it did.
         heard: Where that is not what the model said.
+        log: Of one on the wall clock: what it said follows from it.
     """
 
     said: Audio
     until_s: float
     events: tuple[Event, ...] | None
     heard: Track | None
+    log: SessionLog | None = None
 
 
 def replay_call(
@@ -55,13 +60,31 @@ def replay_call(
     if isinstance(tape, SessionLog) and not tape.sent_s:
         return FailedCall("log", "the log cannot be replayed: not one frame was sent")
     said = prompt.said if isinstance(prompt, Examined) else prompt
+    if isinstance(prompt, Examined) and prompt.log is not None:
+        said = said_by_caller(prompt.log, round(lead_in_s * prompt.log.rate_model), len(said.samples))
     brief = Brief(stimulus=said, lead_in_s=lead_in_s)
-    driver = Driver(TapedLeg(tape), None, ending, condition=condition)
+    second = Port(said.sample_rate, said.sample_rate)
+    # A caller has a rate of its own; of all others the player speaks at the model's.
+    user = PromptPlayer(second, second, 1) if isinstance(prompt, Examined) and prompt.log else None
+    driver = Driver(TapedLeg(tape), user, ending, condition=condition)
     ((_, made),) = driver.run([Invitation(take, brief, Brief(lead_in_s=lead_in_s))])
     if isinstance(made, FailedCall):
         return made
     if isinstance(prompt, Examined):
         made = replace(made, prompt_s=prompt.until_s, user_events=prompt.events, user_heard=prompt.heard)
+        if prompt.log is not None:
+            made = replace(made, clock=REALTIME, user_log=as_stored(prompt.log))
     if isinstance(tape, SessionLog):
         return replace(made, log=as_stored(tape))
-    return replace(made, events=tape.events, right_censored=tape.right_censored)
+    heard = made.model_heard
+    if heard is not None:
+        heard = replace(heard, audio=replace(heard.audio, samples=heard.audio.samples[: tape.heard_samples]))
+    return replace(made, events=tape.events, right_censored=tape.right_censored, model_heard=heard)
+
+
+def said_by_caller(log: SessionLog, first: int, n_samples: int) -> Audio:
+    """What was heard of a caller, ``n_samples`` from sample ``first`` of the call on, by its log alone."""
+    playout = Playout(log.rate_model)
+    for arrival in log.arrivals:
+        feed(playout, arrival)
+    return Audio(as_kept(PlayedTape(playout, log.rate_model).read(first, n_samples)), log.rate_model)

@@ -10,14 +10,14 @@ import math
 import operator
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
 from fdbench.adapter.live import CallError, Caution, Closed, Decided, Delta, Done, Flush, Incoming, Note, Speech, Text, Usage
 from fdbench.audio.playout import Playout
-from fdbench.core.conversation import CallLog
+from fdbench.core.conversation import CallLog, FailedCall, Recording
 from fdbench.core.event import ARRIVED, DECIDED, PLAYED, TEXT, YIELDED, Event
 from fdbench.core.sound import Audio, Samples
 from fdbench.core.span import Span
@@ -262,6 +262,21 @@ def spent_in(stored: CallLog) -> Spent:
         most_late_s=max(late),
         round_trip_s=float(np.median(log.round_trips_s)) if log.round_trips_s else None,
         broken=tuple(each["why"] for each in log.broken),
+    )
+
+
+def spent_by(outcome: Recording | FailedCall) -> Spent | None:
+    """What a call took on both its sides; None where neither lives on the wall clock."""
+    sides = [spent_in(log) for log in (outcome.log, outcome.user_log) if log is not None]
+    if len(sides) < 2:
+        return sides[0] if sides else None
+    model, user = sides
+    costs = [each.cost for each in sides if each.cost is not None]
+    return replace(
+        model,
+        minutes=max(model.minutes, user.minutes),
+        cost=sum(costs) if costs else None,
+        counts=Counter(model.counts) + Counter(user.counts),
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from fdbench.call.budget import Budget
 from fdbench.call.call import Ending, Invitation
 from fdbench.call.clock import seed_for
 from fdbench.call.driver import Driver, Party
-from fdbench.call.session_log import spent_in
+from fdbench.call.session_log import spent_by
 from fdbench.call.timeouts import Timeouts
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
 from fdbench.core.conversation import Brief, FailedCall, Recording, Stage, Take
@@ -40,6 +40,9 @@ class Source(Protocol):
     @property
     def notes(self) -> Iterable[str]:
         """What a user should know about how the calls were held."""
+
+    def examiner_cost(self, take: Take) -> float:
+        """What an examiner took in a call that is in no log of it, in USD, so far."""
 
 
 class PromptCalls:
@@ -75,10 +78,13 @@ class PromptCalls:
         self.driver = Driver(model, user, ending, condition=condition, timeouts=timeouts)
         self._seed, self._lead_in_s, self._tells_truth, self._budget = seed, lead_in_s, tells_truth, budget
         self._longest_s = longest_s
+        self._costs: Mapping[int, float] | None = getattr(user, "costs", None)
+        self._examiners_notes: Callable[[], Iterable[str]] = getattr(user, "notes", tuple)
 
     def collect(self, takes: Iterable[Take]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         unreadable: queue.SimpleQueue[tuple[Take, FailedCall]] = queue.SimpleQueue()
-        budget = self._budget if self.driver.is_on_the_wall_clock else None
+        is_timed = self.driver.is_on_the_wall_clock
+        budget = self._budget if is_timed or self._costs is not None else None
         limit_s = self.driver.ending.limit_s
 
         def invitations() -> Iterator[Invitation]:
@@ -90,7 +96,9 @@ class PromptCalls:
                     unreadable.put((take, FailedCall("prompt", error.what)))
                     continue
                 prompt_s = invitation.user.stimulus.duration_s if invitation.user.stimulus else self._longest_s
-                if budget is not None and not budget.begin(str(take.id), (self._lead_in_s + prompt_s + limit_s) / 60):
+                minutes = (self._lead_in_s + prompt_s + limit_s) / 60 if is_timed else 0.0
+                # Where no time passes nobody can be waited for: the calls that are going on go on here.
+                if budget is not None and not budget.begin(str(take.id), minutes, may_wait=is_timed):
                     budget.n_left = 1 + sum(1 for _ in waiting)
                     return
                 yield invitation
@@ -100,6 +108,8 @@ class PromptCalls:
             for outcome in calls:
                 while not unreadable.empty():
                     yield unreadable.get()
+                if not is_timed:
+                    self._count(*outcome)
                 yield outcome
         finally:
             if budget is not None:
@@ -122,15 +132,19 @@ class PromptCalls:
 
     @property
     def notes(self) -> Iterable[str]:
-        return self.driver.notes
+        return (*self.driver.notes, *self._examiners_notes())
 
     def _may_try_again(self, take: Take, minutes: float, cost: float) -> bool:
         return self._budget is None or self._budget.may_try_again(str(take.id), minutes, cost)
 
     def _count(self, take: Take, outcome: Recording | FailedCall) -> None:
         if self._budget is not None:
-            spent = spent_in(outcome.log) if outcome.log else None
-            self._budget.end(str(take.id), spent.minutes if spent else 0.0, (spent.cost if spent else None) or 0.0)
+            spent = spent_by(outcome)
+            cost = ((spent.cost if spent else None) or 0.0) + self.examiner_cost(take)
+            self._budget.end(str(take.id), spent.minutes if spent else 0.0, cost)
+
+    def examiner_cost(self, take: Take) -> float:
+        return 0.0 if self._costs is None else self._costs.get(seed_for(self._seed, take.id), 0.0)
 
     def _invite(self, take: Take) -> Invitation:
         seed, sample = seed_for(self._seed, take.id), take.sample

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,9 @@ class TapedLeg(Equipped):
             self.hears = Port(tape.rate_user, round(frame_s * tape.rate_user))
             self.says = Port(tape.rate_model, round(frame_s * tape.rate_model))
         else:  # all of it is one frame: what is heard does not depend on how it is cut
-            self.hears = Port(tape.heard_hz, tape.heard_samples)
+            # It may have begun no frame more in what was said last: all that was said is heard, and cut again (``replay``).
+            exact = Fraction(len(tape.said.samples) * tape.heard_hz, tape.said.sample_rate)
+            self.hears = Port(tape.heard_hz, int(exact) if exact.denominator == 1 else tape.heard_samples)
             self.says = Port(tape.said.sample_rate, len(tape.said.samples))
 
     def open(self, slot: int, brief: Brief, frame_ticks: int) -> Side:

@@ -22,7 +22,7 @@ from fdbench.call.live_leg import ConnectedSide, cancel_all
 from fdbench.call.room import Room
 from fdbench.call.session_log import SessionLog, as_stored
 from fdbench.call.ticker import Ticker
-from fdbench.core.conversation import CallLog, FailedCall, Recording, Take
+from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class WallClock:
                     return outcome
                 await asyncio.sleep(tries.pause_s)
         except asyncio.CancelledError:
-            self._give_up(invitation.take, FailedCall("interrupted", "nobody waited for its end", tries.log()))
+            self._give_up(invitation.take, tries.failed(FailedCall("interrupted", "nobody waited for its end")))
             raise
 
     def _give_up(self, take: Take, fault: FailedCall) -> None:
@@ -154,9 +154,9 @@ class WallClock:
         async with ticker.party:
             call = self._driver.begin(invitation, slot)
         if isinstance(call, FailedCall):
-            return replace(call, log=tries.log())
+            return tries.failed(call)
         tries.live = call.live_sides
-        for side in tries.live:
+        for side in tries.live[-1:]:  # in one log, so that nothing counts twice
             side.log.broken = tries.broken
         try:
             await self._talk(call, slot, ticker)
@@ -171,13 +171,12 @@ class WallClock:
                 if self._may_try_again is None or self._may_try_again(invitation.take, minutes, cost):
                     return None
                 why = f"{error.message} (the budget allows no other try)"
-                return FailedCall(error.kind, why, await _beside(tries.log), _trace_of(error))
+                return await _beside(tries.failed, FailedCall(error.kind, why, trace=_trace_of(error)))
             tried = f" ({n_tries} tries)" if n_tries > 1 else ""
-            log = await _beside(tries.log)
-            return FailedCall(error.kind, f"{error.message}{tried}", log, _trace_of(error))
+            return await _beside(tries.failed, FailedCall(error.kind, f"{error.message}{tried}", trace=_trace_of(error)))
         self._room.widen()
         if call.fault is not None:
-            return replace(call.fault, log=await _beside(tries.log))
+            return await _beside(tries.failed, call.fault)
         recording: Recording = await _beside(self._driver.recording, call)
         return recording
 
@@ -258,11 +257,12 @@ class _Tries:
         self.pause_s = max(pause_s * 2 ** (len(self.broken) - 1), error.retry_after_s or 0.0)
         return sum(each["minutes"] for each in self.broken), sum(each["cost"] or 0.0 for each in self.broken)
 
-    def log(self) -> CallLog | None:
-        """That of the model's side where it is live, else of the user's; what broken tries took where there is no other."""
+    def failed(self, fault: FailedCall) -> FailedCall:
+        """A failure with the logs of the sides that are live; with what broken tries took where there are none."""
         if any(side.has_begun for side in self.live):
-            return self.live[-1].stored_log()
-        return as_stored(SessionLog(1, 1, 0.0, 0.0, broken=list(self.broken))) if self.broken else None
+            *user, last = self.live
+            return replace(fault, log=last.stored_log(), user_log=user[0].stored_log() if user else None)
+        return replace(fault, log=as_stored(SessionLog(1, 1, 0.0, 0.0, broken=list(self.broken))) if self.broken else None)
 
 
 def _trace_of(error: CallError) -> str:

@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fdbench.command.judge_options import GIVEN, NONE, add_judge_options, judge_settings_of
 from fdbench.core.placement import CAUSAL, PLACEMENTS
@@ -91,12 +91,15 @@ def data_of(arguments: argparse.Namespace, run: Path | None = None) -> Data | No
         raise UsageError(error.what.replace("--data ", f"{DATA_VARIABLE}=", 1), error.remedy) from None
 
 
-def pairs_of(texts: Sequence[str]) -> dict[str, str]:
+_EXAMPLES: Final = {"--arg": "--arg silence_ms=700", "--examiner-arg": "--examiner-arg thinks_s=1.2"}
+
+
+def pairs_of(texts: Sequence[str], option: str = "--arg") -> dict[str, str]:
     pairs = {}
     for text in texts:
         name, separator, value = text.partition("=")
         if not separator or not name:
-            raise UsageError(f"--arg {text}: expected NAME=VALUE", "for example --arg silence_ms=700")
+            raise UsageError(f"{option} {text}: expected NAME=VALUE", f"for example {_EXAMPLES[option]}")
         pairs[name] = value
     return pairs
 

@@ -33,6 +33,7 @@ def register(commands: Commands) -> None:
     """`show`, `verify`."""
     show = add_command(commands, "show", show_command, "what a paper has to say about a run: data, model, engines, versions")
     show.add_argument("run", type=Path, metavar="RUN")
+    show.add_argument("--call", metavar="TASK/ID", help="one conversation with an examiner as a timeline, instead")
     show.add_argument("--json", metavar="FILE", nargs="?", const="-", help="for a program (- = standard output)")
 
     verify = add_command(commands, "verify", verify_command, "recompute every hash and number of a run and name what differs")
@@ -53,12 +54,35 @@ def show_command(arguments: argparse.Namespace) -> int:
     from fdbench.report.appendix import render_appendix
     from fdbench.report.facts import show_run
 
+    if arguments.call:
+        show(*_timeline_of(arguments.run, arguments.call))
+        return EXIT_OK
     facts = show_run(arguments.run)
     if arguments.json:
         write_result(arguments.json, facts)
     if arguments.json != "-":
         show(*scores_of(arguments.run), "", *render_appendix(facts).removesuffix("\n").split("\n"))
     return EXIT_WITH_ERRORS if facts["damaged"] else EXIT_OK
+
+
+def _timeline_of(folder: Path, call: str) -> list[str]:
+    """Every stored call of that name: repeats, twins, conditions."""
+    from fdbench.report.timeline import timeline
+    from fdbench.store.run import Run
+
+    run = Run.existing(folder)
+    takes = [take for take in run.manifest().takes() if f"{take.task}/{take.sample}" == call]
+    if not takes:
+        raise UsageError(f"{folder}: holds no call of '{call}'", "name a task and a sample, e.g. mini/dialogue/daily-01")
+    lines = []
+    for take in takes:
+        record = run.read_record(take)
+        if record is None or record.user is None or not record.user_events:
+            lines += [f"{take}: no events of a conversation are stored with this call", ""]
+            continue
+        end_s = max(track.start_s + track.n_samples / track.sample_rate for track in record.tracks.values())
+        lines += [str(take), "", *timeline([event.event for event in record.user_events], end_s), ""]
+    return lines[:-1]
 
 
 def scores_of(folder: Path) -> list[str]:

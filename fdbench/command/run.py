@@ -70,7 +70,15 @@ def register(commands: Commands) -> None:
         help="make a call again whose frames leave later around annotated events (100)",
     )
     run.add_argument("--condition", default="clean", metavar="NAME", help="what stands between (`fdbench list conditions`)")
-    run.add_argument("--examiner", default="scripted", metavar="WHO", help="who holds dialogues: scripted (default)")
+    run.add_argument(
+        "--examiner",
+        default="scripted",
+        metavar="WHO",
+        help="who holds dialogues: scripted (default), llm:PROVIDER:MODEL, realtime:NAME",
+    )
+    run.add_argument(
+        "--examiner-arg", action="append", default=[], metavar="NAME=VALUE", help="further setting of the examiner"
+    )
     run.add_argument("--pace", choices=("slow", "fast"), default="", help="of the examiner, where the task has none (slow)")
     run.add_argument("--duration", type=float, default=60.0, metavar="S", help="the examiner falls silent after that (60)")
     run.add_argument("--gate-candidate", action="store_true", help="the examiner hears no model while it speaks itself")
@@ -130,7 +138,13 @@ def run_command(arguments: argparse.Namespace) -> int:
         condition=arguments.condition,
         keep_going=arguments.keep_going,
         again=arguments.again,
-        examiner=ExaminerOptions(arguments.examiner, arguments.pace, arguments.duration, arguments.gate_candidate),
+        examiner=ExaminerOptions(
+            arguments.examiner,
+            arguments.pace,
+            arguments.duration,
+            arguments.gate_candidate,
+            pairs_of(arguments.examiner_arg, "--examiner-arg"),
+        ),
     )
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     plan = make_plan(request)

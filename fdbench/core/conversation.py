@@ -84,7 +84,7 @@ class Sample:
         """The sample as it is for who hears this stimulus: in the clean twin, nobody speaks over the model."""
         if stimulus != TWIN:
             return self
-        return replace(self, events=tuple(event for event in self.events if event.kind != OVERLAP))
+        return replace(self, events=tuple(event for event in self.events if event.kind != OVERLAP), reaction=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,8 @@ class Recording:
         prompt_s: Where the user had nothing more to say.
         right_censored: The recording stopped while the model was still speaking.
         events: What the model told about itself while it spoke.
-        log: Of a call on the wall clock; the recording follows from it.
+        log: Of a model on the wall clock; what was heard of it follows from it.
+        user_log: The same of the user's side, where that lives on the wall clock.
         model_heard: What the model heard, at its rate; None = what the user said.
         user_heard: What the user's side heard; None = what the model said, or nothing.
         user_events: What happened on the user's side in this call; None = what the data says, when it says so.
@@ -158,6 +159,7 @@ class Recording:
     user_heard: Track | None = None
     user_events: tuple[Event, ...] | None = None
     notes: tuple[str, ...] = ()
+    user_log: CallLog | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +167,14 @@ class FailedCall(Absence):
     """Why a call gave no recording.
 
     Attributes:
-        log: Of a call on the wall clock that broke, as far as it came.
+        log: Of a call on the wall clock that broke, as far as it came: the model's, or the user's where only that is there.
+        user_log: The user's, where both are there.
         trace: The whole traceback where an adapter raised; for the log of attempts, never for a record.
     """
 
     log: CallLog | None = field(default=None, repr=False, compare=False)
     trace: str = field(default="", repr=False, compare=False)
+    user_log: CallLog | None = field(default=None, repr=False, compare=False)
 
     @property
     def score_reason(self) -> str:

@@ -45,6 +45,7 @@ class Dialogue:
         closing: What it says when the last stage is over.
         instructions: What a model that takes a text prompt is told.
         pace: How quickly the examiner takes its turns, where the task says so; empty = as is asked for.
+        examiner_system, examiner_task: What an examiner that understands prose is told of its part, where the data says it.
     """
 
     id: str
@@ -54,11 +55,16 @@ class Dialogue:
     closing: str
     instructions: str = ""
     pace: str = ""
+    examiner_system: str = ""
+    examiner_task: str = ""
 
     @property
     def digest(self) -> str:
         """A hash of all that determines a call with it, and its goals."""
         facts = {**asdict(self), "goals": [type(stage.goal).__name__ for stage in self.stages]}
+        for name in ("examiner_system", "examiner_task"):  # those without them have the digest that they had
+            if not facts[name]:
+                del facts[name]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -96,6 +96,8 @@ VOICE_METRICS: Final[Mapping[str, tuple[str, Reference]]] = {
 }
 """What of ``VoiceMeasures`` each compares, and with what."""
 
+HUMAN_DISTANCE: Final = "human_distance_s"
+
 _BINS_S: Final = tuple((start_s, start_s + 15) for start_s in range(0, 120, 15))
 WINDOWS_S: Final[Mapping[str, tuple[int, int]]] = {
     f"from_{start_s}_to_{end_s}_s": (start_s, end_s) for start_s, end_s in (*_BINS_S, (0, 75))
@@ -238,6 +240,14 @@ _METRICS: Final = (
         corrected="censored median",
         details=_LATENCY_DETAILS,
         shown_only=(USER_INTERRUPTION, *_UNASKED),
+    ),
+    Metric(
+        HUMAN_DISTANCE,
+        "s",
+        False,
+        CORRECTED,
+        "turn taking: how far the onsets of replies are from people's, as a distribution (Wasserstein's distance; a model that "
+        "is 0.5 s late everywhere has 0.5); made of response_latency_s; n people would have floor_s by chance",
     ),
     Metric(
         "content_latency_s",

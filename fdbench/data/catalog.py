@@ -30,6 +30,7 @@ class Part:
         tasks: Tasks that need it; a judge's prompts are needed by none.
         sha256: Of the archive or text, where a hash is published; nobody has published one for the archives of v1.0.
         n_clips: In the published set; None for a text file.
+        also_for: Families, beside its own, that it is fetched with.
         root: The folder, below the data's, in which sets of its release lie.
     """
 
@@ -42,6 +43,7 @@ class Part:
     root: str = ROOT
     licence: str = LICENCE
     family: str = "v1"
+    also_for: tuple[str, ...] = ()
 
     @property
     def file_names(self) -> tuple[str, ...]:
@@ -61,6 +63,7 @@ JUDGE_PROMPTS: Final = Part(
     source=f"{_RAW}/eval_user_interruption.py",
     place="upstream/v1_v1.5/evaluation/eval_user_interruption.py",
     sha256="e701c14579c1477577b262265cfff75b28ac2e057beee5ba82572afa2a35963a",
+    also_for=("v1.5", "v2"),  # the other prompts are looked for beside it
 )
 """Read as text by ``--judge-prompts upstream``; never run."""
 BEHAVIOUR_PROMPT: Final = Part(
@@ -129,7 +132,7 @@ def select_parts(words: Sequence[str], specs: Mapping[str, TaskSpec]) -> list[Pa
         UsageError: A name is unknown, or belongs to a task that ships with fdbench and needs nothing; or there is none.
     """
     parts = catalogue(specs)
-    names = {name: {"all", name, part.family, *part.tasks} for name, part in parts.items()}
+    names = {name: {"all", name, part.family, *part.also_for, *part.tasks} for name, part in parts.items()}
     known = set().union(*names.values())
     wanted = [word.strip() for text in words for word in text.split(",") if word.strip()]
     if not wanted:

@@ -17,7 +17,7 @@ from fdbench.core.annotation import LABELS, Verdict
 from fdbench.errors import DataError
 from fdbench.io.files import read_json
 from fdbench.io.upstream_json import describe, finite_number
-from fdbench.judge.dialogue_text import read_dialogue_text
+from fdbench.judge.dialogue_text import MAX_TEXT_CHARS, read_dialogue_text
 
 RATING_FILE: Final = "rating.json"
 LABEL_FILE: Final = "behavior.json"
@@ -48,7 +48,8 @@ def read_dialogue_verdict(path: Path) -> Verdict | None:
         DataError: It cannot be read, or nothing can be read in it; names the file.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig", "replace")
+        with path.open("rb") as file:
+            text = file.read(4 * MAX_TEXT_CHARS + 1).decode("utf-8-sig", "replace")
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -58,13 +58,13 @@ class JudgePrompt(Protocol):
     def read(self, text: str, question: Question) -> Reading | Absence: ...
 
 
-def wording_of(file: str) -> tuple[str, str, str]:
-    """A file of ``prompts/``: the whole text, and its two messages.
+def wording_of(file: str, package: str = "fdbench.judge") -> tuple[str, str, str]:
+    """A file of a package's ``prompts/``: the whole text, and its two messages.
 
     Raises:
         DataError: The package lacks it.
     """
-    path = resources.files("fdbench.judge") / "prompts" / file
+    path = resources.files(package) / "prompts" / file
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

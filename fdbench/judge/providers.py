@@ -25,6 +25,25 @@ MAX_MODEL_CHARS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
+class AskedAs:
+    """What a model is asked for, as errors call it and its options.
+
+    Attributes:
+        key_variable: Goes before a provider's own variable.
+        example: Of its option.
+    """
+
+    who: str
+    option: str
+    url_option: str
+    key_variable: str
+    example: str
+
+
+JUDGE: Final = AskedAs("judge", "--judge", "--judge-url", KEY_OF_ALL, "openai:gpt-4o-2024-08-06, or none, or given")
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """Where a kind of server listens and where its key is found.
 
@@ -81,6 +100,7 @@ class JudgeSettings:
         max_attempts: Requests for one question that may fail on the way (429, 5xx, timeouts, cut connections).
         max_readings: Answers to one question that may be unreadable.
         price: USD per million tokens (in, out); None = unknown.
+        asked_as: Judges are not the only models that are asked.
     """
 
     provider: str
@@ -95,18 +115,22 @@ class JudgeSettings:
     max_attempts: int = 6
     max_readings: int = 3
     price: tuple[float, float] | None = None
+    asked_as: AskedAs = field(default=JUDGE, compare=False)
 
     def __post_init__(self) -> None:
         if not self.model.isprintable() or set(self.model) & set(" |") or not 0 < len(self.model) <= MAX_MODEL_CHARS:
             shown = self.model[:MAX_MODEL_CHARS]
-            raise UsageError(f"--judge: '{shown}' is no model's name", "give PROVIDER:MODEL without spaces or '|'")
-        check_url(self.base_url, "--judge-url", "give it like https://HOST[:PORT]/v1")
+            raise UsageError(
+                f"{self.asked_as.option}: '{shown}' is no model's name", "give PROVIDER:MODEL without spaces or '|'"
+            )
+        check_url(self.base_url, self.asked_as.url_option, "give it like https://HOST[:PORT]/v1")
         if self.prompts not in PROMPT_KINDS:
             raise unknown_name("kind of judge prompts", self.prompts, PROMPT_KINDS)
-        _check_number("concurrency", self.concurrency, 1)
-        _check_number("timeout in seconds", self.timeout_s, 1e-3)
+        who = self.asked_as.who
+        _check_number(f"{who}'s concurrency", self.concurrency, 1)
+        _check_number(f"{who}'s timeout in seconds", self.timeout_s, 1e-3)
         for price in self.price or ():
-            _check_number("price", price, 0.0)
+            _check_number(f"{who}'s price", price, 0.0)
 
     @property
     def host(self) -> str:
@@ -135,8 +159,8 @@ class JudgeSettings:
         return self.asked.signature_with(prompt_identity(self.prompts))
 
 
-def settings_of(text: str, *, url: str | None = None, **options: Any) -> JudgeSettings:
-    """The settings behind ``--judge PROVIDER:MODEL`` and its neighbours.
+def settings_of(text: str, *, url: str | None = None, asked_as: AskedAs = JUDGE, **options: Any) -> JudgeSettings:
+    """The settings behind ``--judge PROVIDER:MODEL`` and its neighbours, or those of another model that is asked.
 
     Args:
         url: Instead of the provider's own endpoint.
@@ -147,12 +171,15 @@ def settings_of(text: str, *, url: str | None = None, **options: Any) -> JudgeSe
     """
     provider, _, model = text.partition(":")
     if looks_like_a_key(text):
-        raise UsageError("--judge holds what looks like a key", f"give PROVIDER:MODEL, and the key in ${KEY_OF_ALL}")
+        raise UsageError(
+            f"{asked_as.option} holds what looks like a key", f"give PROVIDER:MODEL, and the key in ${asked_as.key_variable}"
+        )
     if not provider or not model:
-        raise UsageError(f"--judge {text}: expected PROVIDER:MODEL", "for example openai:gpt-4o-2024-08-06, or none, or given")
+        raise UsageError(f"{asked_as.option} {text}: expected PROVIDER:MODEL", f"for example {asked_as.example}")
     if provider not in PROVIDERS:
-        raise unknown_name("judge provider", provider, PROVIDERS)
-    return JudgeSettings(provider, model, PROVIDERS[provider].base_url if url is None else url, **options)
+        raise unknown_name(f"{asked_as.who} provider", provider, PROVIDERS)
+    base_url = PROVIDERS[provider].base_url if url is None else url
+    return JudgeSettings(provider, model, base_url, asked_as=asked_as, **options)
 
 
 def secret_of(settings: JudgeSettings, environment: Mapping[str, str] | None = None) -> Secret:
@@ -161,18 +188,19 @@ def secret_of(settings: JudgeSettings, environment: Mapping[str, str] | None = N
     Raises:
         UsageError: There is none and the server is not a local one, or it would travel in the clear.
     """
-    own = PROVIDERS[settings.provider].key_variable
-    variables = (KEY_OF_ALL, own) if own else (KEY_OF_ALL,)
+    own, asked_as = PROVIDERS[settings.provider].key_variable, settings.asked_as
+    variables = (asked_as.key_variable, own) if own else (asked_as.key_variable,)
     secret = read_secret(os.environ if environment is None else environment, variables)
     is_remote = settings.host != LOCAL
     if secret is None and is_remote:
-        what = f"the judge {settings.provider}:{settings.model} at {settings.host} needs a key: {variables[-1]} is not set"
-        raise UsageError(what, f"export {variables[-1]}=...")
+        who = f"the {asked_as.who} {settings.provider}:{settings.model} at {settings.host}"
+        raise UsageError(f"{who} needs a key: {variables[-1]} is not set", f"export {variables[-1]}=...")
     if secret and is_remote and urlsplit(settings.base_url).scheme != "https":
-        raise UsageError(f"--judge-url: over http the key would travel to {settings.host} readable by anybody", "use https")
+        what = f"{asked_as.url_option}: over http the key would travel to {settings.host} readable by anybody"
+        raise UsageError(what, "use https")
     return secret or NO_SECRET
 
 
 def _check_number(what: str, value: float, least: float) -> None:
     if not math.isfinite(value) or value < least:
-        raise UsageError(f"the judge's {what}: {value}", f"give at least {least:g}")
+        raise UsageError(f"the {what}: {value}", f"give at least {least:g}")

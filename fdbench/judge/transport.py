@@ -107,7 +107,9 @@ class Transport:
         try:
             import openai
         except ImportError:
-            raise MissingExtraError("openai", "judge", f"asking the judge {settings.provider}:{settings.model}") from None
+            raise MissingExtraError(
+                "openai", "judge", f"asking the {settings.asked_as.who} {settings.provider}:{settings.model}"
+            ) from None
         self._settings, self._secret, self._sdk = settings, secret, openai
         is_plain_local = settings.host == LOCAL and urlsplit(settings.base_url).scheme == "http"
         try:
@@ -121,8 +123,8 @@ class Transport:
             )
         except Exception as error:  # noqa: BLE001 - of the HTTP library below the SDK, whose text may repeat a proxy's password
             raise UsageError(
-                f"no client can be made for the judge at {settings.host} ({type(error).__name__})",
-                "look at --judge-url and, in the environment, at *_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+                f"no client can be made for the {settings.asked_as.who} at {settings.host} ({type(error).__name__})",
+                f"look at {settings.asked_as.url_option} and, in the environment, at *_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
             ) from None
         if settings.host != _OPENAI_HOST:  # the SDK takes these from the environment for whatever server it talks to
             self._client.organization = self._client.project = None

@@ -17,13 +17,14 @@ from fdbench.report.headline import FIGURES, OPTIONAL, Headline, boards, figure_
 from fdbench.report.rows import Row
 
 _WORDS: Final = {
-    "lost": "lost s", "waits": "waits", "turn": "takes", "after": "after s", "yields": "yields", "stops": "stops s",
-    "backchannels": "timing", "selects": "selects",
+    "lost": "lost s", "waits": "waits", "turn": "takes", "after": "after s", "human": "to people s", "yields": "yields",
+    "stops": "stops s", "backchannels": "timing", "selects": "selects",
     "goals": "goals",
 }  # fmt: skip
 _LEGEND: Final = (
     "lost: what the user waits, is talked over and is broken in on, in seconds per turn; less is better",
     "waits: in pauses; takes: the turn at its end, and after how long; yields: to interruptions, and stops after how long",
+    "to people: how far the onsets after a turn are from people's, as a distribution, in seconds; less is better",
     "timing: of backchannels, as a share of what people's own would reach",
     "selects: responds to interruptions, less how often to what is not meant for it; -1 to 1; goals: met in dialogues",
 )

@@ -40,7 +40,7 @@ from fdbench.core.behaviour import (
     USER_INTERRUPTION,
 )
 from fdbench.core.family import BENCHMARK, FAMILIES
-from fdbench.core.metric import CORRECTED
+from fdbench.core.metric import CORRECTED, HUMAN_DISTANCE
 from fdbench.core.signature import parse_signature
 from fdbench.report.ranking import (
     FACTS_OF_THE_RUN,
@@ -59,9 +59,9 @@ LOST: Final = "lost_per_turn_s"
 SHARE: Final = "share"
 SECONDS: Final = "s"
 DIFFERENCE: Final = "difference"
-FIGURES: Final = ("lost", "waits", "turn", "after", "yields", "stops", "backchannels", "selects", "goals")
+FIGURES: Final = ("lost", "waits", "turn", "after", "human", "yields", "stops", "backchannels", "selects", "goals")
 """The ranked figures of a headline, by attribute, in the order of columns."""
-OPTIONAL: Final = ("selects", "goals")
+OPTIONAL: Final = ("human", "selects", "goals")
 """Those that have no column where no run of a board has them."""
 _PRINTED_PLACES: Final = {SHARE: 2, SECONDS: 2, DIFFERENCE: 2}
 """A share is printed in whole percent."""
@@ -108,6 +108,7 @@ class Headline:
         waits: Share of pauses in which it waits.
         turn: Share of turns that it takes.
         after: Signed median latency of the reply after a turn.
+        human: How far its onsets after a turn are from people's, as a distribution.
         yields: Share of interruptions to which it yields.
         stops: Median time until it does.
         backchannels: How well its backchannels are timed, as a share of what people's own would reach.
@@ -135,6 +136,7 @@ class Headline:
     selects: Figure = NO_FIGURE
     selectivity: Selectivity | None = None
     goals: Figure = NO_FIGURE
+    human: Figure = NO_FIGURE
     not_ranked: str = ""
 
     @property
@@ -207,6 +209,7 @@ def headline_of(rows: Sequence[Row], tasks: Sequence[str] = ()) -> Headline:
         selects=NO_FIGURE if selectivity is None else _selects(selectivity, of_behaviour),
         selectivity=selectivity,
         goals=_figure(of_behaviour[DIALOGUE], "goal_coverage_rate"),
+        human=_figure(of_behaviour[TURN_TAKING], HUMAN_DISTANCE, unit=SECONDS),
         not_ranked=not_ranked or ("" if lost.merit is not None else _why_no_lost(rows)),
     )
 

@@ -19,6 +19,7 @@ _HEADINGS: Final = {
     "waits": "waits in<br>pauses ↑",
     "turn": "takes the<br>turn ↑",
     "after": "after<br>(s) → 0",
+    "human": "to people<br>(s) ↓",
     "yields": "yields ↑",
     "stops": "stops<br>in (s) ↓",
     "backchannels": "backchannels ↑<br><sub>timing, amount</sub>",

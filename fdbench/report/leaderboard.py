@@ -31,6 +31,7 @@ from fdbench.report.published_table import front_lines, published_lines
 from fdbench.report.ranking import best_of, beyond_limits, direction, is_judged, metric_names, place, tables, tells_placement
 from fdbench.report.rows import PublishedRow, Row, read_published, read_results
 from fdbench.report.voice_table import HEADER, voice_lines
+from fdbench.report.windows_table import WINDOWS_HEADER, window_lines
 
 FAMILIES_NOT_SHOWN = ("v3",)  # published numbers are kept, but no task here measures the same
 MAX_DIFF_LINES = 12
@@ -199,7 +200,7 @@ def _measured_lines(rows: Sequence[Row], results_link: str, says_placement: bool
         body.append([*cells, link(_short(row.run_id), f"{results_link}/{row.path}")])
     n_before = 1 + len(columns)
     lines = table([*header, "run"], body, numbers=range(n_before, n_before + len(metrics)))
-    return [" · ".join(facts), "", *lines, "", *_voice_lines(rows)]
+    return [" · ".join(facts), "", *lines, "", *_voice_lines(rows), *_window_lines(rows)]
 
 
 def _voice_lines(rows: Sequence[Row]) -> list[str]:
@@ -209,6 +210,16 @@ def _voice_lines(rows: Sequence[Row]) -> list[str]:
         return []
     lines = table(["model", "voice", *HEADER[1:]], body, numbers=range(2, len(HEADER) + 1))
     summary = "<summary>How the voice changes over the overlap, where the model responds to it</summary>"
+    return ["<details>", summary, "", *lines, "", "</details>", ""]
+
+
+def _window_lines(rows: Sequence[Row]) -> list[str]:
+    """Folded: how a judge's scores go over the time of a dialogue."""
+    body = [[_model(row), *map(escape, line)] for row in rows for line in window_lines(row)]
+    if not body:
+        return []
+    lines = table(["model", "score", *WINDOWS_HEADER[1:]], body, numbers=range(2, len(WINDOWS_HEADER) + 1))
+    summary = "<summary>The judge's scores by the time of the dialogue, weighted by seconds</summary>"
     return ["<details>", summary, "", *lines, "", "</details>", ""]
 
 

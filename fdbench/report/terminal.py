@@ -11,6 +11,7 @@ from fdbench.report.markdown import arguments_text, bound, lost_parts, number, w
 from fdbench.report.ranking import beyond_limits, direction, metric_names, tables, tells_placement
 from fdbench.report.rows import Row
 from fdbench.report.voice_table import HEADER, voice_lines
+from fdbench.report.windows_table import WINDOWS_HEADER, window_lines
 
 MAX_NAME_CHARS = 24
 
@@ -40,16 +41,19 @@ def _block(rows: Sequence[Row], says_placement: bool) -> str:
     for metric in metric_names(rows):
         better = {True: "higher", False: "lower", None: ""}[direction(metric, rows)]
         lines.append([metric, better, *(_cell(row.metrics.get(metric)) for row in rows)])
-    return "\n".join([visible(" | ".join(facts)), *text_table([*names, *lines]), *_voices(rows)])
+    return "\n".join([visible(" | ".join(facts)), *text_table([*names, *lines]), *_beside(rows)])
 
 
-def _voices(rows: Sequence[Row]) -> list[str]:
-    """How the voice of each model changes over an overlap, where that was measured."""
+def _beside(rows: Sequence[Row]) -> list[str]:
+    """How the voice of each model changes over an overlap, and a judge's scores over a dialogue, where there are any."""
     found = []
     for row in rows:
-        lines = voice_lines(row)
-        title = "voice over the overlap" + (f": {_cut(row.collection.model)}" if len(rows) > 1 else "")
-        found += [title, *text_table(lines, header=HEADER, right=range(1, len(HEADER)))] if lines else []
+        for name, header, lines in (
+            ("voice over the overlap", HEADER, voice_lines(row)),
+            ("judged over the dialogue", WINDOWS_HEADER, window_lines(row)),
+        ):
+            title = name + (f": {_cut(row.collection.model)}" if len(rows) > 1 else "")
+            found += [title, *text_table(lines, header=header, right=range(1, len(header)))] if lines else []
     return found
 
 

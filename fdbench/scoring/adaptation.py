@@ -60,7 +60,7 @@ def voice_value(take: Annotations, request: ProsodyRequest, side: Side, measure:
     """
     prosody = prosody_for(take, request)
     if isinstance(prosody, Absence):
-        return prosody
+        return _without_sound(prosody)
     voice = prosody.before if side == "before" else prosody.after
     if voice is None:
         return Absence("recording_too_short" if side == "after" else "no_voice")
@@ -68,9 +68,14 @@ def voice_value(take: Annotations, request: ProsodyRequest, side: Side, measure:
     if value is None and measure == "utmos" and "utmos" not in prosody.engine:
         return Absence("prosody_missing")
     if value is None and not measure.startswith(("words", "speech")) and request in take.missing:
-        return take.missing[request]
+        return _without_sound(take.missing[request])
     known = known_value(measure, value)
     return Absence("no_voice") if known is None else known
+
+
+def _without_sound(why: Absence) -> Absence:
+    """Where only times and words are given there is no voice to measure; nothing went wrong."""
+    return Absence("no_sound_known") if why.reason == "audio_missing" else why
 
 
 def known_value(measure: str, value: float | None) -> float | None:

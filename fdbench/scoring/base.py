@@ -57,6 +57,9 @@ class Scorer(Protocol):
 class AskingScorer(Scorer, Protocol):
     """A scorer that needs a judge's verdict on some replies."""
 
+    def needs_to_ask(self, sample: Sample, prompts: Prompts) -> Needs:
+        """What the question needs beside ``needs``; it is heard only where somebody is asked."""
+
     def question(self, sample: Sample, takes: Takes) -> Question | Verdict | Absence | None:
         """What to ask about the sample's takes, or what stands in the place of asking; as pure as ``score``.
 

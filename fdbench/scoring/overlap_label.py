@@ -123,9 +123,9 @@ def judged_scores(verdict: Verdict | Absence) -> list[Score]:
     return label_scores(JUDGED, verdict.label)
 
 
-def transcripts_needed(sample: Sample, model_words: WordsRequest) -> tuple[WordsRequest, ...]:
-    """The words of both sides of a take; the user's are not listened for where the data has them."""
-    return (model_words,) if sample.transcript is not None else (model_words, replace(model_words, channel="user"))
+def user_transcripts_needed(sample: Sample, model_words: WordsRequest) -> tuple[WordsRequest, ...]:
+    """The user's words in a take, which only a judge reads; they are not listened for where the data has them."""
+    return () if sample.transcript is not None else (replace(model_words, channel="user"),)
 
 
 def ask_about(sample: Sample, takes: Takes, model_words: Mapping[str, WordsRequest]) -> BehaviourQuestion | Absence:
@@ -142,7 +142,7 @@ def ask_about(sample: Sample, takes: Takes, model_words: Mapping[str, WordsReque
         take = takes.get(stimulus, Absence("twin_missing"))
         if isinstance(take, Absence):
             return take if stimulus == MAIN else Absence("twin_missing", take.message)
-        for request in transcripts_needed(sample, model_words[stimulus]):
+        for request in (model_words[stimulus], *user_transcripts_needed(sample, model_words[stimulus])):
             transcript = words_for(take, request)
             if isinstance(transcript, Absence):
                 return transcript

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from fdbench.call.budget import Budget
-from fdbench.call.session_log import spent_in
+from fdbench.call.session_log import spent_by
 from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.take_id import TakeId
@@ -72,12 +72,12 @@ def calls_left(plan: Plan, run: Run) -> CallsLeft:
     budget = Budget(
         max_cost=plan.request.max_cost,
         max_minutes=plan.request.max_minutes,
-        price_of=plan.supply.price_of,
+        price_of=plan.price_of,
         cost=cost,
         minutes=minutes,
         on_begin=run.note_begun_call,
     )
-    source = plan.supply.open_source(plan.collection, budget, plan.request.most_late_s) if takes else None
+    source = plan.open_source(budget) if takes else None
     return CallsLeft(takes, source, budget, _already(run, done, len(plan.takes)))
 
 
@@ -106,8 +106,8 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
     already = (calls.already,) if calls.already else ()
     if calls.source is None:
         return Collected(made, resumed, failed, notes=already)
-    started = time.monotonic()
-    outcomes = calls.source.collect(calls.takes)
+    started, source = time.monotonic(), calls.source
+    outcomes = source.collect(calls.takes)
     in_a_row = _InARow()
     in_vain: FailedCall | None = None
     left = len(calls.takes)
@@ -115,7 +115,7 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
     def store(take: Take, outcome: Recording | FailedCall) -> None:
         nonlocal made, failed, left
         run.write(take, outcome)
-        run.note_attempt(_attempt(take, outcome, time.monotonic() - started))
+        run.note_attempt(_attempt(take, outcome, time.monotonic() - started, source.examiner_cost(take)))
         left -= 1
         if isinstance(outcome, FailedCall):
             failed += 1
@@ -132,12 +132,12 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
                 break
     finally:
         outcomes.close()  # calls that are going on end now, not when somebody looks at the traceback
-        for take, outcome in calls.source.uncollected:
+        for take, outcome in source.uncollected:
             store(take, outcome)
-        for take, fault in calls.source.interrupted:
-            run.note_attempt(_attempt(take, fault, time.monotonic() - started))
-        calls.source.release()  # those who hear the recordings want the memory
-    budget, notes = calls.budget, (*already, *calls.source.notes)
+        for take, fault in source.interrupted:
+            run.note_attempt(_attempt(take, fault, time.monotonic() - started, source.examiner_cost(take)))
+        source.release()  # those who hear the recordings want the memory
+    budget, notes = calls.budget, (*already, *source.notes)
     n_left = left if in_vain else budget.n_left
     return Collected(made, resumed, failed, n_left, budget.minutes, budget.cost, notes, in_vain)
 
@@ -158,7 +158,7 @@ class _InARow:
         self.words = words
 
 
-def _attempt(take: Take, outcome: Recording | FailedCall, elapsed_s: float) -> dict[str, object]:
+def _attempt(take: Take, outcome: Recording | FailedCall, elapsed_s: float, examiner_cost: float) -> dict[str, object]:
     facts: dict[str, object] = {
         "take": str(take.id),
         "status": _status(outcome),
@@ -170,8 +170,10 @@ def _attempt(take: Take, outcome: Recording | FailedCall, elapsed_s: float) -> d
         facts["failure"] = f"{outcome.reason}: {outcome.message}"
         if outcome.trace:
             facts["traceback"] = _without_folders(outcome.trace)
-    if outcome.log is not None:
-        facts["call"] = spent_in(outcome.log).as_json()
+    spent = spent_by(outcome)
+    if spent is not None or examiner_cost:
+        call = spent.as_json() if spent else {}
+        facts["call"] = {**call, "cost": call.get("cost", 0.0) + examiner_cost} if examiner_cost else call
     return facts
 
 

@@ -64,7 +64,7 @@ def derive_scores(
     cases = placed_cases(run, manifest, options.placement, loader)
     tasks = facts_of(manifest, shift_s, event_kinds((case.sample.task, case.model_events) for case in cases))
     vitals: list[Vitals] = []
-    heard = hear_cases(cases, options.protocols, options.engines, cache_root, options.workers, progress)
+    heard = hear_cases(cases, options.protocols, options.engines, cache_root, options.workers, progress, asks=judging.asks)
     if manifest.collection.kind != "trivial":  # whose behaviour is known
         heard = observed(heard, vitals)
     signatures = options.engines.signature_facts()

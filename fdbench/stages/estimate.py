@@ -25,7 +25,7 @@ def estimate_of(plan: Plan) -> tuple[str, ...]:
         f"{len(waiting)} calls on the wall clock, {at_once} at once: {_minutes(least_s / at_once)} to "
         f"{_minutes(most_s / at_once)} min ({_minutes(least_s)} to {_minutes(most_s)} min of conversation)"
     )
-    least, most = plan.supply.price_of(least_s / 60), plan.supply.price_of(most_s / 60)
+    least, most = plan.price_of(least_s / 60), plan.price_of(most_s / 60)
     price = "what they cost is not known here"
     if least is not None and most is not None:
         price = f"about {least:.2f} to {most:.2f} at the price given"

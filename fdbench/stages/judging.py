@@ -69,6 +69,10 @@ class Judging(Protocol):
     def signature(self) -> str:
         """The judge's part of a score's signature: everything that a rating depends on."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether questions are put, so that what they need has to be heard."""
+
     def prompt_for(self, question: type[Question]) -> str:
         """By which prompt such a question is asked: name and hash; empty where no model is asked."""
 
@@ -81,6 +85,7 @@ class Nobody:
     """No judge."""
 
     signature: str = NONE
+    asks: bool = False
 
     def prompt_for(self, question: type[Question]) -> str:
         return ""
@@ -94,6 +99,7 @@ class GivenRatings:
     """Ratings that lie beside the recordings."""
 
     signature: str = GIVEN
+    asks: bool = False
 
     def prompt_for(self, question: type[Question]) -> str:
         return ""
@@ -121,6 +127,7 @@ class AskedModel:
     settings: JudgeSettings
     cache: Path
     log: Log | None = None
+    asks: bool = True
 
     @property
     def signature(self) -> str:

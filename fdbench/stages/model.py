@@ -50,15 +50,21 @@ class PartyModel:
         Raises:
             UsageError: An option makes no sense with this model.
         """
-        if request.limits_live_calls and not self.adapter.is_live:
+        is_live = self.adapter.is_live or request.examiner.is_live
+        if request.limits_live_calls and not is_live and not (request.examiner.is_llm and request.limits_cost_alone):
             raise UsageError(
                 "--max-cost, --max-minutes and --most-late are for calls on the wall clock",
                 f"leave them out: {self.adapter.spec.name} has none",
             )
-        if request.max_cost is not None and self.price_of(1.0) is None:
+        if request.max_cost is not None and self.price_of(1.0, ExaminerOptions()) is None and self.adapter.is_live:
             raise UsageError(
                 f"--max-cost {request.max_cost:g}: what {self.adapter.spec.name} costs is not known here",
                 "say it with --arg price=IN,OUT per million tokens (gpt-live: usd_per_minute=), or use --max-minutes",
+            )
+        if request.max_cost is not None and request.examiner.price_of(1.0) is None:
+            raise UsageError(
+                f"--max-cost {request.max_cost:g}: what the examiner {request.examiner.kind} costs is not known here",
+                "say it with --examiner-arg price=IN,OUT per million tokens, or use --max-minutes",
             )
         spec, provenance, files = self.adapter.spec, self.adapter.provenance(), self.adapter.files()
         # What a file holds is in the id, so where it lies need not be.
@@ -70,7 +76,7 @@ class PartyModel:
             arguments=arguments,
             files=files,
             weights_revision=provenance.weights_revision,
-            clock=spec.clock,
+            clock=load.LIVE if is_live else spec.clock,
             slots=self.adapter.slots_of(request.slots),
             seed=request.seed,
             lead_in_s=spec.lead_in_s if request.lead_in_s is None else request.lead_in_s,
@@ -97,11 +103,13 @@ class PartyModel:
         There is nothing to do: the run's id is made from everything that determines a call.
         """
 
-    def price_of(self, minutes: float) -> float | None:
+    def price_of(self, minutes: float, examiner: ExaminerOptions) -> float | None:
         """What so many minutes of conversation on the wall clock may cost; None where nobody knows."""
-        return self.adapter.price_of(minutes)
+        prices = [self.adapter.price_of(minutes) if self.adapter.is_live else 0.0, examiner.price_of(minutes)]
+        known = [price for price in prices if price is not None]
+        return sum(known) if len(known) == len(prices) else None
 
-    def open_source(self, collection: Collection, budget: Budget, most_late_s: float) -> Source:
+    def open_source(self, collection: Collection, budget: Budget, most_late_s: float, examiner: ExaminerOptions) -> Source:
         """Load what is needed; only calls on the wall clock keep to the budget. Raises FdbenchError where that fails."""
         open_model = self.adapter.open_live if self.adapter.is_live else self.adapter.open_party
         model = open_model(collection.slots)
@@ -120,7 +128,7 @@ class PartyModel:
                 longest_s=longest_s,
             )
 
-        return ExaminedCalls(model, ExaminerOptions.named(collection.examiner), calls_with)
+        return ExaminedCalls(model, examiner, calls_with)
 
     def examine(self, data: Data | None) -> tuple[Check, ...]:
         """What ``fdbench doctor`` finds out about it. Raises FdbenchError where there is nothing to examine."""

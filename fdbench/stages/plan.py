@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from fdbench.call.budget import Budget
+from fdbench.call.source import Source
 from fdbench.core.absence import Absence
 from fdbench.core.behaviour import DIALOGUE
 from fdbench.core.conversation import FailedCall, Take
 from fdbench.core.take_id import TakeId
+from fdbench.errors import UsageError
 from fdbench.stages.model import Model, Supply, find_model
 from fdbench.stages.request import RunRequest
 from fdbench.store.manifest import CollectedSample, CollectedTask, Collection
@@ -31,6 +34,14 @@ class Plan:
     def notes(self) -> tuple[str, ...]:
         """A line for each thing that was left out of the data or the recordings."""
         return (*(note for task in self.tasks for note in task.notes), *self.supply.notes)
+
+    def price_of(self, minutes: float) -> float | None:
+        """What so many minutes of calls may cost on both sides; None where nobody knows."""
+        return self.supply.price_of(minutes, self.request.examiner)
+
+    def open_source(self, budget: Budget) -> Source:
+        """Load what the calls need. Raises FdbenchError where that fails."""
+        return self.supply.open_source(self.collection, budget, self.request.most_late_s, self.request.examiner)
 
     @property
     def takes(self) -> tuple[Take, ...]:
@@ -85,6 +96,10 @@ def make_plan(request: RunRequest, model: Model | None = None) -> Plan:
     model = model or find_model(request.model, request.arguments)
     collection = model.collection(request)
     selected = select_tasks(request.tasks, request.data)
+    others = [task.name for task in selected if task.behaviour != DIALOGUE]
+    if request.examiner.is_live and others:  # one run, one clock
+        what = f"--examiner {request.examiner.kind} holds dialogues on the wall clock, and {others[0]} has none"
+        raise UsageError(what, "name tasks of dialogues alone, and run the others without it")
     loader = TaskLoader(request.data)
     tasks = [loader.load(task, limit=request.limit) for task in selected]
     edition = read_edition(request.data.root) if request.data is not None and request.data.root is not None else None

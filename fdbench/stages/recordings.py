@@ -18,6 +18,7 @@ from fdbench import __version__
 from fdbench.adapter.contract import Check
 from fdbench.adapter.load import settle_arguments
 from fdbench.call.budget import Budget
+from fdbench.call.examiner.options import ExaminerOptions
 from fdbench.call.matching import Matches, SampleKey, TaskSamples, list_recordings, match_folder
 from fdbench.call.recordings import CLOCK, FolderRecordings
 from fdbench.call.source import Source
@@ -189,10 +190,10 @@ class RecordingsSupply:
             return ()
         return (f"{self.source.folder}: {len(unused)} of its recordings belong to no sample of these tasks: {_listed(unused)}",)
 
-    def price_of(self, minutes: float) -> float | None:
+    def price_of(self, minutes: float, examiner: ExaminerOptions) -> float | None:
         return None
 
-    def open_source(self, collection: Collection, budget: Budget, most_late_s: float) -> Source:
+    def open_source(self, collection: Collection, budget: Budget, most_late_s: float, examiner: ExaminerOptions) -> Source:
         return self.source
 
     def check(self, run: Run) -> None:

@@ -62,6 +62,11 @@ class RunRequest:
         return self.max_cost is not None or self.max_minutes is not None or self.most_late_s != MOST_LATE_S
 
     @property
+    def limits_cost_alone(self) -> bool:
+        """Whether the only such thing is what the calls may cost."""
+        return self.max_cost is not None and self.max_minutes is None and self.most_late_s == MOST_LATE_S
+
+    @property
     def shapes_calls(self) -> bool:
         """Whether it asks for other calls than usual: how many at once, when they end, what stands in between."""
         return (self.slots, self.ending, self.condition, self.examiner) != (SLOTS, Ending(), CLEAN, ExaminerOptions())

@@ -106,7 +106,7 @@ def annotate_run(folder: Path, options: ScoringOptions, data: Data | None, progr
     with run.locked():
         cases = placed_cases(run, run.manifest(), options.placement, loader)
         run.note_start("annotate", loader.origin)
-        heard = hear_cases(cases, options.protocols, options.engines, run.annotations, options.workers, progress)
+        heard = hear_cases(cases, options.protocols, options.engines, run.annotations, options.workers, progress, asks=True)
         return tuple(
             f"{case.sample.task} {case.sample.id}: {trouble}" for case, takes in heard if (trouble := _trouble(case, takes))
         )

@@ -19,20 +19,22 @@ from fdbench.core.annotation import (
     Request,
     Verdict,
 )
-from fdbench.core.behaviour import DIALOGUE, PAIRED
+from fdbench.core.behaviour import DIALOGUE, PAIRED, TURN_TAKING
 from fdbench.core.conversation import Sample
-from fdbench.core.metric import CORRECTED, METRICS
+from fdbench.core.metric import CORRECTED, HUMAN_DISTANCE, METRICS
 from fdbench.core.score import MetricSummary, Score, none_score
 from fdbench.core.signature import signature
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.hear.pool import annotate_many
 from fdbench.hear.prosody import prosody_signature
 from fdbench.hear.stage import Engines
+from fdbench.human.reference import shipped_reference
 from fdbench.scoring.aggregate import aggregation_version, summarise
 from fdbench.scoring.base import NO_JUDGE, AskingScorer, Scorer, Takes
 from fdbench.scoring.registry import has_scorer, scorers_for
 from fdbench.stages.believed import BelievedSample, believed_sample
 from fdbench.stages.cases import Case, TaskFacts
+from fdbench.stages.human_distance import OF, summarise_distance
 from fdbench.stages.judging import Judging, Opinion, ReplyId, UnratedReply
 from fdbench.stages.progress import Progress
 
@@ -93,16 +95,21 @@ class Scoring:
         return sum(sample.has_error for sample in self.samples)
 
 
-def requests_of(case: Case, protocols: Iterable[str]) -> dict[str, tuple[Request, ...]]:
-    """By stimulus, what the scorers of one sample need under some protocols, each thing once."""
+def requests_of(case: Case, protocols: Iterable[str], *, asks: bool) -> dict[str, tuple[Request, ...]]:
+    """By stimulus, what the scorers of one sample need under some protocols, each thing once.
+
+    Args:
+        asks: Somebody is asked, and what the questions need is needed, too.
+    """
     kinds = {event.kind for event in case.model_events}
     prompts = {stimulus: take.known_prompt_s for stimulus, take in case.recorded.items()}
     wanted: dict[str, dict[Request, None]] = {stimulus: {} for stimulus in prompts}
     for protocol in (each for each in protocols if has_scorer(case.behaviour, each)):
         for scorer in scorers_for(case.behaviour, protocol, event_kinds=kinds):
-            needs = scorer.needs(case.sample, prompts)
-            for stimulus in wanted.keys() & needs.keys():
-                wanted[stimulus] |= dict.fromkeys(needs[stimulus])
+            to_ask = scorer.needs_to_ask(case.sample, prompts) if asks and isinstance(scorer, AskingScorer) else {}
+            for needs in (scorer.needs(case.sample, prompts), to_ask):
+                for stimulus in wanted.keys() & needs.keys():
+                    wanted[stimulus] |= dict.fromkeys(needs[stimulus])
     return {stimulus: tuple(requests) for stimulus, requests in wanted.items()}
 
 
@@ -113,6 +120,8 @@ def hear_cases(
     cache_root: Path | None,
     workers: int,
     progress: Progress,
+    *,
+    asks: bool,
 ) -> Iterator[tuple[Case, HeardTakes]]:
     """Hear the cases; those without a recording come back at once with nothing."""
     hearable = {case.id: case for case in cases if case.recorded}
@@ -122,7 +131,7 @@ def hear_cases(
     jobs = (
         ((id, stimulus), case.recorded[stimulus].audio, requests)
         for id, case in hearable.items()
-        for stimulus, requests in requests_of(case, protocols).items()
+        for stimulus, requests in requests_of(case, protocols, asks=asks).items()
     )
     heard: dict[TakeId, dict[str, Annotations]] = {}
     progress("annotation", done, n_takes, errors)
@@ -269,4 +278,10 @@ def _summarised(
             for scorer in _scorers(facts, protocol)
             for metric in scorer.metrics
         }
+        if facts.behaviour == TURN_TAKING and protocol in CORRECTED and OF in summaries[name]:
+            people, scorer = shipped_reference(), _scorers(facts, protocol)[0]
+            latencies = [score for sample in of_task for score in sample.scores if score.metric == OF]
+            facts_of_it = {**task, "scorer": scorer.version, "human": f"{people.id}-{people.digest[:8]}", **made_by}
+            signed = signature(HUMAN_DISTANCE, facts_of_it)
+            summaries[name][HUMAN_DISTANCE] = summarise_distance(latencies, ids, people.onsets, signed)
     return Scoring(protocol, tuple(samples), summaries)

@@ -72,8 +72,9 @@ def score_folder(
     cases += [Case(Sample(name, spec.name, {}), spec.behaviour, {MAIN: why}) for name, why in found.broken.items()]
     facts = TaskFacts(spec.family, spec.behaviour, spec.version, {"clock": "given", "placement": "given", "crop": "none"})
     judging, vitals = options.judging(user_cache() / "verdicts"), list[Vitals]()
-    heard = observed(hear_cases(cases, options.protocols, options.engines, None, options.workers, progress), vitals)
-    signatures = options.engines.signature_facts()
+    engines, workers = options.engines, options.workers
+    heard = observed(hear_cases(cases, options.protocols, engines, None, workers, progress, asks=judging.asks), vitals)
+    signatures = engines.signature_facts()
     (scoring,) = score_heard(heard, {spec.name: facts}, options.protocols, signatures, judging, progress)
     findings = findings_of(cases, vitals)
     notes = [*(line for _, line in found.notes), *notes_of(cases), *copies_among(cases), *scoring.notes]

@@ -23,9 +23,10 @@ def files_of(run: Run, manifest: RunManifest) -> Iterator[tuple[Kind, Path]]:
         record = run.record(take)
         for name, track in record.tracks.items() if record is not None else ():
             yield "model" if name == "model" else "user", run.folder / track.file
-        if record is not None and record.log is not None:
-            yield "log", run.folder / record.log.lines
-            yield "log", run.folder / record.log.sound
+        for log in () if record is None else (record.log, record.user_log):
+            if log is not None:
+                yield "log", run.folder / log.lines
+                yield "log", run.folder / log.sound
     for name in run.files_in("annotations"):
         yield "annotation", run.folder / name
     for name in run.files_in("verdicts"):

@@ -87,11 +87,12 @@ class TakeRecord(Stored):
 
     Attributes:
         model_heard, user_heard: Where that is not what the other side said.
+        user_log: Of a user's side on the wall clock, where ``log`` is not its own.
         user_events: What happened on the user's side, where that is not what the data says.
         notes: What a reader of the call's numbers has to know.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("log", "condition", "model_heard", "user_heard", "user_events", "notes")
+    later: ClassVar[tuple[str, ...]] = ("log", "condition", "model_heard", "user_heard", "user_events", "notes", "user_log")
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     task: str
     sample: str
@@ -111,6 +112,7 @@ class TakeRecord(Stored):
     user_heard: StoredTrack | None = None
     user_events: Annotated[tuple[StoredEvent, ...] | None, Field(strict=False)] = None
     notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    user_log: StoredLog | None = None
 
     @property
     def id(self) -> TakeId:

@@ -120,9 +120,10 @@ class TakeFiles:
             "repeat": id.repeat,
             "condition": id.condition,
         }
-        log = None if isinstance(outcome, Absence) and not isinstance(outcome, FailedCall) else outcome.log
-        if log is not None:
-            facts["log"] = self._write_log(id, log)
+        if not isinstance(outcome, Absence) or isinstance(outcome, FailedCall):
+            for name, log in (("log", outcome.log), ("user_log", outcome.user_log)):
+                if log is not None:
+                    facts[name] = self._write_log(id, log, ".user" if name == "user_log" else "")
         if isinstance(outcome, Absence):
             failure = StoredFailure(kind=outcome.reason, message=outcome.message)
             record = TakeRecord(**facts, status="failed", failure=failure)
@@ -144,31 +145,35 @@ class TakeFiles:
         write_json_atomically(self.record_file(id), record.model_dump(by_alias=True))
         return record
 
-    def _write_log(self, take: TakeId, log: CallLog) -> StoredLog:
-        lines, sound = f"logs/{_as_path(take)}.jsonl", f"logs/{_as_path(take)}.flac"
+    def _write_log(self, take: TakeId, log: CallLog, side: str) -> StoredLog:
+        lines, sound = (f"logs/{_as_path(take)}{side}.{ending}" for ending in ("jsonl", "flac"))
         text = json_lines(log.lines)
         write_flac(self.folder / sound, log.sound)
         write_bytes_atomically(self.folder / lines, text)
         return StoredLog(lines=lines, lines_sha256=sha256_of(text), sound=sound, sound_digest=digest_of_audio(log.sound))
 
     def read_log(self, record: TakeRecord) -> CallLog:
-        """The log of a call on the wall clock.
+        """The log of a model on the wall clock.
 
         Raises:
             DataError: There is none, or it is not what was recorded; names the file.
         """
         if record.log is None:
             raise DataError(f"{self.folder}: {record.id} has no log", "only calls on the wall clock have one")
-        path = self.place(record.log.lines)
+        return self.read_stored_log(record.log)
+
+    def read_stored_log(self, log: StoredLog) -> CallLog:
+        """A log of either side. Raises DataError where it is not what was recorded; names the file."""
+        path = self.place(log.lines)
         try:
             data = path.read_bytes()
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-        if sha256_of(data) != record.log.lines_sha256:
+        if sha256_of(data) != log.lines_sha256:
             raise DataError(f"{path}: is not the log that was recorded (its SHA-256 is {sha256_of(data)[:12]}...)")
-        sound = read_audio(self.place(record.log.sound))
-        if digest_of_audio(sound) != record.log.sound_digest:
-            raise DataError(f"{self.folder / record.log.sound}: is not the sound that was recorded")
+        sound = read_audio(self.place(log.sound))
+        if digest_of_audio(sound) != log.sound_digest:
+            raise DataError(f"{self.folder / log.sound}: is not the sound that was recorded")
         return CallLog(tuple(parse_json(line, str(path)) for line in data.splitlines()), sound)
 
     def _write_track(self, take: TakeId, channel: str, track: Track) -> StoredTrack:

@@ -77,6 +77,8 @@ class _Task(BaseModel):
     split: str
     scenario_title: str
     staged_reveal: dict[str, str] = Field(min_length=1)
+    examiner_system_prompt: str = ""
+    examiner_task_prompt: str = ""
 
 
 class _Split(BaseModel):
@@ -123,7 +125,15 @@ def _dialogue(task: _Task) -> Dialogue:
         )
         for name, line in lines.items()
     )
-    return Dialogue(task.id, FAMILY_NAMES[task.split], "", stages, CLOSING)
+    return Dialogue(
+        task.id,
+        FAMILY_NAMES[task.split],
+        "",
+        stages,
+        CLOSING,
+        examiner_system=task.examiner_system_prompt.strip(),
+        examiner_task=task.examiner_task_prompt.strip(),
+    )
 
 
 def _correction(line: str, before: str) -> Goal:

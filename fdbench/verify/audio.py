@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fdbench.call.call import Ending
-from fdbench.call.replay import replay_call
+from fdbench.call.replay import replay_call, said_by_caller
 from fdbench.call.session_log import from_stored
 from fdbench.core.conversation import FailedCall, Sample, Take
 from fdbench.core.sound import Audio
 from fdbench.errors import DataError
 from fdbench.io.wav import digest_of_audio
-from fdbench.store.record import StoredEvent
+from fdbench.store.record import StoredEvent, StoredLog, TakeRecord
 from fdbench.verify.differences import Group
 from fdbench.verify.records import Takes, about
 
@@ -45,8 +45,10 @@ def check_logs(takes: Takes) -> Group:
     """Every log that a record names: whole, and what it gives."""
     group, collection = Group("logs"), takes.manifest.collection
     for take, record in takes.records.items():
+        if record.user_log is not None:
+            _check_caller(group, takes, record, record.user_log)
         if record.log is None:
-            if collection.clock == "realtime" and record.status == "recorded":
+            if collection.clock == "realtime" and record.status == "recorded" and record.user_log is None:
                 group.differ(takes.file_of(take), f"{take}: a call on the wall clock without a log")
             continue
         group.count("logs")
@@ -77,3 +79,19 @@ def check_logs(takes: Takes) -> Group:
         }
         group.diff(record.log.lines, says, follows, f"{take}: not what follows from its log:")
     return group
+
+
+def _check_caller(group: Group, takes: Takes, record: TakeRecord, stored: StoredLog) -> None:
+    """What was heard of a caller is what its log gives."""
+    group.count("logs")
+    try:
+        log = from_stored(takes.run.read_stored_log(stored))
+    except (DataError, ValueError) as error:
+        what = error.what.removeprefix(f"{takes.run.folder}/") if isinstance(error, DataError) else f"no log: {error}"
+        group.differ(stored.lines, what)
+        return
+    if record.user is not None and record.id not in takes.faulty:
+        group.count("recordings replayed")
+        follows = digest_of_audio(said_by_caller(log, 0, record.user.n_samples))
+        about_log = f"{record.id}: not what follows from its log:"
+        group.diff(stored.lines, {"user's audio": record.user.digest}, {"user's audio": follows}, about_log)

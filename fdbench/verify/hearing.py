@@ -40,7 +40,14 @@ class Hearers:
     unavailable: set[str] = field(default_factory=set)
 
     def heard(
-        self, run: Run, cases: Sequence[Case], protocols: Sequence[str], signatures: Mapping[str, str], progress: Progress
+        self,
+        run: Run,
+        cases: Sequence[Case],
+        protocols: Sequence[str],
+        signatures: Mapping[str, str],
+        progress: Progress,
+        *,
+        asks: bool,
     ) -> tuple[Iterable[tuple[Case, HeardTakes]], dict[TakeId, str]]:
         """What the engines with these signatures say about each case; where they cannot be had, what they once said.
 
@@ -49,8 +56,8 @@ class Hearers:
         """
         engines = self._engines_of(signatures) if self.fresh else None
         if engines is not None:
-            return hear_cases(cases, protocols, engines, self.fresh, self.workers, progress), {}
-        recalled = [(case, _recalled(run, case, protocols, signatures)) for case in cases]
+            return hear_cases(cases, protocols, engines, self.fresh, self.workers, progress, asks=asks), {}
+        recalled = [(case, _recalled(run, case, protocols, signatures, asks)) for case in cases]
         why = f"no annotations by {signatures.get('asr', 'its recogniser')} are stored"
         known = [(case, takes) for case, takes in recalled if takes is not None]
         return known, {case.id: why for case, takes in recalled if takes is None}
@@ -78,9 +85,9 @@ class Hearers:
         return None
 
 
-def _recalled(run: Run, case: Case, protocols: Sequence[str], signatures: Mapping[str, str]) -> HeardTakes | None:
+def _recalled(run: Run, case: Case, protocols: Sequence[str], signatures: Mapping[str, str], asks: bool) -> HeardTakes | None:
     takes = {}
-    for stimulus, requests in (requests_of(case, protocols) if case.recorded else {}).items():
+    for stimulus, requests in (requests_of(case, protocols, asks=asks) if case.recorded else {}).items():
         answers = recall(case.recorded[stimulus].audio, requests, signatures, AnnotationCache(run.annotations))
         if answers is None:
             return None

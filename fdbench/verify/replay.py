@@ -113,7 +113,9 @@ def _examined(run: Run, record: TakeRecord) -> Examined:
     track = run.load(record.user)
     said = track.cut(Span(0.0, max(0.0, track.span.end_s))).audio
     events = None if record.user_events is None else tuple(each.event for each in record.user_events)
-    return Examined(said, record.prompt_s, events, run.load(record.user_heard) if record.user_heard else None)
+    heard = run.load(record.user_heard) if record.user_heard else None
+    log = from_stored(run.read_stored_log(record.user_log)) if record.user_log else None
+    return Examined(said, record.prompt_s, events, heard, log)
 
 
 def _tape(run: Run, record: TakeRecord, collection: Collection) -> tuple[float, SessionLog | RecordedTape]:
@@ -134,8 +136,11 @@ def _tape(run: Run, record: TakeRecord, collection: Collection) -> tuple[float, 
     return collection.lead_in_s, tape
 
 
+_LOGS = {"log", "user_log"}
+
+
 def _record_differs(before: TakeRecord, after: TakeRecord) -> Iterator[str]:
-    if before.model_dump(exclude={"log"}) == after.model_dump(exclude={"log"}):
+    if before.model_dump(exclude=_LOGS) == after.model_dump(exclude=_LOGS):
         return
     why = f" ({after.failure.message})" if after.failure else ""
     for name in ("status", "user", "model", "events", "right_censored", "prompt_s", "model_heard", "user_events", "notes"):

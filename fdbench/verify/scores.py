@@ -74,7 +74,7 @@ class ScoreChecks:
         records = [(take.task, record) for take, record in takes.records.items() if record.model]
         kinds = event_kinds((task, as_scored(record.model_events)) for task, record in records)
         placed = [case.shifted(shift_s) for case in cases]
-        heard, unheard = self.hearers.heard(takes.run, placed, protocols, engines, progress)
+        heard, unheard = self.hearers.heard(takes.run, placed, protocols, engines, progress, asks=judging.asks)
         vitals: list[Vitals] = []
         if takes.manifest.collection.kind != "trivial":
             heard = observed(heard, vitals)

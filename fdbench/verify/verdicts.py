@@ -49,6 +49,7 @@ class Recollection:
 
     signature: str
     intact: Mapping[tuple[str, Question], Verdict]
+    asks: bool = True
 
     def prompt_for(self, question: type[Question]) -> str:
         """The prompt by which the same judge was asked such questions; where it was asked none, that of now."""

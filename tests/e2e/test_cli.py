@@ -78,9 +78,10 @@ def test_the_agents_and_tasks_are_there():
     models = {row["name"] for row in json.loads(fdbench("list", "models", "--json").out)}
     assert models >= {"silence", "always-talking", "echo", "vad-endpointer", "random-backchannel", "oracle"}
     tasks = {row["name"] for row in json.loads(fdbench("list", "tasks", "--json").out)}
-    assert len([name for name in tasks if name.startswith("mini/")]) == 8
+    assert len([name for name in tasks if name.startswith("mini/")]) == 13
     assert len([name for name in tasks if name.startswith("v1.5/")]) == 4
     assert len([name for name in tasks if name.startswith("v1/")]) == 5
+    assert len([name for name in tasks if name.startswith("v2/")]) == 8
 
 
 @pytest.mark.parametrize("model", ["silence", "always-talking", "echo", "vad-endpointer", "random-backchannel", "oracle"])

@@ -77,6 +77,16 @@ def test_it_is_replayed_verified_and_exported(run, tmp_path) -> None:
     assert scored.status == 0, scored.err
 
 
+def test_a_conversation_is_shown_as_a_timeline(run) -> None:
+    shown = fdbench("show", run, "--call", "mini/dialogue/correction-01")
+    assert shown.status == 0, shown.err
+    assert "mini/dialogue/correction-01@main.r0" in shown.out and "I would like a large pizza with mushrooms." in shown.out
+    picture = [line for line in shown.out.splitlines() if line.startswith(("user ", "model "))]
+    assert len(picture) == 2 and all("#" in line for line in picture)
+    unknown = fdbench("show", run, "--call", "mini/dialogue/daily-99")
+    assert unknown.status == 2 and "holds no call of 'mini/dialogue/daily-99'" in unknown.err
+
+
 def test_the_screen_and_the_page_say_what_was_met(run) -> None:
     shown = fdbench("show", run)
     assert "goal_coverage_rate" in shown.out and "mini/dialogue" in shown.out

@@ -29,6 +29,14 @@ def test_every_agent_that_speaks_is_exercised(record_once, agent: str) -> None:
             assert metrics_of(run, task)["not_exercised_rate"]["value"] == expected
 
 
+def test_the_oracle_stops_for_the_user_and_for_no_noise(record_once) -> None:
+    run = record_once("oracle", "--tasks", TASKS, "--limit", "2", "--asr", "none", "--protocol", "fdbench")
+    assert metrics_of(run)["stop_rate"]["value"] == 1
+    # 0.3 s after it would be interrupted if its voice were heard at once; it is, up to 0.1 s later.
+    assert metrics_of(run)["stop_latency_s"]["value"] == pytest.approx(0.25, abs=0.1)
+    assert metrics_of(run, "mini/probe.noise")["stop_rate"]["value"] == 0
+
+
 @pytest.mark.parametrize("yield_ms", [100, 600])
 def test_a_probe_measures_when_an_endpointer_stops(record_once, yield_ms: int) -> None:
     run = record_once(

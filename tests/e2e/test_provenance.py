@@ -437,7 +437,7 @@ SETTINGS = JudgeSettings("ollama", "some-model", "http://localhost:1/v1")
 class Judge:
     """Says 4 to everything and stores it."""
 
-    signature = SETTINGS.signature
+    signature, labels = SETTINGS.signature, ""
 
     def __init__(self, run):
         self.run = run

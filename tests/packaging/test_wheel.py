@@ -77,21 +77,22 @@ def test_one_agent_runs_from_an_empty_folder(installed, tmp_path):
 
 def test_the_wheel_lists_every_task_and_published_numbers(installed, tmp_path):
     tasks = json.loads(run(installed, tmp_path, "-m", "fdbench.cli", "list", "tasks", "--json").stdout)
-    assert len(tasks) == 9
+    assert len(tasks) == 30
     board = run(installed, tmp_path, "-m", "fdbench.cli", "leaderboard", "--results", ".", "--out", "board.md")
     assert board.returncode == 0, board.stderr
     assert "PersonaPlex" in (tmp_path / "board.md").read_text()
 
 
-def test_the_wheel_ships_neither_measured_results_nor_tests_and_the_suite_is_under_6_mb_and_dialogues_under_4(distributions):
+def test_the_wheel_ships_neither_measured_results_nor_tests_and_the_suite_is_small(distributions):
     with zipfile.ZipFile(distributions[0]) as wheel:
         names = wheel.namelist()
         suite = [info for info in wheel.infolist() if "/tasks/" in info.filename or "/replies/" in info.filename]
         dialogues = sum(info.file_size for info in suite if "/dialogues/" in info.filename)
-        others = sum(info.file_size for info in suite) - dialogues
+        pairs = sum(info.file_size for info in suite if "/overlap_" in info.filename or "/probe_" in info.filename)
+        others = sum(info.file_size for info in suite) - dialogues - pairs
     assert not [name for name in names if "manifest.json" in name or "LEADERBOARD" in name or "tests/" in name]
     assert not [name for name in names if not name.startswith(("fdbench/", "fdbench-"))]
-    assert others < 6_000_000 and 3_000_000 < dialogues < 4_000_000
+    assert others < 6_000_000 and 3_000_000 < dialogues < 4_000_000 and 2_000_000 < pairs < 4_000_000
     assert any(name.endswith("LICENSE") for name in names)
 
 

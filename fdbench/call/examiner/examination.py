@@ -1,4 +1,4 @@
-"""One dialogue being held: when the examiner speaks, what it says, and what it makes of the answers.
+"""One dialogue being held: who listens to whom, when a turn is over, and what is said into silence.
 
 ::
 
@@ -8,15 +8,16 @@
                                                  words heard, goal met: next stage
 
 A turn of the model counts by its words; sounds without any are silence. What it says under the examiner's own line, and has
-ended when the line has, is what is left of the turn before. Who keeps silent is nudged twice in a stage, and then the dialogue
-goes on; who does not stop within 20 s is talked over. When the time is up the examiner says nothing more.
+ended when the line has, is what is left of the turn before. Who keeps silent is nudged twice, and then whoever decides goes on;
+who does not stop within 20 s is talked over. When the time is up the examiner says nothing more.
 
-The same sound heard gives the same dialogue: all chance is drawn from the seed, a fixed number of times for each stage.
+What is said to a turn is decided by rules (``scripted``) or by a language model (``llm``); all else is alike for both.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -24,7 +25,6 @@ import numpy as np
 
 from fdbench.call.examiner.ears import Ears
 from fdbench.call.examiner.pace import (
-    BREATH_S,
     FIRST_BACKCHANNEL_S,
     FRAME_S,
     LISTENS_AHEAD_S,
@@ -39,21 +39,15 @@ from fdbench.call.examiner.phrases import BACKCHANNELS, NUDGES
 from fdbench.core.dialogue import Dialogue, DialogueStage
 from fdbench.core.event import (
     CLOSING,
-    CORRECTION,
     EXAMINER_BACKCHANNEL,
     HEARD_TURN,
-    INTERRUPTION,
-    LINE,
     NUDGE,
-    OPENING,
-    REPEAT,
     STAGE_ENTERED,
     STAGE_LEFT,
     TALKED_OVER,
     TIME_UP,
     Event,
 )
-from fdbench.core.goal import GoalOutcome, goal_met
 from fdbench.core.span import Span
 
 Say = Callable[[str, float], float]
@@ -61,7 +55,7 @@ Say = Callable[[str, float], float]
 
 
 @dataclass(slots=True)
-class Examination:
+class Examination(ABC):
     """One call's dialogue. Times are seconds on the call's clock.
 
     Args:
@@ -87,10 +81,8 @@ class Examination:
     _line_end_s: float = 0.0
     _speech_end_s: float = 0.0
     _listens_from_s: float = 0.0
-    _answers: list[str] = field(default_factory=list)
     _interrupts_after_s: float = math.inf
     _n_nudges: int = 0
-    _was_repeated: bool = False
     _backchannel_s: float = math.inf
     _heard_from_s: float | None = None
 
@@ -102,12 +94,43 @@ class Examination:
         """Decide what to do at a time up to which all is heard."""
         if self.is_over or now_s + FRAME_S <= self.begins_s:
             return
-        if self._index < 0:
+        if self._index < 0 and not self._thinks:
             self._open(max(now_s, self.begins_s))
         elif now_s - self.begins_s >= self.duration_s:
             self._end(now_s)
-        elif now_s >= self._speech_end_s:
+        elif now_s >= self._speech_end_s and not self._thinks:
             self._listen(now_s)
+
+    def settle(self, now_s: float) -> None:
+        """Do what was being thought about, where the time for it has come. Rules never think."""
+        return
+
+    # What is decided by whoever holds the dialogue
+
+    @property
+    def _thinks(self) -> bool:
+        """Whether nothing is decided yet of what was asked last."""
+        return False
+
+    @abstractmethod
+    def _open(self, now_s: float) -> None:
+        """Say the first thing of all."""
+
+    @abstractmethod
+    def _reply(self, turn: Span, now_s: float) -> None:
+        """Say something to a turn whose words have been heard."""
+
+    @abstractmethod
+    def _interrupt(self, turn: Span, now_s: float) -> bool:
+        """Say something into a turn, now that the time for it has come; False = not to this one."""
+
+    @abstractmethod
+    def _go_on_without_answer(self, now_s: float) -> None:
+        """The model has been nudged in vain."""
+
+    @abstractmethod
+    def _why_unfinished(self) -> str:
+        """Why the stage is left as it is when the time is up."""
 
     # The stages
 
@@ -115,40 +138,33 @@ class Examination:
     def _stage(self) -> DialogueStage:
         return self.dialogue.stages[self._index]
 
-    def _open(self, now_s: float) -> None:
-        if self.dialogue.opening:
-            now_s = self._speak(OPENING, self.dialogue.opening, now_s) + BREATH_S
-        self._enter(now_s)
+    def _enter_stage(self, index: int, now_s: float) -> None:
+        self._index = index
+        self.events.append(Event(STAGE_ENTERED, Span(now_s, now_s), self._stage.name))
 
-    def _enter(self, now_s: float) -> None:
-        """Begin the next stage, or close the dialogue after the last one."""
-        self._index += 1
-        if self._index == len(self.dialogue.stages):
-            self._speak(CLOSING, self.dialogue.closing, now_s)
-            self.until_s = self._speech_end_s
-            return
+    def _leave_stage(self, state: str, why: str, now_s: float) -> None:
+        self.events.append(Event(STAGE_LEFT, Span(now_s, now_s), f"{self._stage.name} {state}: {why}"))
+
+    def _close(self, text: str, now_s: float) -> None:
+        """Say the last thing of all."""
+        self._speak(CLOSING, text, now_s)
+        self.until_s = self._speech_end_s
+
+    def _draw_interruption(self, is_possible: bool) -> None:
+        """Whether the next turn is spoken into, and when: the same number of draws wherever it is."""
         draws = self.random.random(2)
         first_s, last_s = self.pace.interrupts_after_s
-        may_interrupt = bool(draws[0] < self.pace.interrupts and self._stage.again)
+        may_interrupt = bool(draws[0] < self.pace.interrupts and is_possible)
         self._interrupts_after_s = first_s + float(draws[1]) * (last_s - first_s) if may_interrupt else math.inf
-        self._answers, self._n_nudges, self._was_repeated = [], 0, False
-        self.events.append(Event(STAGE_ENTERED, Span(now_s, now_s), self._stage.name))
-        self._ask(CORRECTION if self._stage.corrects else LINE, self._stage.line, now_s)
-
-    def _leave(self, now_s: float, outcome: GoalOutcome) -> None:
-        self.events.append(Event(STAGE_LEFT, Span(now_s, now_s), f"{self._stage.name} {outcome.state}: {outcome.why}"))
-        self._enter(now_s)
 
     def _end(self, now_s: float) -> None:
         """Say nothing more than what is being said, the time being up; what the model has said so far is heard."""
         turn = self._turn()
         if turn is not None:
             self._hear(turn)
-        outcome = goal_met(self._stage.goal, self._answers)
-        self.events += [
-            Event(TIME_UP, Span(now_s, now_s)),
-            Event(STAGE_LEFT, Span(now_s, now_s), f"{self._stage.name} {TIME_UP}: {outcome.why}"),
-        ]
+        self.events.append(Event(TIME_UP, Span(now_s, now_s)))
+        if self._index >= 0:
+            self._leave_stage(TIME_UP, self._why_unfinished(), now_s)
         self.until_s = max(now_s, self._speech_end_s)
 
     # Speaking
@@ -191,7 +207,7 @@ class Examination:
         return Span(max(spans[0].start_s, self._listens_from_s), spans[-1].end_s) if spans else None
 
     def _answer(self, turn: Span, now_s: float, kind: str = "") -> None:
-        """Hear the words of a turn, and go on, or say the line again."""
+        """Hear the words of a turn, and say something to it."""
         words = self._hear(turn)
         if not words:  # a sound and no turn: whoever makes it has said nothing yet
             self._listens_from_s, self._heard_from_s = turn.end_s, None
@@ -200,34 +216,26 @@ class Examination:
             return
         if kind:
             self.events.append(Event(kind, Span(now_s, now_s), self._stage.name))
-        outcome = goal_met(self._stage.goal, self._answers)
-        if outcome.is_met or self._was_repeated or not self._stage.again:
-            self._leave(now_s, outcome)
-        else:
-            self._was_repeated = True
-            self._ask(REPEAT, self._stage.again, now_s)
+        self._reply(turn, now_s)
 
     def _hear(self, turn: Span) -> str:
         words = self.ears.words_in(turn)
         if words:
-            self._answers.append(words)
             self.events.append(Event(HEARD_TURN, turn, words))
         return words
 
     def _react(self, turn: Span, now_s: float, spoken_s: float) -> None:
         """Say something into a turn, where its time has come."""
-        if spoken_s >= self._interrupts_after_s and not self._was_repeated:
-            self._hear(turn)
-            self._was_repeated = True
-            self._ask(INTERRUPTION, self._stage.again, now_s)
-        elif now_s >= self._backchannel_s:
+        if spoken_s >= self._interrupts_after_s and self._interrupt(turn, now_s):
+            return
+        if now_s >= self._backchannel_s:
             text = BACKCHANNELS[int(self.random.integers(len(BACKCHANNELS)))]
             self._speak(EXAMINER_BACKCHANNEL, text, now_s)
             self._backchannel_s = now_s + self._within(NEXT_BACKCHANNEL_S)
 
     def _nudge(self, now_s: float) -> None:
         if self._n_nudges == MOST_NUDGES:
-            self._leave(now_s, goal_met(self._stage.goal, self._answers))
+            self._go_on_without_answer(now_s)
             return
         self._ask(NUDGE, NUDGES[self._n_nudges], now_s)
         self._n_nudges += 1

@@ -1,15 +1,16 @@
-"""The scripted examiner: holds a staged dialogue with any model, in virtual time, by rules alone.
+"""An examiner: holds a staged dialogue with any model, by rules alone, or as a language model says (``llm_party``).
 
-It is a party like any other: it hears a frame and says one, and its events are the truth of the call. No language model, no
-network and no chance but the seed's take part; a turn's words are heard by the engines that hear recordings, one region a call,
-so that what is heard depends on what was said alone. Where they are not done when a decision is due, virtual time stands still.
+It is a party like any other: it hears a frame and says one, and its events are the truth of the call. A turn's words are heard
+by the engines that hear recordings, one region a call, so that what is heard depends on what was said alone. Where they are not
+done when a decision is due, virtual time stands still. In the scripted one no language model, no network and no chance but the
+seed's take part.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,13 +20,15 @@ import numpy as np
 from fdbench.adapter.base import Batch, Brief, Opening, Port, Spoken
 from fdbench.adapter.equipped import Equipped
 from fdbench.adapter.failure import FOREIGN, failure_of
-from fdbench.audio.vad import StreamingVad, load_vad_model, vad_signature
+from fdbench.audio.vad import StreamingVad, load_vad_model
 from fdbench.call.examiner.ears import Detector, Ears
-from fdbench.call.examiner.examination import Examination
+from fdbench.call.examiner.examination import Examination, Say
 from fdbench.call.examiner.pace import FRAME_S, PACES
 from fdbench.call.examiner.phrases import texts_of
+from fdbench.call.examiner.scripted import ScriptedExamination
 from fdbench.call.examiner.voice import ShippedVoice, Voice
 from fdbench.core.conversation import FailedCall
+from fdbench.core.dialogue import Dialogue
 from fdbench.core.event import Event
 from fdbench.core.sound import Samples
 from fdbench.errors import DataError, FdbenchError, UsageError, unknown_name
@@ -40,7 +43,7 @@ _REMEMBERED: Final = 512
 """Texts whose samples are kept."""
 
 
-class ScriptedExaminer(Equipped):
+class Examiner(Equipped):
     """A virtual party that holds its brief's dialogue.
 
     Args:
@@ -85,18 +88,6 @@ class ScriptedExaminer(Equipped):
         self._sounds: dict[str, Samples] = {}
         self._calls: dict[int, _Talk] = {}
 
-    def signature_facts(self) -> Mapping[str, str]:
-        """What determines how a model is examined, beside its dialogue and the seed."""
-        return {
-            "examiner": f"scripted:{VERSION}",
-            "pace": self._pace.name,
-            "duration_s": f"{self._duration_s:g}",
-            "gate_candidate": str(self._gates).lower(),
-            "voice": self._voice.signature,
-            "asr": self._asr.signature,
-            "vad": vad_signature(),
-        }
-
     def prepare(self, brief: Brief) -> None:
         """Have everything spoken that may be said in a call, before it begins; what cannot be, the opening says."""
         with contextlib.suppress(FdbenchError):
@@ -105,38 +96,44 @@ class ScriptedExaminer(Equipped):
     def _speak_beforehand(self, brief: Brief) -> None:
         if brief.dialogue is None:
             raise DataError("an examiner needs a dialogue, and this sample has none", "take a task of dialogues")
-        for text in texts_of(brief.dialogue):
-            self._sound_of(text)
+        for text in self._texts(brief.dialogue):
+            self.sound_of(text)
+
+    def _texts(self, dialogue: Dialogue) -> Iterable[str]:
+        """All that is known to be said in a call before it begins."""
+        return texts_of(dialogue)
+
+    def _examination(self, brief: Brief, dialogue: Dialogue, ears: Ears, say: Say) -> Examination:
+        """The dialogue as it begins."""
+        random = np.random.default_rng(brief.seed)
+        return ScriptedExamination(dialogue, ears, say, self._pace, random, brief.lead_in_s, self._duration_s)
 
     def open(self, slot: int, brief: Brief) -> Opening:
         self._speak_beforehand(brief)
         assert brief.dialogue is not None
-        mouth = _Mouth(self.says.sample_rate, self._sound_of)
+        mouth = _Mouth(self.says.sample_rate, self.sound_of)
         ears = Ears(self.hears.sample_rate, self._make_detector(), self._asr, self._thread)
-        held = Examination(
-            brief.dialogue, ears, mouth.say, self._pace, np.random.default_rng(brief.seed), brief.lead_in_s, self._duration_s
-        )
-        self._calls[slot] = _Talk(mouth, ears, held)
+        self._calls[slot] = _Talk(mouth, ears, self._examination(brief, brief.dialogue, ears, mouth.say))
         return Opening(speaks_until_s=math.inf)
 
     def step(self, heard: Batch) -> Spoken:
         n = self.says.frame_samples
-        rows: list[Samples] = []
-        events: dict[int, list[Event]] = {}
         failed: dict[int, FailedCall] = {}
-        until_s: dict[int, float] = {}
-        for slot, frame, t_s in zip(heard.slots, heard.audio, heard.t_s, strict=True):
-            talk = self._calls[slot]
-            first = round(float(t_s) * self.says.sample_rate) + n  # what it says now is heard when what it hears now is over
-            try:
-                events[slot] = talk.go_on(frame, first, n, has_begun=bool(t_s >= 0), gates=self._gates)
-            except FdbenchError as error:
-                failed[slot] = FailedCall("examiner", error.what)
-            except FOREIGN as error:
-                failed[slot] = replace(failure_of("the examiner", error), reason="examiner")
-            until_s[slot] = talk.held.until_s
-            rows.append(talk.mouth.frame(first, n))
-        return Spoken(np.stack(rows), events=events, failed=failed, speaks_until_s=until_s)
+        firsts = [round(float(t_s) * self.says.sample_rate) + n for t_s in heard.t_s]
+        for slot, frame, first, t_s in zip(heard.slots, heard.audio, firsts, heard.t_s, strict=True):
+            with _blamed_on_the_examiner(slot, failed):
+                self._calls[slot].go_on(frame, first, n, has_begun=bool(t_s >= 0), gates=self._gates)
+        for slot, first in zip(heard.slots, firsts, strict=True):  # all that are asked in this frame think at once
+            if slot not in failed:
+                with _blamed_on_the_examiner(slot, failed):
+                    self._calls[slot].held.settle(first / self.says.sample_rate)
+        talks = {slot: self._calls[slot] for slot in heard.slots}
+        return Spoken(
+            np.stack([talk.mouth.frame(first, n) for talk, first in zip(talks.values(), firsts, strict=True)]),
+            events={slot: talk.told() for slot, talk in talks.items()},
+            failed=failed,
+            speaks_until_s={slot: talk.held.until_s for slot, talk in talks.items()},
+        )
 
     def close(self, slot: int) -> None:
         talk = self._calls.pop(slot, None)
@@ -146,7 +143,7 @@ class ScriptedExaminer(Equipped):
     def release(self) -> None:
         self._thread.shutdown(cancel_futures=True)
 
-    def _sound_of(self, text: str) -> Samples:
+    def sound_of(self, text: str) -> Samples:
         """A text at the rate of this examiner's speech."""
         if text not in self._sounds:
             if len(self._sounds) >= _REMEMBERED:
@@ -189,14 +186,32 @@ class _Talk:
     ears: Ears
     held: Examination
 
-    def go_on(self, frame: Samples, first: int, n: int, *, has_begun: bool, gates: bool) -> list[Event]:
-        """Hear a frame, and decide what to say in the ``n`` samples from ``first`` on."""
+    def go_on(self, frame: Samples, first: int, n: int, *, has_begun: bool, gates: bool) -> None:
+        """Hear a frame, and decide what to say in the ``n`` samples from ``first`` on: what it says now is heard when what it
+        hears now is over."""
         if has_begun:
             was_speaking = gates and self.mouth.is_speaking(first - n, n)
             self.ears.hear(np.zeros_like(frame) if was_speaking else frame)
         self.held.go_on(first / self.mouth.rate)
+
+    def told(self) -> list[Event]:
         events, self.held.events = self.held.events, []
         return events
+
+
+class ScriptedExaminer(Examiner):
+    """By rules alone."""
+
+
+@contextlib.contextmanager
+def _blamed_on_the_examiner(slot: int, failed: dict[int, FailedCall]) -> Iterator[None]:
+    """What goes wrong here is no fault of the model, and fails the call by name."""
+    try:
+        yield
+    except FdbenchError as error:
+        failed[slot] = FailedCall("examiner", error.what)
+    except FOREIGN as error:
+        failed[slot] = replace(failure_of("the examiner", error), reason="examiner")
 
 
 def _port(rate: int) -> Port:

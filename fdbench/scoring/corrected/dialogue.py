@@ -84,6 +84,9 @@ class Dialogue:
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         return {MAIN: (MODEL_SPEECH, MODEL_LEVELS, USER_SPEECH, *words_needed(sample))}
 
+    def needs_to_ask(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {}
+
     def question(self, sample: Sample, takes: Takes) -> DialogueQuestion | Verdict | Absence:
         return ask_about_dialogue(sample, takes)
 
@@ -227,4 +230,6 @@ def _share(metric: str, are: Sequence[bool], reason: str) -> Score:
 
 
 def _ratio(metric: str, above: float, below: float, **components: float) -> Score:
+    if below <= 0:  # segments without length are no speech that anybody could speak over
+        return none_score(metric, "user_speech_unknown")
     return scored(metric, above / below, numerator=above, denominator=below, **components)

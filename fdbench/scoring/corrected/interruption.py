@@ -113,11 +113,14 @@ _CONTEXT: Final = "context_answered_rate"
 class Interruption:
     """User interruption as ``fdbench`` defines it."""
 
-    version = 3
+    version = 4
     metrics: tuple[str, ...] = (*_ANSWERS, *_GATES, *_APART, _CONTEXT, "relevance", *BESIDE)
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         return {MAIN: (MODEL_SPEECH, MODEL_WORDS, MODEL_LEVELS, user_speech(prompts[MAIN]))}
+
+    def needs_to_ask(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {}
 
     def question(self, sample: Sample, takes: Takes) -> RelevanceQuestion | None:
         course = _course_of(sample, takes)
@@ -148,13 +151,14 @@ class _Course:
 
     Attributes:
         interruption: From where it is heard.
-        context_end_s: Where the user's last speech before it ends; None where the user said nothing before.
+        context_end_s: Where the user's last speech before it ends; None where the user said nothing before; or why
+            nobody knows.
         model: The model's side; without a transcript, why there is none.
     """
 
     take: Annotations
     interruption: Span
-    context_end_s: float | None
+    context_end_s: float | Absence | None
     recorded_s: float | None
     bursts: tuple[Span, ...]
     outcome: InterruptionOutcome
@@ -172,17 +176,16 @@ def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
     if isinstance(speech, Absence):
         return speech
     user = user_bursts(sample, speech_for(take, user_speech(take.prompt_s)))
-    if isinstance(user, Absence):
-        user = ()
+    heard = () if isinstance(user, Absence) else user
     annotated = interruptions[0].span
-    interruption = heard_interruption(annotated, user) if user else annotated
+    interruption = heard_interruption(annotated, heard) if heard else annotated
     if interruption is None:
         return Absence("interruption_not_heard")
     recorded_s = recording_end_s(take, speech)
     bursts = find_bursts(speech.segments)
     outcome = interruption_outcome(bursts, interruption, recorded_s)
-    before_s = [burst.end_s for burst in user if burst.end_s <= interruption.start_s]  # not one that goes on into it
-    context_end_s = max(before_s, default=None)
+    before_s = [burst.end_s for burst in heard if burst.end_s <= interruption.start_s]  # not one that goes on into it
+    context_end_s = user if isinstance(user, Absence) else max(before_s, default=None)
     return _Course(take, interruption, context_end_s, recorded_s, bursts, outcome, model_side_of(takes))
 
 
@@ -275,6 +278,8 @@ def _score_context(course: _Course, model: ModelSide) -> Score:
     """Whether the turn before the interruption was answered before it began."""
     if course.context_end_s is None:
         return none_score(_CONTEXT, "no_context")
+    if isinstance(course.context_end_s, Absence):
+        return failed((_CONTEXT,), course.context_end_s)[0]
     answer = Span(max(0.0, course.context_end_s - TERMINAL_OVERLAP_S - ROUNDING_S), course.interruption.start_s)
     is_answered = any(answer.contains(takeover.start_s) for takeover in model.takeovers)
     is_unseen = not is_answered and course.recorded_s is not None and course.recorded_s < answer.end_s
@@ -282,6 +287,8 @@ def _score_context(course: _Course, model: ModelSide) -> Score:
 
 
 def _score_lost(course: _Course, model: ModelSide) -> list[Score]:
+    if isinstance(course.context_end_s, Absence):
+        return failed((LOST, LOST_WORDED), course.context_end_s)
     turns = [UserTurn(course.interruption, asks=True)]
     if course.context_end_s is not None:
         turns.insert(0, UserTurn(Span(0.0, max(0.0, course.context_end_s)), asks=True))

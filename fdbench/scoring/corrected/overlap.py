@@ -77,7 +77,15 @@ from fdbench.scoring.corrected.yielding import (
     heard_interruption,
     interruption_outcome,
 )
-from fdbench.scoring.overlap_label import BY_RULE, JUDGED, ask_about, judged_scores, label_of, label_scores, transcripts_needed
+from fdbench.scoring.overlap_label import (
+    BY_RULE,
+    JUDGED,
+    ask_about,
+    judged_scores,
+    label_of,
+    label_scores,
+    user_transcripts_needed,
+)
 from fdbench.scoring.overlap_voice import voice_scores, with_voice
 from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, MODEL_WORDS, user_speech
 
@@ -114,10 +122,13 @@ class Overlap:
         self._wanted = RESPOND if self._asks else RESUME
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
-        of_both: tuple[Request, ...] = (MODEL_SPEECH, *transcripts_needed(sample, MODEL_WORDS))
+        of_both: tuple[Request, ...] = (MODEL_SPEECH, MODEL_WORDS)
         needs: Needs = dict.fromkeys(prompts, of_both)
         of_main = (*of_both, MODEL_LEVELS, FINE_LEVELS, user_speech(prompts[MAIN]))
         return with_voice({**needs, MAIN: of_main}, sample)
+
+    def needs_to_ask(self, sample: Sample, prompts: Prompts) -> Needs:
+        return dict.fromkeys(prompts, user_transcripts_needed(sample, MODEL_WORDS))
 
     def question(self, sample: Sample, takes: Takes) -> BehaviourQuestion | Absence:
         return ask_about(sample, takes, dict.fromkeys((MAIN, TWIN), MODEL_WORDS))
@@ -152,6 +163,8 @@ class Overlap:
         return scored(_JUDGED_WANTED, verdict.label == self._wanted)
 
     def _score_lost(self, course: _Course, model: ModelSide, label: str | Absence) -> list[Score]:
+        if isinstance(course.context_end_s, Absence):
+            return failed((LOST, LOST_WORDED), course.context_end_s)
         turns = [UserTurn(course.overlap, asks=True)] if self._asks else []
         if course.context_end_s is not None:
             turns.insert(0, UserTurn(Span(0.0, course.context_end_s), asks=True))
@@ -178,7 +191,8 @@ class _Course:
 
     Attributes:
         overlap: From where it is heard.
-        context_end_s: Where the user's last speech before it ends; None where the user said nothing before.
+        context_end_s: Where the user's last speech before it ends; None where the user said nothing before; or why
+            nobody knows.
         outcome: What the model did with the floor.
         has_finished: It fell silent where its clean twin does; or why that is not known.
         model, twin: The model's side of both calls, or why it is not known.
@@ -186,7 +200,7 @@ class _Course:
 
     take: Annotations
     overlap: Span
-    context_end_s: float | None
+    context_end_s: float | Absence | None
     recorded_s: float | None
     bursts: tuple[Span, ...]
     outcome: InterruptionOutcome
@@ -216,19 +230,18 @@ def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
     if isinstance(speech, Absence):
         return speech
     user = user_bursts(sample, speech_for(take, user_speech(take.prompt_s)))
-    if isinstance(user, Absence):
-        user = ()
+    heard = () if isinstance(user, Absence) else user
     annotated = overlaps[0].span
-    overlap = annotated if sample.reaction is not None else heard_interruption(annotated, user) or annotated
+    overlap = annotated if sample.reaction is not None else heard_interruption(annotated, heard) or annotated
     recorded_s = recording_end_s(take, speech)
     bursts = find_bursts(speech.segments)
     outcome = _with_exact_stop(interruption_outcome(bursts, overlap, recorded_s), overlap, take)
     twin = model_side_of(takes, TWIN)
-    before_s = [burst.end_s for burst in user if burst.end_s <= annotated.start_s + ROUNDING_S]
+    before_s = [burst.end_s for burst in heard if burst.end_s <= annotated.start_s + ROUNDING_S]
     return _Course(
         take=take,
         overlap=overlap,
-        context_end_s=max(before_s, default=None),
+        context_end_s=user if isinstance(user, Absence) else max(before_s, default=None),
         recorded_s=recorded_s,
         bursts=bursts,
         outcome=outcome,

@@ -26,6 +26,9 @@ class PublishedDialogue:
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         return {MAIN: words_needed(sample)}
 
+    def needs_to_ask(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {}
+
     def question(self, sample: Sample, takes: Takes) -> DialogueQuestion | Verdict | Absence:
         return ask_about_dialogue(sample, takes)
 

@@ -54,6 +54,9 @@ class PublishedInterruption:
         interruptions = sample.of_kind(INTERRUPTION)
         return {MAIN: (published_words_after(interruptions[0].span.end_s, prompts[MAIN]),)} if interruptions else {}
 
+    def needs_to_ask(self, sample: Sample, prompts: Prompts) -> Needs:
+        return {}
+
     def question(self, sample: Sample, takes: Takes) -> RelevanceQuestion | None:
         transcript = _words_after(sample, takes)
         if isinstance(transcript, Absence) or not is_takeover(transcript.words):

@@ -40,7 +40,7 @@ from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span
 from fdbench.core.take_id import MAIN, TWIN
 from fdbench.scoring.base import Needs, Prompts, Takes, failed, main_take, scored, speech_for
-from fdbench.scoring.overlap_label import JUDGED, ask_about, judged_scores, transcripts_needed
+from fdbench.scoring.overlap_label import JUDGED, ask_about, judged_scores, user_transcripts_needed
 from fdbench.scoring.overlap_voice import voice_scores, with_voice
 from fdbench.scoring.requests import cropped, published_words
 
@@ -58,11 +58,11 @@ class PublishedOverlap:
     metrics: tuple[str, ...] = (*TIMES, *JUDGED, *VOICE_METRICS)
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
-        needs: Needs = {
-            stimulus: transcripts_needed(sample, published_words(prompt_s)) for stimulus, prompt_s in prompts.items()
-        }
-        needs = {**needs, MAIN: (*needs.get(MAIN, ()), *_speech_requests(prompts.get(MAIN)))}
-        return with_voice(needs, sample)
+        return with_voice({MAIN: _speech_requests(prompts.get(MAIN))}, sample)
+
+    def needs_to_ask(self, sample: Sample, prompts: Prompts) -> Needs:
+        words = {stimulus: published_words(prompt_s) for stimulus, prompt_s in prompts.items()}
+        return {stimulus: (each, *user_transcripts_needed(sample, each)) for stimulus, each in words.items()}
 
     def question(self, sample: Sample, takes: Takes) -> BehaviourQuestion | Absence:
         prompts = {name: take.prompt_s for name, take in takes.items() if not isinstance(take, Absence)}

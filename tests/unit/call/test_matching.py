@@ -7,13 +7,18 @@ import unicodedata
 import pytest
 
 from fdbench.call.matching import TaskSamples, list_recordings, match_files, match_folder
+from fdbench.core.take_id import MAIN, TWIN
 
 TURN, PAUSE = "v1/turn_taking.candor", "mini/pause_handling"
 TURNS = TaskSamples(TURN, ("1", "2"), "candor_turn_taking")
 PAUSES = TaskSamples(PAUSE, ("ph-01",))
+OVERLAP = "v1.5/user_interruption"
+PAIRS = TaskSamples(OVERLAP, ("1", "2"), "user_interruption", (MAIN, TWIN))
 
 
 def found(files, wanted=(TURNS, PAUSES), key=(TURN, "1"), *, by_id_alone=False):
+    """The files of a sample: of its twin, where the key says so."""
+    key = key if len(key) == 3 else (*key, MAIN)
     return match_files(files, wanted, by_id_alone=by_id_alone).by_sample[key].files
 
 
@@ -31,7 +36,7 @@ def found(files, wanted=(TURNS, PAUSES), key=(TURN, "1"), *, by_id_alone=False):
 )
 def test_every_documented_layout_is_found_and_belongs_to_that_sample_only(file):
     matches = match_files([file], (TURNS, PAUSES), by_id_alone=False)
-    assert matches.by_sample[(TURN, "1")].files == (file,)
+    assert matches.by_sample[(TURN, "1", MAIN)].files == (file,)
     assert matches.n_found == 1
     assert matches.unused == ()
 
@@ -49,7 +54,7 @@ def test_an_id_may_hold_dots():
 
 def test_two_files_for_one_sample_are_both_told():
     files = ["v1/turn_taking.candor/1.flac", "v1/turn_taking.candor/1.wav", "v1.0/candor_turn_taking/1/output.wav"]
-    match = match_files(files, (TURNS,), by_id_alone=True).by_sample[(TURN, "1")]
+    match = match_files(files, (TURNS,), by_id_alone=True).by_sample[(TURN, "1", MAIN)]
     assert sorted(match.files) == sorted(files)
 
 
@@ -72,7 +77,31 @@ def test_no_id_points_out_of_the_folder(tmp_path, sample_id):
     folder = tmp_path / "recordings"
     folder.mkdir()
     matches = match_folder(folder, [TaskSamples("t", (sample_id,))], by_id_alone=True)
-    assert matches.by_sample[("t", sample_id)].files == ()
+    assert matches.by_sample[("t", sample_id, MAIN)].files == ()
+
+
+@pytest.mark.parametrize(
+    ("main", "clean"),
+    [
+        ("v1.5/user_interruption/1.wav", "v1.5/user_interruption/1.clean.wav"),
+        ("v1.5/user_interruption/1/output.wav", "v1.5/user_interruption/1/clean_output.wav"),
+        ("user_interruption/1.flac", "user_interruption/1.clean.flac"),
+        ("v1_5/user_interruption/1/output.wav", "v1_5/user_interruption/1/clean_output.ogg"),
+    ],
+)
+def test_a_clean_twin_has_a_recording_of_its_own_beside_that_of_the_clip(main, clean):
+    matches = match_files([clean, main], (TURNS, PAIRS), by_id_alone=False)
+    assert {key[1:]: match.files for key, match in matches.by_sample.items() if match.files} == {
+        ("1", MAIN): (main,), ("1", TWIN): (clean,),
+    }  # fmt: skip
+    assert (matches.n_found, matches.unused) == (2, ())
+
+
+def test_a_clean_twin_is_found_by_id_alone_and_no_reply_of_the_clip_is_taken_for_it():
+    for main, clean in (("1.wav", "1.clean.wav"), ("1/output.wav", "1/clean_output.wav")):
+        assert found([main, clean], (PAIRS,), (OVERLAP, "1", TWIN), by_id_alone=True) == (clean,)
+        assert found([main], (PAIRS,), (OVERLAP, "1", TWIN), by_id_alone=True) == ()
+        assert found([clean], (PAIRS,), (OVERLAP, "1"), by_id_alone=True) == ()
 
 
 def test_what_belongs_to_no_sample_is_counted_without_upstreams_prompts():

@@ -20,7 +20,8 @@ from fdbench.errors import MissingExtraError, UsageError
 from fdbench.io.files import sha256_of
 from fdbench.io.secret import Secret
 from fdbench.judge import upstream_prompt
-from fdbench.judge.client import MAX_FAILED_IN_A_ROW, Judge
+from fdbench.judge.asking import MAX_FAILED_IN_A_ROW
+from fdbench.judge.client import Judge
 from fdbench.judge.providers import JudgeSettings, settings_of
 from fdbench.judge.verdicts import VerdictCache
 from tests.judge_server import (

@@ -124,7 +124,10 @@ def test_upstreams_prompt_is_asked_with_its_own_temperature_and_recalled_under_t
     assert recalled.doubt
     recollection = Recollection(signature, {(recalled.judge, recalled.question): recalled.verdict})
     assert recollection.prompt_for(DialogueQuestion) == "upstream-dialogue-3c154051"
-    assert Recollection(signature.replace("s0", "s1"), recollection.intact).prompt_for(DialogueQuestion) == ""
+    replies = {KEY: UnratedReply(question())}
+    assert recollection.opinions(replies, lambda *_: None).of == {KEY: verdict}
+    other = Recollection(f"{signature.removesuffix('s0')}s1", recollection.intact)
+    assert other.opinions(replies, lambda *_: None).of == {KEY: Absence("rating_missing")}
 
 
 SILENT = Verdict(1.0, "the model said nothing", "nobody")

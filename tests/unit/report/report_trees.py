@@ -21,6 +21,8 @@ UNITS = {
     "stop_latency_s": "s",
     "talked_through_rate": "rate",
     "undecided_rate": "rate",
+    "turn_taking_fluency": "1-5",
+    "instruction_following": "1-5",
 }
 DIRECTIONS = {
     "lost_per_turn_s": False,
@@ -36,6 +38,8 @@ DIRECTIONS = {
     "stop_latency_s": False,
     "talked_through_rate": False,
     "undecided_rate": None,
+    "turn_taking_fluency": True,
+    "instruction_following": True,
 }
 
 

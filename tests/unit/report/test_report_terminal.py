@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from report_trees import metric, write_run
+from report_trees import ENGINES, metric, write_run
 
 from fdbench.report.rows import read_results, read_run
 from fdbench.report.terminal import render_run
@@ -53,3 +53,20 @@ def test_a_run_without_scores_says_so(tmp_path: Path) -> None:
 def test_a_long_name_is_cut(tmp_path: Path) -> None:
     run = write_run(tmp_path, "a", {"takeover_rate": metric("takeover_rate", 0.5)}, arguments={"prompt": "x" * 80})
     assert "prompt=xxxxxxxxxxxxxx...\n" in render_run(read_run(run))
+
+
+def test_a_judges_scores_over_a_dialogue_have_lines_of_their_own_where_one_was_asked(tmp_path: Path) -> None:
+    details = {"mean": 3.0, "from_0_to_15_s": 4.0, "from_105_to_120_s": 2.5, "from_0_to_75_s": 4.0}
+    rated = {
+        "turn_taking_fluency": metric("turn_taking_fluency", 3.5, details=details),
+        "instruction_following": metric("instruction_following", None, 0),
+    }
+    write_run(tmp_path / "judged", "m", rated, engines={**ENGINES, "judge": "m@local-vllm"})
+    write_run(tmp_path / "unjudged", "m", rated)
+    head, *table = render_run(read_results(tmp_path / "judged")).split("judged over the dialogue\n")
+    assert "turn_taking_fluency    higher  3.50" in head
+    assert " ".join(table[0].split()) == (
+        "0-15 s 15-30 s 30-45 s 45-60 s 60-75 s 75-90 s 90-105 s 105-120 s 0-75 s "
+        "turn taking fluency 4.00 - - - - - - 2.50 4.00"
+    )
+    assert "judged over" not in render_run(read_results(tmp_path / "unjudged"))

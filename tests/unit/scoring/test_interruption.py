@@ -36,7 +36,7 @@ def scores_of(
     return {name: outcome(score) for name, score in by_metric(scorer, clip, take, Verdict(4)).items()}
 
 
-THROUGH, YES = "talked_through", "exercised"
+THROUGH, YES, UNKNOWN = "talked_through", "exercised", "user_speech_unknown"
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,8 @@ def test_the_interruption_starts_where_the_user_is_heard() -> None:
 def test_where_nothing_is_known_of_the_users_speech_the_annotation_stands() -> None:
     """Annotated from 1.5 to 5.0 s: the stop at 2.4 s is 0.9 s after its start."""
     scores = scores_of("......##################..............................####################", user="")
-    assert (scores["stop_latency_s"], scores["response_latency_s"], scores["context_answered_rate"]) == (0.9, 0.4, "no_context")
+    assert (scores["stop_latency_s"], scores["response_latency_s"], scores["context_answered_rate"]) == (0.9, 0.4, UNKNOWN)
+    assert scores["lost_per_turn_s"] == UNKNOWN, "the context turn is not left out without a word"
 
 
 def test_of_a_short_interruption_the_response_is_judged_and_yielding_is_not() -> None:

@@ -180,3 +180,11 @@ def test_the_label_of_a_new_stretch() -> None:
     assert label_of(False, ["it", "costs", "nine", "euros"], clean) == "C_RESPOND"
     assert label_of(False, None, clean) == "C_UNKNOWN"
     assert label_of(True, None, ()) == "C_RESUME"
+
+
+def test_where_the_users_speech_is_unknown_no_lost_time_is_told_of_the_overlap_alone() -> None:
+    model = "......###################...................###############"
+    assert isinstance(scores_of(model)["lost_per_turn_s"], float)
+    unknown = scores_of(model, user="." * 40)
+    assert unknown["lost_per_turn_s"] == unknown["lost_worded_s"] == "user_speech_unknown"
+    assert unknown["stop_rate"] == 1, "what does not need the context stands"

@@ -12,7 +12,7 @@ from fdbench.core.conversation import FailedCall, Sample
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
-from fdbench.core.take_id import MAIN
+from fdbench.core.take_id import MAIN, TWIN
 from fdbench.io.wav import digest_of_audio
 from fdbench.stages.cases import NO_CALL, Case, RecordedTake
 from fdbench.stages.health import findings_of, observed
@@ -114,6 +114,39 @@ def test_all_replies_the_same():
 def test_speech_without_words(n, is_grave):
     line = f"no word was heard in {n} of {n} replies with speech"
     assert only(findings([speech_at(seed) for seed in range(n)], words=0)) == (line, is_grave)
+
+
+def findings_of_pairs(pairs, engine="e"):
+    """Of samples with a clean twin: the sounds of both replies each."""
+    heard = []
+    for index, sounds in enumerate(pairs):
+        takes = {name: RecordedTake(Sound(samples)) for name, samples in zip((MAIN, TWIN), sounds, strict=True)}
+        answers = Annotations(
+            speech={SpeechRequest("model"): DetectedSpeech(SPEECH, LENGTH_S)},
+            words={WordsRequest("model"): Transcript((), engine)},
+        )
+        case = Case(Sample(f"s{index}", "t/overlap", {}), "overlap.user_interruption", takes)
+        heard.append((case, dict.fromkeys(takes, answers)))
+    vitals = []
+    cases = [case for case, _ in observed(heard, vitals)]
+    return findings_of(cases, vitals)
+
+
+def test_where_nobody_listened_for_words_none_is_missed():
+    assert (
+        findings_of_pairs([(speech_at(0), speech_at(1)), (speech_at(2), speech_at(3)), (speech_at(4), speech_at(5))], "none")
+        == ()
+    )
+
+
+def test_a_clean_twin_is_looked_at_too_and_named():
+    line, _ = only(findings_of_pairs([(speech_at(0), NOISE), (speech_at(1), speech_at(2))], "none"))
+    assert line.startswith("sound above -50 dBFS that is no speech in 1 of 4 replies (first: t/overlap s0 clean, ")
+
+
+def test_a_model_that_does_in_a_pair_what_it_does_without_the_overlap_is_no_copy():
+    assert findings_of_pairs([(speech_at(0), speech_at(0))], "none") == ()
+    assert only(findings_of_pairs([(speech_at(0), speech_at(0))] * 2, "none")) == ("all 4 replies are the same recording", True)
 
 
 def test_dropped_words():

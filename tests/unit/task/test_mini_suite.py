@@ -32,6 +32,7 @@ REPLIES = Path(str(resources.files("fdbench.adapters.replies")))
 TOOLS = Path(__file__).parents[3] / "tools"
 TASKS = ("pause_handling", "turn_taking", "user_interruption", "backchannel")
 SIZE_LIMIT_BYTES = 6_000_000
+PAIRED_FOLDERS = ("overlap_utterances", "probe_utterances")
 DIALOGUES_LIMIT_BYTES = 4_000_000
 
 
@@ -95,11 +96,13 @@ def approx(pairs: list[tuple[float, float]]) -> Any:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def test_prompts_and_replies_are_under_six_megabytes_and_what_an_examiner_says_under_four() -> None:
+def test_prompts_and_replies_are_under_six_megabytes_and_what_an_examiner_or_a_probe_says_under_four_each() -> None:
     files = [path for folder in (MINI, REPLIES) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     dialogues = [path for path in files if path.is_relative_to(MINI / "dialogues")]
-    assert sum(path.stat().st_size for path in {*files} - {*dialogues}) < SIZE_LIMIT_BYTES
-    assert sum(path.stat().st_size for path in dialogues) < DIALOGUES_LIMIT_BYTES
+    pairs = [path for path in files if path.name.startswith(("overlap_", "probe_")) or path.parent.name in PAIRED_FOLDERS]
+    assert sum(path.stat().st_size for path in {*files} - {*dialogues, *pairs}) < SIZE_LIMIT_BYTES
+    for folder in (dialogues, pairs):
+        assert sum(path.stat().st_size for path in folder) < DIALOGUES_LIMIT_BYTES
 
 
 @pytest.mark.parametrize(

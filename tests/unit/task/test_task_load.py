@@ -17,13 +17,14 @@ from fdbench.io.files import sha256_of
 from fdbench.io.wav import write_flac
 from fdbench.task.load import find_set, load_samples, select_tasks, task_specs
 from fdbench.task.scripts import read_scripts
-from fdbench.task.spec import ScriptSource, TaskSpec
+from fdbench.task.spec import DialogueSource, ScriptSource, TaskSpec
 from fdbench.task.tree import UpstreamTree
 
 PAIRS = ("background_speech", "talking_to_other", "user_backchannel", "user_interruption")
+PROBES = ("backchannel", "interruption", "noise", "side_talk")
 MINI_NAMES = [
-    "mini/backchannel", *(f"mini/overlap.{name}" for name in PAIRS), "mini/pause_handling", "mini/turn_taking",
-    "mini/user_interruption",
+    "mini/backchannel", "mini/dialogue", *(f"mini/overlap.{name}" for name in PAIRS), "mini/pause_handling",
+    *(f"mini/probe.{name}" for name in PROBES), "mini/turn_taking", "mini/user_interruption",
 ]  # fmt: skip
 SETS = {
     "v1/backchannel.icc": "icc_backchannel",
@@ -36,9 +37,15 @@ TURN = "v1/turn_taking.candor"
 
 PINNED_UTTERANCES = {
     "utterances.json": "0b239d0bdc03f149e29af4cb8d197c2099045a0348697ac49e9a9706cd097e4d",
+    "probe_utterances.json": "5f3ff2eed2f635f4d86e375c3651f0342a226c212dfe59b5cc3ff7b1dc5f2dfe",
     "overlap_utterances.json": "dded0d1a722fe2af3107075b6523e853973b7cca431a4f0947514db04f152385",
 }
 PINNED = {
+    "mini/dialogue": (1, "ef29e0810e6e498cd61dac9c918bf74dfdf31c71927fdb59e3dbd9fd39914adf"),
+    "mini/probe.backchannel": (1, "bb2d1d6ffec02739a59e698f36588b4a649f3d3f8f299c015bb9a06b10e1ad08"),
+    "mini/probe.interruption": (1, "ff3850311f2427f8300d2808e213c967b55bc28e26d7963fe6e1588fb049f2cb"),
+    "mini/probe.noise": (1, "42ae53c93e7a1f870e9c4fcbf443b2e1aafb1acff81e315a3cdbbeffd6f5cee0"),
+    "mini/probe.side_talk": (1, "f5e591253dc4726467cb55ed79421e690a37c83656c47c85fcf987ae7bfbc1c7"),
     "mini/backchannel": (1, "f2fe45e4a90f7aac340876ed8703f4498bbb33d1d1cdd6b58e81f4ecbabb7b19"),
     "mini/pause_handling": (1, "4fa8439ae7af6a9dd3a0718c9d3f36e6aca4f088b8285b8f3e7728ee2f01e474"),
     "mini/turn_taking": (1, "2b3cf5c187dc92887677f64d8b5727969504c813509e1b0f5b1019522d92d205"),
@@ -91,7 +98,7 @@ def test_all_and_v1_take_the_sets_when_they_are_there(tmp_path: Path) -> None:
         (tmp_path / "v1.5" / name).mkdir(parents=True)
     pairs = [f"v1.5/{name}" for name in PAIRS]
     assert names(select_tasks("v1.5", UpstreamTree(tmp_path))) == pairs
-    assert names(select_tasks("all", UpstreamTree(tmp_path))) == [*MINI_NAMES, *SETS, *pairs]
+    assert names(select_tasks("mini,v1,v1.5", UpstreamTree(tmp_path))) == [*MINI_NAMES, *SETS, *pairs]
 
 
 def test_available_takes_what_is_there(tmp_path: Path) -> None:
@@ -228,6 +235,9 @@ def test_the_digest_moves_with_prompts_and_annotations_and_with_nothing_else(tmp
 def test_the_embedded_tasks_are_those_of_their_version() -> None:
     found = {}
     for task in select_tasks("mini", None):
+        if isinstance(task.source, DialogueSource):
+            found[task.name] = (task.version, task.source.sha256[task.source.file])
+            continue
         assert isinstance(task.source, ScriptSource)
         assert task.source.sha256[task.source.utterances] == PINNED_UTTERANCES[task.source.utterances]
         found[task.name] = (task.version, task.source.sha256[task.source.clips])
@@ -237,7 +247,7 @@ def test_the_embedded_tasks_are_those_of_their_version() -> None:
 def test_every_embedded_task_loads_whole_and_the_same_every_time() -> None:
     for task in select_tasks("mini", None):
         first, second = load_samples(task, None), load_samples(task, None)
-        assert len(first.samples) == task.source.n == 12
+        assert len(first.samples) == task.source.n == (15 if task.name == "mini/dialogue" else 12)
         assert first.digest == second.digest
 
 

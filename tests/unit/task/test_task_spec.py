@@ -72,11 +72,13 @@ def test_the_shipped_tasks_are_those_of_mini_and_the_published_ones() -> None:
     specs = task_specs()
     assert list(specs) == [
         "mini/backchannel",
+        "mini/dialogue",
         "mini/overlap.background_speech",
         "mini/overlap.talking_to_other",
         "mini/overlap.user_backchannel",
         "mini/overlap.user_interruption",
         "mini/pause_handling",
+        *(f"mini/probe.{name}" for name in ("backchannel", "interruption", "noise", "side_talk")),
         "mini/turn_taking",
         "mini/user_interruption",
         "v1/backchannel.icc",
