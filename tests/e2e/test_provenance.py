@@ -438,6 +438,7 @@ class Judge:
     """Says 4 to everything and stores it."""
 
     signature, labels = SETTINGS.signature, ""
+    asks = True
 
     def __init__(self, run):
         self.run = run
