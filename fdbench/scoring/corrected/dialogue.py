@@ -15,7 +15,8 @@ turn's end on and before the next turn begins.
 
 ==============================  ============================================================================================
 ``goal_coverage_rate``          goals met / stages of the dialogue (``core.goal``), in the words that the recogniser heard while
-                                the stage was on; a stage that was never reached was not met
+                                the stage was on, in utterances that do not lie for the most part under what the examiner
+                                says; a stage that was never reached was not met
 ``corrections_obeyed_rate``     the same of the stages that take something back
 ``entities_carried_rate``       the same of those that only refer to something named before
 ``declined_rate``               the same of requests to be declined
@@ -158,11 +159,18 @@ def goal_outcomes(sample: Sample, model: ModelSide) -> Mapping[str, GoalOutcome]
     if sample.dialogue is None:
         return {}
     held = {each.name: each.span for each in held_stages(sample.events, UNBOUNDED_S)}
-    said = {
-        name: [" ".join(each.words) for each in model.utterances if on.contains(each.span.middle_s)]
-        for name, on in held.items()
-    }
+    lines = merged(
+        event.span for event in sample.events if event.kind in EXAMINER_SPEECH and event.kind != EXAMINER_BACKCHANNEL
+    )
+    answers = [each for each in model.utterances if not _is_said_over(each.span, lines)]
+    said = {name: [" ".join(each.words) for each in answers if on.contains(each.span.middle_s)] for name, on in held.items()}
     return {stage.name: goal_met(stage.goal, said.get(stage.name)) for stage in sample.dialogue.stages}
+
+
+def _is_said_over(span: Span, lines: Sequence[Span]) -> bool:
+    """Whether the most of it lies under what the examiner says: an echo is no answer, whatever it says."""
+    under_s = sum(max(0.0, min(span.end_s, line.end_s) - max(span.start_s, line.start_s)) for line in lines)
+    return under_s > span.duration_s / 2
 
 
 def _score_goals(sample: Sample, model: ModelSide) -> list[Score]:

@@ -131,3 +131,17 @@ def test_silence_talk_and_overlap() -> None:
 def test_lost_seconds_count_both_turns_that_ask_and_the_closing_that_does_not() -> None:
     assert scores_of(ANSWERS__, said(("well", 2.0)))["lost_per_turn_s"] == pytest.approx((0.5 + 0.4) / 3)
     assert scores_of(SILENT___)["lost_per_turn_s"] == pytest.approx((3.5 + 3.5) / 3)
+
+
+def test_who_repeats_the_examiner_over_its_own_line_answers_nothing() -> None:
+    #            0         1         2         3         4         5         6         7         8         9         0         1
+    echo_____ = (
+        ".###############...................................###############...................................########..."
+    )
+    copied = said(("a table for six", 0.2), ("no four", 5.4))
+    assert scores_of(echo_____, copied)["goal_coverage_rate"] == 0
+    parrot___ = (
+        "...................###############...................................###############............................"
+    )
+    said_later = said(("a table for six", 2.0), ("well four", 7.2))
+    assert scores_of(parrot___, said_later)["goal_coverage_rate"] == 1, "who repeats it afterwards confirms it"
