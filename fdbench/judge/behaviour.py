@@ -6,17 +6,15 @@ lives in ``prompts/behaviour.N.md``, a new N for each change; labels under diffe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import LABELS, BehaviourQuestion, Question
 from fdbench.core.speech import Word
-from fdbench.io.files import digest_of
-from fdbench.judge.prompt import Messages, wording_of
+from fdbench.judge.own_wording import OwnWording, read_wording
+from fdbench.judge.prompt import Messages
 from fdbench.judge.rating_text import RATING_UNREADABLE, Reading, answer_of, without_fence
-from fdbench.judge.record import MAX_TEXT_CHARS, fenced
 
 VERSION: Final = 1
 ANSWER_SCHEMA: Final[dict[str, Any]] = {
@@ -34,27 +32,14 @@ ANSWER_SCHEMA: Final[dict[str, Any]] = {
 """The reason comes before the label."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnBehaviourPrompt:
-    """One version of our wording.
+class OwnBehaviourPrompt(OwnWording):
+    """Our wording of the question."""
 
-    Attributes:
-        system: The whole task; the same for every question.
-        user: With ``{token}`` and ``{record}``.
-    """
-
-    name: str
-    sha256: str
-    system: str
-    user: str
-    schema: Mapping[str, Any] | None = field(default_factory=lambda: ANSWER_SCHEMA)
-    first_seed: int = 0
-    temperature: None = None
+    __slots__ = ()
 
     def messages(self, question: Question) -> Messages:
         assert isinstance(question, BehaviourQuestion)
-        user, notes = fenced(
-            self.user,
+        return self.with_record(
             {
                 "before": question.context,
                 "said_over_the_assistant": question.overlapping,
@@ -63,9 +48,8 @@ class OwnBehaviourPrompt:
                 "assistant": written(question.model),
                 "heard_in_the_clean_call": written(question.clean_user),
                 "assistant_in_the_clean_call": written(question.clean_model),
-            },
+            }
         )
-        return Messages(self.system, user, notes)
 
     def read(self, text: str, question: Question) -> Reading | Absence:
         """One JSON object with an analysis and one of the labels, and nothing beside it but a Markdown fence."""
@@ -84,9 +68,7 @@ class OwnBehaviourPrompt:
 
 def own_behaviour_prompt(version: int = VERSION) -> OwnBehaviourPrompt:
     """Our prompt of one version. Raises DataError where the package lacks its file."""
-    text, system, user = wording_of(f"behaviour.{version}.md")
-    sha256 = digest_of([text, ANSWER_SCHEMA, MAX_TEXT_CHARS])
-    return OwnBehaviourPrompt(f"behaviour-{version}", sha256, system, user)
+    return read_wording(OwnBehaviourPrompt, "behaviour", version, ANSWER_SCHEMA)
 
 
 def written(words: Sequence[Word]) -> str:

@@ -10,20 +10,18 @@ but one object: in prose there may be a quotation, and the model under test wrot
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import DialogueQuestion, Question
 from fdbench.core.dialogue import DAILY
 from fdbench.core.speech import Word
-from fdbench.io.files import digest_of
 from fdbench.judge.behaviour import written
 from fdbench.judge.dialogue_text import read_our_form, read_published_form
-from fdbench.judge.prompt import Messages, wording_of
+from fdbench.judge.own_wording import OwnWording, read_wording
+from fdbench.judge.prompt import Messages
 from fdbench.judge.rating_text import RATING_UNREADABLE, Reading, without_fence
-from fdbench.judge.record import MAX_TEXT_CHARS, fenced
 
 VERSION: Final = 1
 PHRASE_WORDS: Final = 8
@@ -55,35 +53,21 @@ ANSWER_SCHEMA: Final[dict[str, Any]] = {
 """The reason comes before the numbers. No bounds: not every server takes them; reading checks."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnDialoguePrompt:
-    """One version of our wording.
+class OwnDialoguePrompt(OwnWording):
+    """Our wording of the question."""
 
-    Attributes:
-        system: The whole task; the same for every question.
-        user: With ``{token}`` and ``{record}``.
-    """
-
-    name: str
-    sha256: str
-    system: str
-    user: str
-    schema: Mapping[str, Any] | None = field(default_factory=lambda: ANSWER_SCHEMA)
-    first_seed: int = 0
-    temperature: None = None
+    __slots__ = ()
 
     def messages(self, question: Question) -> Messages:
         assert isinstance(question, DialogueQuestion)
-        user, notes = fenced(
-            self.user,
+        return self.with_record(
             {
                 "family": question.family,
                 "goals": "; ".join(question.goals),
                 "examiner": phrases(question.examiner),
                 "assistant": phrases(question.model),
-            },
+            }
         )
-        return Messages(self.system, user, notes)
 
     def read(self, text: str, question: Question) -> Reading | Absence:
         """Scores of each turn, and a task score where the family has one."""
@@ -127,6 +111,4 @@ def of_family(found: Reading, family: str) -> Reading | Absence:
 
 def own_dialogue_prompt(version: int = VERSION) -> OwnDialoguePrompt:
     """Our prompt of one version. Raises DataError where the package lacks its file."""
-    text, system, user = wording_of(f"dialogue.{version}.md")
-    sha256 = digest_of([text, ANSWER_SCHEMA, MAX_TEXT_CHARS, PHRASE_WORDS, PHRASE_GAP_S])
-    return OwnDialoguePrompt(f"dialogue-{version}", sha256, system, user)
+    return read_wording(OwnDialoguePrompt, "dialogue", version, ANSWER_SCHEMA, (PHRASE_WORDS, PHRASE_GAP_S))

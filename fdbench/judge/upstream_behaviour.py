@@ -21,11 +21,9 @@ from typing import Any, Final
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import LABELS, BehaviourQuestion, Question
 from fdbench.core.speech import Word
-from fdbench.errors import DataError
-from fdbench.io.files import sha256_of
 from fdbench.judge.prompt import Messages
 from fdbench.judge.rating_text import RATING_UNREADABLE, Reading, answer_of
-from fdbench.judge.upstream_prompt import REMEDY, UPSTREAM_COMMIT
+from fdbench.judge.upstream_prompt import published_beside
 
 UPSTREAM_BEHAVIOUR_NAME: Final = "upstream-behaviour"
 UPSTREAM_BEHAVIOUR_SHA256: Final = "19e5477dac9a9a1e11de126783a0b820b3ecb70db5e91181824fa944e1947977"
@@ -76,17 +74,8 @@ def read_upstream_behaviour_prompt(upstream_script: Path) -> UpstreamBehaviourPr
     Raises:
         DataError: It is missing or another version; names the file.
     """
-    places = [upstream_script.parent / place for place in PLACES]
-    path = next((place for place in places if place.is_file()), places[0])
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error})", REMEDY) from None
-    found = sha256_of(content)
-    if found != UPSTREAM_BEHAVIOUR_SHA256:
-        expected = f"expected the file of {UPSTREAM_COMMIT[:7]}, SHA-256 {UPSTREAM_BEHAVIOUR_SHA256}"
-        raise DataError(f"{path}: {expected}, found {found}", f"remove it and {REMEDY}")
-    return UpstreamBehaviourPrompt(content.decode(), found)
+    content = published_beside(upstream_script, PLACES, UPSTREAM_BEHAVIOUR_SHA256)
+    return UpstreamBehaviourPrompt(content.decode(), UPSTREAM_BEHAVIOUR_SHA256)
 
 
 def _words(words: Sequence[Word]) -> list[dict[str, Any]]:

@@ -24,13 +24,11 @@ from typing import Final
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import DialogueQuestion, Question
 from fdbench.core.dialogue import DAILY
-from fdbench.errors import DataError
-from fdbench.io.files import sha256_of
 from fdbench.judge.dialogue import phrases
 from fdbench.judge.dialogue_text import read_published_form
 from fdbench.judge.prompt import Messages
 from fdbench.judge.rating_text import Reading
-from fdbench.judge.upstream_prompt import REMEDY, UPSTREAM_COMMIT
+from fdbench.judge.upstream_prompt import published_beside
 
 UPSTREAM_DIALOGUE_NAME: Final = "upstream-dialogue"
 UPSTREAM_DIALOGUE_SHA256: Final = "3c1540512de3fce1ed804d842a2f262d815ca37acfe626f3a1712e7765ee34c9"
@@ -89,21 +87,12 @@ def read_upstream_dialogue_prompt(upstream_script: Path) -> UpstreamDialogueProm
     Raises:
         DataError: It is missing or another version; names the file.
     """
-    places = [upstream_script.parent / place for place in PLACES]
-    path = next((place for place in places if place.is_file()), places[0])
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error})", REMEDY) from None
-    found = sha256_of(content)
-    if found != UPSTREAM_DIALOGUE_SHA256:
-        expected = f"expected the file of {UPSTREAM_COMMIT[:7]}, SHA-256 {UPSTREAM_DIALOGUE_SHA256}"
-        raise DataError(f"{path}: {expected}, found {found}", f"remove it and {REMEDY}")
+    content = published_beside(upstream_script, PLACES, UPSTREAM_DIALOGUE_SHA256)
     texts = json.loads(content)
     return UpstreamDialoguePrompt(
         texts["system_prompt"],
         (texts["turn_taking_fluency_prompt"], texts["multi_turn_instruction_following_prompt"]),
         {each["id"]: each["prompt"] for each in texts["task_specific_prompts"]},
         texts["output_format_prompt"],
-        found,
+        UPSTREAM_DIALOGUE_SHA256,
     )

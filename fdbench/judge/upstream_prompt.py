@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -77,22 +78,37 @@ def find_upstream_script(data: Path) -> Path:
     raise DataError(f"{data}: no {SCRIPT}, neither in {Path(PLACES[0]).parent} nor in the folder itself", REMEDY)
 
 
+def published_beside(upstream_script: Path, places: Sequence[str], sha256: str) -> bytes:
+    """Another published file, at one of some places from the folder of the script on.
+
+    Raises:
+        DataError: It is missing or another version; names the file.
+    """
+    found = [upstream_script.parent / place for place in places]
+    return _published(next((place for place in found if place.is_file()), found[0]), sha256)
+
+
+def _published(path: Path, sha256: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error})", REMEDY) from None
+    found = sha256_of(content)
+    if found != sha256:
+        raise DataError(
+            f"{path}: expected the file of {UPSTREAM_COMMIT[:7]}, SHA-256 {sha256}, found {found}",
+            f"remove it and {REMEDY}",
+        )
+    return content
+
+
 def read_upstream_prompt(path: Path, expected_sha256: str = UPSTREAM_SHA256) -> UpstreamPrompt:
     """Read the two texts from the published script.
 
     Raises:
         DataError: It is missing or another version; names the file.
     """
-    try:
-        source = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error})", REMEDY) from None
-    found = sha256_of(source)
-    if found != expected_sha256:
-        raise DataError(
-            f"{path}: expected the script of {UPSTREAM_COMMIT[:7]}, SHA-256 {expected_sha256}, found {found}",
-            f"remove it and {REMEDY}",
-        )
+    source = _published(path, expected_sha256)
     assigned: dict[str, Any] = {  # each of the two once, inside the script's function
         target.id: node.value
         for node in ast.walk(ast.parse(source))
@@ -104,4 +120,4 @@ def read_upstream_prompt(path: Path, expected_sha256: str = UPSTREAM_SHA256) -> 
         (part.value, False) if isinstance(part.value, str) else (_NAMES[part.value.id], True)
         for part in assigned["user_msg"].values
     )
-    return UpstreamPrompt(ast.literal_eval(assigned["system_msg"]), tuple(pieces), found)
+    return UpstreamPrompt(ast.literal_eval(assigned["system_msg"]), tuple(pieces), expected_sha256)

@@ -15,7 +15,8 @@ import fdbench.judge
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import RelevanceQuestion
 from fdbench.judge.rating_text import Reading
-from fdbench.judge.relevance import MAX_TEXT_CHARS, VERSION, own_prompt
+from fdbench.judge.record import MAX_TEXT_CHARS
+from fdbench.judge.relevance import VERSION, own_prompt
 
 PROMPTS = Path(fdbench.judge.__file__).parent / "prompts"
 KNOWN: dict[str, str] = json.loads((Path(__file__).parent / "prompt_versions.json").read_text(encoding="utf-8"))
