@@ -219,6 +219,7 @@ _STOPS = "it stops after 0.2 s of speech, the oracle 0.3 s after its start"
 
 GRANTED = {
     ("endpointer-0.1", "turn_taking", "response_latency_s"): _SOONER,
+    ("endpointer-0.1", "turn_taking", "human_distance_s"): f"{_SOONER}, and not always at one time: nearer to people's onsets",
     ("endpointer-0.1", "turn_taking", "lost_per_turn_s"): f"{_SOONER}, and no gap in a turn lets it speak for 1.0 s",
     ("endpointer-0.1", "pause_handling", "response_latency_s"): f"{_SOONER}; what it breaks (1.8 a clip) is in other columns",
     ("endpointer-0.1", "user_interruption", "stop_latency_s"): _STOPS,

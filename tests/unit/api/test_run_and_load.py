@@ -142,7 +142,7 @@ def test_misuse_is_two_lines(model, more, what, tmp_path):
 def test_a_run_is_read_as_rows(tmp_path):
     results = fdbench.load_run(run("silence", tmp_path).path)
     metrics, samples = results.metrics(), results.samples()
-    assert {row["metric"] for row in metrics} == set(Turn.metrics)
+    assert {row["metric"] for row in metrics} == {*Turn.metrics, "human_distance_s"}
     assert {(row["id"], row["metric"]) for row in samples} >= {("tt-01", "takeover_rate"), ("tt-02", "no_response_rate")}
     late = next(row for row in samples if row["metric"] == "response_latency_s")
     assert (late["value"], late["status"], late["reason"]) == (None, "censored", "no_reply")

@@ -243,7 +243,9 @@ def test_no_pair_says_what_another_says_but_for_backchannels(edition):
 def test_a_run_over_the_pairs_of_an_edition_names_it(edition, tmp_path):
     options = ("--model", "vad-endpointer", "--tasks", "v1.5", "--limit", 1, "--asr", "none", "--protocol", "fdbench")
     finished = fdbench("run", *options, "--data", edition, "--out", tmp_path, "--tail-limit", 2, "--workers", 1)
-    assert finished.status == 0, finished.err
+    assert finished.status == 3 and finished.err.count("there is neither a prompt to detect the user's speech in") == 4, (
+        "this edition's voice is a tone, in which no detector hears speech"
+    )
     manifest = json.loads((finished.run / "manifest.json").read_text())
     assert manifest["collection"]["edition"] == read_edition(edition).name
     assert set(manifest["tasks"]) == set(OVERLAPS.values())
