@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import pytest
 
@@ -74,7 +75,7 @@ def scores():
 def test_goals_are_met_as_the_table_by_hand_says(scores, agent, name):
     found = scores(agent, name)
     said = {metric: found[metric].value for metric in EXACT[agent, name]}
-    assert said == {metric: eval(share) for metric, share in EXACT[agent, name].items()}
+    assert said == {metric: float(Fraction(share)) for metric, share in EXACT[agent, name].items()}
     for metric, share in EXACT[agent, name].items():
         if "/" in share:
             assert found[metric].components["denominator"] == int(share.split("/")[1])

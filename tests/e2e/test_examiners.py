@@ -73,11 +73,10 @@ def caller():
 
 
 def test_a_server_calls_a_model_in_process_and_the_run_is_replayed_without_it(caller, tmp_path):
-    asked = ("--examiner", "realtime:gpt-realtime", "--duration", "3", "--tail-limit", "3", "--most-late", "3000")
+    asked = ("--examiner", "realtime:gpt-realtime", "--duration", "6", "--tail-limit", "6", "--most-late", "3000")
     given = ("--examiner-arg", f"base_url={caller}", "--examiner-arg", "query=behave=speaks", "--examiner-arg", "price=32,64")
     done = fdbench(*ONE, *asked, *given, "--asr", "none", "--out", tmp_path / "a", "--max-minutes", "1")
-    # On a busy machine the caller may not have come to speak within the 3 s, which is an error of that sample.
-    assert done.status == 0 or (done.status == 3 and "nor a transcript of it" in done.err), done.err
+    assert done.status == 0, done.err
     manifest = json.loads((done.run / "manifest.json").read_text())
     assert manifest["collection"]["clock"] == "realtime"
     (record,) = (json.loads(path.read_text()) for path in done.run.glob("takes/**/*.json"))

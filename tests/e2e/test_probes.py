@@ -37,7 +37,7 @@ def test_the_oracle_stops_for_the_user_and_for_no_noise(record_once) -> None:
     assert metrics_of(run, "mini/probe.noise")["stop_rate"]["value"] == 0
 
 
-@pytest.mark.parametrize("yield_ms", [100, 600])
+@pytest.mark.parametrize("yield_ms", [100, 200, 300, 450, 600])
 def test_a_probe_measures_when_an_endpointer_stops(record_once, yield_ms: int) -> None:
     run = record_once(
         "vad-endpointer", "--tasks", "mini/probe.interruption", "--limit", "6", "--asr", "none", "--protocol", "fdbench",
