@@ -60,15 +60,15 @@ if TYPE_CHECKING:
     from fdbench.core.speech import Word
     from fdbench.human.reference import check_same_cut, find_reference
     from fdbench.scoring.backchannel_timing import timing_bits
-    from fdbench.scoring.boundaries import find_boundaries
     from fdbench.scoring.corrected.backchannel import backchannel_outcome
+    from fdbench.scoring.corrected.boundaries import find_boundaries
     from fdbench.scoring.corrected.lost_time import Takeover, UserTurn, lost_time
     from fdbench.scoring.corrected.model_side import find_takeovers
+    from fdbench.scoring.corrected.opportunities import find_opportunities, taken_rate
     from fdbench.scoring.corrected.pause import pause_outcome
     from fdbench.scoring.corrected.turn import turn_outcome
     from fdbench.scoring.corrected.utterance import find_bursts, find_utterances
     from fdbench.scoring.corrected.yielding import heard_interruption, interruption_outcome
-    from fdbench.scoring.opportunities import find_opportunities, taken_rate
     from fdbench.scoring.overlap_kinds import overlap_time
     from fdbench.scoring.published.takeover import published_reply
     from fdbench.scoring.rewards import RewardedClip, reward_of
@@ -101,9 +101,9 @@ _FROM = {
     "clustered_wilson": "fdbench.stats.wilson",
     "compare_onsets": "fdbench.stats.onset_distribution",
     "dose_response": "fdbench.stats.comparison",
-    "find_boundaries": "fdbench.scoring.boundaries",
+    "find_boundaries": "fdbench.scoring.corrected.boundaries",
     "find_bursts": "fdbench.scoring.corrected.utterance",
-    "find_opportunities": "fdbench.scoring.opportunities",
+    "find_opportunities": "fdbench.scoring.corrected.opportunities",
     "find_reference": "fdbench.human.reference",
     "find_takeovers": "fdbench.scoring.corrected.model_side",
     "find_utterances": "fdbench.scoring.corrected.utterance",
@@ -127,7 +127,7 @@ _FROM = {
     "run": "fdbench.api.run",
     "score": "fdbench.api.clip",
     "sign_flip_p": "fdbench.stats.comparison",
-    "taken_rate": "fdbench.scoring.opportunities",
+    "taken_rate": "fdbench.scoring.corrected.opportunities",
     "timing_bits": "fdbench.scoring.backchannel_timing",
     "turn_outcome": "fdbench.scoring.corrected.turn",
 }

@@ -22,7 +22,7 @@ PUBLISHED: Final = ("fdb-2026-05", "fdb-2026-02")
 CORRECTED: Final = ("fdbench",)
 """The protocols that measure what the metric is meant to measure."""
 
-Aggregation = Literal["mean", "ratio", "log ratio", "censored median", "paired test"]
+Aggregation = Literal["mean", "ratio", "log ratio", "censored median", "paired test", "boundary F1"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Metric:
         limit: A row with more than this is shown and not ranked, under ``CORRECTED``.
         gates: The metrics alone that are not ranked then, nor where there is no value; empty = the whole row.
         is_voice: It says how the model's voice changes, and stands in a table of its own.
+        is_conversation: It says how turns pass, and stands in the table of a whole family of tasks.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Metric:
     gates: tuple[str, ...] = ()
     follows_takeover: bool = False
     is_voice: bool = False
+    is_conversation: bool = False
 
     def aggregation(self, protocol: str) -> Aggregation:
         """How the values of a task are summed up under a protocol."""
@@ -97,6 +99,9 @@ VOICE_METRICS: Final[Mapping[str, tuple[str, Reference]]] = {
 """What of ``VoiceMeasures`` each compares, and with what."""
 
 HUMAN_DISTANCE: Final = "human_distance_s"
+
+RECALL_WITHIN_S: Final[Mapping[str, float]] = {f"recall_within_{seconds:g}_s": seconds for seconds in (0.5, 1.0, 2.0)}
+"""Recalls of turn boundaries, by name: how long after an end an onset is on time."""
 
 _BINS_S: Final = tuple((start_s, start_s + 15) for start_s in range(0, 120, 15))
 WINDOWS_S: Final[Mapping[str, tuple[int, int]]] = {
@@ -380,6 +385,50 @@ _METRICS: Final = (
         is_judged=True,
     ),
     Metric(
+        "boundary_f1",
+        "F1",
+        True,
+        CORRECTED,
+        "turn boundaries: takeovers as claims that the user is done, against the ends of the user's turns (precision and "
+        "recall); on time: from 0.3 s before an end to 1.0 s after it",
+        corrected="boundary F1",
+        details=("boundary_precision", *RECALL_WITHIN_S),
+        shown_only=_EVERYWHERE,
+        is_conversation=True,
+    ),
+    Metric(
+        "holds_taken_rate",
+        "rate",
+        None,
+        CORRECTED,
+        "of the silences of 0.2 s and more inside the user's turns, the share in which the model takes the turn; people's own "
+        "rate is the aim where a reference has it, not 0",
+        corrected="ratio",
+        shown_only=_EVERYWHERE,
+        is_conversation=True,
+    ),
+    Metric(
+        "shifts_taken_rate",
+        "rate",
+        None,
+        CORRECTED,
+        "of the silences of 0.2 s and more after the user's turns, the share in which the model takes the turn; people's own "
+        "rate is the aim where a reference has it, not 1",
+        corrected="ratio",
+        shown_only=_EVERYWHERE,
+        is_conversation=True,
+    ),
+    Metric(
+        "broken_turns_rate",
+        "rate",
+        False,
+        CORRECTED,
+        "share of the user's turns into which the model breaks at least once: what being fast costs (the frontier)",
+        corrected="ratio",
+        shown_only=_EVERYWHERE,
+        is_conversation=True,
+    ),
+    Metric(
         "backchannel_frequency_hz",
         "Hz",
         True,
@@ -568,7 +617,7 @@ _METRICS: Final = (
         "s/min",
         False,
         CORRECTED,
-        "dialogue: seconds per minute of the user's speech in which both speak and neither gives way soon",
+        "seconds per minute of the user's speech in which both speak and neither gives way soon (competitive and held)",
         corrected="ratio",
         details=OVERLAP_KINDS,
     ),

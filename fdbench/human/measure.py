@@ -8,7 +8,7 @@
 
 Conventions: seconds, signed; the ``fdbench`` protocol's bursts and utterances on both sides, so that people are measured as
 models are. A turn that ends inside the other's is no transition. An offset beyond 4 s (a lapse) is counted as late.
-*Opportunities* as for models (``scoring.opportunities``), each side in turn as the user, of whom only turns count (after an
+*Opportunities* as for models (``corrected.opportunities``), each side in turn as the user, of whom only turns count (after an
 "mm" there is nothing to take); they end where its utterances do: where it is silent for 1.0 s or more, or for good.
 Backchannels: per second of the other side's speech; intervals from onset to onset of one side.
 
@@ -28,8 +28,8 @@ from fdbench.core.span import ROUNDING_S
 from fdbench.errors import DataError
 from fdbench.human.corpora import Speaker, Talk
 from fdbench.human.reference import CuttingRule, HumanReference
+from fdbench.scoring.corrected.opportunities import Moment, find_opportunities
 from fdbench.scoring.corrected.utterance import Utterance, find_bursts, find_utterances
-from fdbench.scoring.opportunities import Moment, find_opportunities
 from fdbench.stats.onset_distribution import EDGES_S
 
 

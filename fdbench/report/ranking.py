@@ -76,7 +76,8 @@ def tells_placement(rows: Sequence[Row]) -> bool:
 def metric_names(rows: Sequence[Row]) -> list[str]:
     """The metrics of the rows' table, in the order of columns; a judge's only where one was asked."""
     judged = any(row.engines.judge != NO_JUDGE for row in rows)
-    found = {name for row in rows for name in row.metrics if judged or not is_judged(name)} - set(VOICE_METRICS)
+    found = {name for row in rows for name in row.metrics if judged or not is_judged(name)}
+    found -= {*VOICE_METRICS, *(name for name in found if name in METRICS and METRICS[name].is_conversation)}
     return sorted(found, key=lambda name: place(name, tuple(METRICS)))
 
 

@@ -7,6 +7,7 @@ mean                 mean over the samples that have a value
 ratio                sum of numerators / sum of denominators
 log ratio            how many times 2 the two sums are apart; a sample without a value counts where its parts are known
 censored median      median of latencies, those of replies that never came only known to be longer (``survival``)
+boundary F1          of the sums of true claims, claims, ends and ends that were met; a sample without a value counts
 paired test          mean of the differences, outliers dropped, and the t-test's interval (``stats.paired``)
 ===================  ==========================================================================================
 
@@ -17,7 +18,8 @@ the longest recording is None, and so is the interval of fewer than two samples.
 Details, by name (``Metric.details``), each where its components are known: ``mean`` of latencies (over replies, so too low
 where any is censored), their ``p90``, ``share_no_response``, the median of their absolute values (by which they are ranked),
 and, where the median is not reached, what it is certainly more than; totals of counts; parts of lost seconds per turn;
-``precision``, ``recall``, ``ceiling``; ``median`` over the clips; means of a dialogue's windows (also under ``fdb-*``).
+``precision``, ``recall``, ``ceiling``; of turn boundaries, precision and the recalls within several times; ``median`` over the
+clips; means of a dialogue's windows (also under ``fdb-*``).
 
 Empty cases: no sample with a value: None (the published scripts divide by zero); with censored latencies only: None, and
 ``more_than``.
@@ -45,6 +47,7 @@ from fdbench.core.metric import (
     OVERLAP_KINDS,
     PAIRED_DETAILS,
     PROTOCOLS,
+    RECALL_WITHIN_S,
     WINDOWS_S,
     Aggregation,
     direction,
@@ -62,6 +65,8 @@ VERSION: Final = 2
 VERSION_OF_PUBLISHED: Final = 1
 """The same for the published protocols, whose numbers do not change with ours."""
 N_RESAMPLES: Final = 1000
+RECALLED: Final = "recall_within_1_s"
+"""The recall that F1 is made with."""
 
 Floats = npt.NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
@@ -171,7 +176,8 @@ def aggregation_version(protocol: str) -> int:
 def _is_used(score: Score, aggregation: str) -> bool:
     if aggregation == "censored median" and score.status == "censored":
         return True
-    return score.value is not None or (aggregation == "log ratio" and "numerator" in score.components)
+    counted = {"log ratio": "numerator", "boundary F1": "ends"}.get(aggregation)
+    return score.value is not None or counted in score.components
 
 
 def _mean(scores: Sequence[Score]) -> Statistic:
@@ -202,6 +208,22 @@ def _log_ratio(scores: Sequence[Score]) -> Statistic:
     return log_ratio
 
 
+def _boundary_f1(scores: Sequence[Score]) -> Statistic:
+    """The harmonic mean of two ratios of sums: true claims / claims, and ends that were met on time / ends."""
+    parts = ((s.components[name] for s in scores) for name in ("true_claims", "claims", RECALLED, "ends"))
+    true, claims, met, ends = (np.array([*part], np.float64) for part in parts)
+
+    def f1(weights: Floats) -> Floats:
+        n_claims, n_ends = weights @ claims, weights @ ends
+        precision = weights @ true / np.where(n_claims > 0, n_claims, 1.0)
+        recall = weights @ met / np.where(n_ends > 0, n_ends, 1.0)
+        both = precision + recall
+        found = np.where(both > 0, 2 * precision * recall / np.where(both > 0, both, 1.0), 0.0)
+        return np.where((n_claims > 0) & (n_ends > 0), found, np.inf)
+
+    return f1
+
+
 def _median(scores: Sequence[Score]) -> Statistic:
     times_s, is_reply = _waiting(scores)
     return lambda weights: waiting_quantile(times_s, is_reply, 0.5, weights)
@@ -212,6 +234,7 @@ _STATISTICS: Final[Mapping[str, Callable[[Sequence[Score]], Statistic]]] = {
     "ratio": _ratio,
     "log ratio": _log_ratio,
     "censored median": _median,
+    "boundary F1": _boundary_f1,
 }
 
 
@@ -257,6 +280,12 @@ def _total(component: str, scores: Sequence[Score]) -> float | None:
 def _share_matched(of: str, scores: Sequence[Score]) -> float | None:
     matched, total = _total("matched", scores), _total(of, scores)
     return matched / total if matched is not None and total else None
+
+
+def _share_of_sums(above: str, below: str, scores: Sequence[Score]) -> float | None:
+    """Over all scores that have both, also those without a value."""
+    total = math.fsum(s.components.get(below, 0.0) for s in scores)
+    return math.fsum(s.components.get(above, 0.0) for s in scores if below in s.components) / total if total else None
 
 
 def _mean_value(scores: Sequence[Score]) -> float | None:
@@ -326,6 +355,8 @@ _DETAILS: Final[Mapping[str, Detail]] = {
     **{name: partial(_total, name) for name in _COUNTS},
     "recall": partial(_share_matched, "peaks"),
     "precision": partial(_share_matched, "backchannels"),
+    "boundary_precision": partial(_share_of_sums, "true_claims", "claims"),
+    **{name: partial(_share_of_sums, name, f"ends_{name}") for name in RECALL_WITHIN_S},
     "ceiling": partial(_per_denominator, "reachable"),
     **{name: partial(_per_denominator, name) for name in ("wait_s", "talked_over_s", "breaks", *OVERLAP_KINDS)},
     **{name: partial(_mean_component, name) for name in WINDOWS_S},

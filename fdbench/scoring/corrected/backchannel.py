@@ -50,7 +50,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -66,6 +66,7 @@ from fdbench.core.take_id import MAIN
 from fdbench.scoring.backchannel_timing import shifted_middles, timing_bits
 from fdbench.scoring.base import Needs, Prompts, Takes, failed, scored, speech_for
 from fdbench.scoring.corrected.beside import BESIDE, score_lost, score_sound
+from fdbench.scoring.corrected.conversation import CONVERSATION, score_conversation
 from fdbench.scoring.corrected.latency import CUT_OFF, TOO_SHORT, user_bursts
 from fdbench.scoring.corrected.lost_time import UserTurn
 from fdbench.scoring.corrected.model_side import END_S, ModelSide, model_side_of
@@ -78,6 +79,9 @@ F1_ABOVE_CHANCE: Final = "backchannel_f1_above_chance"
 BITS: Final = "backchannel_bits"
 CEILING_SHARE: Final = "backchannel_ceiling_share"
 RATE_LOG2: Final = "backchannel_rate_log2"
+BACKCHANNELS: Final = "backchannels_s"
+CLIP: Final = "clip_s"
+"""Details of a sample: where its backchannels lie, and how long was listened for them."""
 _TIMING: Final = (F1, F1_ABOVE_CHANCE, BITS, CEILING_SHARE, RATE_LOG2)
 
 
@@ -110,7 +114,7 @@ class Backchannel:
     """Backchannels as ``fdbench`` defines them."""
 
     version = 3
-    metrics: tuple[str, ...] = ("takeover_rate", *_TIMING, *BESIDE)
+    metrics: tuple[str, ...] = ("takeover_rate", *_TIMING, *CONVERSATION, *BESIDE)
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         return {MAIN: (MODEL_SPEECH, MODEL_WORDS, MODEL_LEVELS, user_speech(prompts[MAIN]))}
@@ -134,10 +138,13 @@ class Backchannel:
         timing = _score_timing(sample, found.backchannels, clip_s, user)
         long = [each for each in model.utterances if not is_short(each.span)]
         end_s = clip_s if clip_s is not None else max((each.span.end_s for each in long), default=0.0)
+        turns = [UserTurn(Span(0.0, end_s), asks=False)]
+        spans_s = [[each.start_s, each.end_s] for each in found.backchannels]
         return [
-            takeover,
+            replace(takeover, details={BACKCHANNELS: spans_s, CLIP: clip_s}),
             *timing,
-            *score_lost([UserTurn(Span(0.0, end_s), asks=False)], long, model),
+            *score_conversation(turns, long, user, model),
+            *score_lost(turns, long, model),
             score_sound(model.take),
         ]
 

@@ -44,6 +44,7 @@ References: Full-Duplex-Bench v2; Heldner & Edlund 2010, Pauses, gaps and overla
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -61,19 +62,19 @@ from fdbench.core.span import ROUNDING_S, Span, merged
 from fdbench.core.take_id import MAIN
 from fdbench.scoring.base import Needs, Prompts, Takes, failed, main_take, scored, speech_for
 from fdbench.scoring.corrected.beside import BESIDE, score_lost, score_sound
+from fdbench.scoring.corrected.conversation import COMPETING, score_overlap
 from fdbench.scoring.corrected.lost_time import TERMINAL_OVERLAP_S, UserTurn
 from fdbench.scoring.corrected.model_side import ModelSide, model_side_of
 from fdbench.scoring.corrected.utterance import UTTERANCE_GAP_S, Utterance, find_bursts, is_short
 from fdbench.scoring.corrected.yielding import ONSET_TOLERANCE_S
 from fdbench.scoring.dialogue_judged import JUDGED, ask_about_dialogue, judged_scores, words_needed
-from fdbench.scoring.overlap_kinds import KINDS, overlap_time
 from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, UNBOUNDED_S
 
 LONG_SILENCE_S: Final = 2.0
 USER_SPEECH: Final = SpeechRequest("user", None, CORRECTED_VAD)
 _GOALS: Final = ("goal_coverage_rate", "corrections_obeyed_rate", "entities_carried_rate", "declined_rate")
 _TURNS: Final = ("floor_transfer_offset_s", "no_reply_rate", "interruptions_made_rate", "interrupted_rate")
-_FLOOR: Final = ("competing_overlap", "long_silence_share", "talk_share")
+_FLOOR: Final = (COMPETING, "long_silence_share", "talk_share")
 
 
 class Dialogue:
@@ -219,17 +220,14 @@ def _has_floor(utterances: Sequence[Utterance], at_s: float) -> bool:
 
 def _score_floor(user: Sequence[Span], model: ModelSide) -> list[Score]:
     both = merged((*user, *model.bursts))
-    backchannels = [each.span for each in model.utterances if each.is_backchannel]
-    overlap = overlap_time(user, model.bursts, backchannels)
-    by_kind = {kind: 60 * seconds for kind, seconds in zip(KINDS, overlap.of_kind_s, strict=True)}
-    competing = by_kind["competitive"] + by_kind["held"]
     silences_s = [after.start_s - before.end_s for before, after in pairwise(both)]
     long_s = sum(silence_s for silence_s in silences_s if silence_s > LONG_SILENCE_S + ROUNDING_S)
+    user_s = math.fsum(burst.duration_s for burst in user)
     model_s = sum(burst.duration_s for burst in model.bursts)
     return [
-        _ratio(_FLOOR[0], competing, overlap.user_speech_s, **by_kind),
+        score_overlap(user, model),
         _ratio(_FLOOR[1], long_s, both[-1].end_s - both[0].start_s),
-        _ratio(_FLOOR[2], model_s, model_s + overlap.user_speech_s),
+        _ratio(_FLOOR[2], model_s, model_s + user_s),
     ]
 
 
@@ -237,7 +235,7 @@ def _share(metric: str, are: Sequence[bool], reason: str) -> Score:
     return _ratio(metric, sum(are), len(are)) if are else none_score(metric, reason)
 
 
-def _ratio(metric: str, above: float, below: float, **components: float) -> Score:
+def _ratio(metric: str, above: float, below: float) -> Score:
     if below <= 0:  # segments without length are no speech that anybody could speak over
         return none_score(metric, "user_speech_unknown")
-    return scored(metric, above / below, numerator=above, denominator=below, **components)
+    return scored(metric, above / below, numerator=above, denominator=below)

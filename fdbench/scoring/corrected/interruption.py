@@ -83,6 +83,7 @@ from fdbench.scoring.base import (
     speech_for,
 )
 from fdbench.scoring.corrected.beside import BESIDE, LOST, LOST_WORDED, score_lost, score_sound
+from fdbench.scoring.corrected.conversation import CONVERSATION, score_conversation
 from fdbench.scoring.corrected.latency import (
     TOO_SHORT,
     Reply,
@@ -114,7 +115,7 @@ class Interruption:
     """User interruption as ``fdbench`` defines it."""
 
     version = 4
-    metrics: tuple[str, ...] = (*_ANSWERS, *_GATES, *_APART, _CONTEXT, "relevance", *BESIDE)
+    metrics: tuple[str, ...] = (*_ANSWERS, *_GATES, *_APART, _CONTEXT, "relevance", *CONVERSATION, *BESIDE)
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         return {MAIN: (MODEL_SPEECH, MODEL_WORDS, MODEL_LEVELS, user_speech(prompts[MAIN]))}
@@ -137,7 +138,7 @@ class Interruption:
             return failed(self.metrics, course)
         scores = [*_score_gates(course.outcome)]
         if isinstance(course.model, Absence):
-            scores += failed((*_ANSWERS, *_APART, _CONTEXT, "relevance", LOST, LOST_WORDED), course.model)
+            scores += failed((*_ANSWERS, *_APART, _CONTEXT, "relevance", *CONVERSATION, LOST, LOST_WORDED), course.model)
         else:
             scores += _score_answers(course, course.model, verdict)
         scores.append(score_sound(course.take))
@@ -153,6 +154,7 @@ class _Course:
         interruption: From where it is heard.
         context_end_s: Where the user's last speech before it ends; None where the user said nothing before; or why
             nobody knows.
+        user: Bursts of the user's speech, or why nothing is known of it.
         model: The model's side; without a transcript, why there is none.
     """
 
@@ -162,6 +164,7 @@ class _Course:
     recorded_s: float | None
     bursts: tuple[Span, ...]
     outcome: InterruptionOutcome
+    user: tuple[Span, ...] | Absence
     model: ModelSide | Absence
 
 
@@ -186,7 +189,7 @@ def _course_of(sample: Sample, takes: Takes) -> _Course | Absence:
     outcome = interruption_outcome(bursts, interruption, recorded_s)
     before_s = [burst.end_s for burst in heard if burst.end_s <= interruption.start_s]  # not one that goes on into it
     context_end_s = user if isinstance(user, Absence) else max(before_s, default=None)
-    return _Course(take, interruption, context_end_s, recorded_s, bursts, outcome, model_side_of(takes))
+    return _Course(take, interruption, context_end_s, recorded_s, bursts, outcome, user, model_side_of(takes))
 
 
 def _score_gates(outcome: InterruptionOutcome) -> list[Score]:
@@ -256,7 +259,7 @@ def _score_answers(course: _Course, model: ModelSide, verdict: Verdict | Absence
         answers = [takeover, score_latency("response_latency_s", reply)]
         apart = failed(_APART, Absence("exercised"))
     no_response = score_decision("no_response_rate", _is_no_response(course, model, is_answered), undecided)
-    return [*answers, *apart, no_response, _score_context(course, model), relevance, *_score_lost(course, model)]
+    return [*answers, *apart, no_response, _score_context(course, model), relevance, *_score_turns(course, model)]
 
 
 def _reply_after_stop(takeovers: Sequence[Span], interruption: Span, recorded_s: float | None, cut_off: Span | None) -> Reply:
@@ -286,13 +289,14 @@ def _score_context(course: _Course, model: ModelSide) -> Score:
     return score_decision(_CONTEXT, is_answered, TOO_SHORT if is_unseen else "")
 
 
-def _score_lost(course: _Course, model: ModelSide) -> list[Score]:
+def _score_turns(course: _Course, model: ModelSide) -> list[Score]:
     if isinstance(course.context_end_s, Absence):
-        return failed((LOST, LOST_WORDED), course.context_end_s)
+        return failed((*CONVERSATION, LOST, LOST_WORDED), course.context_end_s)
     turns = [UserTurn(course.interruption, asks=True)]
     if course.context_end_s is not None:
         turns.insert(0, UserTurn(Span(0.0, max(0.0, course.context_end_s)), asks=True))
     after = _bursts_after(course)
     before = course.bursts[: len(course.bursts) - len(after)]
     spoken = (*find_utterances(before, model.words), *find_utterances(after, model.words))
-    return score_lost(turns, [each for each in spoken if each.is_takeover], model)
+    takeovers = [each for each in spoken if each.is_takeover]
+    return [*score_conversation(turns, takeovers, course.user, model), *score_lost(turns, takeovers, model)]

@@ -23,7 +23,7 @@ on plays no part: a reply that is not there costs 5 s. Not covered: sound that t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,13 +94,22 @@ def lost_time(turns: Sequence[UserTurn], takeovers: Sequence[Takeover]) -> LostT
         >>> lost_time([UserTurn(Span(0, 5), True)], [Takeover(Span(3, 8), (Span(3, 8),))]).lost_s
         2.7
     """
-    waits_s = [_wait_s(index, turns, takeovers) for index, turn in enumerate(turns) if turn.asks]
     return LostTime(
-        wait_s=sum(waits_s),
+        wait_s=sum(wait_s for wait_s in waits_of(turns, takeovers) if wait_s is not None),
         talked_over_s=sum(_talked_over_s(turn, takeover) for turn in turns for takeover in takeovers),
         breaks=sum(_is_break(turn, takeover) for turn in turns for takeover in takeovers),
         turns=len(turns),
     )
+
+
+def waits_of(turns: Sequence[UserTurn], takeovers: Sequence[Takeover]) -> list[float | None]:
+    """How long is waited after each turn, s; None for one that asks for nothing."""
+    return [_wait_s(index, turns, takeovers) if turn.asks else None for index, turn in enumerate(turns)]
+
+
+def is_broken(turn: UserTurn, takeovers: Iterable[Takeover]) -> bool:
+    """Whether the model breaks into a turn at least once."""
+    return any(_is_break(turn, takeover) for takeover in takeovers)
 
 
 def _wait_s(index: int, turns: Sequence[UserTurn], takeovers: Sequence[Takeover]) -> float:

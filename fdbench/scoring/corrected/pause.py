@@ -30,7 +30,8 @@ none, and one is cut off in the window  censored  0            n/a
 ======================================  ========  ===========  =======================
 
 What follows = the first takeover from e - 0.3 s on, else censored ``no_reply``, also where the earlier one never ends.
-n/a = ``recording_too_short``. Lost seconds and sound: ``beside``.
+n/a = ``recording_too_short``. Turns and overlap: ``conversation``; lost seconds and
+sound: ``beside``.
 
 Empty cases: no annotated pause, or one that begins after the user's last word, is an error; where nobody knows where the user's
 last word ends, only the break-in is known.
@@ -61,6 +62,7 @@ from fdbench.core.span import ROUNDING_S, Span
 from fdbench.core.take_id import MAIN
 from fdbench.scoring.base import Needs, Prompts, Takes, failed, speech_for
 from fdbench.scoring.corrected.beside import BESIDE, LOST, LOST_WORDED, score_lost, score_sound
+from fdbench.scoring.corrected.conversation import CONVERSATION, score_conversation
 from fdbench.scoring.corrected.latency import (
     CUT_OFF,
     TOO_SHORT,
@@ -142,7 +144,14 @@ class Pause:
     """Pause handling as ``fdbench`` defines it."""
 
     version = 3
-    metrics: tuple[str, ...] = ("takeover_rate", "response_latency_s", "break_in_rate", "no_response_rate", *BESIDE)
+    metrics: tuple[str, ...] = (
+        "takeover_rate",
+        "response_latency_s",
+        "break_in_rate",
+        "no_response_rate",
+        *CONVERSATION,
+        *BESIDE,
+    )
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
         return {MAIN: (MODEL_SPEECH, MODEL_WORDS, MODEL_LEVELS, user_speech(prompts[MAIN]))}
@@ -161,14 +170,15 @@ class Pause:
             return failed(self.metrics, found)
         break_in = score_decision("break_in_rate", found.has_break_in, found.undecided_break_in)
         takeover, latency, no_response = failed(("takeover_rate", "response_latency_s", "no_response_rate"), USER_UNKNOWN)
-        lost = failed((LOST, LOST_WORDED), USER_UNKNOWN)
+        conversation, lost = failed(CONVERSATION, USER_UNKNOWN), failed((LOST, LOST_WORDED), USER_UNKNOWN)
         if found.has_takeover is not None and found.reply is not None and turn_end_s is not None:
             takeover = score_decision("takeover_rate", found.has_takeover, found.undecided_takeover, **model.counts)
             latency = score_latency("response_latency_s", found.reply)
             no_response = score_decision("no_response_rate", found.reply.is_no_response, found.reply.undecided)
             spoken = [each for each in model.utterances if each.is_takeover]
-            lost = score_lost([UserTurn(Span(0.0, turn_end_s), asks=True)], spoken, model)
-        return [takeover, latency, break_in, no_response, *lost, score_sound(model.take)]
+            turns = [UserTurn(Span(0.0, turn_end_s), asks=True)]
+            conversation, lost = score_conversation(turns, spoken, user, model), score_lost(turns, spoken, model)
+        return [takeover, latency, break_in, no_response, *conversation, *lost, score_sound(model.take)]
 
 
 def last_word_end_s(sample: Sample, user: Sequence[Span] | Absence) -> float | None:

@@ -24,7 +24,8 @@ any, the recording ends before e + 1.0 s        n/a       as in        n/a      
                                                           ``latency``
 ==============================================  ========  ===========  ===========  ========================
 
-``content_latency_s`` is that of the first burst of the reply that says something. Lost seconds and sound: ``beside``.
+``content_latency_s`` is that of the first burst of the reply that says something. Turns and overlap: ``conversation``;
+lost seconds and sound: ``beside``.
 
 Empty cases: the turn's end is needed for everything; segments without a recording, and recordings that end too early:
 ``latency``. Words and segments are believed as ``core.plausible`` says.
@@ -49,12 +50,20 @@ from fdbench.core.event import TURN_END
 from fdbench.core.score import Score
 from fdbench.core.span import Span
 from fdbench.core.take_id import MAIN
-from fdbench.scoring.base import Needs, Prompts, Takes, failed
+from fdbench.scoring.base import Needs, Prompts, Takes, failed, speech_for
 from fdbench.scoring.corrected.beside import BESIDE, score_lost, score_sound
-from fdbench.scoring.corrected.latency import Reply, content_latency, find_reply, score_decision, score_latency
+from fdbench.scoring.corrected.conversation import CONVERSATION, score_conversation
+from fdbench.scoring.corrected.latency import (
+    Reply,
+    content_latency,
+    find_reply,
+    score_decision,
+    score_latency,
+    user_bursts,
+)
 from fdbench.scoring.corrected.lost_time import UserTurn
 from fdbench.scoring.corrected.model_side import model_side_of
-from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, MODEL_WORDS
+from fdbench.scoring.requests import MODEL_LEVELS, MODEL_SPEECH, MODEL_WORDS, user_speech
 
 
 def turn_outcome(takeovers: Sequence[Span], turn_end_s: float, recorded_s: float | None, cut_off: Span | None = None) -> Reply:
@@ -84,11 +93,12 @@ class Turn:
         "content_latency_s",
         "break_in_rate",
         "no_response_rate",
+        *CONVERSATION,
         *BESIDE,
     )
 
     def needs(self, sample: Sample, prompts: Prompts) -> Needs:
-        return {MAIN: (MODEL_SPEECH, MODEL_WORDS, MODEL_LEVELS)}
+        return {MAIN: (MODEL_SPEECH, MODEL_WORDS, MODEL_LEVELS, user_speech(prompts[MAIN]))}
 
     def score(self, sample: Sample, takes: Takes, verdict: Verdict | Absence) -> list[Score]:
         model = model_side_of(takes)
@@ -101,12 +111,15 @@ class Turn:
         reply = turn_outcome(model.takeovers, turn_end_s, model.recorded_s, model.cut_off)
         content = content_latency(model.utterances, reply, turn_end_s, model.recorded_s)
         spoken = [each for each in model.utterances if each.is_takeover]
+        turns = [UserTurn(Span(0.0, turn_end_s), asks=True)]
+        user = user_bursts(sample, speech_for(model.take, user_speech(model.take.prompt_s)))
         return [
             score_decision("takeover_rate", reply.latency_s is not None, reply.undecided, **model.counts),
             score_latency("response_latency_s", reply),
             score_latency("content_latency_s", content),
             score_decision("break_in_rate", reply.has_break_in, reply.undecided_break_in),
             score_decision("no_response_rate", reply.is_no_response, reply.undecided),
-            *score_lost([UserTurn(Span(0.0, turn_end_s), asks=True)], spoken, model),
+            *score_conversation(turns, spoken, user, model),
+            *score_lost(turns, spoken, model),
             score_sound(model.take),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fdbench.core.span import Span
-from fdbench.scoring.boundaries import TOLERANCES_S, Boundaries, find_boundaries
+from fdbench.scoring.corrected.boundaries import TOLERANCES_S, Boundaries, find_boundaries
 
 USER = [Span(0.0, 5.0)]
 

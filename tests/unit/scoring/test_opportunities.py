@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fdbench.core.span import Span
-from fdbench.scoring.opportunities import find_opportunities, taken_rate
+from fdbench.scoring.corrected.opportunities import find_opportunities, taken_rate
 
 USER = (Span(0.0, 2.0), Span(3.0, 5.0))
 
