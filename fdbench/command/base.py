@@ -41,6 +41,11 @@ def add_command(
 
 def add_scoring_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
     add_engine_options(parser, asr=asr, protocol=protocol)
+    parser.add_argument(
+        "--human",
+        metavar="NAME|FILE.json",
+        help="people beside whom timing is set: a reference made by `fdbench human-timing` (default: switchboard-hist)",
+    )
     add_judge_options(parser, also=(NONE, GIVEN), default=NONE)
     parser.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
 
@@ -120,12 +125,14 @@ def protocols_of(text: str) -> tuple[str, ...]:
 def scoring_options_of(arguments: argparse.Namespace, protocols: tuple[str, ...]) -> ScoringOptions:
     from fdbench.hear.engines import chosen_asr
     from fdbench.hear.stage import Engines
+    from fdbench.human.reference import DEFAULT, find_reference
     from fdbench.stages.options import ScoringOptions
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
     engines = Engines(chosen_asr(arguments.asr), arguments.vad)
-    return ScoringOptions(engines, protocols, _judge_of(arguments), arguments.workers, arguments.placement)
+    human = find_reference(getattr(arguments, "human", None) or DEFAULT)  # annotating sets nobody beside anybody
+    return ScoringOptions(engines, protocols, _judge_of(arguments), arguments.workers, arguments.placement, human)
 
 
 def chosen_ears(arguments: argparse.Namespace, options: ScoringOptions) -> tuple[str, ...]:

@@ -183,6 +183,11 @@ class HumanReference(_Part):
     def digest(self) -> str:
         return digest_of(self.content)
 
+    @property
+    def mark(self) -> str:
+        """Its name and the first digits of its digest, for signatures."""
+        return f"{self.id}-{self.digest[:8]}"
+
     def note_beside(self, model: CuttingRule) -> str:
         """What a table has to say where a model is set beside this reference; empty where there is nothing to say."""
         notes = ["parametric"] if self.is_parametric else []
@@ -199,7 +204,7 @@ def shipped_reference(name: str = DEFAULT) -> HumanReference:
     if name not in SHIPPED:
         raise unknown_name("human reference", name, SHIPPED)
     file = files("fdbench.human") / "references" / f"{name}.json"
-    return _validated(parse_json(file.read_bytes(), f"{name}.json"), f"{name}.json")
+    return reference_of(parse_json(file.read_bytes(), f"{name}.json"), f"{name}.json")
 
 
 def read_reference(path: Path) -> HumanReference:
@@ -208,7 +213,7 @@ def read_reference(path: Path) -> HumanReference:
     Raises:
         DataError: It is missing or not of the form; names the field.
     """
-    return _validated(read_json(path), str(path))
+    return reference_of(read_json(path), str(path))
 
 
 def find_reference(name: str) -> HumanReference:
@@ -230,7 +235,8 @@ def check_same_cut(references: Sequence[HumanReference]) -> None:
             )
 
 
-def _validated(value: Any, name: str) -> HumanReference:
+def reference_of(value: Any, name: str) -> HumanReference:
+    """The reference that JSON holds. Raises DataError where it is not of the form; names the field."""
     try:
         return HumanReference.model_validate_json(to_json(value))  # as JSON, whose lists are tuples here
     except ValidationError as error:

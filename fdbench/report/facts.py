@@ -19,7 +19,7 @@ from fdbench.errors import DataError
 from fdbench.io.files import digest_of
 from fdbench.store.attempts import HEARING, START, Attempts
 from fdbench.store.judge_checks import JudgeCheck
-from fdbench.store.manifest import CollectedTask, RunManifest, Scored, scores_folder
+from fdbench.store.manifest import CollectedTask, RunManifest, Scored
 from fdbench.store.record import StoredTrack, TakeRecord
 from fdbench.store.run import Run
 from fdbench.store.stored import read_parsed
@@ -126,7 +126,7 @@ def _scoring(run: Run, manifest: RunManifest, scored: Scored, damaged: list[str]
         "placement": manifest.collection.placement_at(scored.shift_s),
         "shift_s": scored.shift_s,
         "is_stale": scored.tasks != manifest.tasks_digest or scored.takes not in (None, run.takes_digest(manifest)),
-        "folder_agrees": scored.folder == scores_folder(scored.protocol, scored.engines, scored.shift_s),
+        "folder_agrees": scored.folder == scored.right_folder,
         "fdbench": [],
         "tasks": {},
     }

@@ -24,8 +24,9 @@ from fdbench.core.family import FAMILIES
 from fdbench.core.metric import CORRECTED
 from fdbench.errors import DataError
 from fdbench.io.files import write_output
+from fdbench.report.conversation_table import conversation_lines
 from fdbench.report.headline_table import headline_lines
-from fdbench.report.legend import HEADLINE, PROTOCOLS, READING
+from fdbench.report.legend import CONVERSATION, HEADLINE, PROTOCOLS, READING
 from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, cell, code, escape, heading, link, table
 from fdbench.report.published_table import front_lines, published_lines
 from fdbench.report.ranking import best_of, beyond_limits, direction, is_judged, metric_names, place, tables, tells_placement
@@ -170,6 +171,8 @@ def _family_sections(rows: Sequence[Row], results_link: str) -> list[str]:
             says_placement = tells_placement([row for group in mine for row in group])
             for group in mine:
                 lines += _measured_lines(group, results_link, says_placement)
+        turns = conversation_lines([row for row in rows if row.scored.family == family])
+        lines += [*turns, *(CONVERSATION if turns else ()), *([""] if turns else [])]
     return lines
 
 

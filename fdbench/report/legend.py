@@ -51,6 +51,16 @@ READING = (
     "- `oracle` is told what the user will do: the ceiling, and a check of the whole chain.",
 )
 
+CONVERSATION = (
+    "*Ends of turns*: takeovers as claims that the user is done, over pauses and turns together; on time: from 0.3 s before an",
+    "end to 1 s after it. *Takes holds, takes shifts*: silences of 0.2 s and more inside the user's turns, and after them, in",
+    "which it takes the turn; below, the difference to people's own rate, which is the aim, where the reference has one.",
+    "*Speaks against*: overlap in which neither gives way soon (competitive, held), per minute of the user's speech, and of",
+    "what kinds all overlap is. *Waits*, *breaks into*: the price of being fast, over all turns; *front*: no other waits less",
+    "and breaks into less. *Onsets*: Jensen-Shannon divergence of the reply's onsets from people's, above what as many people",
+    "would have by chance: 0 = as people. *Backchannels*: divergence of their intervals from a process without memory.",
+)
+
 PROTOCOLS = (
     "- `fdbench`: corrected definitions, each metric measuring what it is meant to; the one to rank by. *Break-in*: of",
     "  people's transitions in Switchboard, 10 % begin earlier than 0.3 s before the end, too.",

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from fdbench.core.score import MetricSummary
 from fdbench.errors import DataError
 from fdbench.io.files import digest_of, parse_json
+from fdbench.store.conversation import FamilyConversation
 from fdbench.store.manifest import Collection, RunManifest
 from fdbench.store.run import Run
 from fdbench.store.stored import LENIENT, parsed, read_parsed
@@ -36,6 +37,7 @@ class Row:
         digest: Hash of the samples that were asked for and their content.
         placement: Where the model's replies lay when they were scored, which need not be where they were recorded.
         path: Of the summary, relative to the results folder, with forward slashes.
+        conversation: How turns pass over all tasks of its family; None of older scores and of published rules.
     """
 
     run_id: str
@@ -47,6 +49,7 @@ class Row:
     placement: str
     scored: ScoredTask
     path: str
+    conversation: FamilyConversation | None = None
 
     @property
     def metrics(self) -> Mapping[str, MetricSummary]:
@@ -149,6 +152,7 @@ def _rows_of(run: Run, scoring: str, manifest: RunManifest) -> list[Row]:
             placement=summary.placement or manifest.collection.placement,
             scored=scored,
             path=f"{run.folder.name}/{run.relative(path)}",
+            conversation=summary.conversation.get(scored.family),
         )
         for name, scored in summary.tasks.items()
     ]

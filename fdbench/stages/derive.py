@@ -10,9 +10,11 @@ from typing import Any
 
 from fdbench.core.absence import Absence
 from fdbench.core.conversation import Sample
+from fdbench.core.metric import CORRECTED
 from fdbench.core.placement import PUBLISHED
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError
+from fdbench.human.reference import HumanReference, shipped_reference
 from fdbench.judge.given import read_verdict
 from fdbench.stages.cases import Case, EventKinds, RecordedTake, TaskFacts, event_kinds, recorded_take
 from fdbench.stages.copies import copies_among
@@ -68,27 +70,33 @@ def derive_scores(
     if manifest.collection.kind != "trivial":  # whose behaviour is known
         heard = observed(heard, vitals)
     signatures = options.engines.signature_facts()
-    scorings = score_heard(heard, tasks, options.protocols, signatures, judging, progress)
+    scorings = score_heard(heard, tasks, options.protocols, signatures, judging, options.human, progress)
     engines = {**signatures, "judge": judging.signature}
     notes, is_meaningless = remarks_on(manifest, cases, vitals)
     return tuple(
         Derived(
             scoring=replace(scoring, notes=(*notes, *scoring.notes)),
             scored=Scored(
-                folder=scores_folder(scoring.protocol, engines, shift_s),
+                folder=scores_folder(scoring.protocol, engines, shift_s, human_mark(options.human, scoring.protocol)),
                 protocol=scoring.protocol,
                 engines=engines,
                 tasks=manifest.tasks_digest,
                 takes=run.takes_digest(manifest),
                 shift_s=shift_s,
+                human=human_mark(options.human, scoring.protocol),
             ),
             lines=[sample.as_json() for sample in scoring.samples],
-            summary=summary_json(manifest.run_id, scoring, tasks, engines, shift_s, notes),
+            summary=summary_json(manifest.run_id, scoring, tasks, engines, shift_s, notes, options.human),
             is_meaningless=is_meaningless,
         )
         for scoring in scorings
         if scoring.summaries or len(scorings) == 1
     )
+
+
+def human_mark(human: HumanReference, protocol: str) -> str:
+    """What a scoring's folder is called after beside its engines: people that did not come with fdbench."""
+    return human.mark if protocol in CORRECTED and human.mark != shipped_reference().mark else ""
 
 
 def remarks_on(manifest: RunManifest, cases: Sequence[Case], vitals: Sequence[Vitals]) -> tuple[tuple[str, ...], bool]:
@@ -229,9 +237,14 @@ def summary_json(
     tasks: Mapping[str, TaskFacts],
     engines: Mapping[str, str],
     shift_s: float,
-    notes: Sequence[str] = (),
+    notes: Sequence[str],
+    human: HumanReference,
 ) -> dict[str, Any]:
-    """The content of ``summary.json``; the placement is in it where it is not that of the recordings."""
+    """The content of ``summary.json``; the placement is in it where it is not that of the recordings.
+
+    Args:
+        human: People beside whom the model was set; they are in it where they did not come with fdbench.
+    """
     summary = Summary(
         run_id=run_id,
         protocol=scoring.protocol,
@@ -240,6 +253,8 @@ def summary_json(
         shift_s=shift_s,
         judges=dict(scoring.judges),
         notes=list(notes),
+        conversation=dict(scoring.conversation),
+        human=human.content if human_mark(human, scoring.protocol) else None,
         tasks={
             name: ScoredTask(
                 version=facts.version,

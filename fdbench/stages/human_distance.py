@@ -25,7 +25,7 @@ from fdbench.core.score import MetricSummary, Score
 from fdbench.stats.bootstrap import percentile_interval, resampled_values
 from fdbench.stats.onset_distribution import compare_onsets, distance_statistic, excess_interval
 
-OF: Final = "response_latency_s"
+LATENCY: Final = "response_latency_s"
 _N_RESAMPLES: Final = 1000
 
 
@@ -35,14 +35,12 @@ def summarise_distance(
     """Set the latencies of a task beside people's onsets.
 
     Args:
-        scores: Of ``OF``, one per take.
+        scores: Of ``LATENCY``, one per take.
         clips: The sample's id for each score, so that repeats stay together.
         human: People's onsets.
         signature: Stored as it is; has to name the people.
     """
-    known = [(score, clip) for score, clip in zip(scores, clips, strict=True) if _time_of(score) is not None]
-    times_s = [_time_of(score) or 0.0 for score, _ in known]
-    is_reply, of_clip = [score.value is not None for score, _ in known], [clip for _, clip in known]
+    times_s, is_reply, of_clip = known_latencies(scores, clips)
     found = compare_onsets(times_s, is_reply, human, n_clips=len(set(of_clip)))
     low = high = None
     details: dict[str, float] = {}
@@ -59,14 +57,26 @@ def summarise_distance(
         value=None if found is None else found.distance_s,
         unit=METRICS[HUMAN_DISTANCE].unit,
         higher_is_better=False,
-        n_scored=len(known),  # a wait that is only known to be longer is behind the value, too
+        n_scored=len(times_s),  # a wait that is only known to be longer is behind the value, too
         n_not_applicable=n_of["not_applicable"],
-        n_censored=n_of["scored"] + n_of["censored"] - len(known),
+        n_censored=n_of["scored"] + n_of["censored"] - len(times_s),
         n_error=n_of["error"],
         signature=signature,
         ci_low=low,
         ci_high=high,
         details=details,
+    )
+
+
+def known_latencies(scores: Sequence[Score], clips: Sequence[str]) -> tuple[list[float], list[bool], list[str]]:
+    """Of each score that says anything: the time (s), whether a reply came then or had not come by then, and the clip."""
+    known = [
+        (score, time_s, clip) for score, clip in zip(scores, clips, strict=True) if (time_s := _time_of(score)) is not None
+    ]
+    return (
+        [time_s for _, time_s, _ in known],
+        [score.value is not None for score, _, _ in known],
+        [clip for _, _, clip in known],
     )
 
 

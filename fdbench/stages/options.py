@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from fdbench.core.placement import CAUSAL
 from fdbench.errors import UsageError
 from fdbench.hear.engines import NONE as NONE_HEARD
 from fdbench.hear.stage import Engines
+from fdbench.human.reference import HumanReference, shipped_reference
 from fdbench.stages.judging import GIVEN, NONE, AskedModel, GivenRatings, Judging, Log, Nobody
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class ScoringOptions:
         judge: ``none``, ``given`` (``ratings/<take>.json`` in the run's folder), or a model to ask.
         workers: Processes for hearing.
         placement: Where the model's replies shall lie (``fdbench.core.placement``).
+        human: People beside whom the model's timing is set.
     """
 
     engines: Engines
@@ -32,6 +34,7 @@ class ScoringOptions:
     judge: str | JudgeSettings = NONE
     workers: int = 1
     placement: str = CAUSAL
+    human: HumanReference = field(default_factory=shipped_reference)
 
     def judging(self, verdicts: Path, log: Log | None = None) -> Judging:
         """Whoever rates; a model's verdicts are kept in the folder ``verdicts``, and ``log`` is given each attempt."""

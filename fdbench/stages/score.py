@@ -19,7 +19,7 @@ from fdbench.core.annotation import (
     Request,
     Verdict,
 )
-from fdbench.core.behaviour import DIALOGUE, PAIRED, TURN_TAKING
+from fdbench.core.behaviour import ALONE, DIALOGUE, PAIRED, TURN_TAKING
 from fdbench.core.conversation import Sample
 from fdbench.core.metric import CORRECTED, HUMAN_DISTANCE, METRICS
 from fdbench.core.score import MetricSummary, Score, none_score
@@ -28,15 +28,17 @@ from fdbench.core.take_id import MAIN, TakeId
 from fdbench.hear.pool import annotate_many
 from fdbench.hear.prosody import prosody_signature
 from fdbench.hear.stage import Engines
-from fdbench.human.reference import shipped_reference
+from fdbench.human.reference import HumanReference
 from fdbench.scoring.aggregate import aggregation_version, summarise
 from fdbench.scoring.base import NO_JUDGE, AskingScorer, Scorer, Takes
 from fdbench.scoring.registry import has_scorer, scorers_for
 from fdbench.stages.believed import BelievedSample, believed_sample
 from fdbench.stages.cases import Case, TaskFacts
-from fdbench.stages.human_distance import OF, summarise_distance
+from fdbench.stages.conversation import conversation_of
+from fdbench.stages.human_distance import LATENCY, summarise_distance
 from fdbench.stages.judging import Judging, Opinion, ReplyId, UnratedReply
 from fdbench.stages.progress import Progress
+from fdbench.store.conversation import FamilyConversation
 
 _PROMPTED: Final[Mapping[str, tuple[str, type[Question]]]] = {
     **dict.fromkeys(PAIRED, ("labels", BehaviourQuestion)),
@@ -80,6 +82,7 @@ class Scoring:
     Attributes:
         samples: In order of task, id and repeat.
         summaries: By task, then metric.
+        conversation: By family, how turns pass over all of its tasks, beside people.
         judges: How many verdicts came from whom, by the name that the judge gave itself.
         notes: What a user should know although nothing went wrong.
     """
@@ -87,6 +90,7 @@ class Scoring:
     protocol: str
     samples: tuple[ScoredSample, ...]
     summaries: Mapping[str, Mapping[str, MetricSummary]] = field(default_factory=dict)
+    conversation: Mapping[str, FamilyConversation] = field(default_factory=dict)
     judges: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -151,6 +155,7 @@ def score_heard(
     protocols: Sequence[str],
     engines: Mapping[str, str],
     judging: Judging,
+    human: HumanReference,
     progress: Progress,
 ) -> tuple[Scoring, ...]:
     """Have rated and score every case under every protocol; only scores are kept, and what waits for a judge.
@@ -158,6 +163,7 @@ def score_heard(
     Args:
         heard: Each case with what was heard of it; drawn one at a time, so that memory does not grow with audio.
         engines: Signatures of those who heard it.
+        human: People, beside whom the model's timing is set.
     """
     samples: dict[str, list[ScoredSample]] = {protocol: [] for protocol in protocols}
     waiting: dict[ReplyId, tuple[_HeardCase, AskingScorer]] = {}
@@ -176,7 +182,7 @@ def score_heard(
     facts = {**engines, "judge": judging.signature}
     return tuple(
         replace(
-            _summarised(protocol, samples[protocol], tasks, facts, judging),
+            _summarised(protocol, samples[protocol], tasks, facts, judging, human),
             judges=_count_judges(opinion for (_, asked), opinion in judged.of.items() if asked == protocol),
             notes=judged.notes,
         )
@@ -249,7 +255,12 @@ def _count_judges(opinions: Iterable[Opinion | None]) -> dict[str, int]:
 
 
 def _summarised(
-    protocol: str, samples: list[ScoredSample], tasks: Mapping[str, TaskFacts], engines: Mapping[str, str], judging: Judging
+    protocol: str,
+    samples: list[ScoredSample],
+    tasks: Mapping[str, TaskFacts],
+    engines: Mapping[str, str],
+    judging: Judging,
+    human: HumanReference,
 ) -> Scoring:
     samples = sorted(samples, key=lambda sample: sample.id)
     summaries: dict[str, dict[str, MetricSummary]] = {}
@@ -278,10 +289,21 @@ def _summarised(
             for scorer in _scorers(facts, protocol)
             for metric in scorer.metrics
         }
-        if facts.behaviour == TURN_TAKING and protocol in CORRECTED and OF in summaries[name]:
-            people, scorer = shipped_reference(), _scorers(facts, protocol)[0]
-            latencies = [score for sample in of_task for score in sample.scores if score.metric == OF]
-            facts_of_it = {**task, "scorer": scorer.version, "human": f"{people.id}-{people.digest[:8]}", **made_by}
-            signed = signature(HUMAN_DISTANCE, facts_of_it)
-            summaries[name][HUMAN_DISTANCE] = summarise_distance(latencies, ids, people.onsets, signed)
-    return Scoring(protocol, tuple(samples), summaries)
+        if facts.behaviour == TURN_TAKING and protocol in CORRECTED and LATENCY in summaries[name]:
+            scorer = _scorers(facts, protocol)[0]
+            latencies = [score for sample in of_task for score in sample.scores if score.metric == LATENCY]
+            signed = signature(HUMAN_DISTANCE, {**task, "scorer": scorer.version, "human": human.mark, **made_by})
+            summaries[name][HUMAN_DISTANCE] = summarise_distance(latencies, ids, human.onsets, signed)
+    conversation = _conversation(samples, tasks, human, engines["vad"]) if protocol in CORRECTED else {}
+    return Scoring(protocol, tuple(samples), summaries, conversation)
+
+
+def _conversation(
+    samples: Sequence[ScoredSample], tasks: Mapping[str, TaskFacts], human: HumanReference, vad: str
+) -> dict[str, FamilyConversation]:
+    behaviours: dict[str, dict[str, str]] = {}
+    for name, facts in sorted(tasks.items()):
+        if facts.behaviour in ALONE:
+            behaviours.setdefault(facts.family, {})[name] = facts.behaviour
+    scores = [(sample.id, sample.scores) for sample in samples]
+    return {family: conversation_of(scores, of_family, family, human, vad) for family, of_family in behaviours.items()}

@@ -75,7 +75,7 @@ def score_folder(
     engines, workers = options.engines, options.workers
     heard = observed(hear_cases(cases, options.protocols, engines, None, workers, progress, asks=judging.asks), vitals)
     signatures = engines.signature_facts()
-    (scoring,) = score_heard(heard, {spec.name: facts}, options.protocols, signatures, judging, progress)
+    (scoring,) = score_heard(heard, {spec.name: facts}, options.protocols, signatures, judging, options.human, progress)
     findings = findings_of(cases, vitals)
     notes = [*(line for _, line in found.notes), *notes_of(cases), *copies_among(cases), *scoring.notes]
     notes += [finding.line for finding in findings]

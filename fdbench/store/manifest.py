@@ -167,14 +167,22 @@ class Scored(Stored):
         tasks: Hash of the tasks that it covers.
         takes: Hash of the records of the calls that it covers; None in runs scored before it was kept.
         shift_s: How far the model's channel was moved from where it was recorded: 0, or to its published place.
+        human: People beside whom it was set, by name and digest; empty for those that come with fdbench.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("human",)
     folder: Annotated[str, AfterValidator(_one_name)]
     protocol: str
     engines: dict[str, str]
     tasks: str
     takes: str | None = None
     shift_s: float = Field(default=0.0, ge=-MOST_SHIFT_S, le=MOST_SHIFT_S)
+    human: str = ""
+
+    @property
+    def right_folder(self) -> str:
+        """The folder that follows from everything else."""
+        return scores_folder(self.protocol, self.engines, self.shift_s, self.human)
 
     def covers_the_same(self, other: Scored) -> bool:
         """Whether both were made from the same samples and the same calls, as far as is known."""
@@ -261,11 +269,12 @@ class RunManifest(Stored):
         return cls.read_file(folder / MANIFEST, "the file was edited or written by another version")
 
 
-def scores_folder(protocol: str, engines: Mapping[str, str], shift_s: float = 0.0) -> str:
+def scores_folder(protocol: str, engines: Mapping[str, str], shift_s: float = 0.0, human: str = "") -> str:
     """Name of a scoring's folder: the protocol and a hash of everything that made the annotations and verdicts.
 
     Args:
         shift_s: How far the model's channel was moved from where it was recorded.
+        human: As in ``Scored``.
     """
-    placed = {"shift_s": shift_s} if shift_s else {}
-    return f"{protocol}-{digest_of({'protocol': protocol, **engines, **placed})[:10]}"
+    unusual = {name: value for name, value in (("shift_s", shift_s), ("human", human)) if value}
+    return f"{protocol}-{digest_of({'protocol': protocol, **engines, **unusual})[:10]}"

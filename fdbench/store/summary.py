@@ -10,6 +10,7 @@ from typing_extensions import Self
 from fdbench.core.metric import METRICS
 from fdbench.core.score import MetricSummary
 from fdbench.core.signature import parse_signature
+from fdbench.store.conversation import FamilyConversation
 from fdbench.store.stored import SCHEMA, Stored
 
 MOST: Final = {"rate": 1.0, "F1": 1.0, "share": 1.0, "0-5": 5.0}
@@ -125,10 +126,12 @@ class Summary(Stored):
         shift_s: How far they were moved for it.
         judges: How many verdicts came from each model that the judge's server named.
         notes: What a reader has to know of how the calls were held.
+        conversation: By family, how turns pass over all of its tasks, beside people.
+        human: The people, as their file says it, where they did not come with fdbench.
     """
 
     model_config = _LENIENT
-    later: ClassVar[tuple[str, ...]] = ("placement", "shift_s", "judges", "notes")
+    later: ClassVar[tuple[str, ...]] = ("placement", "shift_s", "judges", "notes", "conversation", "human")
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     run_id: str
     protocol: str
@@ -137,4 +140,6 @@ class Summary(Stored):
     shift_s: float = 0.0
     judges: dict[str, int] = Field(default={})
     notes: list[str] = Field(default=[])
+    conversation: dict[str, FamilyConversation] = Field(default={})
+    human: dict[str, Any] | None = None
     tasks: dict[str, ScoredTask]

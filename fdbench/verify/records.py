@@ -7,7 +7,7 @@ from typing import Any
 
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError
-from fdbench.store.manifest import MANIFEST, RunManifest, scores_folder
+from fdbench.store.manifest import MANIFEST, RunManifest
 from fdbench.store.record import TakeRecord
 from fdbench.store.run import Run
 from fdbench.verify.differences import Group
@@ -48,9 +48,13 @@ def check_manifest(run: Run, manifest: RunManifest) -> Group:
         group.differ(MANIFEST, "run_id: not that of the settings", manifest.run_id, collection.run_id)
     for scored in manifest.scored:
         group.count("scorings")
-        folder = scores_folder(scored.protocol, scored.engines, scored.shift_s)
-        if scored.folder != folder:
-            group.differ(MANIFEST, f"scored: folder of {scored.protocol} by other engines or placement", scored.folder, folder)
+        if scored.folder != scored.right_folder:
+            group.differ(
+                MANIFEST,
+                f"scored: folder of {scored.protocol} by other engines or placement",
+                scored.folder,
+                scored.right_folder,
+            )
         elif scored.shift_s not in (0.0, collection.published_shift_s):
             what = f"scored: {scored.folder} shift_s: not the published placement of the settings"
             group.differ(MANIFEST, what, scored.shift_s, collection.published_shift_s)

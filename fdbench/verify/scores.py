@@ -17,6 +17,7 @@ from fdbench.core.metric import PROTOCOLS
 from fdbench.core.signature import parse_signature
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError
+from fdbench.human.reference import HumanReference, reference_of, shipped_reference
 from fdbench.io.files import digest_of, read_json
 from fdbench.stages.cases import Case, event_kinds
 from fdbench.stages.derive import case_of, facts_of, remarks_on, sample_or_fault, summary_json
@@ -24,7 +25,7 @@ from fdbench.stages.health import Vitals, observed
 from fdbench.stages.judging import NONE
 from fdbench.stages.progress import Progress
 from fdbench.stages.score import Scoring, score_heard
-from fdbench.store.manifest import MANIFEST, RunManifest, Scored, scores_folder
+from fdbench.store.manifest import MANIFEST, RunManifest, Scored
 from fdbench.task.loaded import LoadedTask
 from fdbench.verify.differences import Group, compare
 from fdbench.verify.hearing import Hearers
@@ -56,7 +57,7 @@ class ScoreChecks:
             if why := _why_not(scored, self.takes.manifest):
                 self.scores.skip(f"{scored.folder}: {why}")
             else:
-                alike.setdefault(digest_of([scored.engines, scored.shift_s]), []).append(scored)
+                alike.setdefault(digest_of([scored.engines, scored.shift_s, scored.human]), []).append(scored)
         cases = self._cases()
         for scorings in alike.values():
             self._check_alike(scorings, cases, progress)
@@ -68,6 +69,11 @@ class ScoreChecks:
         return [case_of(takes.run, takes.manifest, take, sample) for take, sample in samples.items()]
 
     def _check_alike(self, alike: list[Scored], cases: list[Case], progress: Progress) -> None:
+        human = self._people_of(alike[0])
+        if human is None:
+            for scored in alike:
+                self.scores.differ(scored.folder, "the people that it names are not in its summary", scored.human, "")
+            return
         takes, shift_s, engines = self.takes, alike[0].shift_s, dict(alike[0].engines)
         judging, protocols = self.said.judging_of(engines.pop("judge", NONE)), [scored.protocol for scored in alike]
         # A call that cannot be scored now may be the only one in which the model said something about itself.
@@ -79,13 +85,24 @@ class ScoreChecks:
         if takes.manifest.collection.kind != "trivial":
             heard = observed(heard, vitals)
         tasks = facts_of(takes.manifest, shift_s, kinds)
-        scorings = score_heard(heard, tasks, protocols, engines, judging, progress)
+        scorings = score_heard(heard, tasks, protocols, engines, judging, human, progress)
         for scored, scoring in zip(alike, scorings, strict=True):
             blame = {**{_main(take): why for take, why in takes.faulty.items()}, **unheard}
             self._check_lines(scored, scoring, blame, is_recalled=isinstance(judging, Recollection))
             notes = remarks_on(takes.manifest, placed, vitals)[0]
-            summary = summary_json(takes.manifest.run_id, scoring, tasks, scored.engines, shift_s, notes)
+            summary = summary_json(takes.manifest.run_id, scoring, tasks, scored.engines, shift_s, notes, human)
             self._check_summary(scored, summary, blame)
+
+    def _people_of(self, scored: Scored) -> HumanReference | None:
+        """Those beside whom a scoring was set; None where its summary does not hold them as they were."""
+        if not scored.human:
+            return shipped_reference()
+        path = self.takes.run.summary_file(scored.folder)
+        try:
+            found = reference_of(read_json(path)["human"], self.takes.run.relative(path))
+        except (DataError, KeyError, TypeError):
+            return None
+        return found if found.mark == scored.human else None
 
     def _check_lines(self, scored: Scored, scoring: Scoring, blame: dict[TakeId, str], *, is_recalled: bool) -> None:
         """Compare the line of each sample; those whose verdict is gone are added to ``blame``."""
@@ -161,7 +178,7 @@ class ScoreChecks:
 
 def _why_not(scored: Scored, manifest: RunManifest) -> str:
     """Why a scoring is not derived again; empty where it is."""
-    if scored.folder != scores_folder(scored.protocol, scored.engines, scored.shift_s):
+    if scored.folder != scored.right_folder:
         return "its engines are in doubt"
     if scored.tasks != manifest.tasks_digest:
         return "it is stale"

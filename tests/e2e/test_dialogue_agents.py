@@ -14,6 +14,7 @@ from fdbench.call.source import PromptCalls
 from fdbench.core.behaviour import DIALOGUE
 from fdbench.core.conversation import Recording, Sample, Take
 from fdbench.hear.stage import Engines
+from fdbench.human.reference import shipped_reference
 from fdbench.stages.cases import Case, RecordedTake, TaskFacts
 from fdbench.stages.judging import Nobody
 from fdbench.stages.score import hear_cases, score_heard
@@ -63,7 +64,9 @@ def scores():
             engines.prepare()
             heard = hear_cases([Case(sample, DIALOGUE, {"main": take})], ("fdbench",), engines, None, 1, quietly, asks=False)
             facts = {TASK: TaskFacts("mini", DIALOGUE, 1, {})}
-            (scoring,) = score_heard(heard, facts, ("fdbench",), engines.signature_facts(), Nobody(), quietly)
+            (scoring,) = score_heard(
+                heard, facts, ("fdbench",), engines.signature_facts(), Nobody(), shipped_reference(), quietly
+            )
             (scored,) = scoring.samples
             known[agent, name] = {score.metric: score for score in scored.scores}
         return known[agent, name]

@@ -14,6 +14,7 @@ from fdbench.core.score import Score, none_score
 from fdbench.core.sound import Audio, Track
 from fdbench.core.span import Span
 from fdbench.hear.stage import Engines
+from fdbench.human.reference import shipped_reference
 from fdbench.scoring.base import main_take, speech_for
 from fdbench.stages import score as stage
 from fdbench.stages.cases import Case, RecordedTake, TaskFacts
@@ -66,7 +67,9 @@ def score(monkeypatch):
         facts = {TASK: TaskFacts("mini", "turn_taking", 1, {})}
         quietly, engines = lambda *counts: None, Engines("none")
         heard = stage.hear_cases([case], ("fdbench",), engines, None, 1, quietly, asks=False)
-        (scoring,) = stage.score_heard(heard, facts, ("fdbench",), engines.signature_facts(), Nobody(), quietly)
+        (scoring,) = stage.score_heard(
+            heard, facts, ("fdbench",), engines.signature_facts(), Nobody(), shipped_reference(), quietly
+        )
         (sample,) = scoring.samples
         (score,) = sample.scores
         return score, sample.messages
