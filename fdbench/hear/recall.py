@@ -19,6 +19,7 @@ from fdbench.core.annotation import (
 from fdbench.core.speech import Transcript
 from fdbench.hear.believed import believe_recognised
 from fdbench.hear.cache import AnnotationCache
+from fdbench.hear.engines import SILERO, WEBRTC, vad_signature
 from fdbench.hear.prosody import prosody_signature, why_unmeasured
 from fdbench.hear.rules import VERSION_BEFORE_SIGNED
 from fdbench.hear.stage import TakeAudio
@@ -40,6 +41,7 @@ def recall(
     prosody: dict[ProsodyRequest, Prosody] = {}
     missing: dict[Request, Absence] = {}
     detector = {"vad": signatures.get("vad", "")}
+    is_silero = not detector["vad"].startswith(WEBRTC)  # which alone says where a recogniser listens
     for request in requests:
         digest = take.digest(request.channel) or ""
         if isinstance(request, LevelsRequest):  # no engine has a part in them
@@ -52,7 +54,7 @@ def recall(
                 return None
             speech[request] = detected
             continue
-        listeners = {"asr": signatures.get("asr", ""), **detector}
+        listeners = {"asr": signatures.get("asr", ""), **(detector if is_silero else {"vad": vad_signature(SILERO)})}
         if isinstance(request, ProsodyRequest):
             measured = cache.find(
                 digest, request, {**listeners, "prosody": signatures.get("prosody") or prosody_signature()}, hear

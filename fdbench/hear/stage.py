@@ -23,6 +23,7 @@ from typing import Protocol
 from fdbench.audio.levels import has_energy_under, levels_from_start, speech_level_dbfs
 from fdbench.audio.segments import VAD_RATE
 from fdbench.audio.vad import VadModel, detect_speech, load_vad_model
+from fdbench.audio.vad_webrtc import detect_by_webrtc
 from fdbench.core.absence import Absence
 from fdbench.core.annotation import (
     PRECISE_VAD,
@@ -47,6 +48,7 @@ from fdbench.hear.engines import (
     GIVEN,
     NONE,
     SILERO,
+    WEBRTC,
     AsrEngine,
     asr_signature,
     asr_weights,
@@ -67,8 +69,8 @@ class Engines:
 
     Attributes:
         asr: ``faster-whisper[:MODEL]``, ``whisper[:MODEL]``, ``sphinx``, ``given`` or ``none``.
-        vad: ``silero`` or ``given``; where a recogniser listens is always Silero's, and so is the user's speech where none is
-            given.
+        vad: ``silero``, ``webrtc`` or ``given``; where a recogniser listens is always Silero's, and so is the user's speech
+            where none is given.
     """
 
     asr: str
@@ -203,7 +205,7 @@ class _Hearing:
         self._tracks: dict[Channel, Track] = {}
         self._digests: dict[Channel, str] = {}
         self._unreadable: dict[Channel, UnansweredError] = {}
-        self._found: dict[SpeechRequest, DetectedSpeech] = {}
+        self._found: dict[tuple[SpeechRequest, bool], DetectedSpeech] = {}
         self.messages: list[str] = []
         self.notes: list[str] = []
 
@@ -214,7 +216,7 @@ class _Hearing:
     def speech(self, request: SpeechRequest) -> DetectedSpeech:
         if self._annotator.engines.vad == GIVEN and (request.channel == "model" or self._has_given_user_speech()):
             return self._given_speech(request)
-        return self._detected(request)
+        return self._detected(request, by=self._annotator.engines.vad)
 
     def _has_given_user_speech(self) -> bool:
         folder = self._take.folder
@@ -247,15 +249,21 @@ class _Hearing:
         self._cut(request.channel, None)
         return levels_from_start(self._tracks[request.channel], request.window_s)
 
-    def _detected(self, request: SpeechRequest) -> DetectedSpeech:
-        if request not in self._found:
-            digest, facts, cache = self._digest(request.channel), self._annotator.silero_facts, self._annotator.cache
-            self._found[request] = known_or_heard(cache, digest, request, facts, lambda: self._freshly_detected(request))
-        return self._found[request]
+    def _detected(self, request: SpeechRequest, by: str = SILERO) -> DetectedSpeech:
+        is_webrtc = by == WEBRTC
+        if (request, is_webrtc) not in self._found:
+            facts = {"vad": vad_signature(WEBRTC)} if is_webrtc else self._annotator.silero_facts
+            digest, cache = self._digest(request.channel), self._annotator.cache
+            found = known_or_heard(cache, digest, request, facts, lambda: self._freshly_detected(request, is_webrtc=is_webrtc))
+            self._found[request, is_webrtc] = found
+        return self._found[request, is_webrtc]
 
-    def _freshly_detected(self, request: SpeechRequest) -> DetectedSpeech:
+    def _freshly_detected(self, request: SpeechRequest, *, is_webrtc: bool) -> DetectedSpeech:
         piece = self._cut(request.channel, request.span)
-        heard = detect_speech(piece.audio, request.vad, self._annotator.vad)
+        if is_webrtc:
+            heard = detect_by_webrtc(piece.audio, request.vad)
+        else:
+            heard = detect_speech(piece.audio, request.vad, self._annotator.vad)
         return replace(heard, segments=tuple(segment.shifted(piece.start_s) for segment in heard.segments))
 
     def _recognised(self, request: WordsRequest) -> Transcript:

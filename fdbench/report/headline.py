@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fdbench.core.behaviour import (
@@ -46,6 +46,7 @@ from fdbench.report.ranking import (
     FACTS_OF_THE_RUN,
     MEDIAN_ABSOLUTE,
     MIN_RANKED_N,
+    ROUNDING,
     beyond_limits,
     is_rankable,
     n_behind,
@@ -117,6 +118,7 @@ class Headline:
         selects: Whether it responds to interruptions alone (``selectivity``), and its parts.
         goals: Share of the goals of its dialogues that it meets.
         not_ranked: Why it is not ranked, in a few words; empty where it is.
+        spread: By figure, how far apart the values are of those who heard the same calls; empty where one pair of ears did.
     """
 
     rows: tuple[Row, ...]
@@ -138,6 +140,7 @@ class Headline:
     goals: Figure = NO_FIGURE
     human: Figure = NO_FIGURE
     not_ranked: str = ""
+    spread: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_trivial(self) -> bool:
@@ -165,7 +168,25 @@ def boards(rows: Sequence[Row]) -> list[list[Headline]]:
                 break
         else:
             found.append((surroundings, definitions, [list(tasks.values())]))
-    return [_in_order([headline_of(run, _ranked_tasks(members)) for run in members]) for _, _, members in found]
+    return _with_spreads([_in_order([headline_of(run, _ranked_tasks(members)) for run in members]) for _, _, members in found])
+
+
+def _with_spreads(found: Sequence[Sequence[Headline]]) -> list[list[Headline]]:
+    """What differs in a run's figures although only those who heard it do: the error of the instrument."""
+    by_run: dict[tuple[object, ...], list[Headline]] = {}
+    for headline in (each for board in found for each in board):
+        by_run.setdefault(_call_of(headline), []).append(headline)
+    spreads: dict[tuple[object, ...], dict[str, float]] = {}
+    for call, heard in by_run.items():
+        values = {name: [getattr(each, name).value for each in heard] for name in FIGURES}
+        known = {name: [value for value in of_figure if value is not None] for name, of_figure in values.items()}
+        spreads[call] = {name: max(each) - min(each) for name, each in known.items() if len(each) > 1}
+    return [[replace(each, spread=spreads[_call_of(each)]) for each in board] for board in found]
+
+
+def _call_of(headline: Headline) -> tuple[object, ...]:
+    row = headline.rows[0]
+    return row.run_id, row.protocol, row.placement, tuple(each.task for each in headline.rows)
 
 
 def _ranked_tasks(members: Sequence[Sequence[Row]]) -> tuple[str, ...]:
@@ -225,6 +246,8 @@ def _selects(found: Selectivity, of_behaviour: Mapping[str, Sequence[Row]]) -> F
 def best_in(board: Sequence[Headline], figure: str) -> frozenset[str]:
     """The runs whose figure is marked as best: of two or more ranked models that may be compared, never a trivial agent.
 
+    Those that are no further from the best than the instrument's own error, in either of the two, share the mark.
+
     Args:
         figure: One of ``FIGURES``.
     """
@@ -233,8 +256,12 @@ def best_in(board: Sequence[Headline], figure: str) -> frozenset[str]:
         found: Figure = getattr(headline, figure)
         if found.merit is not None and not headline.is_trivial and not headline.not_ranked:
             scopes.setdefault(found.scope, {})[headline.rows[0].run_id] = found.merit
-    compared = [merits for merits in scopes.values() if len(merits) > 1]
-    return frozenset(run for merits in compared for run, merit in merits.items() if merit == max(merits.values()))
+    errors = {headline.rows[0].run_id: headline.spread.get(figure, 0.0) for headline in board}
+    marked: set[str] = set()
+    for merits in (each for each in scopes.values() if len(each) > 1):
+        best = max(merits, key=lambda run: merits[run])
+        marked |= {run for run, merit in merits.items() if merits[best] - merit <= max(errors[run], errors[best]) + ROUNDING}
+    return frozenset(marked)
 
 
 def printed(value: float, unit: str) -> str:

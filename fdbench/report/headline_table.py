@@ -93,10 +93,12 @@ def _cell(headline: Headline, name: str, *, is_best: bool) -> str:
     first = " ".join([f"**{value}**" if is_best else value, *([f"<sub>{beside}</sub>"] if beside else [])])
     if figure.n < MIN_RANKED_N:
         return f"{first}<br><sub>n={figure.n}</sub>"
+    error = headline.spread.get(name)
+    ears = "" if error is None else f"<br><sub>ears{NO_BREAK}±{printed(error / 2, figure.unit)}</sub>"
     if figure.low is None or figure.high is None:
-        return first
+        return first + ears
     low, high = printed(figure.low, figure.unit).removesuffix("%"), printed(figure.high, figure.unit)
-    return f"{first}<br><sub>[{low},{NO_BREAK}{high}]</sub>"
+    return f"{first}<br><sub>[{low},{NO_BREAK}{high}]</sub>{ears}"
 
 
 def _parts(headline: Headline) -> str:

@@ -47,7 +47,7 @@ ORACLE: Final = "oracle"
 BAR: Final = "vad-endpointer"
 LOST_WORDS: Final = "lost seconds per turn"
 
-_CORRECTED_LINES: Final = (
+CORRECTED_LINES: Final = (
     ("pause_handling", "takeover_rate", "takes the turn in a pause"),
     ("turn_taking", "takeover_rate", "takes the turn at its end"),
     ("turn_taking", "response_latency_s", "  after (s)"),
@@ -63,7 +63,7 @@ _CORRECTED_LINES: Final = (
     (PROBE_NOISE, "stop_rate", "  for a noise"),
     (DIALOGUE, "goal_coverage_rate", "dialogue: meets its goals"),
 )
-_PUBLISHED_LINES: Final = (
+PUBLISHED_LINES: Final = (
     ("pause_handling", "takeover_rate", "takes the turn in a pause"),
     ("turn_taking", "takeover_rate", "takes the turn at its end"),
     ("turn_taking", "response_latency_s", "  after (s)"),
@@ -111,7 +111,7 @@ class Screen:
         groups = {row.path + row.task: group for group in tables(beside) for row in group}
         several = len({row.scored.behaviour for row in rows}) < len(rows)
         lines = list(_lost_lines(rows, beside, n_nearest))
-        for behaviour, metric, words in _CORRECTED_LINES if rows[0].protocol in CORRECTED else _PUBLISHED_LINES:
+        for behaviour, metric, words in CORRECTED_LINES if rows[0].protocol in CORRECTED else PUBLISHED_LINES:
             for row in rows:
                 if row.scored.behaviour == behaviour and metric in row.metrics:
                     name = f"{words} [{row.task.rpartition('.')[2]}]" if several and "." in row.task else words

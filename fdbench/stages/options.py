@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ class ScoringOptions:
         workers: Processes for hearing.
         placement: Where the model's replies shall lie (``fdbench.core.placement``).
         human: People beside whom the model's timing is set.
+        others: Who hears it all again, so that it is known how far a number depends on who does.
     """
 
     engines: Engines
@@ -35,6 +36,11 @@ class ScoringOptions:
     workers: int = 1
     placement: str = CAUSAL
     human: HumanReference = field(default_factory=shipped_reference)
+    others: tuple[Engines, ...] = ()
+
+    def by_each(self) -> tuple[ScoringOptions, ...]:
+        """The same for each of those who hear, the first one first."""
+        return tuple(replace(self, engines=engines, others=()) for engines in (self.engines, *self.others))
 
     def judging(self, verdicts: Path, log: Log | None = None) -> Judging:
         """Whoever rates; a model's verdicts are kept in the folder ``verdicts``, and ``log`` is given each attempt."""
@@ -57,11 +63,14 @@ class ScoringOptions:
             )
         self.engines.signature_facts()
         self.check_judge()
+        for other in self.by_each()[1:]:
+            other.check()
 
     def prepare(self) -> None:
         """Have everything there that hearing needs; raises FdbenchError where it can be neither found nor fetched."""
         self.check()
-        self.engines.prepare()
+        for each in self.by_each():
+            each.engines.prepare()
 
     def check_judge(self) -> None:
         """Make sure that the judge can be asked, before any work.

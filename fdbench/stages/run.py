@@ -25,17 +25,20 @@ class FinishedRun:
 
     Attributes:
         is_meaningless: Whether its numbers say nothing; a note says why.
+        scored_as: Names of the scorings that it is shown by.
     """
 
     folder: Path
     scorings: tuple[Scoring, ...]
     collected: Collected | None = None
     is_meaningless: bool = False
+    scored_as: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, folder: Path, derived: Sequence[Derived], collected: Collected | None = None) -> FinishedRun:
         is_meaningless = any(each.is_meaningless for each in derived)
-        return cls(folder, tuple(each.scoring for each in derived), collected, is_meaningless)
+        scored_as = frozenset(each.scored.folder for each in derived)
+        return cls(folder, tuple(each.scoring for each in derived), collected, is_meaningless, scored_as)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -106,9 +109,13 @@ def annotate_run(folder: Path, options: ScoringOptions, data: Data | None, progr
     with run.locked():
         cases = placed_cases(run, run.manifest(), options.placement, loader)
         run.note_start("annotate", loader.origin)
-        heard = hear_cases(cases, options.protocols, options.engines, run.annotations, options.workers, progress, asks=True)
         return tuple(
-            f"{case.sample.task} {case.sample.id}: {trouble}" for case, takes in heard if (trouble := _trouble(case, takes))
+            f"{case.sample.task} {case.sample.id}: {trouble}"
+            for each in options.by_each()
+            for case, takes in hear_cases(
+                cases, each.protocols, each.engines, run.annotations, each.workers, progress, asks=True
+            )
+            if (trouble := _trouble(case, takes))
         )
 
 
@@ -118,6 +125,12 @@ def _trouble(case: Case, takes: HeardTakes) -> str:
 
 
 def _score(run: Run, options: ScoringOptions, loader: TaskLoader, progress: Progress) -> tuple[Derived, ...]:
+    """Score by each of those who hear; what the first one's ears give is what the run is shown by."""
+    found = [_score_by_one(run, each, loader, progress) for each in options.by_each()]
+    return found[0]
+
+
+def _score_by_one(run: Run, options: ScoringOptions, loader: TaskLoader, progress: Progress) -> tuple[Derived, ...]:
     run.note_hearing(options.engines.signature_facts(), options.engines.weights())
     judging = options.judging(run.verdicts, run.note_attempt)
     derived = derive_scores(run, options, judging, loader, progress, run.annotations)

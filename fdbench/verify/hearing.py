@@ -13,7 +13,7 @@ from pathlib import Path
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, FdbenchError
 from fdbench.hear.cache import AnnotationCache
-from fdbench.hear.engines import SILERO, asr_signature, specs_of, vad_signature
+from fdbench.hear.engines import SILERO, WEBRTC, asr_signature, specs_of, vad_signature
 from fdbench.hear.recall import recall
 from fdbench.hear.rules import VERSION, VERSION_BEFORE_SIGNED
 from fdbench.hear.stage import Engines
@@ -68,15 +68,16 @@ class Hearers:
         if hear != VERSION:
             self.unavailable.add(f"hear:{hear}: found hear:{VERSION}")
             return None
+        detector = WEBRTC if vad.startswith(WEBRTC) else SILERO
         why = f"{asr}: found no engine of that name"
         for spec in ([self.asr] if self.asr else []) + specs_of(asr):
             try:
                 if asr_signature(spec) != asr:
                     why = f"{asr}: found {asr_signature(spec)}"
-                elif vad_signature(SILERO) != vad:
-                    why = f"{vad}: found {vad_signature(SILERO)}"
+                elif vad_signature(detector) != vad:
+                    why = f"{vad}: found {vad_signature(detector)}"
                 else:
-                    engines = Engines(spec)
+                    engines = Engines(spec, detector)
                     engines.prepare()
                     return engines
             except FdbenchError as error:

@@ -156,7 +156,7 @@ class ScoreChecks:
         in_doubt = self._settings_in_doubt()
         for where, left, right in compare(_spread(stored), _spread(derived)):
             key, *place = where.removeprefix("tasks ").split(" ")
-            if key in blamed or (key in ("judges", "notes") and blamed) or (key == "run_id" and in_doubt):
+            if key in blamed or (key in ("conversation", "judges", "notes") and blamed) or (key == "run_id" and in_doubt):
                 continue
             name = place[-1] if "signature" in place[:-1] else ""
             if name == "fdbench":
