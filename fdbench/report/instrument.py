@@ -2,9 +2,10 @@
 
 ::
 
-    who hears                     sphinx, silero   sphinx, webrtc   tiny.en, silero   spread
-    takes the turn at its end               1.00             1.00              1.00     0.00
-      after (s)                             0.57             0.41              0.57     0.16
+    A: sphinx, silero   B: sphinx, webrtc   C: faster-whisper-tiny.en, silero
+                                  A      B      C   spread
+    takes the turn at its end  1.00   1.00   1.00     0.00
+      after (s)                0.57   0.41   0.57     0.16
 
 The spread is the largest value less the smallest: what the instrument alone may have done. Differences between models that are
 no larger are shown, and share a mark (``headline.best_in``).
@@ -12,6 +13,8 @@ no larger are shown, and share a mark (``headline.best_in``).
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -43,18 +46,20 @@ def spread_of(values: Sequence[float | None]) -> float | None:
 
 def instrument_lines(rows: Sequence[Row]) -> list[str]:
     """The table for a terminal; none where one pair of ears heard the run."""
-    heard = by_ears(rows)
+    heard = dict(sorted(by_ears(rows).items()))
     if len(heard) < 2:
         return []
-    names = _short_names([*heard])
-    lines = [("who hears", *(names[ears] for ears in heard), "spread")]
+    letters = string.ascii_uppercase[: len(heard)]
+    names = zip(letters, _short_names([*heard]).values(), strict=True)
+    lines = [("who hears changes", *letters, "spread")]
     is_corrected = rows[0].protocol in CORRECTED or any(row.protocol in CORRECTED for row in rows)
     for behaviour, metric, words in CORRECTED_LINES if is_corrected else PUBLISHED_LINES:
         values = [_value(of_ears, behaviour, metric) for of_ears in heard.values()]
         spread = spread_of(values)
         if spread is not None:
             lines.append((words, *("-" if value is None else f"{value:.2f}" for value in values), f"{spread:.2f}"))
-    return [visible(line) for line in text_table(lines, right=range(1, len(heard) + 2))]
+    legend = [f"{letter}: {name}" for letter, name in names]
+    return [visible(line) for line in (*text_table(lines, right=range(1, len(heard) + 2)), *legend)]
 
 
 def _value(rows: Sequence[Row], behaviour: str, metric: str) -> float | None:
@@ -65,5 +70,5 @@ def _value(rows: Sequence[Row], behaviour: str, metric: str) -> float | None:
 
 def _short_names(ears: Sequence[Ears]) -> Mapping[Ears, str]:
     """Without versions; a pair that others then look like keeps them."""
-    short = {pair: ", ".join(part.partition("@")[0].partition("+")[0].partition(";")[0] for part in pair) for pair in ears}
+    short = {(asr, vad): f"{re.split('[@+;]', asr)[0]}, {vad.partition('-')[0]}" for asr, vad in ears}
     return {pair: name if [*short.values()].count(name) == 1 else ", ".join(pair) for pair, name in short.items()}

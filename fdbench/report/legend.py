@@ -16,8 +16,8 @@ HEADLINE = (
     "† understands nothing: a trivial agent, never bold (`oracle` is told what the user will do). **Bold** is the best of two",
     "or more models, within a clock; values that look the same tie. Small: 95 % interval. `–`: there is nothing to measure (no",
     "speech to interrupt, no backchannel made, a task not run). `> 5.99`: half are at least so long. `n=7`: under 10 samples,",
-    "not ranked. *ears ±0.08*: where several recognisers or detectors heard the same calls, half of what they differ by; who is",
-    "no further than that from the best shares its mark. Numbers of different tables are never compared.",
+    "not ranked. *ears ±0.08*: where several recognisers or detectors heard the same calls, half of what they differ by; who",
+    "is no further than that from the best shares its mark. Numbers of different tables are never compared.",
 )
 
 READING = (
