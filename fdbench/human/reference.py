@@ -204,7 +204,7 @@ def shipped_reference(name: str = DEFAULT) -> HumanReference:
     if name not in SHIPPED:
         raise unknown_name("human reference", name, SHIPPED)
     file = files("fdbench.human") / "references" / f"{name}.json"
-    return reference_of(parse_json(file.read_bytes(), f"{name}.json"), f"{name}.json")
+    return parse_reference(parse_json(file.read_bytes(), f"{name}.json"), f"{name}.json")
 
 
 def read_reference(path: Path) -> HumanReference:
@@ -213,7 +213,7 @@ def read_reference(path: Path) -> HumanReference:
     Raises:
         DataError: It is missing or not of the form; names the field.
     """
-    return reference_of(read_json(path), str(path))
+    return parse_reference(read_json(path), str(path))
 
 
 def find_reference(name: str) -> HumanReference:
@@ -235,7 +235,7 @@ def check_same_cut(references: Sequence[HumanReference]) -> None:
             )
 
 
-def reference_of(value: Any, name: str) -> HumanReference:
+def parse_reference(value: Any, name: str) -> HumanReference:
     """The reference that JSON holds. Raises DataError where it is not of the form; names the field."""
     try:
         return HumanReference.model_validate_json(to_json(value))  # as JSON, whose lists are tuples here

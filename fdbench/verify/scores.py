@@ -17,7 +17,7 @@ from fdbench.core.metric import PROTOCOLS
 from fdbench.core.signature import parse_signature
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError
-from fdbench.human.reference import HumanReference, reference_of, shipped_reference
+from fdbench.human.reference import HumanReference, parse_reference, shipped_reference
 from fdbench.io.files import digest_of, read_json
 from fdbench.stages.cases import Case, event_kinds
 from fdbench.stages.derive import case_of, facts_of, remarks_on, sample_or_fault, summary_json
@@ -99,7 +99,7 @@ class ScoreChecks:
             return shipped_reference()
         path = self.takes.run.summary_file(scored.folder)
         try:
-            found = reference_of(read_json(path)["human"], self.takes.run.relative(path))
+            found = parse_reference(read_json(path)["human"], self.takes.run.relative(path))
         except (DataError, KeyError, TypeError):
             return None
         return found if found.mark == scored.human else None

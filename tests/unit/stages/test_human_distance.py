@@ -7,13 +7,15 @@ import pytest
 from fdbench.core.onsets import SampledOnsets
 from fdbench.core.score import Score, none_score
 from fdbench.human.reference import shipped_reference
-from fdbench.stages.human_distance import OF, summarise_distance
+from fdbench.stages.human_distance import LATENCY, summarise_distance
 
 PEOPLE = SampledOnsets((-0.2, 0.0, 0.2, 0.4, 0.6))
 
 
 def summary(*times_s, human=PEOPLE, clips=None):
-    scores = [none_score(OF, "no_reply", censored_at_s=5.0) if time_s is None else Score(OF, time_s) for time_s in times_s]
+    scores = [
+        none_score(LATENCY, "no_reply", censored_at_s=5.0) if time_s is None else Score(LATENCY, time_s) for time_s in times_s
+    ]
     return summarise_distance(scores, clips or [str(index) for index in range(len(scores))], human, "signed")
 
 
@@ -30,7 +32,7 @@ def test_who_never_answers_is_as_far_as_the_window_goes_and_of_nobody_there_is_n
     never = summary(None, None, None)
     assert never.value == pytest.approx(4.0 - 0.2)
     assert never.details["late_or_never"] == 1 and (never.n_scored, never.n_censored) == (3, 0)
-    nobody = summarise_distance([none_score(OF, "audio_missing")], ["a"], PEOPLE, "signed")
+    nobody = summarise_distance([none_score(LATENCY, "audio_missing")], ["a"], PEOPLE, "signed")
     assert (nobody.value, nobody.details, nobody.n_error) == (None, {}, 1)
 
 
