@@ -48,12 +48,12 @@ mini: $(LIGHT)
 
 $(LIGHT): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) -e '.[tiny-en,prosody]' onnxruntime
+	$(PIP) -e '.[tiny-en,prosody,pictures]' onnxruntime
 	$(PIP) --no-deps silero-vad
 	touch $@
 
 $(FULL): $(LIGHT)
-	$(PIP) -e '.[tiny-en,prosody,webrtc-vad,sphinx,suite,judge,realtime,gemini,data,dev]'
+	$(PIP) -e '.[tiny-en,prosody,webrtc-vad,pictures,sphinx,suite,judge,realtime,gemini,data,dev]'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper

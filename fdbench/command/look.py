@@ -8,7 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, add_data_option, data_of, pairs_of, show
+from fdbench.command.base import (
+    EXIT_OK,
+    EXIT_WITH_ERRORS,
+    Commands,
+    add_command,
+    add_data_option,
+    data_of,
+    pairs_of,
+    report_notes,
+    show,
+)
 from fdbench.io.text_table import text_table
 
 if TYPE_CHECKING:
@@ -146,6 +156,6 @@ def leaderboard_command(arguments: argparse.Namespace) -> int:
         check_leaderboard(arguments.results, arguments.out)
         show(f"{arguments.out} is up to date")
     else:
-        write_leaderboard(arguments.results, arguments.out)
+        report_notes(write_leaderboard(arguments.results, arguments.out))
         show(str(arguments.out))
     return EXIT_OK

@@ -17,22 +17,24 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fdbench.core.behaviour import BEHAVIOURS
 from fdbench.core.family import FAMILIES
 from fdbench.core.metric import CORRECTED
-from fdbench.errors import DataError
+from fdbench.errors import DataError, MissingExtraError
 from fdbench.io.files import write_output
 from fdbench.report.conversation_table import conversation_lines
 from fdbench.report.headline_table import headline_lines
 from fdbench.report.legend import CONVERSATION, HEADLINE, PROTOCOLS, READING
 from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, cell, code, escape, heading, link, table
+from fdbench.report.pictures import FORMATS, digest_in, draw, picture_data
 from fdbench.report.published_table import front_lines, published_lines
 from fdbench.report.ranking import best_of, beyond_limits, direction, is_judged, metric_names, place, tables, tells_placement
 from fdbench.report.rows import PublishedRow, Row, read_published, read_results
 from fdbench.report.voice_table import HEADER, voice_lines
 from fdbench.report.windows_table import WINDOWS_HEADER, window_lines
+from fdbench.store.sweep import read_sweeps
 
 FAMILIES_NOT_SHOWN = ("v3",)  # published numbers are kept, but no task here measures the same
 MAX_DIFF_LINES = 12
@@ -42,19 +44,25 @@ HEADLINE_START: Final = "<!-- headline: `fdbench leaderboard` writes what stands
 HEADLINE_END: Final = "<!-- end of headline -->"
 
 
-def render_leaderboard(rows: Sequence[Row], published: Sequence[PublishedRow], results_link: str = "../results") -> str:
+def render_leaderboard(
+    rows: Sequence[Row],
+    published: Sequence[PublishedRow],
+    results_link: str = "../results",
+    pictures: Sequence[str] = (),
+) -> str:
     """The front page as Markdown.
 
     Args:
         rows: Measured results in any order.
         published: Numbers of others in any order.
         results_link: Where the results folder lies, as seen from the leaderboard.
+        pictures: Lines that show the pictures beside it.
     """
     corrected = [row for row in rows if row.protocol in CORRECTED]
     lines = ["# Leaderboard", ""]
     headlines = headline_lines(rows)
     if headlines:
-        lines += [*headlines, *HEADLINE, ""]
+        lines += [*headlines, *HEADLINE, "", *(pictures and [*pictures, ""])]
     front = front_lines(published)
     if front:
         said = (
@@ -67,6 +75,12 @@ def render_leaderboard(rows: Sequence[Row], published: Sequence[PublishedRow], r
         lines += ["## How to read the tables below", "", *READING, "", *_sections(_families(corrected, ()))]
         lines += _family_sections(corrected, results_link)
     return _page([*lines, *_run_lines(rows, results_link)])
+
+
+_CAPTIONS: Final = {
+    "frontier": "![Median wait against turns that are broken into, a point per model and a curve per sweep](frontier.svg)",
+    "onsets": "![When each model's replies begin after a turn, beside people's](onsets.svg)",
+}
 
 
 def render_fdb(rows: Sequence[Row], results_link: str = "../results") -> str:
@@ -90,14 +104,25 @@ def render_published(published: Sequence[PublishedRow]) -> str:
     return _page(lines)
 
 
-def write_leaderboard(results_root: Path, target: Path) -> None:
+def write_leaderboard(results_root: Path, target: Path) -> tuple[str, ...]:
     """Render what the results folder holds and write it, each file whole or not at all: the page, those beside it, README.md.
+
+    Returns:
+        What a user has to know: that stale pictures could not be drawn again.
 
     Raises:
         DataError: A results file is broken; names it.
     """
     for path, text in _rendered(results_root, target).items():
         write_output(path, text.encode())
+    stale = _stale_pictures(results_root, target)
+    try:
+        for name, data in stale.items():
+            for kind, drawn in draw(name, data).items():
+                write_output(target.parent / f"{name}.{kind}", drawn)
+    except MissingExtraError as error:
+        return (f"{', '.join(stale)}: not drawn again, though the data changed: {error.what}", error.remedy)
+    return ()
 
 
 def check_leaderboard(results_root: Path, target: Path) -> None:
@@ -106,6 +131,8 @@ def check_leaderboard(results_root: Path, target: Path) -> None:
     Raises:
         DataError: It does not, or is missing; shows the first lines that differ.
     """
+    for name in _stale_pictures(results_root, target):
+        raise DataError(f"{target.parent / name}.*: the picture shows other data than the results", "run `fdbench leaderboard`")
     for path, fresh in _rendered(results_root, target).items():
         current = path.read_text(encoding="utf-8") if path.is_file() else ""
         if current == fresh:
@@ -116,12 +143,24 @@ def check_leaderboard(results_root: Path, target: Path) -> None:
         raise DataError(f"{path}: {what}, the results in {results_root} say otherwise", "run `fdbench leaderboard`", excerpt)
 
 
+def _stale_pictures(results_root: Path, target: Path) -> dict[str, Any]:
+    """The data of each picture that is missing or shows something else."""
+    data = picture_data(read_results(results_root), dict(read_sweeps(results_root)))
+    return {name: shown for name, shown in data.items() if not _shows(target.parent, name, digest_in(name, shown))}
+
+
+def _shows(folder: Path, name: str, mark: str) -> bool:
+    files = [folder / f"{name}.{kind}" for kind in FORMATS]
+    return all(file.is_file() and mark.encode() in file.read_bytes() for file in files)
+
+
 def _rendered(results_root: Path, target: Path) -> dict[Path, str]:
     """What each file should say. README.md in the folder above is one of them if it has the two markers."""
     results_link = Path(os.path.relpath(results_root.resolve(), target.resolve().parent)).as_posix()
     rows, published = read_results(results_root), read_published()
+    pictures = [_CAPTIONS[name] for name in picture_data(rows, dict(read_sweeps(results_root)))]
     pages = {
-        target: render_leaderboard(rows, published, results_link),
+        target: render_leaderboard(rows, published, results_link, pictures),
         target.parent / PUBLISHED_PAGE: render_published(published),
     }
     if any(row.protocol not in CORRECTED for row in rows):
