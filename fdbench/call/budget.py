@@ -80,6 +80,11 @@ class Budget:
             self._dearest = max(self._dearest, cost)
             self._changed.notify_all()
 
+    def resume(self) -> None:
+        """Calls may be begun again."""
+        with self._changed:
+            self._is_stopped = False
+
     def stop(self) -> None:
         """Nothing more is to be begun; whoever waits is let go."""
         with self._changed:

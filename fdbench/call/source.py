@@ -86,6 +86,8 @@ class PromptCalls:
         is_timed = self.driver.is_on_the_wall_clock
         budget = self._budget if is_timed or self._costs is not None else None
         limit_s = self.driver.ending.limit_s
+        if budget is not None:
+            budget.resume()
 
         def invitations() -> Iterator[Invitation]:
             waiting = iter(takes)

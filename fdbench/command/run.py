@@ -35,6 +35,7 @@ from fdbench.core.metric import CORRECTED
 from fdbench.core.placement import CAUSAL
 from fdbench.errors import UsageError
 from fdbench.stages.progress import ProgressBars
+from fdbench.store.leases import SILENCE_S
 
 if TYPE_CHECKING:
     from fdbench.store.run import Run
@@ -82,6 +83,14 @@ def register(commands: Commands) -> None:
     run.add_argument("--pace", choices=("slow", "fast"), default="", help="of the examiner, where the task has none (slow)")
     run.add_argument("--duration", type=float, default=60.0, metavar="S", help="the examiner falls silent after that (60)")
     run.add_argument("--gate-candidate", action="store_true", help="the examiner hears no model while it speaks itself")
+    run.add_argument(
+        "--shard",
+        metavar="K/N",
+        help="fill the run together with others: the K-th of N shares of the calls, then what others leave undone",
+    )
+    run.add_argument(
+        "--silence", type=float, default=SILENCE_S, metavar="S", help="with --shard: who says nothing for so long is dead (120)"
+    )
     run.add_argument("--keep-going", action="store_true", help="make all calls, although 8 in a row have failed alike")
     run.add_argument("--again", action="store_true", help="make all calls anew, also those that are there already")
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
@@ -119,6 +128,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.plan import make_plan
     from fdbench.stages.request import RunRequest
     from fdbench.stages.run import run_plan
+    from fdbench.stages.share import Shard
 
     request = RunRequest(
         model=arguments.model,
@@ -138,6 +148,8 @@ def run_command(arguments: argparse.Namespace) -> int:
         condition=arguments.condition,
         keep_going=arguments.keep_going,
         again=arguments.again,
+        shard=Shard.parse(arguments.shard) if arguments.shard else None,
+        silence_s=arguments.silence,
         examiner=ExaminerOptions(
             arguments.examiner,
             arguments.pace,

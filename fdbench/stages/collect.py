@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 import re
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,9 @@ from fdbench.core.take_id import TakeId
 from fdbench.io.secret import NO_SECRET
 from fdbench.stages.plan import Plan
 from fdbench.stages.progress import Progress
+from fdbench.stages.share import AllCalls, SharedCalls
 from fdbench.store.attempts import utc_now
+from fdbench.store.leases import Leases
 from fdbench.store.run import Run
 
 MOST_ALIKE: Final = 8
@@ -55,17 +58,23 @@ class CallsLeft:
 
     Attributes:
         source: None where nothing is left to be called.
+        work: Which of them this process makes.
         already: How many there are already, and from when; empty where there are none.
     """
 
     takes: tuple[Take, ...]
     source: Source | None
     budget: Budget
+    work: AllCalls | SharedCalls
     already: str = ""
 
 
-def calls_left(plan: Plan, run: Run) -> CallsLeft:
-    """Find the calls that are left, and load the model if there are any. Raises FdbenchError where it cannot be loaded."""
+def calls_left(plan: Plan, run: Run, leases: Leases | None = None) -> CallsLeft:
+    """Find the calls that are left, and load the model if there are any. Raises FdbenchError where it cannot be loaded.
+
+    Args:
+        leases: Of calls that several processes make between them.
+    """
     done = () if plan.request.again else tuple(take.id for take in plan.takes if run.is_done(take.id))
     takes = tuple(take for take in plan.takes if take.id not in set(done))
     minutes, cost = run.attempts().spent()
@@ -78,7 +87,10 @@ def calls_left(plan: Plan, run: Run) -> CallsLeft:
         on_begin=run.note_begun_call,
     )
     source = plan.open_source(budget) if takes else None
-    return CallsLeft(takes, source, budget, _already(run, done, len(plan.takes)))
+    work: AllCalls | SharedCalls = AllCalls(takes)
+    if leases is not None and plan.request.shard is not None:
+        work = SharedCalls(plan.request.shard.in_order(takes), run, leases, wait=threading.Event().wait)
+    return CallsLeft(takes, source, budget, work, _already(run, done, len(plan.takes)))
 
 
 def _already(run: Run, done: Sequence[TakeId], n: int) -> str:
@@ -106,38 +118,46 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
     already = (calls.already,) if calls.already else ()
     if calls.source is None:
         return Collected(made, resumed, failed, notes=already)
-    started, source = time.monotonic(), calls.source
-    outcomes = source.collect(calls.takes)
+    started, source, work = time.monotonic(), calls.source, calls.work
+    outcomes: Generator[tuple[Take, Recording | FailedCall], None, None] | None = None
     in_a_row = _InARow()
     in_vain: FailedCall | None = None
     left = len(calls.takes)
 
     def store(take: Take, outcome: Recording | FailedCall) -> None:
         nonlocal made, failed, left
-        run.write(take, outcome)
+        if not work.is_others(take):
+            run.write(take, outcome)
+        work.end(take, outcome)
         run.note_attempt(_attempt(take, outcome, time.monotonic() - started, source.examiner_cost(take)))
         left -= 1
         if isinstance(outcome, FailedCall):
             failed += 1
         else:
             made += 1
-        progress("calls", resumed + made + failed, total, failed)
+        progress("calls", resumed + made + failed + work.n_by_others, total, failed)
 
     try:
-        for take, outcome in outcomes:
-            store(take, outcome)
-            in_a_row.add(take, outcome)
-            if isinstance(outcome, FailedCall) and in_a_row.n >= MOST_ALIKE and left and not plan.request.keep_going:
-                in_vain = outcome
+        for takes in work.rounds():
+            outcomes = source.collect(takes)
+            for take, outcome in outcomes:
+                store(take, outcome)
+                in_a_row.add(take, outcome)
+                if isinstance(outcome, FailedCall) and in_a_row.n >= MOST_ALIKE and left and not plan.request.keep_going:
+                    in_vain = outcome
+                    break
+            if in_vain is not None or calls.budget.n_left:
                 break
     finally:
-        outcomes.close()  # calls that are going on end now, not when somebody looks at the traceback
+        if outcomes is not None:
+            outcomes.close()  # calls that are going on end now, not when somebody looks at the traceback
         for take, outcome in source.uncollected:
             store(take, outcome)
         for take, fault in source.interrupted:
             run.note_attempt(_attempt(take, fault, time.monotonic() - started, source.examiner_cost(take)))
         source.release()  # those who hear the recordings want the memory
     budget, notes = calls.budget, (*already, *source.notes)
+    left -= work.n_by_others
     n_left = left if in_vain else budget.n_left
     return Collected(made, resumed, failed, n_left, budget.minutes, budget.cost, notes, in_vain)
 

@@ -13,6 +13,8 @@ from fdbench.call.examiner.options import ExaminerOptions
 from fdbench.call.timeouts import MOST_LATE_S
 from fdbench.core.take_id import CLEAN
 from fdbench.errors import UsageError
+from fdbench.stages.share import Shard
+from fdbench.store.leases import SILENCE_S
 
 if TYPE_CHECKING:
     from fdbench.task.data import Data
@@ -35,6 +37,8 @@ class RunRequest:
         keep_going: Whether calls are made although one after the other fails alike.
         again: Whether calls that are there already are made anew.
         examiner: Who holds dialogues, and how.
+        shard: Which share of the calls this process makes first, where several fill one run; None = it is alone.
+        silence_s: After how much silence another process is taken for dead.
     """
 
     model: str
@@ -55,6 +59,8 @@ class RunRequest:
     keep_going: bool = False
     again: bool = False
     examiner: ExaminerOptions = field(default_factory=ExaminerOptions)
+    shard: Shard | None = None
+    silence_s: float = SILENCE_S
 
     @property
     def limits_live_calls(self) -> bool:
@@ -80,6 +86,12 @@ class RunRequest:
         ):  # fmt: skip
             if limit is not None and not 0 < limit < math.inf:
                 raise UsageError(f"--{name} {limit:g}: expected a positive number", "leave it out for its default")
+        if self.shard is not None and self.again:
+            raise UsageError(
+                "--again with --shard: no process knows which calls another has made anew", "remove the run's folder"
+            )
+        if not 0 < self.silence_s < math.inf:
+            raise UsageError(f"--silence {self.silence_s:g}: expected a positive number", "leave it out for 120 s")
         if self.lead_in_s is not None and not 0 <= self.lead_in_s < math.inf:
             raise UsageError(f"--lead-in {self.lead_in_s}: expected 0 or more seconds", "leave it out for the model's default")
         if not 0 < self.ending.silence_s <= self.ending.limit_s < math.inf:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fdbench.stages.cases import Case
@@ -13,8 +13,10 @@ from fdbench.stages.options import ScoringOptions
 from fdbench.stages.plan import Plan, write_plan
 from fdbench.stages.progress import Progress
 from fdbench.stages.score import HeardTakes, Scoring, hear_cases
+from fdbench.stages.share import Shard
 from fdbench.store.judge_checks import find_check
-from fdbench.store.run import Run
+from fdbench.store.leases import Leases
+from fdbench.store.run import BusyError, Run
 from fdbench.task.data import Data
 from fdbench.task.load import TaskLoader
 
@@ -79,17 +81,40 @@ def run_plan(plan: Plan, options: ScoringOptions, progress: Progress) -> Finishe
     The model is made before engines are loaded or fetched: a mistyped argument costs no download.
     """
     options.check()
+    if plan.request.shard is not None:
+        return _run_shared(plan, plan.request.shard, options, progress)
     run = Run.for_collection(plan.request.out, plan.collection)
     with run.locked(create=True):
-        placed_cases(run, run.manifest(plan.collection), options.placement, plan.loader)  # refuse now what cannot be scored
-        plan.supply.check(run)
-        calls = calls_left(plan, run)
-        options.prepare()
-        write_plan(plan, run)
-        run.note_start("run", plan.loader.origin)
-        collected = collect(plan, run, calls, progress)
+        collected = _collect(plan, run, options, progress)
         derived = _score(run, options, plan.loader, progress)
     return FinishedRun.of(run.folder, derived, collected)
+
+
+def _run_shared(plan: Plan, shard: Shard, options: ScoringOptions, progress: Progress) -> FinishedRun:
+    """Collect with others that do so at the same time; the last one to be done hears and scores."""
+    run = Run.for_collection(plan.request.out, plan.collection, shard.name)
+    leases = Leases(run.folder, shard.name, plan.request.silence_s)
+    with run.locked(create=True, is_shared=True), leases.beating():
+        collected = _collect(plan, run, options, progress, leases)
+    if collected.left or collected.in_vain is not None:
+        return FinishedRun.of(run.folder, (), collected)
+    try:
+        with run.locked():
+            derived = _score(run, options, plan.loader, progress)
+    except BusyError:
+        note = "others are still at work on the run: the last one to be done scores it"
+        return FinishedRun.of(run.folder, (), replace(collected, notes=(*collected.notes, note)))
+    return FinishedRun.of(run.folder, derived, collected)
+
+
+def _collect(plan: Plan, run: Run, options: ScoringOptions, progress: Progress, leases: Leases | None = None) -> Collected:
+    placed_cases(run, run.manifest(plan.collection), options.placement, plan.loader)  # refuse now what cannot be scored
+    plan.supply.check(run)
+    calls = calls_left(plan, run, leases)
+    options.prepare()
+    write_plan(plan, run)
+    run.note_start("run", plan.loader.origin)
+    return collect(plan, run, calls, progress)
 
 
 def score_run(folder: Path, options: ScoringOptions, data: Data | None, progress: Progress) -> FinishedRun:

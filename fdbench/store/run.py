@@ -21,13 +21,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, UsageError
 from fdbench.io.files import digest_of, open_own, read_json, sha256_of, write_bytes_atomically, write_json_atomically
 from fdbench.store.attempts import BEGUN, HEARING, Attempts, Command, append_attempt, read_attempts, start_event
 from fdbench.store.judge_checks import COPY, JudgeCheck
+from fdbench.store.leases import forget_ended
 from fdbench.store.manifest import MANIFEST, Collection, RunManifest, Scored
 from fdbench.store.take_files import TakeFiles, json_lines
 
@@ -35,6 +36,10 @@ _PARTS: Final = ("takes", "audio", "logs", "annotations", "verdicts", "scores")
 """Folders in which a killed process may have left half a file."""
 _LEFTOVER: Final = re.compile(r"\..+\.[a-z0-9_]+\.part", re.DOTALL)
 """What ``write_bytes_atomically`` calls a file that is not whole yet."""
+
+
+class BusyError(DataError):
+    """Another process is at work in a run's folder."""
 
 
 class Run(TakeFiles):
@@ -50,8 +55,8 @@ class Run(TakeFiles):
         self.shard = shard
 
     @classmethod
-    def for_collection(cls, root: Path, collection: Collection) -> Run:
-        return cls(root / collection.run_id)
+    def for_collection(cls, root: Path, collection: Collection, shard: str = "") -> Run:
+        return cls(root / collection.run_id, shard)
 
     @classmethod
     def existing(cls, folder: Path) -> Run:
@@ -80,14 +85,16 @@ class Run(TakeFiles):
         return self.manifest_file.is_file()
 
     @contextmanager
-    def locked(self, *, create: bool = False) -> Iterator[None]:
+    def locked(self, *, create: bool = False, is_shared: bool = False) -> Iterator[None]:
         """Hold the folder for one process, and sweep away what a killed one left half-written.
 
         Args:
             create: Make the folder where there is none; otherwise it must be a run already.
+            is_shared: Hold it with others that do so, too; the first of them sweeps, and forgets calls that ended before.
 
         Raises:
-            DataError: Another process is at work in the folder, or it is not a run's.
+            BusyError: Another process is at work in the folder.
+            DataError: It is not a run's.
         """
         if create:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -95,21 +102,31 @@ class Run(TakeFiles):
             self.manifest()
         self._refuse_links_out()
         with os.fdopen(open_own(self.folder / ".lock", os.O_WRONLY), "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise DataError(f"{self.folder}: another fdbench is at work here", "wait for it to end") from None
-            in_parts = (path for part in _PARTS for path in (self.folder / part).rglob(".*.part"))
-            for leftover in [*self.folder.glob(".*.part"), *in_parts]:
-                if _LEFTOVER.fullmatch(leftover.name):
-                    leftover.unlink(missing_ok=True)
+            is_alone = _lock(lock, fcntl.LOCK_EX)
+            if is_alone:
+                self._sweep()
+            if is_shared:
+                is_alone = False
+                is_held = _lock(lock, fcntl.LOCK_SH, waits=True)
+            else:
+                is_held = is_alone
+            if not is_held:
+                raise BusyError(f"{self.folder}: another fdbench is at work here", "wait for it to end")
             try:
                 yield
             finally:
-                if not self.is_run:  # nothing came of it: leave no empty folder behind
+                if is_alone and not self.is_run:  # nothing came of it: leave no empty folder behind
                     (self.folder / ".lock").unlink(missing_ok=True)
                     with suppress(OSError):
                         self.folder.rmdir()
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left half-written, and the leases of calls that have ended."""
+        in_parts = (path for part in _PARTS for path in (self.folder / part).rglob(".*.part"))
+        for leftover in [*self.folder.glob(".*.part"), *in_parts]:
+            if _LEFTOVER.fullmatch(leftover.name):
+                leftover.unlink(missing_ok=True)
+        forget_ended(self.folder)
 
     def _refuse_links_out(self) -> None:
         """Raises DataError where something in the folder is a link to what lies outside: nothing there is touched."""
@@ -234,3 +251,12 @@ class Run(TakeFiles):
         """What lies in a part of the folder (``takes``, ``audio``, ...), by path relative to the run."""
         paths = sorted(path for path in (self.folder / part).rglob("*") if not path.is_dir() or path.is_symlink())
         return tuple(self.relative(path) for path in paths)
+
+
+def _lock(file: IO[str], how: int, *, waits: bool = False) -> bool:
+    """Whether a lock could be had; ``waits`` for one that is only held for a moment."""
+    try:
+        fcntl.flock(file, how if waits else how | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -35,7 +35,7 @@ class TakeFiles:
         return True
 
     def record_file(self, take: TakeId) -> Path:
-        return self.folder / "takes" / f"{_as_path(take)}.json"
+        return self.folder / "takes" / f"{path_of(take)}.json"
 
     def read_record(self, take: TakeId) -> TakeRecord | None:
         """The record of a finished call; None where it was never made.
@@ -76,7 +76,7 @@ class TakeFiles:
         return path
 
     def audio_file(self, take: TakeId, channel: str) -> Path:
-        return self.folder / "audio" / f"{_as_path(take)}.{channel}.flac"
+        return self.folder / "audio" / f"{path_of(take)}.{channel}.flac"
 
     def load(self, track: StoredTrack) -> Track:
         """One channel of a recording at its place on the timeline.
@@ -146,7 +146,7 @@ class TakeFiles:
         return record
 
     def _write_log(self, take: TakeId, log: CallLog, side: str) -> StoredLog:
-        lines, sound = (f"logs/{_as_path(take)}{side}.{ending}" for ending in ("jsonl", "flac"))
+        lines, sound = (f"logs/{path_of(take)}{side}.{ending}" for ending in ("jsonl", "flac"))
         text = json_lines(log.lines)
         write_flac(self.folder / sound, log.sound)
         write_bytes_atomically(self.folder / lines, text)
@@ -200,7 +200,7 @@ def json_lines(lines: Sequence[Mapping[str, Any]]) -> bytes:
     return "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines).encode()
 
 
-def _as_path(take: TakeId) -> str:
+def path_of(take: TakeId) -> str:
     """A take's id as a path; a stem too long for a file system is cut and told apart by a hash."""
     task, _, stem = str(take).rpartition("/")
     if len(stem.encode()) > _LONGEST_STEM_BYTES:
