@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fdbench.core.absence import REASONS, Absence
 from fdbench.core.annotation import Annotations
-from fdbench.core.behaviour import BACKCHANNEL, DIALOGUE, PAIRED, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
+from fdbench.core.behaviour import ASKING, BACKCHANNEL, DIALOGUE, PAIRED, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
 from fdbench.core.conversation import Sample
 from fdbench.core.dialogue import held_stages
 from fdbench.core.event import INTERRUPTION, OVERLAP, PAUSE, TURN_END
@@ -59,6 +59,7 @@ class Decision:
 class _Call:
     """What a decision is drawn from."""
 
+    behaviour: str
     sample: Sample
     scores: Scores
     take: Annotations
@@ -83,10 +84,10 @@ def decide(behaviour: str, sample: Sample, takes: Takes, scores: Scores) -> Deci
     take, model = main_take(takes), model_side_of(takes)
     if isinstance(take, Absence):
         return Decision(why=reason_of(scores) or take.message)
-    call = _Call(sample, scores, take, None if isinstance(model, Absence) else model)
+    call = _Call(behaviour, sample, scores, take, None if isinstance(model, Absence) else model)
     draw = _DRAWN.get("overlap" if behaviour in PAIRED else behaviour)
     marks, why = draw(call) if draw else ([], "")
-    return Decision(tuple(marks), _found(call, behaviour), why or reason_of(scores) or "")
+    return Decision(tuple(marks), _found(call), why or reason_of(scores) or "")
 
 
 def reason_of(scores: Scores) -> str:
@@ -105,10 +106,10 @@ def words_of(metric: str) -> str:
     return name.replace("_", " ")
 
 
-def _found(call: _Call, behaviour: str) -> tuple[Piece, ...]:
+def _found(call: _Call) -> tuple[Piece, ...]:
     if call.model is None:
         return ()
-    by_length = behaviour == BACKCHANNEL
+    by_length = call.behaviour == BACKCHANNEL
     return tuple(
         Piece(each.span.start_s, each.span.end_s, kind, kind)
         for each in call.model.utterances
@@ -116,21 +117,21 @@ def _found(call: _Call, behaviour: str) -> tuple[Piece, ...]:
     )
 
 
-def _measured(call: _Call, from_s: float, metric: str, name: str, tone: Tone = "plain") -> list[Mark]:
-    """The arrow of a latency: from its anchor to where it was measured, or as far as is known."""
+def _measured(call: _Call, from_s: float, metric: str, name: str, tone: Tone = "plain", never: Tone = "bad") -> list[Mark]:
+    """The arrow of a latency: from its anchor to where it was measured, or in the tone ``never`` as far as is known."""
     score = call.scores.get(metric, {})
     value = score.get("value")
     if value is not None:
         return [Mark("arrow", from_s, from_s + value, f"{name} {value:.2f} s", tone)]
     censored_s = (score.get("components") or {}).get("censored_at_s")
     if censored_s is not None:
-        return [Mark("open", from_s, from_s + censored_s, f"{name} > {censored_s:.2f} s", "bad")]
+        return [Mark("open", from_s, from_s + censored_s, f"{name} > {censored_s:.2f} s", never)]
     return []
 
 
 def _clocks(call: _Call, from_s: float) -> list[Mark]:
-    decided = _measured(call, from_s, "decided_latency_s", "decided", "quiet")
-    return [*decided, *_measured(call, from_s, "arrived_latency_s", "arrived", "quiet")]
+    decided = _measured(call, from_s, "decided_latency_s", "decided", "quiet", "quiet")
+    return [*decided, *_measured(call, from_s, "arrived_latency_s", "arrived", "quiet", "quiet")]
 
 
 def _line(at_s: float, label: str, tone: Tone = "plain") -> Mark:
@@ -250,7 +251,9 @@ def _overlap(call: _Call) -> tuple[list[Mark], str]:
     label = next((words for metric, words in LABELS.items() if call.value(metric)), "")
     wanted = call.value("wanted_rate")
     verdict = "" if wanted is None or not label else f"{label}, which is {'' if wanted else 'not '}what is wanted"
-    marks += [*_measured(call, span.start_s, "stop_latency_s", "stop"), *_measured(call, span.end_s, LATENCY, "reply")]
+    never: Tone = "bad" if call.behaviour in ASKING else "quiet"  # elsewhere to talk on is what is wanted
+    marks += _measured(call, span.start_s, "stop_latency_s", "stop", never=never)
+    marks += _measured(call, span.end_s, LATENCY, "reply", never=never)
     return marks, _sentence(said, verdict)
 
 

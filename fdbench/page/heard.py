@@ -15,7 +15,7 @@ from fdbench.core.speech import Transcript
 from fdbench.errors import DataError
 from fdbench.hear.believed import believe_recognised
 from fdbench.hear.cache import AnnotationCache
-from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
+from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
 from fdbench.stages.cases import Case, RecordedTake
 from fdbench.stages.score import requests_of
 from fdbench.store.manifest import Scored
@@ -32,7 +32,8 @@ def heard_takes(case: Case, scored: Scored, cache: AnnotationCache) -> dict[str,
     found: dict[str, Annotations | Absence] = dict(case.absences)
     wanted = requests_of(case, (scored.protocol,), asks=True)
     for stimulus, take in case.recorded.items():
-        requests = dict.fromkeys((MODEL_SPEECH, MODEL_WORDS, WordsRequest("user"), *wanted.get(stimulus, ())))
+        user: tuple[Request, ...] = (user_speech(take.known_prompt_s), SpeechRequest("user"), WordsRequest("user"))
+        requests = dict.fromkeys((MODEL_SPEECH, MODEL_WORDS, *user, *wanted.get(stimulus, ())))
         found[stimulus] = _heard(take, tuple(requests), scored, cache)
     return found
 

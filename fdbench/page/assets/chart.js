@@ -5,7 +5,7 @@ function onsetChart(onsets, names, width) {
   const [left, right, top, bottom] = [44, 8, 12, 34];
   const edges = onsets.edges;
   const inner = edges.length - 1;
-  const apart = 56;
+  const apart = Math.max(64, Math.min(84, width / 7));
   const plot = width - left - right - 2 * apart;
   const x = (time) => left + apart + ((time - edges[0]) / (edges[inner] - edges[0])) * plot;
   const all = [...onsets.runs.filter(Boolean).map((run) => run.masses), onsets.human || []];
@@ -16,12 +16,12 @@ function onsetChart(onsets, names, width) {
     picture.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: y(share), y2: y(share) }));
     picture.append(svg("text", { class: "tick", x: left - 6, y: y(share) + 4, "text-anchor": "end" }, `${number(100 * share, 0)}\u202f%`));
   }
-  for (let time = Math.ceil(edges[0]); time <= edges[inner]; time++) {
+  for (let time = Math.ceil(edges[0]) + 1; time < edges[inner]; time++) {
     picture.append(svg("text", { class: "tick", x: x(time), y: height - bottom + 15, "text-anchor": "middle" }, number(time, 0)));
   }
   picture.append(svg("line", { class: "zero", x1: x(0), x2: x(0), y1: top, y2: height - bottom }));
-  picture.append(svg("text", { class: "tick", x: left + apart / 2 - 4, y: height - bottom + 15, "text-anchor": "middle" }, "before"));
-  picture.append(svg("text", { class: "tick", x: width - right - apart / 2 + 4, y: height - bottom + 15, "text-anchor": "middle" }, "later, never"));
+  picture.append(svg("text", { class: "tick", x: left + (apart - 8) / 2, y: height - bottom + 15, "text-anchor": "middle" }, "before"));
+  picture.append(svg("text", { class: "tick", x: width - right - (apart - 8) / 2, y: height - bottom + 15, "text-anchor": "middle" }, "4 s on, never"));
   picture.append(svg("text", { class: "tick", x: x((edges[0] + edges[inner]) / 2), y: height - 4, "text-anchor": "middle" }, "seconds from the end of the user's turn to the reply"));
   const places = (masses) => masses.map((mass, i) => {
     if (i === 0) return [left + 4, left + apart - 12, mass];

@@ -4,7 +4,11 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const LETTER = 6.4; // a letter's width at 11 px, about
 const ROW = 19;
 const WAVE = 64;
-const LEAST_PX_PER_S = 22;
+const LEAST_PX_PER_S = 30;
+const NARROW_PX = 600; // a phone scrolls, and can be read
+const LONG_S = 40; // a longer call is drawn closer
+const WORD_ROWS = 3;
+const WORD_ROW = 13;
 const GUTTER = 10;
 
 const EVENT_WORDS = {
@@ -12,12 +16,16 @@ const EVENT_WORDS = {
   talked_over: "talks over", time_up: "time is up",
 };
 
-function axisOf(call, width) {
-  const ends = call.lanes.flatMap((lane) => [lane.start, lane.end]);
-  const marked = call.marks.flatMap((mark) => [mark[1], mark[2]]);
-  const first = Math.min(0, ...ends, ...marked);
-  const last = Math.max(1, ...ends, ...marked);
-  const full = Math.max(width, (last - first) * LEAST_PX_PER_S);
+// From when to when calls last that are drawn below one another.
+function spanOf(calls) {
+  const ends = calls.flatMap((call) => call.lanes.flatMap((lane) => [lane.start, lane.end]));
+  const marked = calls.flatMap((call) => call.marks.flatMap((mark) => [mark[1], mark[2]]));
+  return [Math.min(0, ...ends, ...marked), Math.max(1, ...ends, ...marked)];
+}
+
+function axisOf([first, last], width) {
+  const least = (last - first > LONG_S ? 0.75 : 1) * (width < NARROW_PX ? 1.5 : 1) * LEAST_PX_PER_S;
+  const full = Math.max(width, (last - first) * least);
   const scale = (full - 2 * GUTTER) / (last - first);
   return { first, last, width: full, scale, x: (time) => GUTTER + (time - first) * scale, time: (x) => first + (x - GUTTER) / scale };
 }
@@ -73,14 +81,21 @@ function titled(element, text) {
   return element;
 }
 
+// Each word where it begins, on the first row that has room; one that finds none is in the list of words below.
 function drawWords(lane, axis, y) {
-  const said = phrases(lane.words, 0.35);
-  return said.map((phrase, i) => {
-    const left = axis.x(phrase.start);
-    const right = i + 1 < said.length ? axis.x(said[i + 1].start) - 6 : axis.width - 4;
-    const text = clipped(phrase.text, right - left);
-    return text && titled(svg("text", { class: "word", x: left, y }, text), `${clock(phrase.start)}  ${phrase.text}`);
-  });
+  const ends = Array(WORD_ROWS).fill(-Infinity);
+  const texts = [];
+  let rows = 1;
+  for (const [start, , text] of lane.words) {
+    const left = axis.x(start);
+    const wide = text.length * LETTER;
+    const row = ends.findIndex((end) => end + 4 <= left);
+    if (row < 0 || left + wide > axis.width) continue;
+    ends[row] = left + wide;
+    rows = Math.max(rows, row + 1);
+    texts.push(titled(svg("text", { class: "word", x: left, y: y + row * WORD_ROW, "data-start": start }, text), `${clock(start)}  ${text}`));
+  }
+  return { texts, height: rows * WORD_ROW };
 }
 
 function drawBar(piece, axis, y, className) {
@@ -115,7 +130,7 @@ function drawPieces(pieces, axis, top, className, label) {
 
 function drawLane(lane, axis, top) {
   const group = svg("g", { class: `lane role-${lane.role}`, "data-lane": lane.name });
-  group.append(svg("text", { class: "lane-name", x: GUTTER, y: top + 12 }, lane.name));
+  group.append(svg("text", { class: "lane-name", x: GUTTER + 4, y: top + 12 }, lane.name));
   let y = top + 18;
   const events = drawPieces(lane.events, axis, y, "event", ([, , text, kind]) => {
     const name = EVENT_WORDS[kind] || kind.replaceAll("_", " ");
@@ -139,8 +154,9 @@ function drawLane(lane, axis, top) {
   group.append(...found.groups);
   y += found.height;
   if (lane.words.length) {
-    group.append(...drawWords(lane, axis, y + 14).filter(Boolean));
-    y += 19;
+    const words = drawWords(lane, axis, y + 14);
+    group.append(...words.texts);
+    y += words.height + 6;
   }
   return { group, bottom: y };
 }
@@ -204,7 +220,7 @@ function drawClocks(clocks, axis, top) {
   const group = svg("g", { class: "clocks" });
   let y = top;
   for (const [name, pieces] of clocks) {
-    group.append(svg("text", { class: "lane-name", x: GUTTER, y: y + 12 }, `server: ${name}`));
+    group.append(svg("text", { class: "lane-name", x: GUTTER + 4, y: y + 12 }, `server: ${name}`));
     y += 16;
     const drawn = drawPieces(pieces, axis, y, "event", ([, , text]) => text);
     group.append(...drawn.groups);
@@ -214,8 +230,8 @@ function drawClocks(clocks, axis, top) {
 }
 
 // The whole picture; `seek` is told the time that was clicked.
-function drawCall(call, width, seek) {
-  const axis = axisOf(call, width);
+function drawCall(call, span, width, seek) {
+  const axis = axisOf(span, width);
   const parts = [];
   let y = 24;
   const isModel = (lane) => lane.role === "model" || lane.name.startsWith("model");

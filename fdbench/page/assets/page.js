@@ -38,13 +38,15 @@ function runHead(run, i) {
 
 function taskTabs(current) {
   return h("nav", { "aria-label": "tasks", class: "tasks" }, index.tasks.map((task, i) =>
-    h("a", { href: hrefOf(i), "aria-current": i === current ? "page" : null }, task.title, h("small", {}, task.name), h("span", { class: "count" }, task.clips.length))));
+    h("a", { href: hrefOf(i), title: task.name, "aria-current": i === current ? "page" : null }, task.title,
+      index.tasks.filter((other) => other.title === task.title).length > 1 && h("small", {}, task.name),
+      h("span", { class: "count" }, task.clips.length))));
 }
 
 function summaryTable(task) {
   const rows = task.columns.map((column, c) => {
     const aim = column.higher === true ? "higher is better" : column.higher === false ? "lower is better" : "";
-    return h("tr", {}, h("th", { scope: "row" }, column.words, h("small", {}, column.says + (aim ? ` (${aim})` : ""))),
+    return h("tr", {}, h("th", { scope: "row" }, h("details", {}, h("summary", {}, column.words), h("small", {}, column.says + (aim ? ` (${aim})` : "")))),
       task.summaries.map((own) => summaryCell(column, own[c])));
   });
   const head = index.runs.length > 1 && h("thead", {}, h("tr", {}, h("td"), index.runs.map((run, i) => h("th", { scope: "col" }, chip(i), run.name))));
@@ -111,7 +113,7 @@ function numbersOf(call) {
 }
 
 // One run's call of the clip: why, lanes, players, and everything else folded away.
-function callPanel(call, several) {
+function callPanel(call, span, several) {
   const canvas = h("div", { class: "canvas", tabindex: 0, role: "group", "aria-label": "lanes; click to seek" });
   let drawn = null;
   const moved = (time) => {
@@ -120,7 +122,7 @@ function callPanel(call, several) {
   };
   const player = playerOf(call, moved);
   const redraw = () => {
-    drawn = drawCall(call, canvas.clientWidth, player.seek);
+    drawn = drawCall(call, span, canvas.clientWidth, player.seek);
     canvas.replaceChildren(drawn.picture);
     drawn.moveTo(0);
   };
@@ -153,7 +155,7 @@ async function showClip(taskNumber, key) {
     return;
   }
   const calls = clip.calls.filter(Boolean);
-  const panels = calls.map((call) => callPanel(call, index.runs.length > 1));
+  const panels = calls.map((call) => callPanel(call, spanOf(calls), index.runs.length > 1));
   const step = (by, words, key_) => h("button", { type: "button", disabled: !clips[at + by], onclick: () => go(by), title: `key ${key_}` }, words);
   const bar = task && h("nav", { class: "steps", "aria-label": "clips" }, h("a", { href: hrefOf(taskNumber) }, `← ${task.title}`),
     h("span", { class: "quiet" }, at < 0 ? "" : `${at + 1} of ${clips.length}`), step(-1, "Previous", "k"), step(1, "Next", "j"));

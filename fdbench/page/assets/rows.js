@@ -95,8 +95,8 @@ function headCell(words, sort, key, changed, title, attributes) {
 
 function cellOf(column, cell, reasons) {
   if (typeof cell === "number") {
-    const text = worded(column.metric, column.unit, cell, true);
-    return h("td", { class: "number" }, text);
+    const isWrong = column.metric.endsWith("_rate") && ((column.higher === true && cell === 0) || (column.higher === false && cell === 1));
+    return h("td", { class: isWrong ? "number wrong" : "number" }, worded(column.metric, column.unit, cell, true));
   }
   if (!cell) return h("td", { class: "number none" }, "·");
   const [status, reason, later] = cell;
