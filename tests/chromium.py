@@ -111,7 +111,14 @@ def browsing(binary: str) -> Iterator[Page]:
     from websockets.sync.client import connect
 
     with tempfile.TemporaryDirectory(prefix="fdbench-chromium-", ignore_cleanup_errors=True) as profile:
-        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--mute-audio", "--no-first-run", "--disable-dev-shm-usage"]
+        options = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--mute-audio",
+            "--no-first-run",
+            "--disable-dev-shm-usage",
+        ]
         options += ["--disable-background-networking", "--autoplay-policy=no-user-gesture-required", "--hide-scrollbars"]
         command = [binary, *options, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"]
         browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -85,12 +85,14 @@ class CallDrawer:
         lines = {protocol: known[case.id] for protocol, known in self.scores.items() if case.id in known}
         own = lines.get(self.scored.protocol, {}) if self.scored else {}
         scores: Scores = own.get("scores", {})
-        decision = decide(case.behaviour, sample, takes, scores)
+        decision = decide(case.behaviour, sample, takes, scores, self.scored.protocol if self.scored else "")
         lanes, remarks = self._lanes(case, sample, takes, key)
         lanes = [_with_found(lane, decision.found) if lane.name == _NAMES["model"] else lane for lane in lanes]
         failed = case.absences.get(MAIN)
         remarks += [f"no recording: {failed.message or failed.reason}"] if failed else []
         remarks += [str(message) for message in own.get("messages", [])]
+        goals = own.get("details", {}).get("goals", {}) if self.prompts else {}
+        remarks += [f"{stage}: {outcome}" for stage, outcome in goals.items()]
         main = takes.get(MAIN)
         events = main.model_events if isinstance(main, Annotations) else ()
         return Drawn(
@@ -118,6 +120,8 @@ class CallDrawer:
             for channel, track in _shown_tracks(record).items():
                 if stimulus != MAIN and channel != "model":
                     continue  # the twin's user says the same but for the overlap
+                if not self.prompts and channel not in ("user", "model"):
+                    continue  # the user's voice is in it
                 try:
                     lanes.append(self._lane(case, sample, stimulus, channel, track, annotations, key))
                 except FdbenchError as error:

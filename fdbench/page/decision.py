@@ -16,6 +16,7 @@ from fdbench.core.behaviour import ASKING, BACKCHANNEL, DIALOGUE, PAIRED, PAUSE_
 from fdbench.core.conversation import Sample
 from fdbench.core.dialogue import held_stages
 from fdbench.core.event import INTERRUPTION, OVERLAP, PAUSE, TURN_END
+from fdbench.core.metric import CORRECTED
 from fdbench.core.peaks import human_peaks
 from fdbench.core.span import Span
 from fdbench.page.lanes import Mark, Piece, Tone
@@ -79,13 +80,13 @@ class _Call:
         return None if value is None else float(value)
 
 
-def decide(behaviour: str, sample: Sample, takes: Takes, scores: Scores) -> Decision:
+def decide(behaviour: str, sample: Sample, takes: Takes, scores: Scores, protocol: str = CORRECTED[0]) -> Decision:
     """Draw one call, as far as it is known what was heard in it."""
     take, model = main_take(takes), model_side_of(takes)
     if isinstance(take, Absence):
         return Decision(why=reason_of(scores) or take.message)
     call = _Call(behaviour, sample, scores, take, None if isinstance(model, Absence) else model)
-    draw = _DRAWN.get("overlap" if behaviour in PAIRED else behaviour)
+    draw = _DRAWN.get("overlap" if behaviour in PAIRED else behaviour) if protocol in CORRECTED else _published
     marks, why = draw(call) if draw else ([], "")
     return Decision(tuple(marks), _found(call), why or reason_of(scores) or "")
 
@@ -268,6 +269,18 @@ def _dialogue(call: _Call) -> tuple[list[Mark], str]:
     parts = met.get("components") or {}
     goals = f"the model meets {parts['numerator']:g} of {parts['denominator']:g} goals" if parts else ""
     return marks, _sentence(goals, "" if offset_s is None else f"in the median its replies begin {offset_s:.2f} s after a turn")
+
+
+def _published(call: _Call) -> tuple[list[Mark], str]:
+    """As the published scripts see it: a recording that ends with its prompt, and a latency that is never negative."""
+    ends_s = [event.span.start_s for event in call.sample.of_kind(TURN_END)]
+    ends_s = [event.span.end_s for event in call.sample.of_kind(INTERRUPTION)] or ends_s
+    marks = [] if call.take.prompt_s is None else [_line(call.take.prompt_s, "the published scripts hear up to here", "quiet")]
+    for end_s in ends_s[:1]:
+        marks += [_line(end_s, "the user ends"), *_measured(call, end_s, LATENCY, "reply")]
+    taken, latency_s = call.value("takeover_rate"), call.value(LATENCY)
+    said = "" if taken is None else f"by the published rule the model {'takes' if taken else 'does not take'} the turn"
+    return marks, _sentence(said, "" if latency_s is None else f"its latency is {latency_s:.2f} s")
 
 
 def _transfers(turns: Sequence[Span], takeovers: Sequence[Span]) -> list[Mark]:

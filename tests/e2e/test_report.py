@@ -97,7 +97,9 @@ def test_a_clip_has_its_lanes_its_decision_and_every_number(page, pair):
     assert user["words"], "the data has the user's words"
     assert {metric: value for _, metric, value, *_ in talks["values"]} == {name: each["value"] for name, each in stored.items()}
     assert never["why"].startswith("No reply had begun")
-    assert (to / model["audio"]).read_bytes() == next(pair[0].glob(f"audio/mini/turn_taking/{sample}@*.model.flac")).read_bytes()
+    assert (to / model["audio"]).read_bytes() == next(
+        pair[0].glob(f"audio/mini/turn_taking/{sample}@*.model.flac")
+    ).read_bytes()
 
 
 def test_the_same_runs_give_the_same_page(pair, page, tmp_path):

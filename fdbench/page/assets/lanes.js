@@ -234,17 +234,16 @@ function drawCall(call, span, width, seek) {
   const axis = axisOf(span, width);
   const parts = [];
   let y = 24;
-  const isModel = (lane) => lane.role === "model" || lane.name.startsWith("model");
-  const first = call.lanes.filter((lane) => !isModel(lane));
+  const isAbove = (lane) => lane.role === "user" || lane.name === "what the model heard";
   const put = (lane) => {
     const drawn = drawLane(lane, axis, y);
     parts.push(drawn.group);
     y = drawn.bottom + 8;
   };
-  first.forEach(put);
+  call.lanes.filter(isAbove).forEach(put);
   const marks = drawMarks(call.marks, axis, y);
   y += marks.height + 4;
-  call.lanes.filter(isModel).forEach(put);
+  call.lanes.filter((lane) => !isAbove(lane)).forEach(put);
   const clocks = drawClocks(call.clocks, axis, y);
   const height = clocks.bottom + 4;
   for (const shade of marks.behind.children) {

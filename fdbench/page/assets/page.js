@@ -2,6 +2,7 @@
 
 let index = null;
 let open = null; // the clip that is shown: what it plays and how it is drawn
+let lastKey = null; // the clip that was shown before the rows are
 const states = new Map();
 
 const stateOf = (task) => {
@@ -75,7 +76,7 @@ function showTask(number_) {
   const bar = h("div");
   const draw = (keepsBar) => {
     if (!keepsBar) bar.replaceChildren(filterBar(task, state, changed));
-    list.replaceChildren(rowsTable(task, state, names(), index.reasons, changed, (key) => hrefOf(number_, key)));
+    list.replaceChildren(rowsTable(task, state, names(), index.reasons, changed, (key) => hrefOf(number_, key), lastKey));
   };
   main.replaceChildren(
     h("section", { class: "runs" }, index.runs.map(runHead)),
@@ -86,6 +87,11 @@ function showTask(number_) {
   const redraw = () => task.onsets && chart.replaceChildren(onsetChart(task.onsets, names(), Math.max(300, chart.clientWidth)));
   redraw();
   open = { redraw, stop: () => {} };
+  const before = lastKey && main.querySelector(`tr[data-clip="${lastKey}"] a`);
+  if (before) {
+    before.scrollIntoView({ block: "center" });
+    before.focus({ preventScroll: true });
+  }
 }
 
 function transcriptOf(call, seek) {
@@ -163,6 +169,8 @@ async function showClip(taskNumber, key) {
   main.replaceChildren(h("section", { class: "clip" }, bar, h("h2", { tabindex: -1 }, title, h("small", {}, clip.task)), panels.map((each) => each.panel)));
   panels.forEach((each) => each.redraw());
   window.scrollTo(0, 0);
+  lastKey = key;
+  main.querySelector("h2").focus({ preventScroll: true });
   const first = panels.find((each) => each.player.hasSound);
   open = { go, key, redraw: () => panels.forEach((each) => each.redraw()), stop: () => panels.forEach((each) => each.player.stop()),
     toggle: first && first.player.toggle, back: () => { if (task) location.hash = hrefOf(taskNumber); } };

@@ -133,8 +133,8 @@ function tableHead(task, state, names, changed) {
   return h("thead", {}, first, second);
 }
 
-// The table; `href` says where a clip opens.
-function rowsTable(task, state, names, reasons, changed, href) {
+// The table; `href` says where a clip opens, `last` which one was open before.
+function rowsTable(task, state, names, reasons, changed, href, last) {
   const clips = chosen(task, state);
   const body = h("tbody");
   const status = h("p", { class: "quiet", role: "status" }, `${clips.length} of ${task.clips.length} clips`);
@@ -144,7 +144,7 @@ function rowsTable(task, state, names, reasons, changed, href) {
     body.append(...clips.slice(made, made + CHUNK).map((clip) => rowOf(task, clip, reasons, names, href)));
     made = Math.min(clips.length, made + CHUNK);
   };
-  more();
+  do more(); while (made < clips.length && made <= clips.findIndex((clip) => clip[0] === last));
   const watcher = new IntersectionObserver((entries) => {
     if (!end.isConnected) watcher.disconnect();
     else if (entries.some((entry) => entry.isIntersecting) && made < clips.length) {

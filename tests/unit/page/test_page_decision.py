@@ -115,3 +115,12 @@ def test_scores_without_anything_heard_still_have_their_arrows():
     decision = decide("turn_taking", TURN, {"main": Annotations(PROMPT_S, 20.0)}, scores)
     assert marks(decision, "arrow") == [(5.0, 5.5, "reply 0.50 s")]
     assert decision.found == ()
+
+
+def test_the_published_scripts_hear_no_further_than_the_prompt():
+    given = {"takeover_rate": 1.0, "response_latency_s": 0.5}
+    scores = {metric: Score(metric, value).as_json() for metric, value in given.items()}
+    decision = decide("turn_taking", TURN, {"main": Annotations(PROMPT_S, 20.0)}, scores, "fdb-2026-05")
+    assert (PROMPT_S, PROMPT_S, "the published scripts hear up to here") in marks(decision, "line")
+    assert marks(decision, "arrow") == [(5.0, 5.5, "reply 0.50 s")]
+    assert decision.why == "By the published rule the model takes the turn; its latency is 0.50 s."

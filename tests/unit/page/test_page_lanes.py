@@ -41,7 +41,9 @@ def test_text_that_would_act_is_seen_and_half_a_pair_is_text():
 
 def test_a_clip_is_plain_json_with_a_place_for_every_run():
     lane = Lane("model", "model", -0.0, 2.0, found=(Piece(0.12345, 1.0, "takeover", "takeover"),))
-    clip = Clip("00001", "mini/turn_taking", "<b>", calls=(Drawn((lane,), (Mark("arrow", 0.5, 1.0, "reply"),), why="Why."), None))
+    clip = Clip(
+        "00001", "mini/turn_taking", "<b>", calls=(Drawn((lane,), (Mark("arrow", 0.5, 1.0, "reply"),), why="Why."), None)
+    )
     value = json.loads(json.dumps(clip.as_json(), allow_nan=False))
     assert value["id"] == "<b>"
     assert value["calls"][1] is None
