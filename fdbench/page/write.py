@@ -170,7 +170,7 @@ class _Page:
 
     def finish(self, index: Mapping[str, Any], n_clips: int) -> WrittenPage:
         words = {
-            "reasons": {reason.key: reason.sentence for reason in REASONS.values()},
+            "reasons": {reason.key: [reason.sentence, reason.status] for reason in REASONS.values()},
             "metrics": {metric.name: [metric.unit, metric.sentence] for metric in METRICS.values()},
         }
         self.add("index", {**index, **words})

@@ -109,9 +109,10 @@ function numbersOf(call) {
   return protocols.map((protocol, i) => {
     const rows = call.values.filter((row) => row[0] === protocol).map(([, metric, value, reason, parts]) => {
       const [unit, says] = index.metrics[metric] || ["", ""];
+      const [why, status] = index.reasons[reason] || [reason, ""];
       return h("tr", {}, h("th", { scope: "row" }, metric),
         h("td", { class: "number" }, value === null ? "–" : worded(metric, unit, value, true)),
-        h("td", {}, reason && h("em", {}, index.reasons[reason] || reason), h("span", {}, says), parts && h("small", {}, parts)));
+        h("td", {}, why && h("em", { class: `status-${status[0]}` }, why), h("span", {}, says), parts && h("small", {}, parts)));
     });
     return h("details", { class: "numbers" }, h("summary", {}, `Every number under ${protocol}${i ? "" : " (drawn above)"}`),
       h("div", { class: "scroll" }, h("table", {}, h("tbody", {}, rows))));

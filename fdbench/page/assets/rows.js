@@ -101,7 +101,7 @@ function cellOf(column, cell, reasons) {
   if (!cell) return h("td", { class: "number none" }, "·");
   const [status, reason, later] = cell;
   const text = later !== null && later !== undefined ? `> ${number(later)}\u202fs` : status === "e" ? "failed" : "–";
-  return h("td", { class: `number none status-${status}`, title: reasons[reason] || "" }, text);
+  return h("td", { class: `number none status-${status}`, title: reasons[reason] ? reasons[reason][0] : "" }, text);
 }
 
 function rowOf(task, clip, reasons, names, href) {
