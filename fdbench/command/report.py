@@ -45,7 +45,7 @@ def report_command(arguments: argparse.Namespace) -> int:
     runs = "run" if len(arguments.runs) == 1 else "runs"
     size = f"{page.n_bytes / 1e6:.1f} MB, of which {page.n_audio_bytes / 1e6:.1f} MB are recordings"
     show(f"{len(arguments.runs)} {runs}, {page.n_clips} clips, {size}, made in {time.monotonic() - began_s:.1f} s")
-    if page.n_silent:
-        show(f"{page.n_silent} recordings are not beside their runs: the page shows those calls without sound")
+    if page.n_missing:
+        show(f"{page.n_missing} recordings are not beside their runs: the page shows those calls without sound")
     show(f"open it: {page.path}")
     return EXIT_OK

@@ -51,8 +51,30 @@ class AudioFile:
 
 
 @dataclass(slots=True)
+class _Recordings:
+    """Those of one call: what the page plays, and how many are not there although they were made."""
+
+    files: list[AudioFile] = field(default_factory=list)
+    n_missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnCall:
+    """A call with what it needs beside it.
+
+    Attributes:
+        files: The recordings that it plays.
+        n_missing: How many recordings are not where the run is, although they were made.
+    """
+
+    drawn: Drawn
+    files: tuple[AudioFile, ...]
+    n_missing: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallDrawer:
-    """Draws the calls of one run.
+    """Draws the calls of one run; may be asked by several threads.
 
     Args:
         index: Of the run on the page.
@@ -60,10 +82,6 @@ class CallDrawer:
         scores: By protocol, the lines of ``samples.jsonl``, by the take that answers the main stimulus.
         prompts: Whether the user's side is shown.
         audio: Whether recordings go with the page.
-
-    Attributes:
-        files: The recordings that the calls drawn so far play.
-        n_silent: How many calls have no recording here although there was one.
     """
 
     run: Run
@@ -73,10 +91,8 @@ class CallDrawer:
     judged: Judged
     prompts: bool = True
     audio: bool = True
-    files: list[AudioFile] = field(default_factory=list)
-    n_silent: int = 0
 
-    def draw(self, case: Case, key: str) -> Drawn:
+    def draw(self, case: Case, key: str) -> DrawnCall:
         """One call; ``key`` names it in the page's files."""
         cache = AnnotationCache(self.run.annotations)
         takes = heard_takes(case, self.scored, cache) if self.scored else dict(case.absences)
@@ -86,7 +102,8 @@ class CallDrawer:
         own = lines.get(self.scored.protocol, {}) if self.scored else {}
         scores: Scores = own.get("scores", {})
         decision = decide(case.behaviour, sample, takes, scores, self.scored.protocol if self.scored else "")
-        lanes, remarks = self._lanes(case, sample, takes, key)
+        recordings = _Recordings()
+        lanes, remarks = self._lanes(case, sample, takes, key, recordings)
         lanes = [_with_found(lane, decision.found) if lane.name == _NAMES["model"] else lane for lane in lanes]
         failed = case.absences.get(MAIN)
         remarks += [f"no recording: {failed.message or failed.reason}"] if failed else []
@@ -95,7 +112,7 @@ class CallDrawer:
         remarks += [f"{stage}: {outcome}" for stage, outcome in goals.items()]
         main = takes.get(MAIN)
         events = main.model_events if isinstance(main, Annotations) else ()
-        return Drawn(
+        drawn = Drawn(
             lanes=tuple(lanes),
             marks=decision.marks,
             why=decision.why,
@@ -106,9 +123,10 @@ class CallDrawer:
             own_text="".join(event.text for event in events if event.kind == TEXT).strip(),
             run=self.index,
         )
+        return DrawnCall(drawn, tuple(recordings.files), recordings.n_missing)
 
     def _lanes(
-        self, case: Case, sample: Sample, takes: Mapping[str, Annotations | Absence], key: str
+        self, case: Case, sample: Sample, takes: Mapping[str, Annotations | Absence], key: str, recordings: _Recordings
     ) -> tuple[list[Lane], list[str]]:
         lanes: list[Lane] = []
         remarks: list[str] = []
@@ -123,20 +141,21 @@ class CallDrawer:
                 if not self.prompts and channel not in ("user", "model"):
                     continue  # the user's voice is in it
                 try:
-                    lanes.append(self._lane(case, sample, stimulus, channel, track, annotations, key))
+                    name = f"{self.index}-{key}{'' if stimulus == MAIN else '-twin'}.{channel}.flac"
+                    lanes.append(self._lane(sample, stimulus, channel, track, annotations, name, recordings))
                 except FdbenchError as error:
                     remarks.append(error.what)
         return lanes, remarks
 
     def _lane(
         self,
-        case: Case,
         sample: Sample,
         stimulus: str,
         channel: str,
         track: StoredTrack,
         heard: Annotations,
-        key: str,
+        file: str,
+        recordings: _Recordings,
     ) -> Lane:
         role: Role = "user" if channel in ("user", "model-heard") else "model"
         is_model = channel == "model"
@@ -147,12 +166,12 @@ class CallDrawer:
         peaks, hz, name = "", 1.0, ""
         source = self.run.place(track.file)
         if not source.is_file():
-            self.n_silent += is_shown
+            recordings.n_missing += is_shown
         elif is_shown:
             peaks, hz = peaks_of(self.run.load(track).audio)
             if self.audio:
-                name = f"audio/{self.index}-{key}{'' if stimulus == MAIN else '-twin'}.{channel}.flac"
-                self.files.append(AudioFile(source, name))
+                name = f"audio/{file}"
+                recordings.files.append(AudioFile(source, name))
         main_user = channel == "user"
         words = _user_words(sample, heard) if main_user else _words(heard, "model") if is_model else ()
         events = _annotated(sample.events) if main_user else ()

@@ -26,7 +26,7 @@ from fdbench.scoring.corrected.latency import user_bursts
 from fdbench.scoring.corrected.lost_time import TERMINAL_OVERLAP_S
 from fdbench.scoring.corrected.model_side import ModelSide, model_side_of
 from fdbench.scoring.corrected.pause import last_word_end_s
-from fdbench.scoring.corrected.utterance import find_bursts, is_short
+from fdbench.scoring.corrected.utterance import find_bursts, find_utterances, is_short
 from fdbench.scoring.corrected.yielding import MIN_HEARD_S, heard_interruption
 from fdbench.scoring.requests import user_speech
 
@@ -111,11 +111,37 @@ def _found(call: _Call) -> tuple[Piece, ...]:
     if call.model is None:
         return ()
     by_length = call.behaviour == BACKCHANNEL
+    utterances = call.model.utterances
+    afresh_s = _afresh_from_s(call)
+    if afresh_s is not None:
+        bursts = call.model.bursts
+        parts = ([b for b in bursts if b.start_s < afresh_s], [b for b in bursts if b.start_s >= afresh_s])
+        utterances = tuple(each for part in parts for each in find_utterances(part, call.model.words))
     return tuple(
         Piece(each.span.start_s, each.span.end_s, kind, kind)
-        for each in call.model.utterances
+        for each in utterances
         for kind in ["backchannel" if (is_short(each.span) if by_length else each.is_backchannel) else TAKEOVER]
     )
+
+
+def _afresh_from_s(call: _Call) -> float | None:
+    """From where on utterances are grouped afresh: the stop, or where what was interrupted turned out to be a silence."""
+    span = _spoken_into(call)
+    if span is None:
+        return None
+    stop_s = call.value("stop_latency_s")
+    if stop_s is not None:
+        return span.start_s + stop_s
+    return span.start_s if call.value("not_exercised_rate") else None
+
+
+def _spoken_into(call: _Call) -> Span | None:
+    """The interruption or overlap, from where it is heard; None where there is none."""
+    events = call.sample.of_kind(OVERLAP if call.behaviour in PAIRED else INTERRUPTION)
+    if not events or call.behaviour not in (*PAIRED, USER_INTERRUPTION):
+        return None
+    annotated = events[0].span
+    return annotated if call.sample.reaction is not None else heard_interruption(annotated, call.user) or annotated
 
 
 def _measured(call: _Call, from_s: float, metric: str, name: str, tone: Tone = "plain", never: Tone = "bad") -> list[Mark]:
@@ -192,10 +218,9 @@ def _pause(call: _Call) -> tuple[list[Mark], str]:
 
 
 def _interruption(call: _Call) -> tuple[list[Mark], str]:
-    events = call.sample.of_kind(INTERRUPTION)
-    if not events:
+    span = _spoken_into(call)
+    if span is None:
         return [], ""
-    span = heard_interruption(events[0].span, call.user) or events[0].span
     deadline_s = span.start_s + max(span.duration_s, MIN_HEARD_S)
     marks = [Mark("window", span.start_s, span.end_s, "interruption as heard")]
     said, metric = "", LATENCY
@@ -230,13 +255,9 @@ def _backchannel(call: _Call) -> tuple[list[Mark], str]:
 
 
 def _overlap(call: _Call) -> tuple[list[Mark], str]:
-    events = call.sample.of_kind(OVERLAP)
-    if not events:
+    span = _spoken_into(call)
+    if span is None:
         return [], "The model never spoke, so nothing was said over it." if call.value("not_exercised_rate") else ""
-    annotated = events[0].span
-    span = annotated
-    if call.sample.reaction is None:
-        span = heard_interruption(annotated, call.user) or annotated
     marks = [Mark("window", span.start_s, span.end_s, "said over the model")]
     stop_s, said = call.value("stop_latency_s"), ""
     reason = call.scores.get("stop_latency_s", {}).get("reason")

@@ -6,14 +6,17 @@ says so and is drawn without annotated events.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+import numpy as np
 
 from fdbench import __version__
 from fdbench.core.behaviour import BACKCHANNEL, BEHAVIOURS, DIALOGUE, PAIRED, PAUSE_HANDLING, TURN_TAKING, USER_INTERRUPTION
 from fdbench.core.conversation import Sample
 from fdbench.core.metric import CORRECTED, METRICS, direction
+from fdbench.core.onsets import masses_of
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError, FdbenchError
 from fdbench.human.reference import shipped_reference
@@ -27,7 +30,7 @@ from fdbench.report.markdown import arguments_text
 from fdbench.report.rows import Row, read_run
 from fdbench.stages.cases import Case
 from fdbench.stages.derive import case_of, cases_of
-from fdbench.stats.onset_distribution import EDGES_S, compare_onsets
+from fdbench.stats.onset_distribution import EDGES_S, waiting_masses
 from fdbench.store.manifest import RunManifest, Scored
 from fdbench.store.run import Run
 from fdbench.task.load import TaskLoader
@@ -295,19 +298,21 @@ def _onsets(name: str, behaviour: str, runs: Sequence[ReadRun]) -> dict[str, Any
             if score is not None and time_s is not None:
                 times_s.append(float(time_s))
                 is_reply.append(score.get("value") is not None)
-        compared = compare_onsets(times_s, is_reply, people.onsets)
-        masses = [round(each, 5) for each in compared.masses] if compared else []
-        found.append({"n": compared.n, "replies": sum(is_reply), "masses": masses} if compared else None)
+        masses = waiting_masses(np.array(times_s), np.array(is_reply, np.bool_), EDGES_S)[0] if times_s else None
+        found.append(None if masses is None else {"n": len(times_s), "replies": sum(is_reply), "masses": _rounded(masses)})
     if not any(found):
         return None
     is_of_turns = behaviour == TURN_TAKING
-    human = compare_onsets([0.0], [True], people.onsets) if is_of_turns else None
     return {
         "edges": list(EDGES_S),
         "runs": found,
-        "human": [round(each, 5) for each in human.human_masses] if human else None,
+        "human": _rounded(masses_of(people.onsets, EDGES_S)) if is_of_turns else None,
         "people": f"people ({people.id})" if is_of_turns else "",
     }
+
+
+def _rounded(masses: Iterable[float]) -> list[float]:
+    return [round(float(each), 5) for each in masses]
 
 
 def _first(*values: float | None) -> float | None:

@@ -17,10 +17,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -31,9 +34,10 @@ from fdbench.core.absence import REASONS
 from fdbench.core.metric import METRICS
 from fdbench.errors import UsageError
 from fdbench.io.files import write_bytes_atomically
-from fdbench.page.call import AudioFile
+from fdbench.page.call import AudioFile, CallDrawer, DrawnCall
 from fdbench.page.lanes import Clip, Drawn, shown
 from fdbench.page.model import cases_by_clip, index_of, keys_of, read_report_run
+from fdbench.stages.cases import Case
 from fdbench.stages.progress import Progress
 from fdbench.store.run import Run
 from fdbench.task.load import TaskLoader
@@ -52,14 +56,14 @@ class WrittenPage:
         path: What to open.
         n_bytes: Of all of it.
         n_audio_bytes: Of the recordings in it, as they are played.
-        n_silent: Calls whose recordings are not where the run is.
+        n_missing: Recordings that are not where their run is, although they were made.
     """
 
     path: Path
     n_clips: int
     n_bytes: int
     n_audio_bytes: int
-    n_silent: int = 0
+    n_missing: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -92,23 +96,25 @@ def write_report(
     drawers = [run.drawer(number, prompts=prompts, audio=audio) for number, run in enumerate(found)]
     index = {**index_of(found, keys), "title": shown(" and ".join(dict.fromkeys(_models(found))))}
     by_key = {key: clip for clip, key in keys.items()}
-    page = _Page(to, inline=inline or _is_file(to))
+    page, n_missing = _Page(to, inline=inline or _is_file(to)), 0
     try:
-        for n, (key, cases) in enumerate(cases_by_clip(found, keys)):
-            progress("report", n, len(keys), 0)
-            pairs = zip(drawers, cases, strict=True)
-            calls = tuple(None if case is None else drawer.draw(case, key) for drawer, case in pairs)
-            page.add(key, Clip(key, *by_key[key], calls).as_json())
-            for drawer in drawers:
-                page.add_audio(drawer.files)
-                drawer.files.clear()
-        progress("report", len(keys), len(keys), 0)
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # most of the work is decoding, which holds no lock
+            for n, (key, calls) in enumerate(threads.map(partial(_drawn, drawers), cases_by_clip(found, keys)), 1):
+                known = [call for call in calls if call is not None]
+                page.add(key, Clip(key, *by_key[key], tuple(None if call is None else call.drawn for call in calls)).as_json())
+                page.add_audio(file for call in known for file in call.files)
+                n_missing += sum(call.n_missing for call in known)
+                progress("report", n, len(keys), 0)
         written = page.finish(index, len(keys))
     finally:
         page.discard()
-    n_silent = sum(drawer.n_silent for drawer in drawers)
     notes = tuple(f"{run.manifest.run_id}: {note}" for run in found for note in run.notes if "not drawn" in note)
-    return WrittenPage(written.path, written.n_clips, written.n_bytes, written.n_audio_bytes, n_silent, notes)
+    return WrittenPage(written.path, written.n_clips, written.n_bytes, written.n_audio_bytes, n_missing, notes)
+
+
+def _drawn(drawers: Sequence[CallDrawer], clip: tuple[str, list[Case | None]]) -> tuple[str, list[DrawnCall | None]]:
+    key, cases = clip
+    return key, [None if case is None else drawer.draw(case, key) for drawer, case in zip(drawers, cases, strict=True)]
 
 
 def write_call_page(to: Path, title: str, drawn: Drawn, audio: Mapping[str, Path]) -> WrittenPage:
