@@ -233,3 +233,57 @@ def test_the_page_of_a_single_call_has_its_lanes_and_nothing_else(tmp_path):
     assert text.count("<script") == 3
     assert "<img" not in text
     assert json.loads(re.search(r'id="data-index">(.*?)</script>', text)[1])["only"] == "call"
+
+
+def test_a_call_that_failed_is_marked_and_says_why(pair, tmp_path):
+    run = tmp_path / pair[0].name
+    shutil.copytree(pair[0], run)
+    record = next(run.glob("takes/mini/turn_taking/tt-02@*.json"))
+    facts = json.loads(record.read_text())
+    failure = {"kind": "dropped", "message": "the server hung up"}
+    record.write_text(json.dumps({**facts, "status": "failed", "failure": failure, "user": None, "model": None}))
+    assert fdbench("score", run, "--asr", "none", "--protocol", "fdbench").status == 3
+    assert fdbench("report", run, "--to", tmp_path / "page").status == 0
+    index = put(tmp_path / "page/data/index.js")
+    (clip,) = (clip for task in index["tasks"] for clip in task["clips"] if clip[1] == "tt-02")
+    assert clip[3][0][0] == "f"
+    call = put(tmp_path / f"page/data/{clip[0]}.js")["calls"][0]
+    assert call["lanes"] == []
+    assert call["why"] == "takeover: the call did not yield a recording"
+    assert call["remarks"][0] == "no recording: dropped: the server hung up"
+
+
+def test_a_call_with_a_condition_shows_what_the_model_heard(record_once, tmp_path):
+    heard = record_once("vad-endpointer", *OPTIONS, "--condition", "echo-60ms", "--limit", "1")
+    assert fdbench("report", heard, "--to", tmp_path / "page").status == 0
+    call = put(tmp_path / "page/data/00000.js")["calls"][0]
+    assert [lane["name"] for lane in call["lanes"]] == ["user", "what the model heard", "model"]
+    assert all(lane["audio"] for lane in call["lanes"])
+    assert fdbench("report", heard, "--no-prompts", "--to", tmp_path / "page").status == 0
+    assert [lane["name"] for lane in put(tmp_path / "page/data/00000.js")["calls"][0]["lanes"]] == ["user", "model"]
+
+
+def test_a_live_call_shows_when_the_server_decided(tmp_path):
+    answerer = Path(__file__).with_name("live_stand_ins.py")
+    options = (
+        "--tasks",
+        "mini/turn_taking",
+        "--limit",
+        "1",
+        "--asr",
+        "none",
+        "--protocol",
+        "fdbench",
+        "--out",
+        tmp_path / "runs",
+    )
+    done = fdbench("run", "--model", f"{answerer}:Answerer", *options, FDBENCH_TEST_TIME="virtual")
+    assert done.status == 0, done.err
+    assert fdbench("report", done.run, "--to", tmp_path / "page").status == 0
+    call = put(tmp_path / "page/data/00000.js")["calls"][0]
+    assert [name for name, _ in call["clocks"]] == ["decided", "arrived", "played"]
+    told = {name: pieces[0][0] for name, pieces in call["clocks"]}
+    arrows = {mark[3].split()[0]: mark for mark in call["marks"] if mark[0] == "arrow"}
+    assert arrows["decided"][2] == pytest.approx(told["decided"], abs=2e-3)
+    assert arrows["arrived"][2] == pytest.approx(told["arrived"], abs=2e-3)
+    assert "".join(call["own_text"].split())

@@ -9,7 +9,8 @@ function onsetChart(onsets, names, width) {
   const plot = width - left - right - 2 * apart;
   const x = (time) => left + apart + ((time - edges[0]) / (edges[inner] - edges[0])) * plot;
   const all = [...onsets.runs.filter(Boolean).map((run) => run.masses), onsets.human || []];
-  const most = Math.max(0.1, ...all.flat());
+  const highest = Math.max(...all.flat());
+  const most = [0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1].find((share) => share >= highest - 1e-9) || 1;
   const y = (mass) => height - bottom - (mass / most) * (height - top - bottom);
   const picture = svg("svg", { class: "onsets", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "When replies begin, share of clips by seconds after the turn" });
   for (const share of [0, most / 2, most]) {
@@ -21,7 +22,7 @@ function onsetChart(onsets, names, width) {
   }
   picture.append(svg("line", { class: "zero", x1: x(0), x2: x(0), y1: top, y2: height - bottom }));
   picture.append(svg("text", { class: "tick", x: left + (apart - 8) / 2, y: height - bottom + 15, "text-anchor": "middle" }, "before"));
-  picture.append(svg("text", { class: "tick", x: width - right - (apart - 8) / 2, y: height - bottom + 15, "text-anchor": "middle" }, "4 s on, never"));
+  picture.append(svg("text", { class: "tick", x: width - right, y: height - bottom + 15, "text-anchor": "end" }, "4 s on, never"));
   picture.append(svg("text", { class: "tick", x: x((edges[0] + edges[inner]) / 2), y: height - 4, "text-anchor": "middle" }, "seconds from the end of the user's turn to the reply"));
   const places = (masses) => masses.map((mass, i) => {
     if (i === 0) return [left + 4, left + apart - 12, mass];

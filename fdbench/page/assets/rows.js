@@ -2,6 +2,7 @@
 
 const CHUNK = 120;
 const WORST_N = 20;
+const NAMES = new Intl.Collator("en", { numeric: true });
 const FILTERS = [
   ["all", "All"], ["failed", "Failed"], ["censored", "Censored"], ["undecided", "Undecided"], ["worst", "Worst"],
   ["differ", "Runs differ most"],
@@ -54,9 +55,9 @@ function chosen(task, state) {
   if (state.filter === "differ") {
     clips = clips.filter((clip) => difference(task, clip) > 0).sort((a, b) => difference(task, b) - difference(task, a));
   }
-  if (!state.sort) return clips;
+  const byName = (a, b) => NAMES.compare(a[1], b[1]) || a[2] - b[2];
+  if (!state.sort) return ["worst", "differ"].includes(state.filter) ? clips : [...clips].sort(byName);
   const way = state.sort.down ? -1 : 1;
-  const byName = (a, b) => a[1].localeCompare(b[1], "en", { numeric: true }) || a[2] - b[2];
   return [...clips].sort((a, b) => {
     if (state.sort.by === "id") return way * byName(a, b);
     const [first, second] = [sortValue(task, a, state.sort), sortValue(task, b, state.sort)];
@@ -76,7 +77,7 @@ function filterBar(task, state, changed) {
   const buttons = FILTERS.filter(([name]) => name !== "differ" || several).map(([name, words]) => {
     const count = countOf(task, name);
     const pressed = state.filter === name;
-    return h("button", { type: "button", class: "chip", "aria-pressed": pressed, "data-filter": name, disabled: count === 0 && !pressed,
+    return h("button", { type: "button", class: "chip", "aria-pressed": String(pressed), "data-filter": name, disabled: count === 0 && !pressed,
       onclick: () => changed({ filter: name, sort: null }) }, words, count !== null && h("span", { class: "count" }, count));
   });
   const search = h("input", { type: "search", placeholder: "find a clip", "aria-label": "find a clip by its name", value: state.text,
@@ -116,7 +117,8 @@ function rowOf(task, clip, reasons, names, href) {
   const apart = difference(task, clip);
   const differs = names.length > 1 && h("td", { class: "number" }, apart === null ? "·" : apart === Infinity ? "one has none" : number(apart));
   const name = clip[2] ? `${clip[1]} (repeat ${clip[2]})` : clip[1];
-  return h("tr", { "data-clip": clip[0] }, h("th", { scope: "row" }, h("a", { href: href(clip[0]) }, name), marks), cells, differs);
+  const opens = (event) => { if (!event.target.closest("a")) location.hash = href(clip[0]); };
+  return h("tr", { "data-clip": clip[0], onclick: opens }, h("th", { scope: "row" }, h("a", { href: href(clip[0]) }, name), marks), cells, differs);
 }
 
 function tableHead(task, state, names, changed) {
