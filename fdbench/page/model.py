@@ -23,6 +23,7 @@ from fdbench.human.reference import shipped_reference
 from fdbench.io.files import parse_json, read_json
 from fdbench.page.call import CallDrawer
 from fdbench.page.decision import LATENCY, words_of
+from fdbench.page.heard import NOBODY
 from fdbench.page.judged import Judged
 from fdbench.page.lanes import shown
 from fdbench.report.headline import FIGURES, LOST, Figure, figure_text, headline_of, printed
@@ -66,7 +67,7 @@ class ReadRun:
     """One run, ready to be drawn.
 
     Attributes:
-        scored: The scoring that is shown: the corrected one, as it was scored last; None = the run has no scores.
+        scored: The scoring that is shown: a corrected one where there is one, and of several one with a judge.
         scores: By protocol, then take, the lines of ``samples.jsonl``.
         rows: Of the scoring that is shown, one for each task.
         notes: What had to be left out, and what the scores say of the run as a whole.
@@ -95,8 +96,9 @@ def read_report_run(run: Run, loader: TaskLoader) -> ReadRun:
     scored = [each for each in manifest.scored if each.folder in stored]
     if not scored:
         raise DataError(f"{run.folder}: the run has no scores", f"fdbench score {run.folder}")
-    main = next((each for each in reversed(scored) if each.protocol in CORRECTED), scored[-1])
-    by_protocol = {each.protocol: each for each in scored} | {main.protocol: main}
+    judged_last = sorted(scored, key=lambda each: each.engines.get("judge") not in (None, NOBODY))
+    main = next((each for each in reversed(judged_last) if each.protocol in CORRECTED), judged_last[-1])
+    by_protocol = {each.protocol: each for each in judged_last} | {main.protocol: main}
     order = sorted(by_protocol, key=lambda protocol: (protocol != main.protocol, protocol))
     scores = {protocol: _lines_of(run, by_protocol[protocol], manifest) for protocol in order}
     summary_path = f"{run.folder.name}/{run.relative(run.summary_file(main.folder))}"

@@ -13,6 +13,7 @@ import pytest
 from fdbench.page.lanes import Drawn, Lane, Piece
 from fdbench.page.write import write_call_page
 from tests.conftest import fdbench
+from tests.judge_server import JudgeServer
 
 OPTIONS = ("--tasks", "mini/turn_taking,mini/user_interruption", "--limit", "3", "--asr", "none", "--protocol", "fdbench")
 HOSTILE = '</script><script>window.acted=1</script><img src=x onerror="window.acted=1">\u202e\u2028\u2029"\'${1}'
@@ -265,18 +266,7 @@ def test_a_call_with_a_condition_shows_what_the_model_heard(record_once, tmp_pat
 
 def test_a_live_call_shows_when_the_server_decided(tmp_path):
     answerer = Path(__file__).with_name("live_stand_ins.py")
-    options = (
-        "--tasks",
-        "mini/turn_taking",
-        "--limit",
-        "1",
-        "--asr",
-        "none",
-        "--protocol",
-        "fdbench",
-        "--out",
-        tmp_path / "runs",
-    )
+    options = (*OPTIONS, "--limit", "1", "--out", tmp_path / "runs")
     done = fdbench("run", "--model", f"{answerer}:Answerer", *options, FDBENCH_TEST_TIME="virtual")
     assert done.status == 0, done.err
     assert fdbench("report", done.run, "--to", tmp_path / "page").status == 0
@@ -287,3 +277,24 @@ def test_a_live_call_shows_when_the_server_decided(tmp_path):
     assert arrows["decided"][2] == pytest.approx(told["decided"], abs=2e-3)
     assert arrows["arrived"][2] == pytest.approx(told["arrived"], abs=2e-3)
     assert "".join(call["own_text"].split())
+
+
+def test_the_judges_words_stand_beside_the_reply_that_they_are_about(tmp_path):
+    for package in ("openai", "pocketsphinx"):
+        pytest.importorskip(package, reason="needs pip install 'fdbench[judge,sphinx]'")
+    options = ("--tasks", "mini/user_interruption", "--limit", "2", "--asr", "sphinx", "--tail-limit", "4")
+    with JudgeServer() as server:
+        judge = ("--judge", "vllm:judge-1", "--judge-url", server.base_url)
+        out = ("--out", tmp_path / "runs")
+        done = fdbench("run", "--model", "oracle", *options, *judge, *out, FDBENCH_JUDGE_API_KEY="judge-key-5f3a91c7e2")
+    assert done.status == 0, done.err
+    assert fdbench("score", done.run, "--asr", "sphinx").status == 0  # another scoring, in which nobody was asked
+    assert fdbench("report", done.run, "--to", tmp_path / "page").status == 0
+    stored = [json.loads(path.read_text()) for path in (done.run / "verdicts").rglob("*.json")]
+    said = {(facts["answered"]["model"], facts["analysis"]) for facts in stored}
+    calls = [put(tmp_path / f"page/data/0000{number}.js")["calls"][0] for number in range(2)]
+    judged = [(by, words) for call in calls for by, _, words in call["judged"]]
+    assert judged
+    assert set(judged) <= said
+    assert fdbench("report", done.run, "--no-prompts", "--to", tmp_path / "page").status == 0
+    assert put(tmp_path / "page/data/00000.js")["calls"][0]["judged"] == []
