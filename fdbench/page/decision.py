@@ -211,6 +211,8 @@ def _pause(call: _Call) -> tuple[list[Mark], str]:
         onset_s = max(into.start_s, window.start_s)
         marks.append(Mark("window", onset_s, min(into.end_s, window.end_s), "takes the turn", "bad"))
         said = f"the model takes the turn at {into.start_s:.2f} s, while the user only pauses"
+        if into.start_s < window.start_s:
+            said = f"the model, speaking since {into.start_s:.2f} s, keeps the floor while the user only pauses"
     elif taken == 0:
         said = f"the model leaves the floor to the user from {window.start_s:.2f} s to {window.end_s:.2f} s"
     marks += _measured(call, end_s, LATENCY, "reply")
@@ -262,17 +264,17 @@ def _overlap(call: _Call) -> tuple[list[Mark], str]:
     stop_s, said = call.value("stop_latency_s"), ""
     reason = call.scores.get("stop_latency_s", {}).get("reason")
     if call.value("not_exercised_rate"):
-        said = f"the model was not speaking at {span.start_s:.2f} s"
+        said = f"the model was not speaking when it was spoken over at {span.start_s:.2f} s"
     elif stop_s is not None:
-        said = f"the model falls silent {stop_s:.2f} s after {span.start_s:.2f} s"
+        said = f"the model falls silent {stop_s:.2f} s after it is spoken over at {span.start_s:.2f} s"
         marks.append(_line(span.start_s + stop_s, "stops"))
     elif reason == "no_stop":
-        said = "the model talks through it"
+        said = f"the model talks on while it is spoken over at {span.start_s:.2f} s"
     elif reason == "finished":
         said = "the model had finished: it falls silent there without the overlap, too"
     label = next((words for metric, words in LABELS.items() if call.value(metric)), "")
     wanted = call.value("wanted_rate")
-    verdict = "" if wanted is None or not label else f"{label}, which is {'' if wanted else 'not '}what is wanted"
+    verdict = "" if wanted is None or not label else f"{label}, {'as is' if wanted else 'which is not'} wanted"
     never: Tone = "bad" if call.behaviour in ASKING else "quiet"  # elsewhere to talk on is what is wanted
     marks += _measured(call, span.start_s, "stop_latency_s", "stop", never=never)
     marks += _measured(call, span.end_s, LATENCY, "reply", never=never)

@@ -76,6 +76,20 @@ def test_a_pause_is_the_users_floor():
     assert decision.why.startswith("The model takes the turn at 2.40 s, while the user only pauses")
 
 
+def test_who_speaks_before_the_pause_and_goes_on_keeps_the_floor():
+    sample = sample_with(Event(PAUSE, Span(2.0, 3.0)), Event(TURN_END, Span(6.0, 6.3)))
+    decision, _ = drawn("pause_handling", sample, heard([(0.5, 4.0)]))
+    assert (2.0, 4.0, "takes the turn") in marks(decision, "window")
+    assert decision.why.startswith("The model, speaking since 0.50 s, keeps the floor")
+
+
+def test_an_answer_right_after_the_stop_is_an_utterance_of_its_own():
+    sample = sample_with(Event(INTERRUPTION, Span(4.0, 6.0)))
+    decision, scores = drawn("user_interruption", sample, heard([(1.0, 4.9), (5.75, 9.0)], [(4.0, 6.0)]))
+    assert scores["stop_latency_s"]["value"] == pytest.approx(0.9)
+    assert [(piece.start_s, piece.end_s) for piece in decision.found] == [(1.0, 4.9), (5.75, 9.0)]
+
+
 def test_an_interruption_has_a_stop_and_a_reply():
     sample = sample_with(Event(INTERRUPTION, Span(4.0, 7.0)))
     decision, scores = drawn("user_interruption", sample, heard([(1.0, 4.9), (7.4, 10.0)], [(0.0, 0.8), (4.2, 7.0)]))
@@ -100,7 +114,7 @@ def test_in_a_monologue_utterances_are_told_apart_by_length():
 
 def test_nothing_that_was_said_over_a_silent_model_is_drawn():
     decision, _ = drawn("overlap.user_interruption", sample_with(Event(OVERLAP, Span(3.0, 5.0))), heard([], [(3.0, 5.0)]))
-    assert decision.why.startswith("The model was not speaking at 3.00 s")
+    assert decision.why.startswith("The model was not speaking when it was spoken over at 3.00 s")
 
 
 def test_why_nothing_is_known_is_said_in_the_registrys_words():
