@@ -7,8 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fdbench.core.sound import Audio
+from fdbench.io.wav import write_flac
+from fdbench.page.lanes import Drawn, Lane, Mark, Piece, peaks_of
+from fdbench.page.write import write_call_page
 from tests.chromium import Page, browsing, find_chromium
 from tests.conftest import fdbench
 from tests.e2e.test_report import HOSTILE, OPTIONS, hostile_run, lines_of
@@ -197,4 +202,27 @@ def test_what_others_wrote_is_read_and_does_nothing(browser, pair, tmp_path, nam
         0,
         0,
     ]
+    assert browser.troubles == []
+
+
+@pytest.mark.parametrize("name", ["call.html", "call"])
+def test_a_single_call_of_any_origin_has_a_page(browser, tmp_path, name):
+    sound = Audio(np.sin(np.arange(32000) / 20).astype(np.float32) / 2, 16000)
+    lanes, files = [], {}
+    for role in ("user", "model"):
+        write_flac(tmp_path / f"{role}.flac", sound)
+        files[f"audio/{role}.flac"] = tmp_path / f"{role}.flac"
+        peaks, hz = peaks_of(sound)
+        lanes.append(Lane(role, role, 0.0, 2.0, peaks, hz, f"audio/{role}.flac", words=(Piece(0.5, 0.9, "<b>hello</b>"),)))
+    drawn = Drawn(tuple(lanes), (Mark("arrow", 0.5, 1.25, "gap 0.75 s"),), why="One gap.")
+    page = write_call_page(tmp_path / name, "A call", drawn, files)
+    browser.troubles.clear()
+    browser.open(page.path.as_uri())
+    assert browser.run("document.querySelector('.why').textContent") == "One gap."
+    shaft = "document.querySelector('.mark-arrow .shaft')"
+    drawn_s = browser.run(f"['x1', 'x2'].map((side) => {SECONDS_AT}(Number({shaft}.getAttribute(side))))")
+    assert drawn_s == [pytest.approx(0.5, abs=0.01), pytest.approx(1.25, abs=0.01)]
+    assert browser.run("document.querySelector('.word').firstChild.textContent") == "<b>hello</b>"
+    browser.press(" ")
+    assert browser.until("[...document.querySelectorAll('audio')].every((each) => each.currentTime > 0.1)")
     assert browser.troubles == []

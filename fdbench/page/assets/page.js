@@ -218,6 +218,10 @@ async function begin() {
     window.addEventListener("hashchange", show);
   }
   document.addEventListener("keydown", pressed);
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address says what is shown
+    document.getElementById("main").focus();
+  });
   let wait = 0;
   let wide = window.innerWidth;
   window.addEventListener("resize", () => {
