@@ -17,10 +17,11 @@ from fdbench.core.speech import Word
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import FdbenchError
 from fdbench.hear.cache import AnnotationCache
-from fdbench.page.decision import Scores, decide, value_rows
+from fdbench.page.decision import decide
 from fdbench.page.heard import heard_takes
 from fdbench.page.judged import Judged
 from fdbench.page.lanes import Drawn, Lane, Piece, Role, peaks_of
+from fdbench.page.numbers import Scores, cost_of, value_rows
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS
 from fdbench.stages.believed import believed_sample
 from fdbench.stages.cases import Case
@@ -116,6 +117,7 @@ class CallDrawer:
             lanes=tuple(lanes),
             marks=decision.marks,
             why=decision.why,
+            cost=cost_of(scores),
             clocks=_clocks(events),
             values=tuple(row for protocol, line in lines.items() for row in value_rows(protocol, line["scores"])),
             judged=self.judged.of(case, sample, takes, self.scored) if self.prompts and self.scored else (),

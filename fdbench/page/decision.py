@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from fdbench.core.absence import REASONS, Absence
 from fdbench.core.annotation import Annotations
@@ -20,6 +20,7 @@ from fdbench.core.metric import CORRECTED
 from fdbench.core.peaks import human_peaks
 from fdbench.core.span import Span
 from fdbench.page.lanes import Mark, Piece, Tone
+from fdbench.page.numbers import LATENCY, Scores, reason_of
 from fdbench.scoring.base import Takes, main_take, speech_for
 from fdbench.scoring.corrected.dialogue import USER_SPEECH, user_turns
 from fdbench.scoring.corrected.latency import user_bursts
@@ -30,9 +31,6 @@ from fdbench.scoring.corrected.utterance import find_bursts, find_utterances, is
 from fdbench.scoring.corrected.yielding import MIN_HEARD_S, heard_interruption
 from fdbench.scoring.requests import user_speech
 
-Scores = Mapping[str, Mapping[str, Any]]
-"""Of one sample, as ``samples.jsonl`` has them."""
-LATENCY: Final = "response_latency_s"
 TAKEOVER: Final = "takeover"
 LABELS: Final = {
     "respond_rate": "it takes up what was said over it",
@@ -89,22 +87,6 @@ def decide(behaviour: str, sample: Sample, takes: Takes, scores: Scores, protoco
     draw = _DRAWN.get("overlap" if behaviour in PAIRED else behaviour) if protocol in CORRECTED else _published
     marks, why = draw(call) if draw else ([], "")
     return Decision(tuple(marks), _found(call), why or reason_of(scores) or "")
-
-
-def reason_of(scores: Scores) -> str:
-    """Why the first metric without a value has none; empty where every one has a value."""
-    for metric, score in scores.items():
-        if score.get("value") is None and score.get("reason") in REASONS:
-            return f"{words_of(metric)}: {REASONS[score['reason']].sentence}"
-    return ""
-
-
-def words_of(metric: str) -> str:
-    """``response_latency_s`` in words."""
-    name = metric
-    for suffix in ("_s", "_hz", "_rate", "_db"):
-        name = name.removesuffix(suffix)
-    return name.replace("_", " ")
 
 
 def _found(call: _Call) -> tuple[Piece, ...]:
@@ -325,17 +307,3 @@ _DRAWN: Final[Mapping[str, Callable[[_Call], tuple[list[Mark], str]]]] = {
     DIALOGUE: _dialogue,
     "overlap": _overlap,
 }
-
-
-def value_rows(protocol: str, scores: Scores) -> list[list[Any]]:
-    """The numbers of one call under one protocol: what each is, or why there is none, and what it was made from."""
-    return [
-        [
-            protocol,
-            name,
-            score.get("value"),
-            score.get("reason") or "",
-            ", ".join(f"{key.replace('_', ' ')} {value:g}" for key, value in (score.get("components") or {}).items()),
-        ]
-        for name, score in scores.items()
-    ]

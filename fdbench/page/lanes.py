@@ -139,6 +139,7 @@ class Drawn:
 
     Attributes:
         why: In one sentence, why it has its number.
+        cost: What the user lost by it, as a sum.
         clocks: What a server told, by clock: when it decided, when that arrived, when it was played.
         values: Rows of the table of numbers: protocol, metric, value, the reason why there is none, and what it was made from.
         judged: What a judge said: by whom, the rating or label, and its words.
@@ -149,6 +150,7 @@ class Drawn:
     lanes: tuple[Lane, ...]
     marks: tuple[Mark, ...] = ()
     why: str = ""
+    cost: str = ""
     clocks: tuple[tuple[str, tuple[Piece, ...]], ...] = ()
     values: tuple[list[Any], ...] = ()
     judged: tuple[tuple[str, str, str], ...] = ()
@@ -160,6 +162,7 @@ class Drawn:
         return {
             "run": self.run,
             "why": shown(self.why),
+            "cost": shown(self.cost),
             "lanes": [lane.as_json() for lane in self.lanes],
             "marks": [mark.as_json() for mark in self.marks],
             "clocks": [[name, _pieces(events)] for name, events in self.clocks],

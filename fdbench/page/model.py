@@ -22,10 +22,10 @@ from fdbench.errors import DataError, FdbenchError
 from fdbench.human.reference import shipped_reference
 from fdbench.io.files import parse_json, read_json
 from fdbench.page.call import CallDrawer
-from fdbench.page.decision import LATENCY, words_of
 from fdbench.page.heard import NOBODY
 from fdbench.page.judged import Judged
 from fdbench.page.lanes import shown
+from fdbench.page.numbers import LATENCY, words_of
 from fdbench.report.headline import FIGURES, LOST, Figure, figure_text, headline_of, printed
 from fdbench.report.markdown import arguments_text
 from fdbench.report.rows import Row, read_run

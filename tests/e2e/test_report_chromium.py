@@ -17,6 +17,7 @@ from fdbench.page.write import write_call_page
 from tests.chromium import Page, browsing, find_chromium
 from tests.conftest import fdbench
 from tests.e2e.test_report import HOSTILE, OPTIONS, hostile_run, lines_of
+from tests.v1_tree import make_v1_tree
 
 BROWSER = find_chromium()
 TITLE = "document.querySelector('.clip h2').textContent"
@@ -225,4 +226,26 @@ def test_a_single_call_of_any_origin_has_a_page(browser, tmp_path, name):
     assert browser.run("document.querySelector('.word').firstChild.textContent") == "<b>hello</b>"
     browser.press(" ")
     assert browser.until("[...document.querySelectorAll('audio')].every((each) => each.currentTime > 0.1)")
+    assert browser.troubles == []
+
+
+def test_neither_does_a_clip_or_a_word_of_the_data(browser, tmp_path):
+    make_v1_tree(tmp_path / "data", "--clips", 1)
+    (clip,) = (path.parent for path in (tmp_path / "data").rglob("turn_taking.json"))
+    name = '<img src=x onerror="window.acted=1">\u202e'
+    clip = clip.rename(clip.with_name(name))
+    words = json.loads((clip / "transcription.json").read_text())
+    words["chunks"][0]["text"] = HOSTILE
+    (clip / "transcription.json").write_text(json.dumps(words))
+    options = ("--tasks", "v1/turn_taking.candor", "--limit", "1", "--asr", "none", "--protocol", "fdbench")
+    done = fdbench("run", "--model", "vad-endpointer", *options, "--data", tmp_path / "data", "--out", tmp_path / "runs")
+    assert done.status == 0, done.err
+    assert fdbench("report", done.run, "--data", tmp_path / "data", "--to", tmp_path / "page").status == 0
+    browser.troubles.clear()
+    browser.open((tmp_path / "page/index.html").as_uri())
+    open_clip(browser, name.replace("\u202e", r"\u202e"))
+    said = browser.run("document.querySelector('.said li span').textContent")
+    assert said.startswith("</script><script>window.acted=1</script><img")
+    assert browser.run("window.acted") is None
+    assert browser.run("document.querySelectorAll('img, main script').length") == 0
     assert browser.troubles == []

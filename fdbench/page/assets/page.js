@@ -137,6 +137,7 @@ function callPanel(call, span, several) {
   const panel = h("article", { class: `call run-${call.run % 6}` },
     several && h("h3", {}, chip(call.run), index.runs[call.run].name),
     h("p", { class: "why" }, call.why || "Nothing was decided about this call."),
+    call.cost && h("p", { class: "cost" }, call.cost),
     call.lanes.length > 0 && canvas, call.lanes.length > 0 && player.panel,
     call.remarks.length > 0 && h("ul", { class: "remarks" }, call.remarks.map((remark) => h("li", {}, remark))),
     judged.length > 0 && h("section", { class: "judged" }, h("h4", {}, "The judge"), judged),

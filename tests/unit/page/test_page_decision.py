@@ -12,6 +12,7 @@ from fdbench.core.score import Score, none_score
 from fdbench.core.span import Span
 from fdbench.core.speech import Transcript
 from fdbench.page.decision import decide
+from fdbench.page.numbers import cost_of
 from fdbench.scoring.base import NO_JUDGE
 from fdbench.scoring.registry import scorer_for
 from fdbench.scoring.requests import MODEL_SPEECH, MODEL_WORDS, user_speech
@@ -138,3 +139,11 @@ def test_the_published_scripts_hear_no_further_than_the_prompt():
     assert (PROMPT_S, PROMPT_S, "the published scripts hear up to here") in marks(decision, "line")
     assert marks(decision, "arrow") == [(5.0, 5.5, "reply 0.50 s")]
     assert decision.why == "By the published rule the model takes the turn; its latency is 0.50 s."
+
+
+def test_what_was_lost_is_a_sum():
+    _, scores = drawn("turn_taking", TURN, heard([(1.0, 3.0), (5.6, 9.0)]))
+    lost_s = scores["lost_per_turn_s"]["value"]
+    assert cost_of(scores) == f"Lost per turn {lost_s:.2f} s = 0.60 s waiting + 2.00 s talked over + 1 s for breaks"
+    assert lost_s == pytest.approx(0.6 + 2.0 + 1.0)
+    assert cost_of({"lost_per_turn_s": none_score("lost_per_turn_s", "cut_off").as_json()}) == ""
