@@ -151,6 +151,7 @@ def index_of(runs: Sequence[ReadRun], keys: Mapping[tuple[str, str, int], str]) 
     ordered = sorted(tasks, key=lambda name: (place.index(behaviour[name]) if behaviour[name] in place else 99, name))
     return {
         "made_by": f"fdbench {__version__}",
+        "figures": [FIGURE_WORDS.get(name, name) for name in FIGURES],
         "runs": [_run_json(run, name) for run, name in zip(runs, names, strict=True)],
         "tasks": [_task_json(name, behaviour[name], runs, keys) for name in ordered],
     }

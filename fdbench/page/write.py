@@ -36,7 +36,7 @@ from fdbench.errors import UsageError
 from fdbench.io.files import write_bytes_atomically
 from fdbench.page.call import AudioFile, CallDrawer, DrawnCall
 from fdbench.page.lanes import Clip, Drawn, shown
-from fdbench.page.model import cases_by_clip, index_of, keys_of, read_report_run
+from fdbench.page.model import ReadRun, cases_by_clip, index_of, keys_of, read_report_run
 from fdbench.stages.cases import Case
 from fdbench.stages.progress import Progress
 from fdbench.store.run import Run
@@ -46,6 +46,8 @@ _SCRIPTS: Final = ("dom.js", "lanes.js", "player.js", "chart.js", "rows.js", "pa
 _MARK: Final = b'<meta name="generator" content="fdbench report">'
 _OURS: Final = ("index.html", "data", "audio")
 _ONLY: Final = "call"
+_MOST_NAMED: Final = 3
+"""Models in the title of a page; of more it says how many runs there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def write_report(
     found = [read_report_run(Run.existing(folder), loader) for folder in runs]
     keys = keys_of(found)
     drawers = [run.drawer(number, prompts=prompts, audio=audio) for number, run in enumerate(found)]
-    index = {**index_of(found, keys), "title": shown(" and ".join(dict.fromkeys(_models(found))))}
+    index = {**index_of(found, keys), "title": shown(_title(found))}
     by_key = {key: clip for clip, key in keys.items()}
     page, n_missing = _Page(to, inline=inline or _is_file(to)), 0
     try:
@@ -135,7 +137,9 @@ def write_call_page(to: Path, title: str, drawn: Drawn, audio: Mapping[str, Path
         page.add_audio(AudioFile(source, name) for name, source in audio.items())
         run = {"name": shown(title), "facts": [], "figures": [], "n": 1, "failed": 0, "notes": []}
         made_by = f"fdbench {__version__}"
-        return page.finish({"title": shown(title), "made_by": made_by, "runs": [run], "tasks": [], "only": _ONLY}, 1)
+        return page.finish(
+            {"title": shown(title), "made_by": made_by, "figures": [], "runs": [run], "tasks": [], "only": _ONLY}, 1
+        )
     finally:
         page.discard()
 
@@ -235,8 +239,9 @@ def _as_script(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _models(runs: Sequence[Any]) -> list[str]:
-    return [run.manifest.collection.model for run in runs]
+def _title(runs: Sequence[ReadRun]) -> str:
+    models = list(dict.fromkeys(run.manifest.collection.model for run in runs))
+    return " and ".join(models) if len(models) <= _MOST_NAMED else f"{len(runs)} runs"
 
 
 def _is_file(to: Path) -> bool:

@@ -249,3 +249,15 @@ def test_neither_does_a_clip_or_a_word_of_the_data(browser, tmp_path):
     assert browser.run("window.acted") is None
     assert browser.run("document.querySelectorAll('img, main script').length") == 0
     assert browser.troubles == []
+
+
+def test_many_runs_share_a_table(browser, pair, record_once, tmp_path):
+    third = record_once("echo", *OPTIONS)
+    assert fdbench("report", *pair, third, "--to", tmp_path / "page").status == 0
+    browser.troubles.clear()
+    browser.open((tmp_path / "page/index.html").as_uri())
+    names = browser.run("[...document.querySelectorAll('.headline tbody th')].map((cell) => cell.childNodes[1].textContent)")
+    assert names == ["vad-endpointer", "silence", "echo"]
+    open_clip(browser, "tt-01")
+    assert browser.run("document.querySelectorAll('.call').length") == 3
+    assert browser.troubles == []

@@ -27,14 +27,31 @@ function figures(run) {
     h("div", { class: i ? "figure" : "figure first" }, h("dt", {}, label), h("dd", {}, value, interval && h("small", {}, interval)))));
 }
 
+const MOST_CARDS = 2;
+const told = (run) => `${run.n} clips${run.failed ? `, ${run.failed} failed` : ""}`;
+const factsOf = (run) => h("dl", { class: "facts" }, run.facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+
 function runHead(run, i) {
-  const facts = h("dl", { class: "facts" }, run.facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   const notes = run.notes.map((note) => h("li", {}, note));
   return h("section", { class: "run" },
-    h("h2", {}, chip(i), run.name, h("small", {}, `${run.n} clips${run.failed ? `, ${run.failed} failed` : ""}`)),
+    h("h2", {}, chip(i), run.name, h("small", {}, told(run))),
     run.figures.length ? figures(run) : h("p", { class: "quiet" }, "No headline: it needs the corrected protocol."),
-    h("details", {}, h("summary", {}, "How it was measured"), facts),
+    h("details", {}, h("summary", {}, "How it was measured"), factsOf(run)),
     notes.length > 0 && h("details", { class: "notes", open: notes.length < 4 }, h("summary", {}, `${notes.length} remark${notes.length > 1 ? "s" : ""}`), h("ul", {}, notes)));
+}
+
+// Of many runs a table in the place of a card for each.
+function headlineTable() {
+  const labels = index.figures.filter((label) => index.runs.some((run) => run.figures.some((figure) => figure[0] === label)));
+  const cells = (run) => labels.map((label) => {
+    const [, value, interval] = run.figures.find((figure) => figure[0] === label) || ["", "–", ""];
+    return h("td", {}, h("strong", {}, value), interval && h("small", {}, interval));
+  });
+  const body = index.runs.map((run, i) => h("tr", {}, h("th", { scope: "row" }, chip(i), run.name, h("small", {}, told(run))), cells(run)));
+  const head = h("tr", {}, h("td"), labels.map((label) => h("th", { scope: "col" }, label)));
+  const facts = index.runs.map((run, i) => h("section", {}, h("h3", {}, chip(i), run.name), factsOf(run), h("ul", {}, run.notes.map((note) => h("li", {}, note)))));
+  return h("section", { class: "run" }, h("div", { class: "scroll" }, h("table", { class: "headline" }, h("thead", {}, head), h("tbody", {}, body))),
+    h("details", { class: "notes" }, h("summary", {}, "How they were measured"), facts));
 }
 
 function taskTabs(current) {
@@ -79,10 +96,10 @@ function showTask(number_) {
     list.replaceChildren(rowsTable(task, state, names(), index.reasons, changed, (key) => hrefOf(number_, key), lastKey));
   };
   main.replaceChildren(
-    h("section", { class: "runs" }, index.runs.map(runHead)),
+    h("section", { class: "runs" }, index.runs.length > MOST_CARDS ? headlineTable() : index.runs.map(runHead)),
     taskTabs(number_),
     h("section", { class: "task" }, h("h2", { id: "task" }, task.title, h("small", {}, task.name)),
-      h("div", { class: "about" }, summaryTable(task), chart), bar, list));
+      h("div", { class: index.runs.length > MOST_CARDS ? "about wide" : "about" }, summaryTable(task), chart), bar, list));
   draw();
   const redraw = () => task.onsets && chart.replaceChildren(onsetChart(task.onsets, names(), Math.max(300, chart.clientWidth)));
   redraw();
