@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,7 +105,7 @@ class CallDrawer:
         decision = decide(case.behaviour, sample, takes, scores, self.scored.protocol if self.scored else "")
         recordings = _Recordings()
         lanes, remarks = self._lanes(case, sample, takes, key, recordings)
-        lanes = [_with_found(lane, decision.found) if lane.name == _NAMES["model"] else lane for lane in lanes]
+        lanes = [replace(lane, found=decision.found) if lane.name == _NAMES["model"] else lane for lane in lanes]
         failed = case.absences.get(MAIN)
         remarks += [f"no recording: {failed.message or failed.reason}"] if failed else []
         remarks += [str(message) for message in own.get("messages", [])]
@@ -197,13 +197,6 @@ def _shown_tracks(record: TakeRecord | None) -> dict[str, StoredTrack]:
     """The channels of a record in the order of lanes."""
     tracks = record.tracks if record is not None else {}
     return {name: tracks[name] for name in ("user", "model-heard", "model", "user-heard") if name in tracks}
-
-
-def _with_found(lane: Lane, found: tuple[Piece, ...]) -> Lane:
-    return Lane(
-        lane.name, lane.role, lane.start_s, lane.end_s, lane.peaks, lane.peaks_hz, lane.audio, lane.speech, lane.words,
-        lane.events, found,
-    )  # fmt: skip
 
 
 def _speech(heard: Annotations, channel: str) -> tuple[Piece, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -29,7 +29,7 @@ ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 COMPANDING: Final = 0.6
 
 MarkKind = Literal["line", "window", "arrow", "open"]
-Tone = Literal["plain", "good", "bad", "quiet"]
+Tone = Literal["plain", "bad", "quiet"]
 Role = Literal["user", "model", "other"]
 
 
@@ -186,7 +186,7 @@ class Clip:
     task: str
     sample: str
     repeat: int = 0
-    calls: tuple[Drawn | None, ...] = field(default=())
+    calls: tuple[Drawn | None, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         calls = [None if call is None else call.as_json() for call in self.calls]

@@ -99,16 +99,17 @@ def write_report(
     index = {**index_of(found, keys), "title": shown(_title(found))}
     by_key = {key: clip for clip, key in keys.items()}
     page, n_missing = _Page(to, inline=inline or _is_file(to)), 0
+    threads = ThreadPoolExecutor(os.cpu_count())  # most of the work is decoding, which holds no lock
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as threads:  # most of the work is decoding, which holds no lock
-            for n, (key, calls) in enumerate(threads.map(partial(_drawn, drawers), cases_by_clip(found, keys)), 1):
-                known = [call for call in calls if call is not None]
-                page.add(key, Clip(key, *by_key[key], tuple(None if call is None else call.drawn for call in calls)).as_json())
-                page.add_audio(file for call in known for file in call.files)
-                n_missing += sum(call.n_missing for call in known)
-                progress("report", n, len(keys), 0)
+        for n, (key, calls) in enumerate(threads.map(partial(_drawn, drawers), cases_by_clip(found, keys)), 1):
+            known = [call for call in calls if call is not None]
+            page.add(key, Clip(key, *by_key[key], tuple(None if call is None else call.drawn for call in calls)).as_json())
+            page.add_audio(file for call in known for file in call.files)
+            n_missing += sum(call.n_missing for call in known)
+            progress("report", n, len(keys), 0)
         written = page.finish(index, len(keys))
     finally:
+        threads.shutdown(cancel_futures=True)
         page.discard()
     notes = tuple(f"{run.manifest.run_id}: {note}" for run in found for note in run.notes if "not drawn" in note)
     return WrittenPage(written.path, written.n_clips, written.n_bytes, written.n_audio_bytes, n_missing, notes)

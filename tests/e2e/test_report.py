@@ -282,7 +282,7 @@ def test_a_live_call_shows_when_the_server_decided(tmp_path):
 def test_the_judges_words_stand_beside_the_reply_that_they_are_about(tmp_path):
     for package in ("openai", "pocketsphinx"):
         pytest.importorskip(package, reason="needs pip install 'fdbench[judge,sphinx]'")
-    options = ("--tasks", "mini/user_interruption", "--limit", "2", "--asr", "sphinx", "--tail-limit", "4")
+    options = ("--tasks", "mini/user_interruption", "--limit", "1", "--asr", "sphinx", "--tail-limit", "4")
     with JudgeServer() as server:
         judge = ("--judge", "vllm:judge-1", "--judge-url", server.base_url)
         out = ("--out", tmp_path / "runs")
@@ -292,8 +292,7 @@ def test_the_judges_words_stand_beside_the_reply_that_they_are_about(tmp_path):
     assert fdbench("report", done.run, "--to", tmp_path / "page").status == 0
     stored = [json.loads(path.read_text()) for path in (done.run / "verdicts").rglob("*.json")]
     said = {(facts["answered"]["model"], facts["analysis"]) for facts in stored}
-    calls = [put(tmp_path / f"page/data/0000{number}.js")["calls"][0] for number in range(2)]
-    judged = [(by, words) for call in calls for by, _, words in call["judged"]]
+    judged = [(by, words) for by, _, words in put(tmp_path / "page/data/00000.js")["calls"][0]["judged"]]
     assert judged
     assert set(judged) <= said
     assert fdbench("report", done.run, "--no-prompts", "--to", tmp_path / "page").status == 0
