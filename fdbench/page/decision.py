@@ -27,7 +27,7 @@ from fdbench.scoring.corrected.latency import user_bursts
 from fdbench.scoring.corrected.lost_time import TERMINAL_OVERLAP_S
 from fdbench.scoring.corrected.model_side import ModelSide, model_side_of
 from fdbench.scoring.corrected.pause import last_word_end_s
-from fdbench.scoring.corrected.utterance import find_bursts, find_utterances, is_short
+from fdbench.scoring.corrected.utterance import Utterance, find_bursts, find_utterances, is_short
 from fdbench.scoring.corrected.yielding import MIN_HEARD_S, heard_interruption
 from fdbench.scoring.requests import user_speech
 
@@ -73,6 +73,11 @@ class _Call:
         bursts = user_bursts(self.sample, speech_for(self.take, user_speech(self.take.prompt_s)))
         return () if isinstance(bursts, Absence) else bursts
 
+    @property
+    def clip_s(self) -> float | None:
+        """How long both sides are there; None where nobody knows."""
+        return min((each for each in (self.take.prompt_s, self.take.recorded_s) if each is not None), default=None)
+
     def value(self, metric: str) -> float | None:
         value = self.scores.get(metric, {}).get("value")
         return None if value is None else float(value)
@@ -92,18 +97,23 @@ def decide(behaviour: str, sample: Sample, takes: Takes, scores: Scores, protoco
 def _found(call: _Call) -> tuple[Piece, ...]:
     if call.model is None:
         return ()
-    by_length = call.behaviour == BACKCHANNEL
     utterances = call.model.utterances
     afresh_s = _afresh_from_s(call)
     if afresh_s is not None:
         bursts = call.model.bursts
         parts = ([b for b in bursts if b.start_s < afresh_s], [b for b in bursts if b.start_s >= afresh_s])
         utterances = tuple(each for part in parts for each in find_utterances(part, call.model.words))
-    return tuple(
-        Piece(each.span.start_s, each.span.end_s, kind, kind)
-        for each in utterances
-        for kind in ["backchannel" if (is_short(each.span) if by_length else each.is_backchannel) else TAKEOVER]
-    )
+    kinds = [_kind(call, each) for each in utterances]
+    return tuple(Piece(each.span.start_s, each.span.end_s, kind, kind) for each, kind in zip(utterances, kinds, strict=True))
+
+
+def _kind(call: _Call, utterance: Utterance) -> str:
+    """What an utterance counts as; in a monologue by its length alone, and only as long as that lasts."""
+    if call.behaviour != BACKCHANNEL:
+        return "backchannel" if utterance.is_backchannel else TAKEOVER
+    if call.clip_s is not None and utterance.span.start_s >= call.clip_s:
+        return "not judged"
+    return "backchannel" if is_short(utterance.span) else TAKEOVER
 
 
 def _afresh_from_s(call: _Call) -> float | None:
@@ -225,7 +235,7 @@ def _interruption(call: _Call) -> tuple[list[Mark], str]:
 
 
 def _backchannel(call: _Call) -> tuple[list[Mark], str]:
-    clip_s = min((each for each in (call.take.prompt_s, call.take.recorded_s) if each is not None), default=None)
+    clip_s = call.clip_s
     peaks_s = [each for each in human_peaks(call.sample.human_timing) if clip_s is None or each < clip_s]
     marks = [_line(each, "people do here" if not index else "", "quiet") for index, each in enumerate(peaks_s)]
     if clip_s is not None:

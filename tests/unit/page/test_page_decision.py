@@ -108,8 +108,8 @@ def test_a_model_that_talks_on_has_no_end_of_its_stop():
 
 
 def test_in_a_monologue_utterances_are_told_apart_by_length():
-    decision, _ = drawn("backchannel", sample_with(), heard([(2.0, 2.4), (5.0, 7.0)], [(0.0, 11.0)]))
-    assert [piece.kind for piece in decision.found] == ["backchannel", "takeover"]
+    decision, _ = drawn("backchannel", sample_with(), heard([(2.0, 2.4), (5.0, 7.0), (12.5, 15.0)], [(0.0, 11.0)]))
+    assert [piece.kind for piece in decision.found] == ["backchannel", "takeover", "not judged"]
     assert decision.why == "The model takes the turn at 5.00 s; 1 backchannel, where people have 0 moments for one."
 
 
