@@ -20,7 +20,7 @@ from fdbench.core.metric import CORRECTED
 from fdbench.core.peaks import human_peaks
 from fdbench.core.span import Span
 from fdbench.page.lanes import Mark, Piece, Tone
-from fdbench.page.numbers import LATENCY, Scores, reason_of
+from fdbench.page.numbers import LATENCY, Scores, sentence_of
 from fdbench.scoring.base import Takes, main_take, speech_for
 from fdbench.scoring.corrected.dialogue import USER_SPEECH, user_turns
 from fdbench.scoring.corrected.latency import user_bursts
@@ -87,11 +87,11 @@ def decide(behaviour: str, sample: Sample, takes: Takes, scores: Scores, protoco
     """Draw one call, as far as it is known what was heard in it."""
     take, model = main_take(takes), model_side_of(takes)
     if isinstance(take, Absence):
-        return Decision(why=reason_of(scores) or take.message)
+        return Decision(why=sentence_of(scores) or take.message)
     call = _Call(behaviour, sample, scores, take, None if isinstance(model, Absence) else model)
     draw = _DRAWN.get("overlap" if behaviour in PAIRED else behaviour) if protocol in CORRECTED else _published
     marks, why = draw(call) if draw else ([], "")
-    return Decision(tuple(marks), _found(call), why or reason_of(scores) or "")
+    return Decision(tuple(marks), _found(call), why or sentence_of(scores) or "")
 
 
 def _found(call: _Call) -> tuple[Piece, ...]:

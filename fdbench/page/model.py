@@ -119,7 +119,8 @@ def _cases(run: Run, manifest: RunManifest, scored: Scored, loader: TaskLoader) 
         try:
             cases = cases_of(run, alone, loader)
         except FdbenchError as error:
-            notes.append(f"{name}: annotated events are not drawn ({error.what.splitlines()[0]})")
+            why = " ".join(error.what.split())
+            notes.append(f"{name}: annotated events are not drawn: {why} ({error.remedy})")
             mains = [take for take in alone.takes() if take.stimulus == MAIN]
             cases = [case_of(run, manifest, take, Sample(take.sample, name, {})) for take in mains]
         found |= {case.id: case.shifted(scored.shift_s) for case in cases}

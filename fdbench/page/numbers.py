@@ -6,17 +6,25 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from fdbench.core.absence import REASONS
+from fdbench.core.metric import METRICS
 
 Scores: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Of one sample, as ``samples.jsonl`` has them."""
 LATENCY: Final = "response_latency_s"
 
 
-def reason_of(scores: Scores) -> str:
-    """Why the first metric without a value has none; empty where every one has a value."""
-    for metric, score in scores.items():
-        if score.get("value") is None and score.get("reason") in REASONS:
-            return f"{words_of(metric)}: {REASONS[score['reason']].sentence}"
+def sentence_of(scores: Scores) -> str:
+    """The latency, or else the first metric, in the registry's words: its value and what that says, or why there is none."""
+    for name in (LATENCY, *scores):
+        score, metric = scores.get(name, {}), METRICS.get(name)
+        value, reason = score.get("value"), score.get("reason") or ""
+        if value is None and reason in REASONS:
+            return f"{words_of(name)}: {REASONS[reason].sentence}"
+        if value is not None and metric is not None:
+            answer = (
+                {0.0: "no", 1.0: "yes"}.get(value, f"{value:.2f}") if metric.unit == "rate" else f"{value:.2f} {metric.unit}"
+            )
+            return f"{words_of(name)} {answer}: {metric.sentence}"
     return ""
 
 

@@ -14,6 +14,7 @@ from fdbench.page.lanes import Drawn, Lane, Piece
 from fdbench.page.write import write_call_page
 from tests.conftest import fdbench
 from tests.judge_server import JudgeServer
+from tests.v1_tree import make_v1_tree
 
 OPTIONS = ("--tasks", "mini/turn_taking,mini/user_interruption", "--limit", "3", "--asr", "none", "--protocol", "fdbench")
 HOSTILE = '</script><script>window.acted=1</script><img src=x onerror="window.acted=1">\u202e\u2028\u2029"\'${1}'
@@ -250,7 +251,7 @@ def test_a_call_that_failed_is_marked_and_says_why(pair, tmp_path):
     assert clip[3][0][0] == "f"
     call = put(tmp_path / f"page/data/{clip[0]}.js")["calls"][0]
     assert call["lanes"] == []
-    assert call["why"] == "takeover: the call did not yield a recording"
+    assert call["why"] == "response latency: the call did not yield a recording"
     assert call["remarks"][0] == "no recording: dropped: the server hung up"
 
 
@@ -297,3 +298,17 @@ def test_the_judges_words_stand_beside_the_reply_that_they_are_about(tmp_path):
     assert set(judged) <= said
     assert fdbench("report", done.run, "--no-prompts", "--to", tmp_path / "page").status == 0
     assert put(tmp_path / "page/data/00000.js")["calls"][0]["judged"] == []
+
+
+def test_without_the_data_the_page_says_that_its_events_are_not_drawn(tmp_path):
+    make_v1_tree(tmp_path / "data", "--clips", 1)
+    options = ("--tasks", "v1/turn_taking.candor", "--asr", "none", "--protocol", "fdbench", "--out", tmp_path / "runs")
+    done = fdbench("run", "--model", "vad-endpointer", *options, "--limit", "1", "--data", tmp_path / "data")
+    assert done.status == 0, done.err
+    told = fdbench("report", done.run, "--to", tmp_path / "page")
+    assert told.status == 0, told.err
+    assert "v1/turn_taking.candor: annotated events are not drawn" in told.err
+    call = put(tmp_path / "page/data/00000.js")["calls"][0]
+    assert call["marks"] == []
+    assert call["why"].startswith("response latency 0.")
+    assert call["lanes"][1]["speech"]

@@ -125,6 +125,13 @@ def test_why_nothing_is_known_is_said_in_the_registrys_words():
     assert not decision.marks
 
 
+def test_without_annotated_events_the_registry_says_what_the_number_is():
+    scores = {metric: Score(metric, 0.5).as_json() for metric in ("takeover_rate", "response_latency_s")}
+    decision = decide("turn_taking", sample_with(), {"main": Annotations(PROMPT_S, 20.0)}, scores)
+    assert decision.why.startswith("response latency 0.50 s: from the end of the user's turn")
+    assert not decision.marks
+
+
 def test_scores_without_anything_heard_still_have_their_arrows():
     scores = {"response_latency_s": Score("response_latency_s", 0.5).as_json()}
     decision = decide("turn_taking", TURN, {"main": Annotations(PROMPT_S, 20.0)}, scores)
