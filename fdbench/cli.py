@@ -9,12 +9,12 @@ import traceback
 from collections.abc import Sequence
 
 from fdbench import __version__
-from fdbench.command import data, export, human_timing, judge, look, provenance, run, setup, share, suite
+from fdbench.command import data, export, human_timing, judge, look, provenance, report, run, setup, share, suite
 from fdbench.command.base import EXIT_INTERRUPTED, EXIT_MISUSE, EXIT_OK, tell
 from fdbench.errors import FdbenchError
 from fdbench.io.visible import visible, visible_lines
 
-_GROUPS = (run, data, judge, export, provenance, look, setup, share, suite, human_timing)
+_GROUPS = (run, data, judge, export, provenance, report, look, setup, share, suite, human_timing)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
