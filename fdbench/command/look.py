@@ -41,6 +41,10 @@ def register(commands: Commands) -> None:
     board.add_argument("--results", type=Path, default=Path("results"))
     board.add_argument("--out", type=Path, default=Path("leaderboard/LEADERBOARD.md"))
     board.add_argument("--check", action="store_true", help="write nothing; fail if the file is stale")
+    board.add_argument(
+        "--site", type=Path, metavar="DIR", help="the same as a site: sortable tables, a report behind every run"
+    )
+    add_data_option(board)
 
 
 def list_command(arguments: argparse.Namespace) -> int:
@@ -158,4 +162,13 @@ def leaderboard_command(arguments: argparse.Namespace) -> int:
     else:
         report_notes(write_leaderboard(arguments.results, arguments.out))
         show(str(arguments.out))
+    if arguments.site:
+        from fdbench.page.site import write_site
+        from fdbench.stages.progress import ProgressBars
+        from fdbench.task.load import TaskLoader
+
+        with ProgressBars() as progress:
+            site = write_site(arguments.results, arguments.out, arguments.site, TaskLoader(data_of(arguments)), progress)
+        report_notes(site.notes)
+        show(f"open it: {site.path} ({site.n_reports} reports)")
     return EXIT_OK

@@ -154,6 +154,11 @@ def _shows(folder: Path, name: str, mark: str) -> bool:
     return all(file.is_file() and mark.encode() in file.read_bytes() for file in files)
 
 
+def leaderboard_pages(results_root: Path, target: Path) -> dict[Path, str]:
+    """What the page and those beside it should say. Raises DataError where a results file is broken; names it."""
+    return {path: text for path, text in _rendered(results_root, target).items() if path.parent == target.parent}
+
+
 def _rendered(results_root: Path, target: Path) -> dict[Path, str]:
     """What each file should say. README.md in the folder above is one of them if it has the two markers."""
     results_link = Path(os.path.relpath(results_root.resolve(), target.resolve().parent)).as_posix()
