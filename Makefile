@@ -38,6 +38,7 @@ lint: $(FULL)
 leaderboard: $(LIGHT)
 	for model in silence always-talking echo vad-endpointer random-backchannel oracle; do \
 	  $(BIN)/fdbench run --model $$model --tasks mini --asr faster-whisper:tiny.en || exit; done
+	$(BIN)/python tools/pack_rows.py results
 	$(BIN)/fdbench leaderboard
 
 bench: $(LIGHT)

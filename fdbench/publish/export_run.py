@@ -15,7 +15,7 @@ from fdbench.core.sound import Audio
 from fdbench.core.take_id import MAIN, TakeId
 from fdbench.data.dataset_folder import write_card, write_config, writing
 from fdbench.data.export import Exported, Prompt, licence_of, read_prompt, sample_rows, terms_of, twin_file
-from fdbench.errors import DataError
+from fdbench.errors import DataError, UsageError
 from fdbench.hear.cache import without_users_words
 from fdbench.io.files import encode_json, parse_json
 from fdbench.report.markdown import escape
@@ -23,6 +23,7 @@ from fdbench.stages.derive import cases_of
 from fdbench.store.archive import Kind, copy_file, files_of
 from fdbench.store.manifest import RunManifest, Scored
 from fdbench.store.run import Run
+from fdbench.store.take_files import PACK
 from fdbench.task.cells import prompt_file
 from fdbench.task.data import Data
 from fdbench.task.load import TaskLoader
@@ -58,6 +59,8 @@ def export_run(source: Path, data: Data | None, target: Path, *, prompts: bool =
         FdbenchError: Not a run, missing data, ``datasets`` is not installed, or the target holds something else.
     """
     run = Run(source)
+    if (run.folder / PACK).is_file():
+        raise UsageError(f"{source}: is kept for its numbers alone ({PACK})", "export the run that was recorded")
     with run.locked(), writing(target, force=force) as folder:
         manifest, to = run.manifest(), Run(folder)
         prompts = prompts and manifest.has_prompts

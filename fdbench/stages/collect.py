@@ -98,9 +98,15 @@ def _already(run: Run, done: Sequence[TakeId], n: int) -> str:
     if not done:
         return ""
     made = {str(each["take"]): str(each.get("at", "")) for each in run.attempts().takes}
-    dates = sorted(made.get(str(id), "")[:10] or utc_now(run.record_file(id).stat().st_mtime)[:10] for id in done)
+    dates = sorted(made.get(str(id), "")[:10] or _written(run, id) for id in done)
     when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     return f"{len(done)} of {n} calls were there already ({when}); --again makes them anew"
+
+
+def _written(run: Run, id: TakeId) -> str:
+    """The day of a record, where no log says when the call was made."""
+    file = run.record_file(id)
+    return utc_now((file if file.is_file() else run.folder).stat().st_mtime)[:10]
 
 
 def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Collected:

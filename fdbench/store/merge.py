@@ -86,7 +86,7 @@ def _copy(run: Run, united: Run, take: TakeId) -> bool:
         return False
     for file in _files_of(record):
         write_bytes_atomically(united.place(file), run.place(file).read_bytes())
-    write_bytes_atomically(united.record_file(take), run.record_file(take).read_bytes())
+    write_bytes_atomically(united.record_file(take), run.record_bytes(take) or b"")
     return record.status == "recorded"
 
 

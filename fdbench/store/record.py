@@ -12,8 +12,10 @@ from fdbench.core.conversation import FailedCall
 from fdbench.core.event import Event
 from fdbench.core.span import Span
 from fdbench.core.take_id import CLEAN, TakeId
-from fdbench.store.stored import SCHEMA, Stored
+from fdbench.io.files import parse_json
+from fdbench.store.stored import SCHEMA, Stored, parsed
 
+_REMEDY: Final = "remove the file; the next run makes the call again"
 MOST_S: Final = 86_400.0
 """No call lasts for more than a day; a time beyond that was not measured."""
 
@@ -142,4 +144,9 @@ class TakeRecord(Stored):
     @classmethod
     def read(cls, path: Path) -> TakeRecord:
         """Raises DataError naming file and field."""
-        return cls.read_file(path, "remove the file; the next run makes the call again")
+        return cls.read_file(path, _REMEDY)
+
+    @classmethod
+    def parse(cls, text: str, name: str) -> TakeRecord:
+        """The record that a text holds; ``name`` is what errors call it. Raises DataError naming it and the field."""
+        return parsed(cls, parse_json(text, name), name, _REMEDY)

@@ -160,8 +160,8 @@ class Run(TakeFiles):
 
     def takes_digest(self, manifest: RunManifest) -> str:
         """Hash of the records of all calls that the manifest lists; one that was not made counts as such."""
-        paths = {str(take): self.record_file(take) for take in manifest.takes()}
-        return digest_of({name: sha256_of(path.read_bytes()) if path.is_file() else None for name, path in paths.items()})
+        records = {str(take): self.record_bytes(take) for take in manifest.takes()}
+        return digest_of({name: None if record is None else sha256_of(record) for name, record in records.items()})
 
     # What was heard, and what judges said
 

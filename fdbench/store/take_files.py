@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,8 @@ from fdbench.io.wav import digest_of_audio, read_audio, write_flac
 from fdbench.store.record import StoredEvent, StoredFailure, StoredLog, StoredTrack, TakeRecord
 
 _LONGEST_STEM_BYTES: Final = 200
+PACK: Final = "takes.jsonl"
+"""The records of a run that is kept for its numbers: one line each instead of one file each."""
 
 
 class TakeFiles:
@@ -44,7 +48,42 @@ class TakeFiles:
             DataError: It cannot be read; names file and field.
         """
         path = self.record_file(take)
-        return TakeRecord.read(self.place(self.relative(path))) if path.is_file() else None
+        if path.is_file():
+            return TakeRecord.read(self.place(self.relative(path)))
+        text = self._packed.get(str(take))
+        return None if text is None else TakeRecord.parse(text, f"{self.folder / PACK}: {take}")
+
+    def record_bytes(self, take: TakeId) -> bytes | None:
+        """The record as it was written, wherever it lies; None where there is none."""
+        path = self.record_file(take)
+        if path.is_file():
+            return path.read_bytes()
+        text = self._packed.get(str(take))
+        return None if text is None else text.encode()
+
+    def pack(self, takes: Iterable[TakeId]) -> int:
+        """Put the records of calls into one file, each as it was written, and remove their own; returns how many there are.
+
+        A packed run is read like any other. A call that is made again has a file of its own, which counts.
+        """
+        texts = {str(take): text.decode() for take in takes if (text := self.record_bytes(take)) is not None}
+        lines = [{"take": name, "record": text} for name, text in texts.items()]
+        write_bytes_atomically(self.folder / PACK, json_lines(lines))
+        shutil.rmtree(self.folder / "takes", ignore_errors=True)
+        self.__dict__.pop("_packed", None)
+        return len(texts)
+
+    @cached_property
+    def _packed(self) -> Mapping[str, str]:
+        """Records that lie in one file, as text, by the call's name; one that cannot be read is none."""
+        path = self.folder / PACK
+        if not path.is_file():
+            return {}
+        lines = [parse_json(line, str(path)) for line in self.place(PACK).read_bytes().splitlines()]
+        try:
+            return {str(line["take"]): str(line["record"]) for line in lines}
+        except (TypeError, KeyError):
+            raise DataError(f"{path}: expected lines of take and record", "restore the file, or make the calls again") from None
 
     def record(self, take: TakeId) -> TakeRecord | None:
         """The record of a finished call; None where it was never made, or cannot be read and the call is made again."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fdbench.core.metric import PROTOCOLS
+from fdbench.store.run import Run
 
 RESULTS = Path(__file__).parents[2] / "results"
 TASKS = ("mini/backchannel", "mini/pause_handling", "mini/turn_taking", "mini/user_interruption")
@@ -28,11 +29,17 @@ def committed(run: Path) -> Path:
 
 @pytest.mark.parametrize(("agent", "task"), MEASURED_AGAIN)
 def test_a_call_gives_the_record_that_is_committed(mini_run, agent, task):
-    run = mini_run(agent, task)
-    records = sorted((run / "takes" / task).iterdir())
-    assert records
-    for record in records:
-        assert record.read_bytes() == (committed(run) / "takes" / task / record.name).read_bytes(), record.name
+    run = Run(mini_run(agent, task))
+    rows, takes = Run(committed(run.folder)), [take for take in run.takes() if take.task == task]
+    assert takes
+    for take in takes:
+        assert run.record_bytes(take) == rows.record_bytes(take) is not None, take
+
+
+def test_rows_keep_what_the_page_and_verify_need_and_nothing_else():
+    for row in RESULTS.glob("*/manifest.json"):
+        kept = {path.name for path in row.parent.iterdir()} - {"audio", "annotations", "attempts.jsonl", ".lock"}
+        assert kept == {"manifest.json", "takes.jsonl", "scores"}
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
