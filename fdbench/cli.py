@@ -9,18 +9,19 @@ import traceback
 from collections.abc import Sequence
 
 from fdbench import __version__
-from fdbench.command import data, export, human_timing, judge, look, provenance, run, setup, suite
+from fdbench.command import compare, data, export, human_timing, judge, look, provenance, run, setup, suite
 from fdbench.command.base import EXIT_INTERRUPTED, EXIT_MISUSE, EXIT_OK, tell
 from fdbench.errors import FdbenchError
 from fdbench.io.visible import visible, visible_lines
 
-_GROUPS = (run, data, judge, export, provenance, look, setup, suite, human_timing)
+_GROUPS = (run, compare, data, judge, export, provenance, look, setup, suite, human_timing)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 misuse, 3 finished but some samples have errors."""
-    arguments = build_parser().parse_args(argv)
+    arguments = argparse.Namespace(verbose=False)
     try:
+        build_parser().parse_args(argv, arguments)  # which looks up runs by their names
         status: int = arguments.handler(arguments)
         return status
     except FdbenchError as error:

@@ -12,6 +12,7 @@ from fdbench.command.base import (
     Commands,
     add_command,
     add_data_option,
+    add_run_argument,
     data_of,
     report_notes,
     show,
@@ -26,7 +27,7 @@ def register(commands: Commands) -> None:
     export = add_command(
         commands, "export", export_command, "write a run in a folder to publish: recordings, annotations, scores"
     )
-    export.add_argument("run", type=Path, metavar="RUN")
+    add_run_argument(export)
     add_data_option(export)
     export.add_argument(
         "--no-prompts", action="store_true", help="leave out what the user says: audio, and texts of words and annotations"

@@ -17,6 +17,7 @@ from fdbench.command.base import (
     Commands,
     add_command,
     add_engine_options,
+    add_run_argument,
     add_scoring_options,
     chosen_ears,
     conclude,
@@ -88,11 +89,11 @@ def register(commands: Commands) -> None:
     add_scoring_options(run, asr=DEFAULT_ASR, protocol="all")
 
     annotate = add_command(commands, "annotate", annotate_command, "transcribe and time a run's recordings, without a call")
-    annotate.add_argument("run", type=Path, metavar="RUN")
+    add_run_argument(annotate)
     add_engine_options(annotate, asr=DEFAULT_ASR, protocol="all")
 
     score = add_command(commands, "score", score_command, "score a run again, or a folder of recordings made elsewhere")
-    score.add_argument("folder", type=Path, metavar="RUN|DIR")
+    add_run_argument(score, "folder", "RUN|DIR")
     score.add_argument("--task", help="for a folder: the task that its samples belong to")
     score.add_argument(
         "--human-timing", type=Path, metavar="FILE", help="icc_gt_distribution.json (default: beside the samples)"
@@ -102,7 +103,7 @@ def register(commands: Commands) -> None:
     replay = add_command(
         commands, "replay", replay_command, "make a run again from what its calls left behind, without the model"
     )
-    replay.add_argument("run", type=Path, metavar="RUN")
+    add_run_argument(replay)
     replay.add_argument("--out", type=Path, help="keep what is made there (default: compare, and keep nothing)")
     add_scoring_options(replay, asr=DEFAULT_ASR, protocol="all")
 

@@ -186,15 +186,17 @@ class RunManifest(Stored):
 
     Attributes:
         has_prompts: Whether what users said is in the folder; False of a run that was exported without it.
+        name: What its user calls it, beside its id; empty where nobody gave it a name.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("has_prompts",)
+    later: ClassVar[tuple[str, ...]] = ("has_prompts", "name")
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     run_id: str
     collection: Collection
     tasks: dict[str, CollectedTask] = Field(default_factory=dict)
     scored: list[Scored] = Field(default_factory=list)
     has_prompts: bool = True
+    name: str = ""
 
     def with_tasks(
         self, tasks: Mapping[str, CollectedTask], is_recorded: Callable[[str, str], bool] = lambda task, sample_id: True
