@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, add_data_option, data_of, pairs_of, show
-from fdbench.io.text_table import text_table
+from fdbench.command.base import (
+    DEFAULT_COLUMNS,
+    EXIT_OK,
+    EXIT_WITH_ERRORS,
+    Commands,
+    add_command,
+    add_data_option,
+    data_of,
+    pairs_of,
+    show,
+)
+from fdbench.io.text_table import fitted_table, text_table
 
 if TYPE_CHECKING:
     from fdbench.adapter.contract import Check
 
 
+_NOT_SHOWN: Final = ("kind", "clock")
+"""Of models: what a person can do without."""
+
+
 def register(commands: Commands) -> None:
     """`list`, `doctor`, `leaderboard`."""
     listing = add_command(commands, "list", list_command, "what there is")
-    listing.add_argument("what", choices=("models", "tasks", "metrics", "conditions"))
+    listing.add_argument("what", choices=("models", "tasks", "metrics", "conditions", "runs"))
+    listing.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="of runs: where they lie (results/)")
     listing.add_argument("--json", action="store_true", help="for a program")
 
     doctor = add_command(commands, "doctor", doctor_command, "check this machine and a model against the contract")
@@ -39,13 +55,30 @@ def list_command(arguments: argparse.Namespace) -> int:
         "tasks": _tasks,
         "metrics": _metrics,
         "conditions": _conditions,
+        "runs": lambda: _runs(arguments.out),
     }
     rows = listings[arguments.what]()
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return EXIT_OK
-    show(*text_table([list(map(str, row.values())) for row in rows], header=list(rows[0])))
+    if not rows:
+        show(f"no {arguments.what}" + (f" in {arguments.out}" if arguments.what == "runs" else ""))
+        return EXIT_OK
+    if arguments.what == "models":  # which a program gets whole; a person gets what fits
+        rows = [{name: value for name, value in row.items() if name not in _NOT_SHOWN} for row in rows]
+    cells = [list(map(str, row.values())) for row in rows]
+    if arguments.what in ("models", "runs"):
+        width = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
+        show(*fitted_table(cells, header=list(rows[0]), width=width))
+    else:
+        show(*text_table(cells, header=list(rows[0])))
     return EXIT_OK
+
+
+def _runs(root: Path) -> Sequence[Mapping[str, str | int]]:
+    from fdbench.report.run_list import list_runs
+
+    return list_runs(root)
 
 
 def _models() -> list[dict[str, str]]:

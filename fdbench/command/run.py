@@ -54,8 +54,9 @@ def register(commands: Commands) -> None:
     run.add_argument("--model", required=True, help="a name (`fdbench list models`), path/to/file.py:Class, or recordings:DIR")
     run.add_argument("--tasks", default="mini", help="all, mini, v1, available, or names with commas (default: mini)")
     run.add_argument("--out", type=Path, default=Path("results"), help="root of the results (default: results/)")
+    run.add_argument("--name", default="", metavar="NAME", help="call the run so; commands know it by that, as by its id")
     run.add_argument("--limit", type=int, help="only the first N samples of each task")
-    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--seed", type=int, default=0, help="of what the model draws; another is another run (default: 0)")
     run.add_argument("--repeats", type=int, default=1, help="calls per sample")
     run.add_argument("--slots", type=int, default=8, help="conversations at once")
     run.add_argument("--lead-in", type=float, metavar="S", help="silence before the prompt (default: the model's)")
@@ -139,6 +140,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         condition=arguments.condition,
         keep_going=arguments.keep_going,
         again=arguments.again,
+        name=arguments.name,
         examiner=ExaminerOptions(
             arguments.examiner,
             arguments.pace,

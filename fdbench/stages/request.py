@@ -35,6 +35,7 @@ class RunRequest:
         keep_going: Whether calls are made although one after the other fails alike.
         again: Whether calls that are there already are made anew.
         examiner: Who holds dialogues, and how.
+        name: What the run is to be called, beside its id; empty = as before.
     """
 
     model: str
@@ -55,6 +56,7 @@ class RunRequest:
     keep_going: bool = False
     again: bool = False
     examiner: ExaminerOptions = field(default_factory=ExaminerOptions)
+    name: str = ""
 
     @property
     def limits_live_calls(self) -> bool:

@@ -230,6 +230,10 @@ class RunManifest(Stored):
             joined[name] = task.model_copy(update={"samples": dict(sorted({**before.samples, **now}.items()))})
         return self.model_copy(update={"tasks": dict(sorted(joined.items()))})
 
+    def named(self, name: str) -> RunManifest:
+        """The manifest of a run that is called so; nothing = as it was called before."""
+        return self.model_copy(update={"name": name}) if name else self
+
     def takes(self, task: str | None = None) -> Iterator[TakeId]:
         """Every call that was asked for, or of one task, in the order of tasks, samples, repeats and stimuli."""
         for name in self.tasks if task is None else (task,):

@@ -12,7 +12,8 @@ import pytest
 from tests.conftest import MINI_ALONE, fdbench
 from tests.paired_runs import TASK, each_once, write_scored_run
 
-ENDPOINTER = ("--tasks", MINI_ALONE, "--asr", "none", "--protocol", "fdbench")
+UNHEARD = ("--asr", "none", "--protocol", "fdbench")
+ENDPOINTER = ("--tasks", MINI_ALONE, *UNHEARD)
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +100,46 @@ def test_a_run_is_known_by_its_name_and_by_the_beginning_of_its_id(patience, tmp
     assert slow in ambiguous.err
     assert len(ambiguous.err.strip().splitlines()) == 2
     assert fdbench("show", "moshi", cwd=tmp_path).err.startswith("fdbench: moshi: holds no manifest.json")
+
+
+def test_a_run_that_was_given_a_name_keeps_its_id_and_is_listed(tmp_path):
+    command = (
+        "run",
+        "--model",
+        "silence",
+        "--tasks",
+        "mini/turn_taking",
+        "--limit",
+        "2",
+        "--asr",
+        "none",
+        "--protocol",
+        "fdbench",
+    )
+    named = fdbench(*command, "--name", "quiet", cwd=tmp_path)
+    assert named.status == 0, named.err
+    again = fdbench(*command, cwd=tmp_path)
+    assert again.run == named.run, "a name is no setting: the same run"
+    (row,) = json.loads(fdbench("list", "runs", "--json", cwd=tmp_path).out)
+    assert (row["run"], row["name"], row["n"], row["tasks"]) == (named.run.name, "quiet", 2, "mini/turn_taking")
+    assert "quiet" in fdbench("list", "runs", cwd=tmp_path).out
+    assert fdbench("show", "quiet", cwd=tmp_path).status == 0
+    assert fdbench("list", "runs", "--out", "results", cwd=tmp_path).out == fdbench("list", "runs", cwd=tmp_path).out
+    taken = fdbench("run", "--model", "echo", *command[3:], "--name", "quiet", cwd=tmp_path)
+    assert taken.status == 2
+    assert "is called so" in taken.err
+    assert len(list((tmp_path / "results").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["a/b", "latest", "-x", " x"])
+def test_what_is_no_name_is_misuse(name, tmp_path):
+    finished = fdbench("run", "--model", "silence", f"--name={name}", cwd=tmp_path)
+    assert finished.status == 2
+    assert "not a name for a run" in finished.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lists_fit_into_100_columns_and_of_nothing_there_is_a_word(tmp_path):
+    assert max(map(len, fdbench("list", "models", COLUMNS="100").out.splitlines())) <= 100
+    assert fdbench("list", "runs", "--out", tmp_path).out == f"no runs in {tmp_path}\n"
+    assert fdbench("list", "runs", "--out", tmp_path / "nowhere").status == 2
