@@ -35,10 +35,18 @@ def register(commands: Commands) -> None:
     add_target_options(export)
 
 
-def add_target_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--to", type=Path, required=True, metavar="DIR", help="the folder to write; an earlier export is replaced"
-    )
+def add_target_options(parser: argparse.ArgumentParser, *, or_wav: bool = False) -> None:
+    """Where an export goes.
+
+    Args:
+        or_wav: ``--wav DIR`` may stand in the place of ``--to DIR``.
+    """
+    targets = parser.add_mutually_exclusive_group(required=True)
+    targets.add_argument("--to", type=Path, metavar="DIR", help="the folder to write; an earlier export is replaced")
+    if or_wav:
+        targets.add_argument(
+            "--wav", type=Path, metavar="DIR", help="prompts as WAV instead, to be played to a model elsewhere"
+        )
     parser.add_argument("--force", action="store_true", help="also into a folder that holds something else, which stays")
 
 
