@@ -9,8 +9,9 @@ import traceback
 from collections.abc import Sequence
 
 from fdbench import __version__
-from fdbench.command import compare, data, export, human_timing, judge, look, look_at, provenance, run, setup, suite
+from fdbench.command import compare, completion, data, export, human_timing, judge, look, look_at, provenance, run, setup, suite
 from fdbench.command.base import EXIT_INTERRUPTED, EXIT_MISUSE, EXIT_OK, tell
+from fdbench.command.installed import suited
 from fdbench.errors import FdbenchError
 from fdbench.io.visible import visible, visible_lines
 
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(visible_lines(traceback.format_exc()), file=sys.stderr, end="")
         tell(error.what)
         for line in filter(None, (*error.excerpt, error.remedy)):
-            print(f"  {visible(line)}", file=sys.stderr)
+            print(f"  {visible(suited(line))}", file=sys.stderr)
         return EXIT_MISUSE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -54,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group in _GROUPS:
         group.register(commands)
+    completion.register(commands, parser)
     return parser
 
 

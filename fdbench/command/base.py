@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from fdbench.command.installed import suited
 from fdbench.command.judge_options import GIVEN, NONE, add_judge_options, judge_settings_of
 from fdbench.core.placement import CAUSAL, PLACEMENTS
 from fdbench.errors import UsageError
@@ -177,12 +178,12 @@ def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:
 def show(*lines: str) -> None:
     """Print lines of the result; what others put into them does not act on the terminal."""
     for line in lines:
-        print(visible(line))
+        print(visible(suited(line)))
 
 
 def tell(line: str) -> None:
     """Print a line for a person beside the result; as ``show``."""
-    print(f"fdbench: {visible(line)}", file=sys.stderr)
+    print(f"fdbench: {visible(suited(line))}", file=sys.stderr)
 
 
 def report_messages(samples: Sequence[Any]) -> None:

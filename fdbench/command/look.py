@@ -169,7 +169,20 @@ def doctor_command(arguments: argparse.Namespace) -> int:
     else:
         for check in (*packages, *checks):
             show(f"{'ok ' if check.holds else 'NO '} {check.name}  {check.detail}".rstrip())
+        show(_verdict(arguments.model, packages, checks))
     return EXIT_OK if all(check.holds for check in checks) else EXIT_WITH_ERRORS
+
+
+def _verdict(model: str | None, packages: Sequence[Check], checks: Sequence[Check]) -> str:
+    """All of it in one line: packages are a choice, what a model needs is not."""
+    missing = [check.name for check in packages if not check.holds]
+    here = f"not installed, and needed only for what it does: {', '.join(missing)}" if missing else "every package is here"
+    if model is None:
+        return f"verdict: {here}; name a model to have it checked: fdbench doctor --model NAME"
+    broken = [check.name for check in checks if not check.holds]
+    if not broken:
+        return f"verdict: {model} can be measured here"
+    return f"verdict: {model} cannot be measured here: {', '.join(broken)}"
 
 
 def leaderboard_command(arguments: argparse.Namespace) -> int:

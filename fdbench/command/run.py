@@ -50,7 +50,17 @@ DEMO_TAIL_LIMIT_S = 3.0
 
 def register(commands: Commands) -> None:
     """`run`, `annotate`, `score`, `replay`, `demo`."""
-    run = add_command(commands, "run", run_command, "play the tasks to a model, hear its replies, score them")
+    run = add_command(
+        commands,
+        "run",
+        run_command,
+        "play the tasks to a model, hear its replies, score them",
+        examples=(
+            "run --model vad-endpointer --arg silence_ms=700 --tasks mini --name patient",
+            "run --model my_model.py:MyModel --tasks v1 --data DIR --slots 16",
+            "run --model recordings:DIR --arg pattern='sample_{n}_out.wav' --tasks mini/turn_taking",
+        ),
+    )
     run.add_argument("--model", required=True, help="a name (`fdbench list models`), path/to/file.py:Class, or recordings:DIR")
     run.add_argument("--tasks", default="mini", help="all, mini, v1, available, or names with commas (default: mini)")
     run.add_argument("--out", type=Path, default=Path("results"), help="root of the results (default: results/)")
@@ -93,7 +103,17 @@ def register(commands: Commands) -> None:
     add_run_argument(annotate)
     add_engine_options(annotate, asr=DEFAULT_ASR, protocol="all")
 
-    score = add_command(commands, "score", score_command, "score a run again, or a folder of recordings made elsewhere")
+    score = add_command(
+        commands,
+        "score",
+        score_command,
+        "score a run again, or a folder of recordings made elsewhere",
+        examples=(
+            "score RUN --asr whisper:small.en --protocol all",
+            "score RUN --judge openai:gpt-4o-2024-08-06",
+            "score DIR --task v1/turn_taking.candor",
+        ),
+    )
     add_run_argument(score, "folder", "RUN|DIR")
     score.add_argument("--task", help="for a folder: the task that its samples belong to")
     score.add_argument(
@@ -149,8 +169,9 @@ def run_command(arguments: argparse.Namespace) -> int:
             pairs_of(arguments.examiner_arg, "--examiner-arg"),
         ),
     )
-    options = scoring_options_of(arguments, protocols_of(arguments.protocol))
-    plan = make_plan(request)
+    protocols = protocols_of(arguments.protocol)
+    plan = make_plan(request)  # what the user got wrong is said before what this machine lacks
+    options = scoring_options_of(arguments, protocols)
     options.check()  # before anything is said: misuse is two lines
     report_notes((*plan.notes, *estimate_of(plan), *chosen_ears(arguments, options)))
     with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result

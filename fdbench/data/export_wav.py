@@ -1,4 +1,4 @@
-"""`fdbench data export --wav DIR`: prompts as WAV, to be played to a model elsewhere, and a list that says what each of them is.
+"""`fdbench data export --wav DIR`: prompts as WAV, to be played to a model elsewhere, and a list that says what each is.
 
 ::
 
@@ -6,8 +6,8 @@
         mini/turn_taking/tt-01.wav            a prompt; record the reply as OTHER/mini/turn_taking/tt-01.wav
         mini/overlap.../ui-01.clean.wav       a clean twin
 
-A folder of replies of the same names is what ``--model recordings:OTHER`` takes as it is; ``n`` of the list is the ``{n}`` of its
-patterns.
+A folder of replies of the same names is what ``--model recordings:OTHER`` takes as it is; ``n`` of the list is the ``{n}`` of
+its patterns.
 """
 
 from __future__ import annotations

@@ -95,10 +95,10 @@ def make_plan(request: RunRequest, model: Model | None = None) -> Plan:
         FdbenchError: An unknown name or argument, missing data, a missing package.
     """
     model = model or find_model(request.model, request.arguments)
+    selected = select_tasks(request.tasks, request.data)  # a name that is not known is said before what is missing here
     collection = model.collection(request)
     if request.name:
         check_name(request.name, Run.for_collection(request.out, collection))
-    selected = select_tasks(request.tasks, request.data)
     others = [task.name for task in selected if task.behaviour != DIALOGUE]
     if request.examiner.is_live and others:  # one run, one clock
         what = f"--examiner {request.examiner.kind} holds dialogues on the wall clock, and {others[0]} has none"
