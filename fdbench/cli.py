@@ -9,13 +9,27 @@ import traceback
 from collections.abc import Sequence
 
 from fdbench import __version__
-from fdbench.command import compare, completion, data, export, human_timing, judge, look, look_at, provenance, run, setup, suite
+from fdbench.command import (
+    compare,
+    completion,
+    data,
+    export,
+    human_timing,
+    judge,
+    look,
+    look_at,
+    provenance,
+    report,
+    run,
+    setup,
+    suite,
+)
 from fdbench.command.base import EXIT_INTERRUPTED, EXIT_MISUSE, EXIT_OK, tell
 from fdbench.command.installed import suited
 from fdbench.errors import FdbenchError
 from fdbench.io.visible import visible, visible_lines
 
-_GROUPS = (run, compare, data, judge, export, provenance, look, look_at, setup, suite, human_timing)
+_GROUPS = (run, compare, report, data, judge, export, provenance, look, look_at, setup, suite, human_timing)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

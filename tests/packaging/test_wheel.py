@@ -73,6 +73,10 @@ def test_one_agent_runs_from_an_empty_folder(installed, tmp_path):
     done = run(installed, tmp_path, "-m", "fdbench.cli", "run", "--model", "echo", "--limit", "1", "--out", "out", *hear)
     assert done.returncode == 0, done.stderr
     assert "echo" in done.stdout
+    (made,) = (tmp_path / "out").iterdir()
+    page = run(installed, tmp_path, "-m", "fdbench.cli", "report", str(made), "--to", "page.html")
+    assert page.returncode == 0, page.stderr
+    assert "drawCall" in (tmp_path / "page.html").read_text()
 
 
 def test_the_wheel_lists_every_task_and_published_numbers(installed, tmp_path):
