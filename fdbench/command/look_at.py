@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fdbench.command.base import EXIT_OK, Commands, add_command, show, write_result
+from fdbench.command.base import EXIT_OK, Commands, add_command, show, tell, write_result
 
 
 def register(commands: Commands) -> None:
@@ -15,13 +15,14 @@ def register(commands: Commands) -> None:
         "look",
         look_command,
         "who takes over when, who talks over whom: any call of two channels, without a task",
-        examples=("look call.wav", "look call.wav --user 1 --model 0 --json call.json"),
+        examples=("look call.wav", "look call.wav --user 1 --model 0 --html call.html --json call.json"),
     )
     parser.add_argument(
         "call", type=Path, metavar="CALL.wav", help="a WAV, FLAC, ... with a channel for each side, of any length"
     )
     parser.add_argument("--user", type=int, default=0, metavar="N", help="the user's channel, counted from 0 (0)")
     parser.add_argument("--model", type=int, default=1, metavar="N", help="the model's channel (1)")
+    parser.add_argument("--html", type=Path, metavar="DIR|FILE.html", help="the call on a page, to be seen and heard")
     parser.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
 
 
@@ -35,4 +36,9 @@ def look_command(arguments: argparse.Namespace) -> int:
         write_result(arguments.json, measured.as_json())
     if arguments.json != "-":
         show(*call_lines(measured))
+    if arguments.html:
+        from fdbench.page.any_call import write_any_call
+
+        page = write_any_call(arguments.html, arguments.call, (arguments.user, arguments.model), measured)
+        tell(f"open it: {page.path}")
     return EXIT_OK

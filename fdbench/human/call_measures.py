@@ -41,12 +41,14 @@ class SideMeasures:
     Attributes:
         turns: Utterances of 1 s and more.
         backchannels: Shorter ones: candidates, as nobody heard what was said.
-        offsets_s: Of the turns with which it takes over from the other side, in order.
+        transfers_s: When it takes over from the other side, in order.
+        offsets_s: How long after the end of the other's turn each of those is.
     """
 
     speech_s: float
     turns: tuple[Span, ...]
     backchannels: tuple[Span, ...]
+    transfers_s: tuple[float, ...]
     offsets_s: tuple[float, ...]
 
     @property
@@ -112,10 +114,11 @@ class CallMeasures:
 def measure_call(heard: HeardCall) -> CallMeasures:
     """Everything that follows from who speaks when."""
     talk = Talk(heard.name, (Speaker(heard.user.segments), Speaker(heard.model.segments)), heard.length_s)
-    offsets: tuple[list[float], list[float]] = ([], [])
-    for side, offset_s in transitions(talk):
-        offsets[side].append(offset_s)
-    user, model = (_side(each.segments, offsets[side]) for side, each in enumerate((heard.user, heard.model)))
+    taken = transitions(talk)
+    user, model = (
+        _side(each.segments, [(at_s, offset_s) for by, at_s, offset_s in taken if by == side])
+        for side, each in enumerate((heard.user, heard.model))
+    )
     spoken = merged((*heard.user.segments, *heard.model.segments), BURST_GAP_S)
     return CallMeasures(
         name=heard.name,
@@ -129,14 +132,15 @@ def measure_call(heard: HeardCall) -> CallMeasures:
     )
 
 
-def _side(segments: Sequence[Span], offsets_s: Sequence[float]) -> SideMeasures:
+def _side(segments: Sequence[Span], taken: Sequence[tuple[float, float]]) -> SideMeasures:
     bursts = find_bursts(segments)
     utterances = find_utterances(bursts, ())
     return SideMeasures(
         speech_s=math.fsum(burst.duration_s for burst in bursts),
         turns=tuple(each.span for each in utterances if each.is_takeover),
         backchannels=tuple(each.span for each in utterances if each.is_backchannel),
-        offsets_s=tuple(offsets_s),
+        transfers_s=tuple(at_s for at_s, _ in taken),
+        offsets_s=tuple(offset_s for _, offset_s in taken),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 from functools import lru_cache
 from itertools import pairwise
@@ -159,6 +160,23 @@ def test_what_is_no_sound_is_refused_in_two_lines(tmp_path):
         finished = fdbench("look", tmp_path / name)
         assert finished.status == 2, name
         assert len(finished.err.strip().splitlines()) == 2, finished.err
+
+
+def test_the_call_is_on_a_page_with_both_sides_to_be_heard(tmp_path):
+    sound, _ = made_call()
+    call = written(tmp_path / "<call>.wav", sound)
+    finished = fdbench("look", call, "--html", tmp_path / "page")
+    assert finished.status == 0, finished.err
+    assert "open it: " in finished.err
+    assert {path.name for path in (tmp_path / "page" / "audio").iterdir()} == {"user.flac", "model.flac"}
+    heard, rate = soundfile.read(tmp_path / "page" / "audio" / "model.flac", dtype="float32")
+    assert (len(heard), rate) == (len(sound), RATE)
+    assert heard == pytest.approx(sound[:, 1], abs=1e-3)
+    data = "".join(path.read_text() for path in (tmp_path / "page" / "data").iterdir())
+    assert re.search(r'"\+0\.(3[6-9]|4[0-4]) s"', data)
+    assert "<call>" not in data, "a hostile name stays text"
+    assert fdbench("look", call, "--html", tmp_path / "one.html").status == 0
+    assert (tmp_path / "one.html").stat().st_size > 100_000
 
 
 def heard_peak_bytes(path: Path) -> int:
