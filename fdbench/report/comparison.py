@@ -46,6 +46,7 @@ class Compared:
         higher_is_better: None where neither end is better.
         found: Its difference and how sure it is.
         n_missing: Clips that both runs have and that do not count, as one of them has no value there.
+        n_open: Clips that count with a wait of which is only known that it was longer.
         n_repeats: Calls per clip, the fewer of the two runs.
         p_adjusted: By Holm over all that is tested; None where it is not.
         gain: By how much the second is better, in the metric's unit; None where neither end is better.
@@ -60,6 +61,7 @@ class Compared:
     found: PairedDifference
     n_missing: int
     n_repeats: int = 1
+    n_open: int = 0
     is_tested: bool = False
     p_adjusted: float | None = None
     gain: float | None = None
@@ -79,7 +81,7 @@ class Compared:
         found = self.found
         return {
             "task": self.task, "metric": self.metric, "unit": self.unit, "higher_is_better": self.higher_is_better,
-            "n": found.n, "n_missing": self.n_missing, "first": found.first, "second": found.second,
+            "n": found.n, "n_missing": self.n_missing, "n_open": self.n_open, "first": found.first, "second": found.second,
             "difference": found.difference, "ci_low": finite(found.low), "ci_high": finite(found.high),
             "test": found.test, "p": found.p,
             "p_holm": self.p_adjusted, "verdict": self.verdict, "detectable": self.detectable,
@@ -182,7 +184,7 @@ def _one(paired: PairedScores, swaps: Swaps, protocol: str) -> Compared:
     metric, row = paired.metric, paired.row
     first, second = without_errors(paired.first), without_errors(paired.second)
     aggregation = METRICS[metric].aggregation(protocol) if metric in METRICS else "mean"
-    clips = paired.clips
+    clips, n_open = paired.clips, 0
     if aggregation in ("ratio", "log ratio"):
         both = first.keys() & second.keys()
         parts = [
@@ -192,7 +194,9 @@ def _one(paired: PairedScores, swaps: Swaps, protocol: str) -> Compared:
         found = compare_ratios(clips, parts[0], parts[1], swaps, of_logs=aggregation == "log ratio")
         found = replace(found, n=len(both))
     elif aggregation == _LATENCIES:
-        found = compare_waits(clips, waits_of(first), waits_of(second), swaps)
+        waits = waits_of(first), waits_of(second)
+        found = compare_waits(clips, *waits, swaps)
+        n_open = sum(any(not wait.is_over for side in waits for wait in side.get(clip, ())) for clip in clips)
     else:
         is_event = row.metrics[metric].unit == "rate"
         found = compare_means(clips, values_of(first), values_of(second), swaps, of_events=is_event)
@@ -203,7 +207,8 @@ def _one(paired: PairedScores, swaps: Swaps, protocol: str) -> Compared:
         gain = nearer_s(clips, first, second)
     n_repeats = min((len(scores) for side in (first, second) for scores in side.values()), default=1)
     summary = row.metrics[metric]
-    return Compared(row.task, metric, summary.unit, higher, found, len(clips) - found.n, n_repeats, is_tested, gain=gain)
+    n_missing = len(clips) - found.n
+    return Compared(row.task, metric, summary.unit, higher, found, n_missing, n_repeats, n_open, is_tested, gain=gain)
 
 
 def _gain(found: PairedDifference, higher_is_better: bool | None) -> float | None:
@@ -229,7 +234,8 @@ def _overall(lost: Sequence[tuple[PairedScores, Compared]]) -> Compared:
     unit, higher = lost[0][1].unit, lost[0][1].higher_is_better
     n_repeats = min(each.n_repeats for _, each in lost)
     n_missing = sum(each.n_missing for _, each in lost)
-    return Compared(OVERALL, LOST, unit, higher, found, n_missing, n_repeats, found.p is not None, gain=_gain(found, higher))
+    gain = _gain(found, higher)
+    return Compared(OVERALL, LOST, unit, higher, found, n_missing, n_repeats, is_tested=found.p is not None, gain=gain)
 
 
 def _weighted(weights: Sequence[float], values: Sequence[float | None]) -> float | None:

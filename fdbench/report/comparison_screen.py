@@ -37,7 +37,7 @@ _MANY_CLIPS: Final = 9999
 def comparison_lines(comparison: Comparison, width: int, max_lines: int = MAX_LINES) -> list[str]:
     """At most ``max_lines`` lines of at most ``width`` characters, plain text."""
     pairing = comparison.pairing
-    notes = [f"! {note}" for note in pairing.notes[:_MOST_NOTES]]
+    notes = [*_open_waits(comparison), *(f"! {note}" for note in pairing.notes[:_MOST_NOTES])]
     if len(pairing.notes) > _MOST_NOTES:
         notes.append(f"! and {len(pairing.notes) - _MOST_NOTES} more notes: --json has them")
     head, last = _title(pairing), [*_ratings(comparison.ratings), *notes, _verdict(comparison)]
@@ -164,6 +164,16 @@ def _ratings(ratings: Sequence[Rating]) -> list[str]:
             f"{unrated}, by {each.judge}: {found.decision} (may lose {found.margin:g}){more}"
         )
     return lines
+
+
+def _open_waits(comparison: Comparison) -> list[str]:
+    """Where replies are missing, which number counts them."""
+    latencies = [each for each in comparison.tested if each.unit == "s" and (each.n_open or (each.n_missing and each.found.n))]
+    waits = [each for each in latencies if each.metric.endswith("latency_s")]
+    if not waits:
+        return []
+    n = max(each.n_open + each.n_missing for each in waits)
+    return [f"! up to {n} clips lack a reply on one side or both: lost_per_turn_s counts them, a latency hardly does"]
 
 
 def _verdict(comparison: Comparison) -> str:

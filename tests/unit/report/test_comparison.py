@@ -77,6 +77,7 @@ def test_a_model_that_stops_replying_is_beyond_any_amount(tmp_path):
     found = compared(tmp_path, LATENCY, [0.4] * 12, [waited(LATENCY, 4.0)] * 12)
     assert found.found.second is None
     assert found.verdict == "worse"
+    assert (found.n_open, found.n_missing) == (12, 0)
     assert Gate.parse(f"{LATENCY}>+0.1").is_broken_by(found)
     assert not Gate.parse(f"{LATENCY}<-0.1").is_broken_by(found)
     assert found.as_json()["ci_low"] is None, "JSON has no infinity"
@@ -269,6 +270,15 @@ def test_junit_has_a_test_for_each_number_and_a_failure_for_each_broken_rule(tmp
     failed = {case.get("name"): [each.tag for each in case] for case in suite}
     assert failed == {TAKEOVER: ["system-out"], LATENCY: ["failure", "system-out"]}
     assert all(case.get("classname") == TASK and case.get("time") for case in suite)
+    known = {
+        "testsuites": {"name", "time", "tests", "failures", "errors"},
+        "testsuite": {"name", "tests", "failures", "errors", "skipped", "time"},
+        "testcase": {"name", "classname", "time"},
+        "failure": {"message", "type"},
+        "skipped": {"message"},
+        "system-out": set(),
+    }
+    assert all(set(each.attrib) <= known[each.tag] for each in root.iter()), "attributes of the schema that Jenkins publishes"
 
 
 def test_the_result_for_a_program_is_plain_json(tmp_path):
