@@ -19,6 +19,7 @@ test test-all: export PYTHONDONTWRITEBYTECODE =
 .PHONY: demo test test-all lint leaderboard bench mini clean
 demo: $(LIGHT)
 	$(BIN)/fdbench demo
+	@echo "fdbench is installed in $(VENV); to use it in this shell: . $(BIN)/activate"
 
 test: $(FULL) lint
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"

@@ -9,18 +9,35 @@ import traceback
 from collections.abc import Sequence
 
 from fdbench import __version__
-from fdbench.command import data, export, human_timing, judge, look, provenance, report, run, setup, share, suite
+from fdbench.command import (
+    compare,
+    completion,
+    data,
+    export,
+    human_timing,
+    judge,
+    look,
+    look_at,
+    provenance,
+    report,
+    run,
+    setup,
+    share,
+    suite,
+)
 from fdbench.command.base import EXIT_INTERRUPTED, EXIT_MISUSE, EXIT_OK, tell
+from fdbench.command.installed import suited
 from fdbench.errors import FdbenchError
 from fdbench.io.visible import visible, visible_lines
 
-_GROUPS = (run, data, judge, export, provenance, report, look, setup, share, suite, human_timing)
+_GROUPS = (run, compare, report, data, judge, export, provenance, look, look_at, setup, share, suite, human_timing)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 misuse, 3 finished but some samples have errors."""
-    arguments = build_parser().parse_args(argv)
+    arguments = argparse.Namespace(verbose=False)
     try:
+        build_parser().parse_args(argv, arguments)  # which looks up runs by their names
         status: int = arguments.handler(arguments)
         return status
     except FdbenchError as error:
@@ -28,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(visible_lines(traceback.format_exc()), file=sys.stderr, end="")
         tell(error.what)
         for line in filter(None, (*error.excerpt, error.remedy)):
-            print(f"  {visible(line)}", file=sys.stderr)
+            print(f"  {visible(suited(line))}", file=sys.stderr)
         return EXIT_MISUSE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -53,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group in _GROUPS:
         group.register(commands)
+    completion.register(commands, parser)
     return parser
 
 

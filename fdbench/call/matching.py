@@ -14,6 +14,10 @@ id alone     ``<id>.wav``                        ``17.wav``; only where a single
 ..           ``<id>/output.wav``                 ``17/output.wav``; likewise
 ============ =================================== ==========================================================
 
+A *pattern* in the place of all these says how files are called: ``sample_{n}_out.wav``, with ``{id}``; ``{n}``, the sample's
+place in its task, from 1 and with any number of zeros before it; ``{task}``, with ``/`` or ``_`` in it; ``{stimulus}``,
+``main`` or ``clean``. It is a path below DIR.
+
 Of a clean twin (``overlap_layout``), ``clean_output.wav`` where ``output.wav`` is written, and ``<id>.clean.wav`` for
 ``<id>.wav``.
 
@@ -31,10 +35,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path, PurePosixPath
+from string import Formatter
 from typing import Final
 
 from fdbench.core.take_id import MAIN
-from fdbench.errors import DataError
+from fdbench.errors import DataError, UsageError
 
 SUFFIXES: Final = (
     ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64",
@@ -47,6 +52,9 @@ REPLY: Final = "output"
 PROMPTS: Final = frozenset({"input", "clean_input", "context", "interrupt"})
 """What upstream's folders hold beside the replies."""
 
+PLACEHOLDERS: Final = ("id", "n", "task", "stimulus")
+_PATTERN_REMEDY: Final = "write it with {id} or {n}, and {task} where there are several: 'sample_{n}_out.wav'"
+_MOST_DIGITS: Final = 6
 _SET_ROOTS: Final = ("", "v1.0/", "v1_0/", "v1.5/", "v1_5/")
 
 SampleKey = tuple[str, str, str]
@@ -99,13 +107,14 @@ class Matches:
         return sum(bool(match.files) for match in self.by_sample.values())
 
 
-def match_folder(folder: Path, wanted: Sequence[TaskSamples], *, by_id_alone: bool) -> Matches:
+def match_folder(folder: Path, wanted: Sequence[TaskSamples], *, by_id_alone: bool, pattern: str | None = None) -> Matches:
     """Find the recordings of some samples in a folder.
 
     Raises:
         DataError: The folder or one inside it cannot be listed.
+        UsageError: The pattern says of one file that it is of several samples.
     """
-    return match_files(list_recordings(folder), wanted, by_id_alone=by_id_alone)
+    return match_files(list_recordings(folder), wanted, by_id_alone=by_id_alone, pattern=pattern)
 
 
 def list_recordings(folder: Path) -> tuple[str, ...]:
@@ -135,25 +144,77 @@ def list_recordings(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def match_files(files: Sequence[str], wanted: Sequence[TaskSamples], *, by_id_alone: bool) -> Matches:
+def match_files(
+    files: Sequence[str], wanted: Sequence[TaskSamples], *, by_id_alone: bool, pattern: str | None = None
+) -> Matches:
     """Sort files into samples, by name alone.
 
     Args:
         files: Relative paths with forward slashes.
         wanted: Tasks with their samples.
         by_id_alone: Whether a file may be named without its task.
+        pattern: How files are called, where they are not called as usual.
+
+    Raises:
+        UsageError: The pattern says of one file that it is of several samples.
     """
     by_name: dict[str, list[str]] = {}
     for file in files:
         by_name.setdefault(_composed(file.removesuffix(PurePosixPath(file).suffix)), []).append(file)
     by_sample: dict[SampleKey, Match] = {}
     for each in wanted:
-        for sample_id, stimulus in product(each.ids, each.stimuli):
-            stems = _expected_stems(each, sample_id, stimulus, by_id_alone)
+        for (number, sample_id), stimulus in product(enumerate(each.ids, 1), each.stimuli):
+            if pattern is None:
+                stems = _expected_stems(each, sample_id, stimulus, by_id_alone)
+            else:
+                stems = stems_of_pattern(pattern, each.task, sample_id, number, stimulus)
             fitting = tuple(file for stem in stems for file in by_name.get(_composed(stem), ()))
             by_sample[(each.task, sample_id, stimulus)] = Match(tuple(f"{stem}.wav" for stem in stems), fitting)
     used = {file for match in by_sample.values() for file in match.files}
+    if pattern is not None:
+        _refuse_shared(pattern, by_sample)
     return Matches(by_sample, tuple(file for file in files if file not in used and PurePosixPath(file).stem not in PROMPTS))
+
+
+def check_pattern(pattern: str) -> None:
+    """Raises UsageError where a pattern names nothing that tells samples apart, or what is not known of any."""
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
+    except ValueError as error:
+        raise UsageError(f"--arg pattern={pattern}: {error}", _PATTERN_REMEDY) from None
+    unknown = sorted(names - set(PLACEHOLDERS))
+    if unknown:
+        raise UsageError(f"--arg pattern={pattern}: unknown {{{unknown[0]}}}", _PATTERN_REMEDY)
+    if not names & {"id", "n"}:
+        raise UsageError(f"--arg pattern={pattern}: nothing in it tells one sample from another", _PATTERN_REMEDY)
+
+
+def stems_of_pattern(pattern: str, task: str, sample_id: str, number: int, stimulus: str) -> tuple[str, ...]:
+    """What files of a sample may be called, without their suffix, the likeliest first.
+
+    Example:
+        >>> stems_of_pattern("{task}/{n}_out.wav", "mini/turn_taking", "tt-07", 7, "main")[:2]
+        ('mini/turn_taking/7_out', 'mini_turn_taking/7_out')
+    """
+    path = PurePosixPath(pattern)
+    bare = pattern.removesuffix(path.suffix) if path.suffix.lower() in SUFFIXES else pattern
+    numbers = dict.fromkeys(str(number).zfill(width) for width in range(1, _MOST_DIGITS + 1))
+    tasks = (task, task.replace("/", "_"))
+    return tuple(
+        dict.fromkeys(
+            bare.format(id=sample_id, n=padded, task=named, stimulus=stimulus) for padded in numbers for named in tasks
+        )
+    )
+
+
+def _refuse_shared(pattern: str, by_sample: Mapping[SampleKey, Match]) -> None:
+    of_file: dict[str, SampleKey] = {}
+    for key, match in by_sample.items():
+        for file in match.files:
+            other = of_file.setdefault(file, key)
+            if other != key:
+                what = f"--arg pattern={pattern}: {file} would be of {' '.join(other)} and of {' '.join(key)}"
+                raise UsageError(what, "add {task} or {stimulus} to the pattern, or name one task with --tasks")
 
 
 def _expected_stems(wanted: TaskSamples, sample_id: str, stimulus: str, by_id_alone: bool) -> tuple[str, ...]:

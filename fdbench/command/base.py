@@ -6,10 +6,12 @@ import argparse
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from fdbench.command.installed import suited
 from fdbench.command.judge_options import GIVEN, NONE, add_judge_options, judge_settings_of
 from fdbench.core.placement import CAUSAL, PLACEMENTS
 from fdbench.errors import UsageError
@@ -26,17 +28,50 @@ DEFAULT_ASR = "auto"
 MOST_ON_A_TERMINAL = 8
 DEFAULT_COLUMNS = 100
 DATA_VARIABLE = "FDBENCH_DATA"
+_EXAMPLES_TITLE: Final = "examples:"
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_command(
-    commands: Commands, name: str, handler: Callable[[argparse.Namespace], int], summary: str
+    commands: Commands,
+    name: str,
+    handler: Callable[[argparse.Namespace], int],
+    summary: str,
+    *,
+    examples: Sequence[str] = (),
+    epilog: str = "",
 ) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+    shown = [*textwrap.wrap(epilog, DEFAULT_COLUMNS), *([""] if epilog else []), *([_EXAMPLES_TITLE] if examples else [])]
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description="\n".join(textwrap.wrap(summary, DEFAULT_COLUMNS)),
+        epilog="\n".join([*shown, *(f"  fdbench {example}" for example in examples)]) or None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks")
     parser.set_defaults(handler=handler)
     return parser
+
+
+def add_run_argument(
+    parser: argparse.ArgumentParser, name: str = "run", metavar: str = "RUN", nargs: str | None = None
+) -> None:
+    """A run's folder, or what it is known by."""
+    what = "a run's folder, its name, or the beginning of its id"
+    parser.add_argument(name, type=run_folder, metavar=metavar, nargs=nargs, help=what)
+
+
+def run_folder(text: str) -> Path:
+    """The folder of the run that a user means (``fdbench.store.find``)."""
+    path = Path(text)
+    if path.exists():
+        return path
+    from fdbench.store.find import find_run
+
+    return find_run(text)
 
 
 def add_scoring_options(parser: argparse.ArgumentParser, *, asr: str | None, protocol: str | None) -> None:
@@ -159,12 +194,12 @@ def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:
 def show(*lines: str) -> None:
     """Print lines of the result; what others put into them does not act on the terminal."""
     for line in lines:
-        print(visible(line))
+        print(visible(suited(line)))
 
 
 def tell(line: str) -> None:
     """Print a line for a person beside the result; as ``show``."""
-    print(f"fdbench: {visible(line)}", file=sys.stderr)
+    print(f"fdbench: {visible(suited(line))}", file=sys.stderr)
 
 
 def report_messages(samples: Sequence[Any]) -> None:

@@ -54,10 +54,10 @@ def register(commands: Commands) -> None:
     check.add_argument("--tasks", help="v1, or names with commas; each must be there (default: what is there)")
     check.add_argument("--json", metavar="FILE", nargs="?", const="-", help="the result for a program (- = standard output)")
 
-    export = add_command(actions, "export", export_command, "write the samples of tasks as a dataset")
+    export = add_command(actions, "export", export_command, "write the samples of tasks as a dataset, or as WAV")
     export.add_argument("--tasks", default="available", help="as for `fdbench run` (default: available)")
     add_data_option(export)
-    add_target_options(export)
+    add_target_options(export, or_wav=True)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -168,7 +168,10 @@ def check_command(arguments: argparse.Namespace) -> int:
 
 def export_command(arguments: argparse.Namespace) -> int:
     from fdbench.data.export import export_samples
+    from fdbench.data.export_wav import export_wav
 
+    if arguments.wav:
+        return conclude_export(export_wav(arguments.tasks, data_of(arguments), arguments.wav, force=arguments.force))
     return conclude_export(export_samples(arguments.tasks, data_of(arguments), arguments.to, force=arguments.force))
 
 

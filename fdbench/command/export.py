@@ -12,6 +12,7 @@ from fdbench.command.base import (
     Commands,
     add_command,
     add_data_option,
+    add_run_argument,
     data_of,
     report_notes,
     show,
@@ -26,7 +27,7 @@ def register(commands: Commands) -> None:
     export = add_command(
         commands, "export", export_command, "write a run in a folder to publish: recordings, annotations, scores"
     )
-    export.add_argument("run", type=Path, metavar="RUN")
+    add_run_argument(export)
     add_data_option(export)
     export.add_argument(
         "--no-prompts", action="store_true", help="leave out what the user says: audio, and texts of words and annotations"
@@ -34,10 +35,18 @@ def register(commands: Commands) -> None:
     add_target_options(export)
 
 
-def add_target_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--to", type=Path, required=True, metavar="DIR", help="the folder to write; an earlier export is replaced"
-    )
+def add_target_options(parser: argparse.ArgumentParser, *, or_wav: bool = False) -> None:
+    """Where an export goes.
+
+    Args:
+        or_wav: ``--wav DIR`` may stand in the place of ``--to DIR``.
+    """
+    targets = parser.add_mutually_exclusive_group(required=True)
+    targets.add_argument("--to", type=Path, metavar="DIR", help="the folder to write; an earlier export is replaced")
+    if or_wav:
+        targets.add_argument(
+            "--wav", type=Path, metavar="DIR", help="prompts as WAV instead, to be played to a model elsewhere"
+        )
     parser.add_argument("--force", action="store_true", help="also into a folder that holds something else, which stays")
 
 

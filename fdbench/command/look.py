@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fdbench.command.base import (
+    DEFAULT_COLUMNS,
     EXIT_OK,
     EXIT_WITH_ERRORS,
     Commands,
@@ -19,16 +21,21 @@ from fdbench.command.base import (
     report_notes,
     show,
 )
-from fdbench.io.text_table import text_table
+from fdbench.io.text_table import fitted_table, text_table
 
 if TYPE_CHECKING:
     from fdbench.adapter.contract import Check
 
 
+_NOT_SHOWN: Final = ("kind", "clock")
+"""Of models: what a person can do without."""
+
+
 def register(commands: Commands) -> None:
     """`list`, `doctor`, `leaderboard`."""
     listing = add_command(commands, "list", list_command, "what there is")
-    listing.add_argument("what", choices=("models", "tasks", "metrics", "conditions"))
+    listing.add_argument("what", choices=("models", "tasks", "metrics", "conditions", "runs"))
+    listing.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="of runs: where they lie (results/)")
     listing.add_argument("--json", action="store_true", help="for a program")
 
     doctor = add_command(commands, "doctor", doctor_command, "check this machine and a model against the contract")
@@ -53,13 +60,30 @@ def list_command(arguments: argparse.Namespace) -> int:
         "tasks": _tasks,
         "metrics": _metrics,
         "conditions": _conditions,
+        "runs": lambda: _runs(arguments.out),
     }
     rows = listings[arguments.what]()
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return EXIT_OK
-    show(*text_table([list(map(str, row.values())) for row in rows], header=list(rows[0])))
+    if not rows:
+        show(f"no {arguments.what}" + (f" in {arguments.out}" if arguments.what == "runs" else ""))
+        return EXIT_OK
+    if arguments.what == "models":  # which a program gets whole; a person gets what fits
+        rows = [{name: value for name, value in row.items() if name not in _NOT_SHOWN} for row in rows]
+    cells = [list(map(str, row.values())) for row in rows]
+    if arguments.what in ("models", "runs"):
+        width = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
+        show(*fitted_table(cells, header=list(rows[0]), width=width))
+    else:
+        show(*text_table(cells, header=list(rows[0])))
     return EXIT_OK
+
+
+def _runs(root: Path) -> Sequence[Mapping[str, str | int]]:
+    from fdbench.report.run_list import list_runs
+
+    return list_runs(root)
 
 
 def _models() -> list[dict[str, str]]:
@@ -150,7 +174,20 @@ def doctor_command(arguments: argparse.Namespace) -> int:
     else:
         for check in (*packages, *checks):
             show(f"{'ok ' if check.holds else 'NO '} {check.name}  {check.detail}".rstrip())
+        show(_verdict(arguments.model, packages, checks))
     return EXIT_OK if all(check.holds for check in checks) else EXIT_WITH_ERRORS
+
+
+def _verdict(model: str | None, packages: Sequence[Check], checks: Sequence[Check]) -> str:
+    """All of it in one line: packages are a choice, what a model needs is not."""
+    missing = [check.name for check in packages if not check.holds]
+    here = f"not installed, and needed only for what it does: {', '.join(missing)}" if missing else "every package is here"
+    if model is None:
+        return f"verdict: {here}; name a model to have it checked: fdbench doctor --model NAME"
+    broken = [check.name for check in checks if not check.holds]
+    if not broken:
+        return f"verdict: {model} can be measured here"
+    return f"verdict: {model} cannot be measured here: {', '.join(broken)}"
 
 
 def leaderboard_command(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from fdbench.command.base import (
     Commands,
     add_command,
     add_data_option,
+    add_run_argument,
     data_of,
     screen_of,
     show,
@@ -32,12 +33,12 @@ MAX_SHOWN: Final = 10
 def register(commands: Commands) -> None:
     """`show`, `verify`."""
     show = add_command(commands, "show", show_command, "what a paper has to say about a run: data, model, engines, versions")
-    show.add_argument("run", type=Path, metavar="RUN")
+    add_run_argument(show)
     show.add_argument("--call", metavar="TASK/ID", help="one conversation with an examiner as a timeline, instead")
     show.add_argument("--json", metavar="FILE", nargs="?", const="-", help="for a program (- = standard output)")
 
     verify = add_command(commands, "verify", verify_command, "recompute every hash and number of a run and name what differs")
-    verify.add_argument("run", type=Path, metavar="RUN")
+    add_run_argument(verify)
     add_data_option(verify)
     verify.add_argument(
         "--annotations",

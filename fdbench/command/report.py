@@ -6,15 +6,19 @@ import argparse
 import time
 from pathlib import Path
 
-from fdbench.command.base import EXIT_OK, Commands, add_command, add_data_option, data_of, report_notes, show
+from fdbench.command.base import EXIT_OK, Commands, add_command, add_data_option, add_run_argument, data_of, report_notes, show
 
 
 def register(commands: Commands) -> None:
     """`report`."""
     report = add_command(
-        commands, "report", report_command, "a page to see and hear every clip, of one run or of several side by side"
+        commands,
+        "report",
+        report_command,
+        "a page to see and hear every clip, of one run or of several side by side",
+        examples=("report RUN --to page", "report RUN_A RUN_B --to both.html --no-prompts"),
     )
-    report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    add_run_argument(report, "runs", nargs="+")
     report.add_argument(
         "--to", type=Path, required=True, metavar="DIR|FILE.html", help="a folder, or one file that holds everything"
     )

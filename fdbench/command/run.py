@@ -17,6 +17,7 @@ from fdbench.command.base import (
     Commands,
     add_command,
     add_engine_options,
+    add_run_argument,
     add_scoring_options,
     chosen_ears,
     conclude,
@@ -50,12 +51,23 @@ DEMO_TAIL_LIMIT_S = 3.0
 
 def register(commands: Commands) -> None:
     """`run`, `annotate`, `score`, `replay`, `demo`."""
-    run = add_command(commands, "run", run_command, "play the tasks to a model, hear its replies, score them")
+    run = add_command(
+        commands,
+        "run",
+        run_command,
+        "play the tasks to a model, hear its replies, score them",
+        examples=(
+            "run --model vad-endpointer --arg silence_ms=700 --tasks mini --name patient",
+            "run --model my_model.py:MyModel --tasks v1 --data DIR --slots 16",
+            "run --model recordings:DIR --arg pattern='sample_{n}_out.wav' --tasks mini/turn_taking",
+        ),
+    )
     run.add_argument("--model", required=True, help="a name (`fdbench list models`), path/to/file.py:Class, or recordings:DIR")
     run.add_argument("--tasks", default="mini", help="all, mini, v1, available, or names with commas (default: mini)")
     run.add_argument("--out", type=Path, default=Path("results"), help="root of the results (default: results/)")
+    run.add_argument("--name", default="", metavar="NAME", help="call the run so; commands know it by that, as by its id")
     run.add_argument("--limit", type=int, help="only the first N samples of each task")
-    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--seed", type=int, default=0, help="of what the model draws; another is another run (default: 0)")
     run.add_argument("--repeats", type=int, default=1, help="calls per sample")
     run.add_argument("--slots", type=int, default=8, help="conversations at once")
     run.add_argument("--lead-in", type=float, metavar="S", help="silence before the prompt (default: the model's)")
@@ -97,11 +109,21 @@ def register(commands: Commands) -> None:
     add_scoring_options(run, asr=DEFAULT_ASR, protocol="all")
 
     annotate = add_command(commands, "annotate", annotate_command, "transcribe and time a run's recordings, without a call")
-    annotate.add_argument("run", type=Path, metavar="RUN")
+    add_run_argument(annotate)
     add_engine_options(annotate, asr=DEFAULT_ASR, protocol="all")
 
-    score = add_command(commands, "score", score_command, "score a run again, or a folder of recordings made elsewhere")
-    score.add_argument("folder", type=Path, metavar="RUN|DIR")
+    score = add_command(
+        commands,
+        "score",
+        score_command,
+        "score a run again, or a folder of recordings made elsewhere",
+        examples=(
+            "score RUN --asr whisper:small.en --protocol all",
+            "score RUN --judge openai:gpt-4o-2024-08-06",
+            "score DIR --task v1/turn_taking.candor",
+        ),
+    )
+    add_run_argument(score, "folder", "RUN|DIR")
     score.add_argument("--task", help="for a folder: the task that its samples belong to")
     score.add_argument(
         "--human-timing", type=Path, metavar="FILE", help="icc_gt_distribution.json (default: beside the samples)"
@@ -111,7 +133,7 @@ def register(commands: Commands) -> None:
     replay = add_command(
         commands, "replay", replay_command, "make a run again from what its calls left behind, without the model"
     )
-    replay.add_argument("run", type=Path, metavar="RUN")
+    add_run_argument(replay)
     replay.add_argument("--out", type=Path, help="keep what is made there (default: compare, and keep nothing)")
     add_scoring_options(replay, asr=DEFAULT_ASR, protocol="all")
 
@@ -150,6 +172,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         again=arguments.again,
         shard=Shard.parse(arguments.shard) if arguments.shard else None,
         silence_s=arguments.silence,
+        name=arguments.name,
         examiner=ExaminerOptions(
             arguments.examiner,
             arguments.pace,
@@ -158,8 +181,9 @@ def run_command(arguments: argparse.Namespace) -> int:
             pairs_of(arguments.examiner_arg, "--examiner-arg"),
         ),
     )
-    options = scoring_options_of(arguments, protocols_of(arguments.protocol))
-    plan = make_plan(request)
+    protocols = protocols_of(arguments.protocol)
+    plan = make_plan(request)  # what the user got wrong is said before what this machine lacks
+    options = scoring_options_of(arguments, protocols)
     options.check()  # before anything is said: misuse is two lines
     report_notes((*plan.notes, *estimate_of(plan), *chosen_ears(arguments, options)))
     with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result

@@ -69,14 +69,19 @@ def reference_of(talks: Sequence[Talk], cutting: CuttingRule, name: str, source:
 
 def transition_offsets_s(talk: Talk) -> list[float]:
     """From the end of a turn to the other's next one, in order of time."""
+    return [offset_s for _, _, offset_s in transitions(talk)]
+
+
+def transitions(talk: Talk) -> list[tuple[int, float, float]]:
+    """The side that takes over, when, and how long after the end of the other's turn, in order of time."""
     turns = sorted((each.span, side) for side, speaker in enumerate(talk.sides) for each in _turns(speaker))
-    found: list[float] = []
+    found: list[tuple[int, float, float]] = []
     last = turns[0] if turns else None
     for span, side in turns[1:]:
         if last is None or span.end_s <= last[0].end_s:
             continue
         if side != last[1]:
-            found.append(span.start_s - last[0].end_s)
+            found.append((side, span.start_s, span.start_s - last[0].end_s))
         last = span, side
     return found
 

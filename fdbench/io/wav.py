@@ -181,6 +181,17 @@ def encode_flac(audio: Audio) -> bytes:
     return _undisturbed(encode)
 
 
+def encode_wav(audio: Audio) -> bytes:
+    """WAV, 16 bit: what every player takes."""
+
+    def encode() -> bytes:
+        buffer = io.BytesIO()
+        soundfile.write(buffer, as_pcm16(audio), audio.sample_rate, format="WAV", subtype="PCM_16")
+        return buffer.getvalue()
+
+    return _undisturbed(encode)
+
+
 def write_flac(path: Path, audio: Audio) -> bytes:
     """Write a FLAC file atomically and return the bytes written."""
     data = encode_flac(audio)

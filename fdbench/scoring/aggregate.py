@@ -58,6 +58,7 @@ from fdbench.stats.bootstrap import percentile_interval, resampled_values
 from fdbench.stats.outliers import robust_mean
 from fdbench.stats.paired import paired_test
 from fdbench.stats.survival import waiting_quantile
+from fdbench.stats.weighted import Floats, Statistic, log_ratio_of, ratio_of, waiting_of
 from fdbench.stats.wilson import clustered_wilson
 
 VERSION: Final = 2
@@ -67,10 +68,6 @@ VERSION_OF_PUBLISHED: Final = 1
 N_RESAMPLES: Final = 1000
 RECALLED: Final = "recall_within_1_s"
 """The recall that F1 is made with."""
-
-Floats = npt.NDArray[np.float64]
-Statistic = Callable[[Floats], Floats]
-"""From weights of scores, shape ``(b, n)``, to one value per row; infinite where it lies beyond what was recorded."""
 
 
 def summarise(
@@ -181,31 +178,19 @@ def _is_used(score: Score, aggregation: str) -> bool:
 
 
 def _mean(scores: Sequence[Score]) -> Statistic:
-    return _ratio_of(_values(scores), [1.0] * len(scores))
+    return ratio_of(_values(scores), [1.0] * len(scores))
 
 
 def _ratio(scores: Sequence[Score]) -> Statistic:
-    return _ratio_of([s.components["numerator"] for s in scores], [s.components["denominator"] for s in scores])
-
-
-def _ratio_of(numerators: Sequence[float], denominators: Sequence[float]) -> Statistic:
-    above, below = np.array(numerators, np.float64), np.array(denominators, np.float64)
-
-    def ratio(weights: Floats) -> Floats:
-        totals = weights @ below
-        return np.where(totals > 0, weights @ above / np.where(totals > 0, totals, 1.0), np.inf)
-
-    return ratio
+    return ratio_of(*_parts(scores))
 
 
 def _log_ratio(scores: Sequence[Score]) -> Statistic:
-    ratio = _ratio(scores)
+    return log_ratio_of(*_parts(scores))
 
-    def log_ratio(weights: Floats) -> Floats:
-        ratios = ratio(weights)
-        return np.where(ratios > 0, np.abs(np.log2(np.where(ratios > 0, ratios, 1.0))), np.inf)
 
-    return log_ratio
+def _parts(scores: Sequence[Score]) -> tuple[list[float], list[float]]:
+    return [s.components["numerator"] for s in scores], [s.components["denominator"] for s in scores]
 
 
 def _boundary_f1(scores: Sequence[Score]) -> Statistic:
@@ -225,8 +210,7 @@ def _boundary_f1(scores: Sequence[Score]) -> Statistic:
 
 
 def _median(scores: Sequence[Score]) -> Statistic:
-    times_s, is_reply = _waiting(scores)
-    return lambda weights: waiting_quantile(times_s, is_reply, 0.5, weights)
+    return waiting_of(*_waiting(scores))
 
 
 _STATISTICS: Final[Mapping[str, Callable[[Sequence[Score]], Statistic]]] = {

@@ -14,6 +14,7 @@ from fdbench.core.take_id import TakeId
 from fdbench.errors import UsageError
 from fdbench.stages.model import Model, Supply, find_model
 from fdbench.stages.request import RunRequest
+from fdbench.store.find import check_name
 from fdbench.store.manifest import CollectedSample, CollectedTask, Collection
 from fdbench.store.run import Run
 from fdbench.task.edition import read_edition
@@ -94,8 +95,10 @@ def make_plan(request: RunRequest, model: Model | None = None) -> Plan:
         FdbenchError: An unknown name or argument, missing data, a missing package.
     """
     model = model or find_model(request.model, request.arguments)
+    selected = select_tasks(request.tasks, request.data)  # a name that is not known is said before what is missing here
     collection = model.collection(request)
-    selected = select_tasks(request.tasks, request.data)
+    if request.name:
+        check_name(request.name, Run.for_collection(request.out, collection))
     others = [task.name for task in selected if task.behaviour != DIALOGUE]
     if request.examiner.is_live and others:  # one run, one clock
         what = f"--examiner {request.examiner.kind} holds dialogues on the wall clock, and {others[0]} has none"
@@ -114,7 +117,8 @@ def write_plan(plan: Plan, run: Run) -> None:
     Raises:
         DataError: The run was made from other data.
     """
-    run.write_manifest(run.manifest(plan.collection).with_tasks(plan.collected, run.is_recorded))
+    manifest = run.manifest(plan.collection).with_tasks(plan.collected, run.is_recorded)
+    run.write_manifest(manifest.named(plan.request.name))
 
 
 def _limited(task: LoadedTask, limit: int | None) -> LoadedTask:

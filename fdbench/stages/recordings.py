@@ -19,7 +19,7 @@ from fdbench.adapter.contract import Check
 from fdbench.adapter.load import settle_arguments
 from fdbench.call.budget import Budget
 from fdbench.call.examiner.options import ExaminerOptions
-from fdbench.call.matching import Matches, SampleKey, TaskSamples, list_recordings, match_folder
+from fdbench.call.matching import Matches, SampleKey, TaskSamples, check_pattern, list_recordings, match_folder
 from fdbench.call.recordings import CLOCK, FolderRecordings
 from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Take
@@ -41,6 +41,8 @@ SUMMARY: Final = "a folder of recordings made elsewhere, one per sample: DIR/<ta
 MAX_OFFSET_S: Final = 600.0
 AUTO: Final = "auto"
 _NAMED: Final = 5
+_NO_SETTINGS: Final = ("name", "pattern")
+"""Options that say what the recordings are called, and nothing about what is in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,13 @@ class RecordingOptions:
         offset_s: Where the first sample of each recording lies; 0 = with the first sample of the prompt; ``auto`` = where the
             prompt that is heard in it says.
         name: What the model is called; None = as the folder.
+        pattern: How the files are called (``call.matching``); None = in one of the usual ways.
     """
 
     channel: int | None = None
     offset_s: float | str = 0.0
     name: str | None = None
+    pattern: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ class RecordingsModel:
             )
         if options.name is not None and not options.name.strip():
             raise UsageError("--arg name=: expected a name", "leave it out for the folder's own")
+        if options.pattern is not None:
+            check_pattern(options.pattern)
         return cls(folder, replace(options, offset_s=options.offset_s or 0.0))  # -0.0 is 0.0
 
     @property
@@ -117,7 +123,7 @@ class RecordingsModel:
             model=self.name,
             kind=KIND,
             adapter=KIND,
-            arguments={key: value for key, value in asdict(self.options).items() if key != "name"},
+            arguments={key: value for key, value in asdict(self.options).items() if key not in _NO_SETTINGS},
             clock=CLOCK,
             placement=CLOCK,
             slots=1,
@@ -129,20 +135,23 @@ class RecordingsModel:
         )
 
     def supply(self, tasks: Sequence[LoadedTask]) -> RecordingsSupply:
-        matches = match_folder(self.folder, [_wanted(task) for task in tasks], by_id_alone=len(tasks) == 1)
+        matches = self._match([_wanted(task) for task in tasks], by_id_alone=len(tasks) == 1)
         if tasks and not matches.n_found:
             raise self._nothing(matches)
         offset_s = None if isinstance(self.options.offset_s, str) else self.options.offset_s
         source = FolderRecordings(self.folder, matches, self.options.channel, offset_s)
-        return RecordingsSupply(source)
+        return RecordingsSupply(source, self.options.pattern)
+
+    def _match(self, wanted: Sequence[TaskSamples], *, by_id_alone: bool) -> Matches:
+        return match_folder(self.folder, wanted, by_id_alone=by_id_alone, pattern=self.options.pattern)
 
     def examine(self, data: Data | None) -> tuple[Check, ...]:
         """Read every recording of the tasks whose data is there, as a run would."""
         tasks = [load_samples(spec, data) for spec in select_tasks(AVAILABLE, data)]
-        together = match_folder(self.folder, [_wanted(task) for task in tasks], by_id_alone=False)
+        together = self._match([_wanted(task) for task in tasks], by_id_alone=False)
         if together.n_found:
             return tuple(self._examine(tasks, ""))
-        alone = [task for task in tasks if match_folder(self.folder, [_wanted(task)], by_id_alone=True).n_found]
+        alone = [task for task in tasks if self._match([_wanted(task)], by_id_alone=True).n_found]
         if not alone:
             raise self._nothing(together)
         return tuple(check for task in alone for check in self._examine([task], f" with --tasks {task.spec.name}"))
@@ -173,7 +182,8 @@ class RecordingsModel:
         return DataError(
             f"{self.folder}: no recording of any of the {len(expected)} samples asked for; looked for "
             f"{', '.join(looked_for)} and so on; found {_listed(found)}",
-            "name each recording by its task and id: DIR/<task>/<id>.wav (fdbench/call/matching.py lists all layouts)",
+            "name each recording by its task and id, DIR/<task>/<id>.wav, or say how they are called: "
+            "--arg pattern='sample_{n}_out.wav'",
         )
 
 
@@ -182,6 +192,7 @@ class RecordingsSupply:
     """A folder's recordings, sorted into the samples of a run's tasks."""
 
     source: FolderRecordings
+    pattern: str | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -206,7 +217,7 @@ class RecordingsSupply:
             for name, task in run.manifest().tasks.items()
             if name in specs and name not in here
         ]
-        matches = match_folder(self.source.folder, others, by_id_alone=False)
+        matches = match_folder(self.source.folder, others, by_id_alone=False, pattern=self.pattern)
         source = replace(self.source, matches=replace(matches, by_sample={**matches.by_sample, **own}))
         changed = [
             " ".join(key[:2] if key[2] == MAIN else key)

@@ -39,6 +39,7 @@ class RunRequest:
         examiner: Who holds dialogues, and how.
         shard: Which share of the calls this process makes first, where several fill one run; None = it is alone.
         silence_s: After how much silence another process is taken for dead.
+        name: What the run is to be called, beside its id; empty = as before.
     """
 
     model: str
@@ -61,6 +62,7 @@ class RunRequest:
     examiner: ExaminerOptions = field(default_factory=ExaminerOptions)
     shard: Shard | None = None
     silence_s: float = SILENCE_S
+    name: str = ""
 
     @property
     def limits_live_calls(self) -> bool:

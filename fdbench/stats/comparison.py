@@ -43,8 +43,6 @@ MARGIN: Final = 0.25
 """Points on a scale from 0 to 5 that nobody would miss."""
 MAX_UNRATED: Final = 0.1
 """Where more clips lack a rating, those that have one decide nothing."""
-MAX_EXACT: Final = 16
-N_FLIPS: Final = 10_000
 N_RESAMPLES: Final = 1000
 _ROUNDING: Final = 1e-12
 
@@ -142,18 +140,12 @@ def sign_flip_p(differences: Sequence[float], seed: int = 0) -> float | None:
     """
     import numpy as np
 
+    from fdbench.stats.swaps import Swaps
+
     given = np.asarray(differences, np.float64)
     if not np.isfinite(given).all():
         raise ValueError("sign flips are of finite differences")
-    n = len(given)
-    if not n:
-        return None
-    if n <= MAX_EXACT:
-        signs = 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
-    else:
-        signs = 1.0 - 2.0 * np.random.Generator(np.random.PCG64(seed)).integers(2, size=(N_FLIPS, n))
-    hits = int((np.abs(signs @ given) >= abs(float(given.sum())) - _ROUNDING * float(np.abs(given).sum())).sum())
-    return hits / len(signs) if n <= MAX_EXACT else (hits + 1) / (N_FLIPS + 1)
+    return Swaps.of(len(given), seed).of_mean(given) if len(given) else None
 
 
 def paired_means(

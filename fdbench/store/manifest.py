@@ -194,15 +194,17 @@ class RunManifest(Stored):
 
     Attributes:
         has_prompts: Whether what users said is in the folder; False of a run that was exported without it.
+        name: What its user calls it, beside its id; empty where nobody gave it a name.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("has_prompts",)
+    later: ClassVar[tuple[str, ...]] = ("has_prompts", "name")
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     run_id: str
     collection: Collection
     tasks: dict[str, CollectedTask] = Field(default_factory=dict)
     scored: list[Scored] = Field(default_factory=list)
     has_prompts: bool = True
+    name: str = ""
 
     def with_tasks(
         self, tasks: Mapping[str, CollectedTask], is_recorded: Callable[[str, str], bool] = lambda task, sample_id: True
@@ -235,6 +237,10 @@ class RunManifest(Stored):
             now = {sample_id: sample.joined_with(before.samples.get(sample_id)) for sample_id, sample in task.samples.items()}
             joined[name] = task.model_copy(update={"samples": dict(sorted({**before.samples, **now}.items()))})
         return self.model_copy(update={"tasks": dict(sorted(joined.items()))})
+
+    def named(self, name: str) -> RunManifest:
+        """The manifest of a run that is called so; nothing = as it was called before."""
+        return self.model_copy(update={"name": name}) if name else self
 
     def takes(self, task: str | None = None) -> Iterator[TakeId]:
         """Every call that was asked for, or of one task, in the order of tasks, samples, repeats and stimuli."""

@@ -17,6 +17,8 @@ import fcntl
 import os
 import re
 import shutil
+import time
+from calendar import timegm
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -26,7 +28,17 @@ from typing import IO, Any, Final
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, UsageError
 from fdbench.io.files import digest_of, open_own, read_json, sha256_of, write_bytes_atomically, write_json_atomically
-from fdbench.store.attempts import BEGUN, HEARING, Attempts, Command, append_attempt, read_attempts, start_event
+from fdbench.store.attempts import (
+    BEGUN,
+    HEARING,
+    START,
+    UTC_FORMAT,
+    Attempts,
+    Command,
+    append_attempt,
+    read_attempts,
+    start_event,
+)
 from fdbench.store.judge_checks import COPY, JudgeCheck
 from fdbench.store.leases import forget_ended
 from fdbench.store.manifest import MANIFEST, Collection, RunManifest, Scored
@@ -228,6 +240,14 @@ class Run(TakeFiles):
     def attempts(self) -> Attempts:
         """Everything that is on record about when and where the run was worked on. Raises DataError."""
         return read_attempts(self.folder)
+
+    @property
+    def last_worked_on_s(self) -> float:
+        """When a command last began on it, in seconds since 1970; where no log says so, when its manifest was written."""
+        starts = [str(each.get("at")) for each in self.attempts().of(START)]
+        with suppress(ValueError):
+            return max(timegm(time.strptime(at, UTC_FORMAT)) for at in starts)
+        return self.manifest_file.stat().st_mtime
 
     def note_attempt(self, facts: Mapping[str, Any]) -> None:
         """Append one line to the log."""

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from fdbench.command.installed import suited
 from fdbench.io.files import sha256_of
 from tests.conftest import Finished, fdbench
 from tests.file_server import QUOTA_PAGE, Fault, FileServer
@@ -203,7 +204,7 @@ def test_a_folder_of_archives_needs_neither_network_nor_gdown(server: FileServer
 def test_without_gdown_the_pip_line_is_told(server: FileServer, tmp_path: Path) -> None:
     finished = download(server, tmp_path / "data", PYTHONPATH=fake_gdown(tmp_path, "raise ModuleNotFoundError(name='gdown')"))
     assert finished.status == 2
-    assert "pip install 'fdbench[data]'" in finished.err
+    assert suited("pip install 'fdbench[data]'") in finished.err
 
 
 def test_drives_quota_is_told_with_the_ways_around_it(server: FileServer, tmp_path: Path) -> None:

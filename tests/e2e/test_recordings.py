@@ -363,3 +363,95 @@ def test_a_clip_that_was_copied_under_another_name_is_told(tmp_path):
         "--protocol", "fdbench", "--workers", "1", "--out", tmp_path / "out",
     )  # fmt: skip
     assert "2: the same prompt and recording as 1, so that the clip counts twice" in finished.err
+
+
+def exported(tmp_path, *tasks: str):
+    finished = fdbench("data", "export", "--tasks", ",".join(tasks), "--wav", tmp_path / "prompts")
+    assert finished.status == 0, finished.err
+    return json.loads((tmp_path / "prompts" / "prompts.json").read_text())["prompts"]
+
+
+def unheard(folder, out, tasks, *options):
+    command = ("--tasks", tasks, "--asr", "none", "--protocol", "fdbench", "--workers", "1", "--out", out)
+    return fdbench("run", "--model", f"recordings:{folder}", *command, *options)
+
+
+def test_prompts_go_out_as_wav_and_replies_come_back_by_a_pattern(tmp_path):
+    """What a user does who plays prompts elsewhere: the replies are numbered as the list numbers the prompts."""
+    prompts = exported(tmp_path, TASK)
+    assert [prompt["n"] for prompt in prompts] == list(range(1, 13))
+    for prompt in prompts:
+        audio, rate = soundfile.read(tmp_path / "prompts" / prompt["file"], dtype="int16")
+        assert (rate, len(audio) / rate) == (prompt["sample_rate"], pytest.approx(prompt["duration_s"]))
+        (tmp_path / "replies").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "replies" / f"sample_{prompt['n']:03}_out.wav", np.zeros_like(audio), rate)
+        silence_at(tmp_path / "alike" / prompt["file"])
+    finished = unheard(tmp_path / "replies", tmp_path / "out", TASK, "--arg", "pattern=sample_{n}_out.wav")
+    assert finished.status in (0, 3), finished.err
+    records = [json.loads(path.read_text()) for path in finished.run.rglob("takes/**/*.json")]
+    assert len(records) == 12
+    assert all(record["model"] for record in records)
+    same = unheard(tmp_path / "alike", tmp_path / "out", TASK)
+    assert len(list(same.run.rglob("audio/**/*.model.flac"))) == 12, "names as they were exported need no pattern"
+
+
+def test_pairs_go_out_with_their_twins_and_dialogues_do_not(tmp_path):
+    finished = fdbench("data", "export", "--tasks", "mini/overlap.user_backchannel,mini/dialogue", "--wav", tmp_path / "p")
+    assert finished.status == 3
+    assert "mini/dialogue" in finished.err
+    assert "an examiner holds it" in finished.err
+    listed = json.loads((tmp_path / "p" / "prompts.json").read_text())["prompts"]
+    assert {prompt["stimulus"] for prompt in listed} == {"main", "clean"}
+    assert all((tmp_path / "p" / prompt["file"]).is_file() for prompt in listed)
+
+
+def test_an_export_as_wav_spoils_no_folder_of_others(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    finished = fdbench("data", "export", "--tasks", TASK, "--wav", tmp_path)
+    assert finished.status == 2
+    assert "holds no prompts" in finished.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("sample_out.wav", "nothing in it tells one sample from another"),
+        ("{number}.wav", "unknown {number}"),
+        ("sample_{n.wav", "--arg pattern=sample_{n.wav"),
+    ],
+)
+def test_a_pattern_that_names_no_sample_is_misuse(pattern, told, tmp_path):
+    finished = unheard(tmp_path, tmp_path / "out", TASK, "--arg", f"pattern={pattern}")
+    assert finished.status == 2
+    assert told in finished.err
+    assert len(finished.err.strip().splitlines()) == 2
+
+
+def silence_at(*paths):
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.zeros(16000, np.int16), 16000)
+
+
+def test_a_file_that_a_pattern_gives_to_two_samples_is_misuse(tmp_path):
+    silence_at(tmp_path / "r" / "1.wav")
+    finished = unheard(tmp_path / "r", tmp_path / "out", f"{TASK},mini/backchannel", "--arg", "pattern={n}.wav")
+    assert finished.status == 2
+    assert "1.wav would be of mini/" in finished.err
+    assert "add {task}" in finished.err
+
+
+def test_what_a_pattern_does_not_find_is_said_with_what_was_looked_for(tmp_path):
+    silence_at(tmp_path / "r" / "out-1.wav")
+    finished = unheard(tmp_path / "r", tmp_path / "out", TASK, "--arg", "pattern=sample_{n}.wav")
+    assert finished.status == 2
+    assert "looked for sample_1.wav" in finished.err
+    assert "found out-1.wav" in finished.err
+
+
+def test_two_files_that_fit_one_sample_are_its_error(tmp_path):
+    silence_at(tmp_path / "r" / "1.wav", tmp_path / "r" / "01.wav")
+    finished = unheard(tmp_path / "r", tmp_path / "out", TASK, "--limit", "1", "--arg", "pattern={n}.wav")
+    assert finished.status == 3
+    assert "1.wav and 01.wav: both are its recording by name" in finished.err
