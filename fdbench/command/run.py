@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,13 @@ def register(commands: Commands) -> None:
         metavar="MS",
         help="make a call again whose frames leave later around annotated events (100)",
     )
-    run.add_argument("--condition", default="clean", metavar="NAME", help="what stands between (`fdbench list conditions`)")
+    run.add_argument(
+        "--condition",
+        default="clean",
+        metavar="NAME",
+        help="what stands between (`fdbench list conditions`); several with commas, ladder:NAME or all: a run for each",
+    )
+    run.add_argument("--noise", default="", metavar="DIR", help="your own noise, for the conditions own-...")
     run.add_argument(
         "--examiner",
         default="scripted",
@@ -119,8 +126,10 @@ def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.plan import make_plan
     from fdbench.stages.request import RunRequest
     from fdbench.stages.run import run_plan
+    from fdbench.task.conditions import expand_conditions
 
-    request = RunRequest(
+    names = expand_conditions(arguments.condition, arguments.noise)
+    first = RunRequest(
         model=arguments.model,
         tasks=arguments.tasks,
         out=arguments.out,
@@ -135,7 +144,8 @@ def run_command(arguments: argparse.Namespace) -> int:
         max_cost=arguments.max_cost,
         max_minutes=arguments.max_minutes,
         most_late_s=arguments.most_late / 1000,
-        condition=arguments.condition,
+        condition=names[0],
+        noise=arguments.noise,
         keep_going=arguments.keep_going,
         again=arguments.again,
         examiner=ExaminerOptions(
@@ -147,12 +157,20 @@ def run_command(arguments: argparse.Namespace) -> int:
         ),
     )
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
-    plan = make_plan(request)
+    plans = [make_plan(replace(first, condition=name)) for name in names]  # a missing library is told before any call
     options.check()  # before anything is said: misuse is two lines
-    report_notes((*plan.notes, *estimate_of(plan), *chosen_ears(arguments, options)))
-    with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
-        finished = run_plan(plan, options, progress)
-    return conclude(arguments, finished)
+    if arguments.json and len(plans) > 1:
+        raise UsageError(f"--json is for one run, and --condition {arguments.condition} makes {len(plans)}", "leave it out")
+    report_notes(chosen_ears(arguments, options))
+    statuses = []
+    for plan in plans:
+        if len(plans) > 1:
+            tell(f"condition {plan.collection.condition}")
+        report_notes((*plan.notes, *estimate_of(plan)))
+        with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
+            finished = run_plan(plan, options, progress)
+        statuses.append(conclude(arguments, finished))
+    return max(statuses)
 
 
 def annotate_command(arguments: argparse.Namespace) -> int:

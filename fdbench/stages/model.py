@@ -84,7 +84,7 @@ class PartyModel:
             tail_silence_s=request.ending.silence_s,
             tail_limit_s=request.ending.limit_s,
             condition=request.condition,
-            condition_facts=find_condition(request.condition).facts,
+            condition_facts=find_condition(request.condition, request.noise).facts,
             examiner=request.examiner.as_named,
             fdbench=__version__,
         )
@@ -109,7 +109,9 @@ class PartyModel:
         known = [price for price in prices if price is not None]
         return sum(known) if len(known) == len(prices) else None
 
-    def open_source(self, collection: Collection, budget: Budget, most_late_s: float, examiner: ExaminerOptions) -> Source:
+    def open_source(
+        self, collection: Collection, budget: Budget, most_late_s: float, examiner: ExaminerOptions, noise: str = ""
+    ) -> Source:
         """Load what is needed; only calls on the wall clock keep to the budget. Raises FdbenchError where that fails."""
         open_model = self.adapter.open_live if self.adapter.is_live else self.adapter.open_party
         model = open_model(collection.slots)
@@ -120,7 +122,7 @@ class PartyModel:
                 collection.seed,
                 collection.lead_in_s,
                 Ending(collection.tail_silence_s, collection.tail_limit_s),
-                find_condition(collection.condition),
+                find_condition(collection.condition, noise),
                 tells_truth=self.adapter.spec.tells_truth,
                 budget=budget,
                 timeouts=Timeouts(most_late_s=most_late_s),

@@ -143,7 +143,8 @@ def _record_differs(before: TakeRecord, after: TakeRecord) -> Iterator[str]:
     if before.model_dump(exclude=_LOGS) == after.model_dump(exclude=_LOGS):
         return
     why = f" ({after.failure.message})" if after.failure else ""
-    for name in ("status", "user", "model", "events", "right_censored", "prompt_s", "model_heard", "user_events", "notes"):
+    told = ("status", "user", "model", "events", "right_censored", "prompt_s", "model_heard", "user_events", "notes")
+    for name in (*told, "on_the_way"):
         if getattr(before, name) != getattr(after, name):
             yield f"{after.id}: {name} is not what was recorded{why}"
             return
