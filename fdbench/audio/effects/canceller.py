@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from fdbench.audio.effects.frames import AtRate, Framed
-from fdbench.audio.effects.resampler import Resampler
+from fdbench.audio.effects.whole_ratio import between
 from fdbench.core.sound import Samples
 from fdbench.errors import MissingExtraError
 from fdbench.io.files import sha256_of_file
@@ -40,7 +40,7 @@ class Canceller(AtRate):
     def __init__(self, sample_rate: int) -> None:
         module = _module()
         self._canceller: Any = module.EchoCanceller(sample_rate=CANCELLER_HZ)
-        self._far_down = None if sample_rate == CANCELLER_HZ else Resampler(sample_rate, CANCELLER_HZ)
+        self._far_down = None if sample_rate == CANCELLER_HZ else between(sample_rate, CANCELLER_HZ)
         self._far = np.zeros(0, np.float32)
         super().__init__(sample_rate, CANCELLER_HZ, [Framed(FRAME, self._cancel, OWN_DELAY)])
 

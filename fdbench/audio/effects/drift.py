@@ -40,7 +40,7 @@ class Drift:
         offsets = np.arange(1 - _REACH, _REACH + 1)[None, :] - np.arange(_PHASES)[:, None] / _PHASES
         window: Any = np.i0(_KAISER_BETA * np.sqrt(1 - np.clip(offsets / _REACH, -1, 1) ** 2)) / np.i0(_KAISER_BETA)
         taps = np.sinc(offsets) * window
-        self._taps = taps / taps.sum(axis=1, keepdims=True)
+        self._taps: Samples = (taps / taps.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def delay_at_s(self, t_s: float) -> float:
         """By how much what is heard at this time of the call is late."""
@@ -54,7 +54,7 @@ class Drift:
         at = np.rint((numbers - self._behind(numbers) - _REACH - begins) * _PHASES).astype(np.int64)
         middle, phase = at // _PHASES, at % _PHASES
         windows = np.lib.stride_tricks.sliding_window_view(known, 2 * _REACH)[middle - _REACH + 1]
-        out: Samples = (windows * self._taps[phase]).sum(axis=1).astype(np.float32)
+        out: Samples = np.einsum("ij,ij->i", windows, self._taps[phase])
         self._kept = known[len(said) :]
         return out
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fdbench.audio.effects.resampler import Resampler
+from fdbench.audio.effects.whole_ratio import between
 from fdbench.core.sound import Samples
 
 
@@ -71,8 +71,8 @@ class AtRate:
 
     def __init__(self, sample_rate: int, stage_hz: int, stages: Sequence[Stage]) -> None:
         same = sample_rate == stage_hz
-        self._down = None if same else Resampler(sample_rate, stage_hz)
-        self._up = None if same else Resampler(stage_hz, sample_rate)
+        self._down = None if same else between(sample_rate, stage_hz)
+        self._up = None if same else between(stage_hz, sample_rate)
         self._stages = stages
         self._ready = np.zeros(0, np.float32)
         resamplers = sum(each.delay_s for each in (self._down, self._up) if each is not None)

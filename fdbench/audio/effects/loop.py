@@ -35,7 +35,7 @@ class Noise:
     def __init__(self, loop: Samples, snr_db: float, sample_rate: int, scene: Scene) -> None:
         self._n = len(loop)
         self._at = int(scene.random("noise").integers(self._n))
-        self._loop = loop * np.float32(self._gain(loop, snr_db, sample_rate, scene))
+        self._loop: Samples = loop * np.float32(self._gain(loop, snr_db, sample_rate, scene))
 
     def step(self, said: Samples, back: Samples) -> Samples:
         mixed: Samples = said + self._next(len(said))
@@ -45,7 +45,8 @@ class Noise:
         begin, end = self._at, self._at + n
         self._at = end % self._n
         if end <= self._n:
-            return self._loop[begin:end]
+            piece: Samples = self._loop[begin:end]
+            return piece
         wrapped: Samples = np.take(self._loop, np.arange(begin, end), mode="wrap")
         return wrapped
 

@@ -69,7 +69,7 @@ def prompt():
 
 def scene_at(prompt, rate, seed=1, lead_in_s=0.5):
     stimulus, audio = prompt
-    level_dbfs, _ = active_speech(audio)
+    level_dbfs, spans = active_speech(audio)
     said = np.concatenate([np.zeros(round(lead_in_s * rate), np.float32), resampled(audio, rate).samples])
     hashes = frozenset(placement.sha256 for placement in stimulus.placements)
     return said, Scene(seed, level_dbfs, tuple(span.shifted(lead_in_s) for span in spans), hashes)
