@@ -2,10 +2,10 @@
 
     python benchmarks/conditions.py [--model vad-endpointer] [--n 6] [--rounds 3] [NAME ...]
 
-Calls of mini's turn taking in virtual time, clean and under each condition in turn, fastest of the rounds; in CPU seconds of this
-process, so that neighbours on the machine count less. ``path`` is what the path adds per second of a call; the shares are of a clean
-call alone, and of a clean call with what a run does with it (its sound is stored, heard by the detector and by tiny.en). A model that
-falls silent under a condition makes a shorter call, so the time is taken per second of call.
+Calls of mini's turn taking in virtual time, clean and under each condition in turn, fastest of the rounds; in CPU seconds of
+this process, so that neighbours on the machine count less. ``path`` is what the path adds per second of a call; the shares are
+of a clean call alone, and of a clean call with what a run does with it (its sound is stored, heard by the detector and by
+tiny.en). A model that falls silent under a condition makes a shorter call, so the time is taken per second of call.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def main() -> None:
     takes = [Take(sample) for sample in load_samples(task_specs()["mini/turn_taking"], None, limit=options.n).samples]
     clean_s, recordings = held("clean", model, takes, options.rounds)
     after_s = kept_and_heard(recordings)
-    print(f"{options.model}: a second of a clean call takes {1000 * clean_s:.2f} ms, storing and hearing it {1000 * after_s:.2f} ms")
+    print(
+        f"{options.model}: per second of a clean call {1000 * clean_s:.2f} ms; storing and hearing it {1000 * after_s:.2f} ms"
+    )
     print(f"{'condition':24} {'path ms/s':>10} {'of the call':>12} {'of a run':>9}")
     for name in options.names or [name for name in conditions() if name != "clean"]:
         try:

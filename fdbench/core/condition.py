@@ -28,7 +28,7 @@ class Condition:
         accounts_delay: Times are taken as the model heard the user: what the way there takes is no part of its latency.
         libraries: By library, the build that makes the effects; what they do differs from build to build.
         noise_folder: Where the user's own noise lies; what it holds is in the facts.
-        ladder, series, level, unit: Its place among conditions of one kind, for tables.
+        ladder: Conditions of one kind that it is one of.
     """
 
     name: str = CLEAN
@@ -40,9 +40,6 @@ class Condition:
     noise_folder: str = field(default="", compare=False)
     summary: str = field(default="", compare=False)
     ladder: str = field(default="", compare=False)
-    series: str = field(default="", compare=False)
-    level: float | None = field(default=None, compare=False)
-    unit: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, name: str, facts: Mapping[str, Any]) -> Condition:

@@ -24,7 +24,9 @@ from fdbench.core.family import FAMILIES
 from fdbench.core.metric import CORRECTED
 from fdbench.errors import DataError
 from fdbench.io.files import write_output
-from fdbench.report.headline_table import headline_lines
+from fdbench.report.headline_table import TOLD_UNDER, Under, headline_lines
+from fdbench.report.ladder_lines import ladder_lines
+from fdbench.report.ladders import LadderTable, is_of_ladder, lost_under, read_ladders
 from fdbench.report.legend import HEADLINE, PROTOCOLS, READING
 from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, cell, code, escape, heading, link, table
 from fdbench.report.published_table import front_lines, published_lines
@@ -41,17 +43,26 @@ HEADLINE_START: Final = "<!-- headline: `fdbench leaderboard` writes what stands
 HEADLINE_END: Final = "<!-- end of headline -->"
 
 
-def render_leaderboard(rows: Sequence[Row], published: Sequence[PublishedRow], results_link: str = "../results") -> str:
+def render_leaderboard(
+    rows: Sequence[Row],
+    published: Sequence[PublishedRow],
+    results_link: str = "../results",
+    ladders: Sequence[LadderTable] = (),
+    under: Under | None = None,
+) -> str:
     """The front page as Markdown.
 
     Args:
         rows: Measured results in any order.
         published: Numbers of others in any order.
         results_link: Where the results folder lies, as seen from the leaderboard.
+        ladders: The same under conditions.
+        under: What a turn costs under the conditions that the headlines tell.
     """
+    all_rows, rows = rows, [row for row in rows if not is_of_ladder(row)]
     corrected = [row for row in rows if row.protocol in CORRECTED]
     lines = ["# Leaderboard", ""]
-    headlines = headline_lines(rows)
+    headlines = headline_lines(rows, under)
     if headlines:
         lines += [*headlines, *HEADLINE, ""]
     front = front_lines(published)
@@ -65,7 +76,7 @@ def render_leaderboard(rows: Sequence[Row], published: Sequence[PublishedRow], r
     if corrected:
         lines += ["## How to read the tables below", "", *READING, "", *_sections(_families(corrected, ()))]
         lines += _family_sections(corrected, results_link)
-    return _page([*lines, *_run_lines(rows, results_link)])
+    return _page([*lines, *ladder_lines(ladders), *_run_lines(all_rows, results_link)])
 
 
 def render_fdb(rows: Sequence[Row], results_link: str = "../results") -> str:
@@ -119,18 +130,20 @@ def _rendered(results_root: Path, target: Path) -> dict[Path, str]:
     """What each file should say. README.md in the folder above is one of them if it has the two markers."""
     results_link = Path(os.path.relpath(results_root.resolve(), target.resolve().parent)).as_posix()
     rows, published = read_results(results_root), read_published()
+    ladders, under = read_ladders(results_root, rows), lost_under(results_root, rows, TOLD_UNDER)
     pages = {
-        target: render_leaderboard(rows, published, results_link),
+        target: render_leaderboard(rows, published, results_link, ladders, under),
         target.parent / PUBLISHED_PAGE: render_published(published),
     }
-    if any(row.protocol not in CORRECTED for row in rows):
-        pages[target.parent / FDB_PAGE] = render_fdb(rows, results_link)
+    plain = [row for row in rows if not is_of_ladder(row)]
+    if any(row.protocol not in CORRECTED for row in plain):
+        pages[target.parent / FDB_PAGE] = render_fdb(plain, results_link)
     readme = target.parent.resolve().parent / "README.md"
     if readme.is_file():
         before, start, rest = readme.read_text(encoding="utf-8").partition(HEADLINE_START)
         _, end, after = rest.partition(HEADLINE_END)
         if start and end:
-            headlines = headline_lines(rows)
+            headlines = headline_lines(plain, under)
             between = f"\n\n{_page(headlines)}\n" if headlines else "\n"
             pages[readme] = f"{before}{start}{between}{end}{after}"
     return pages

@@ -34,9 +34,6 @@ class _Written(BaseModel):
     to_user: tuple[dict[str, Any], ...] = ()
     accounts_delay: bool = False
     ladder: str = ""
-    series: str = ""
-    level: float | None = None
-    unit: str = ""
 
 
 @cache
