@@ -20,9 +20,9 @@ READING: Final = (
     "Each model under each condition, minus itself clean, paired by clip: the mean difference, below it its 95 % interval "
     "and the value. 🟩 less than 0.1 s per turn (or 5 points) worse than clean, 🟨 less than 0.5 s (25), 🟧 less than 1 s "
     "(50), 🟥 more. Slope: least squares over the levels. *0.1 worse at*: where it is 0.1 worse than clean, linear between "
-    "levels; empty where it never is. Only what the model hears is changed; it is scored on what it said. What the way to the model takes is "
-    "taken out of its times. Noise is made of other voices than the prompt's, of its spectrum or of chance, and of nothing "
-    f"recorded. {_BEYOND} the model's own channel is noisier than our hearing is good for.",
+    "levels; empty where it never is. Only what the model hears is changed; it is scored on what it said, and what the way to "
+    "it takes is taken out of its times. Noise is made of other voices than the prompt's, of its spectrum or of chance, and of "
+    f"nothing recorded. {_BEYOND} the model's own channel is noisier than our hearing is good for.",
 )
 
 

@@ -28,6 +28,7 @@ none                                         n/a                  n/a, n/a      
 4.0-9.0, 10.0-15.0; user 9.2-9.8             0                    0, 0           0
 4.0-4.6; user 4.2-5.0                        n/a                  n/a, n/a       n/a
 4.0-4.6, the recording ends at 4.6           n/a                  n/a, n/a       n/a
+4.0-8.0, the recording ends at 8.0           0                    0, n/a         0
 4.0-5.0 (0.94 s of echo), then 5.1-6.0       0 (one talk)         0, n/a         0
 ===========================================  ===================  =============  ===========
 
@@ -82,7 +83,7 @@ class OwnTalk:
 
 
 def own_talks(speech: Sequence[Span], user: Sequence[Span], echo_s: float, recorded_s: float | None) -> tuple[OwnTalk, ...]:
-    """The talks that are alone, in order of time; one that the recording's end cut off is none.
+    """The talks that are alone, in order of time; one that the recording's end cut short is none.
 
     Args:
         speech: The model's, s on the prompt's timeline.
@@ -94,18 +95,19 @@ def own_talks(speech: Sequence[Span], user: Sequence[Span], echo_s: float, recor
     following = [*(later for _, later in pairwise(talks)), *([None] if talks else [])]
     found = []
     for talk, after in zip(talks, following, strict=True):
-        if recorded_s is not None and recorded_s - talk.end_s <= END_S + ROUNDING_S:
+        heard_s = talk.end_s - talk.start_s - echo_s
+        is_short = heard_s < STOPS_S - ROUNDING_S
+        if is_short and recorded_s is not None and recorded_s - talk.end_s <= END_S + ROUNDING_S:
             continue
         if any(each.overlaps(talk) for each in user):
             continue
-        heard_s = talk.end_s - talk.start_s - echo_s
         is_answered = (
             after is not None
             and after.start_s - talk.end_s <= ANSWERS_S + ROUNDING_S
             and not any(each.overlaps(Span(talk.start_s, after.start_s)) for each in user)
         )
         is_first = talk.start_s - talks[0].start_s < FIRST_S - ROUNDING_S
-        found.append(OwnTalk(talk, 0 < heard_s < STOPS_S - ROUNDING_S, is_first, is_answered))
+        found.append(OwnTalk(talk, is_short and heard_s > 0, is_first, is_answered))
     return tuple(found)
 
 

@@ -24,6 +24,7 @@ TABLE = [
     ("two answers to two turns", [(4.0, 9.0), (10.0, 15.0)], [(9.2, 9.8)], 20.0, (0, 0, 0, 0)),
     ("it stops for the user", [(4.0, 4.6)], [(4.2, 5.0)], 20.0, (NA, NA, NA, NA)),
     ("nobody knows", [(4.0, 4.6)], [], 4.6, (NA, NA, NA, NA)),
+    ("it went on for long enough", [(4.0, 8.0)], [], 8.0, (0, 0, NA, 0)),
     ("a breath is no end", [(4.0, 5.0), (5.1, 6.0)], [], 20.0, (0, 0, NA, 0)),
     ("over before its echo came", [(4.0, 4.05)], [], 20.0, (0, 0, NA, 0)),
     ("later only", [(4.0, 8.0), (12.0, 12.5)], [], 20.0, (1, 0, 1, 0)),
