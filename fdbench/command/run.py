@@ -110,6 +110,7 @@ def register(commands: Commands) -> None:
         commands, "replay", replay_command, "make a run again from what its calls left behind, without the model"
     )
     replay.add_argument("run", type=Path, metavar="RUN")
+    replay.add_argument("--noise", default="", metavar="DIR", help="your own noise, where the run was made in that")
     replay.add_argument("--out", type=Path, help="keep what is made there (default: compare, and keep nothing)")
     add_scoring_options(replay, asr=DEFAULT_ASR, protocol="all")
 
@@ -221,7 +222,8 @@ def replay_command(arguments: argparse.Namespace) -> int:
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     with tempfile.TemporaryDirectory(prefix="fdbench-replay-") as scratch, ProgressBars() as progress:
         data = data_of(arguments, arguments.run)
-        replayed = replay_run(arguments.run, arguments.out or Path(scratch), options, data, progress)
+        out = arguments.out or Path(scratch)
+        replayed = replay_run(arguments.run, out, options, data, progress, arguments.noise)
         status = conclude(arguments, replayed.finished)
     report_notes(replayed.differences)
     report_notes([f"scores/{name}: the run has none by these engines to compare with" for name in replayed.not_compared])

@@ -66,6 +66,7 @@ class PartyModel:
                 f"--max-cost {request.max_cost:g}: what the examiner {request.examiner.kind} costs is not known here",
                 "say it with --examiner-arg price=IN,OUT per million tokens, or use --max-minutes",
             )
+        condition = find_condition(request.condition, request.noise)
         spec, provenance, files = self.adapter.spec, self.adapter.provenance(), self.adapter.files()
         # What a file holds is in the id, so where it lies need not be.
         arguments = {key: Path(value).name if key in files else value for key, value in provenance.arguments.items()}
@@ -83,8 +84,8 @@ class PartyModel:
             published_shift_s=spec.published_shift_s,
             tail_silence_s=request.ending.silence_s,
             tail_limit_s=request.ending.limit_s,
-            condition=request.condition,
-            condition_facts=find_condition(request.condition, request.noise).facts,
+            condition=condition.name,
+            condition_facts=condition.facts,
             examiner=request.examiner.as_named,
             fdbench=__version__,
         )

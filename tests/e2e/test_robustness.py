@@ -209,6 +209,8 @@ def test_ones_own_noise_is_in_the_id_by_its_content(tmp_path):
         ids.append(finished.run.name)
         metrics = summaries(finished.run)["fdbench"]["mini/turn_taking"]["metrics"]
         assert all("|condition:own-10dB@1:" in metric["signature"] for metric in metrics.values())
+        replayed = ("replay", finished.run, "--asr", "sphinx", "--protocol", "fdbench")
+        assert fdbench(*replayed, "--noise", tmp_path / "noise").status == 0 and fdbench(*replayed).status != 0
         assert str(tmp_path) not in (finished.run / "manifest.json").read_text()
     assert ids[0] != ids[1]
     unused = fdbench("run", "--model", "silence", *TURNS, "--noise", tmp_path / "noise", "--out", tmp_path / "out")
