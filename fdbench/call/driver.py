@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -140,6 +141,9 @@ class Driver:
         prepare = getattr(self._parties[0], "prepare", None)
         if prepare is not None:
             prepare(invitation.user)
+        if not self.condition.is_clean:  # noise without the prompt's voice, a room: made once, and kept
+            with suppress(FdbenchError):  # it is told when the call begins
+                self._path_between("model", scene_of(invitation.take, invitation.user, self.condition))
 
     # One call
 

@@ -129,7 +129,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.run import run_plan
     from fdbench.task.conditions import expand_conditions
 
-    names = expand_conditions(arguments.condition, arguments.noise)
+    expanded = expand_conditions(arguments.condition, arguments.noise)
+    names = expanded.names
     first = RunRequest(
         model=arguments.model,
         tasks=arguments.tasks,
@@ -162,7 +163,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     options.check()  # before anything is said: misuse is two lines
     if arguments.json and len(plans) > 1:
         raise UsageError(f"--json is for one run, and --condition {arguments.condition} makes {len(plans)}", "leave it out")
-    report_notes(chosen_ears(arguments, options))
+    report_notes((*expanded.left_out, *chosen_ears(arguments, options)))
     statuses = []
     for plan in plans:
         if len(plans) > 1:

@@ -7,7 +7,7 @@ number. ``ladder:NAME`` means the conditions of one kind, from clean on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
 from fdbench.core.take_id import CLEAN
-from fdbench.errors import DataError, UsageError, unknown_name
+from fdbench.errors import DataError, FdbenchError, UsageError, unknown_name
 from fdbench.io.strict_yaml import load_yaml
 from fdbench.task.load import CONDITIONS
 
@@ -79,17 +79,31 @@ def find_condition(name: str, noise: str = "") -> Condition:
     return _with_folder(found, noise) if found.needs_folder else found
 
 
-def expand_conditions(text: str, noise: str = "") -> tuple[str, ...]:
-    """The names that ``--condition`` means, each once, in the order given.
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """What ``--condition`` means.
+
+    Attributes:
+        names: Of conditions, each once, in the order given.
+        left_out: A line for each condition of a ladder that cannot be made here, with why.
+    """
+
+    names: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def expand_conditions(text: str, noise: str = "") -> Expanded:
+    """The conditions that are meant.
 
     Args:
-        text: Names with commas between them, each with its version or without; ``ladder:NAME`` or ``all`` among them.
-        noise: As in ``find_condition``; without it, ladders leave out what needs it.
+        text: Names with commas between them, each with its version or without; ``ladder:NAME`` or ``all`` among them. A ladder
+            leaves out what cannot be made here; what was named must be made.
+        noise: As in ``find_condition``.
 
     Raises:
         UsageError: As in ``find_condition``, or there is no such ladder.
     """
-    known, names = conditions(), list[str]()
+    known, names, left_out = conditions(), list[str](), dict[str, str]()
     of_noise = {name for name, each in known.items() if each.needs_folder}
     ladders = sorted({each.ladder for each in known.values() if each.ladder})
     for part in (part.strip() for part in text.split(",")):
@@ -97,13 +111,17 @@ def expand_conditions(text: str, noise: str = "") -> tuple[str, ...]:
             wanted = part.removeprefix(LADDER)
             if part != ALL and wanted not in ladders:
                 raise unknown_name("ladder", wanted, ladders)
-            chosen = [name for name, each in known.items() if part == ALL or each.ladder == wanted]
-            names += [CLEAN, *(name for name in chosen if noise or name not in of_noise)]
+            names.append(CLEAN)
+            for name in (name for name, each in known.items() if part == ALL or each.ladder == wanted):
+                try:
+                    names.append(find_condition(name, noise).name)
+                except FdbenchError as error:
+                    left_out[name] = f"condition {name} is left out: {error.what}"
         else:
             names.append(find_condition(part, noise).name)
     if noise and not of_noise & set(names):
         raise UsageError(f"--noise {noise}: no condition that was named uses it", f"name one: {', '.join(sorted(of_noise))}")
-    return tuple(dict.fromkeys(names))
+    return Expanded(tuple(dict.fromkeys(names)), tuple(left_out.values()))
 
 
 def _with_folder(condition: Condition, noise: str) -> Condition:
