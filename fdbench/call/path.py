@@ -14,7 +14,7 @@ frames are cut. Where neither rates nor a condition stand between the two sides 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -25,6 +25,13 @@ from fdbench.audio.effects.self_echo import SelfEcho
 from fdbench.audio.effects.table import effect_of
 from fdbench.core.condition import EffectFacts
 from fdbench.core.sound import Samples
+
+
+@runtime_checkable
+class _Realising(Protocol):
+    """An effect that draws or measures something."""
+
+    def realised(self, n_heard: int) -> dict[str, float]: ...
 
 
 class Path:
@@ -55,9 +62,14 @@ class Path:
         self.delay_s = (self._to_heard.delay_s if self._to_heard else 0.0) + sum(effect.delay_s for effect in self._effects)
 
     @property
-    def realised(self) -> dict[str, float]:
-        """What chance and the listener's own voice made of the call so far: losses, the signal-to-echo ratio."""
-        return {name: value for effect in self._effects for name, value in getattr(effect, "realised", {}).items()}
+    def hears_back(self) -> bool:
+        """Whether what the listener says changes what it hears."""
+        return any(getattr(effect, "hears_back", False) for effect in self._effects)
+
+    def realised(self, n_heard: int) -> dict[str, float]:
+        """What chance and the listener's own voice made of so many samples: losses, the signal-to-echo ratio."""
+        told = [effect.realised(n_heard) for effect in self._effects if isinstance(effect, _Realising)]
+        return {name: value for each in told for name, value in each.items()}
 
     @property
     def echo_s(self) -> float | None:

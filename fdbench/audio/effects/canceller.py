@@ -37,6 +37,8 @@ class Canceller(AtRate):
         MissingExtraError: pywebrtc-audio is not installed.
     """
 
+    hears_back = True
+
     def __init__(self, sample_rate: int) -> None:
         module = _module()
         self._canceller: Any = module.EchoCanceller(sample_rate=CANCELLER_HZ)

@@ -28,6 +28,5 @@ class Jitter:
     def step(self, said: Samples, back: Samples) -> Samples:
         return self._playout.step(self._loss.step(said, back), back)
 
-    @property
-    def realised(self) -> dict[str, float]:
-        return self._loss.realised
+    def realised(self, n_heard: int) -> dict[str, float]:
+        return self._loss.realised(n_heard)

@@ -17,6 +17,7 @@ References: Gilbert 1960, Bell System Technical Journal 39:1253; Elliott 1963, 4
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
@@ -37,23 +38,22 @@ class Losses:
 
     def __init__(self, draw: Callable[[], Iterator[bool]], scene: Scene) -> None:
         self._drawn, self._known, self._scene = draw(), list[bool](), scene
-        self._n_asked = 0
 
     def is_lost(self, packet: int) -> bool:
         while len(self._known) <= packet:
             self._known.append(next(self._drawn))
-        self._n_asked = max(self._n_asked, packet + 1)
         return self._known[packet]
 
-    @property
-    def realised(self) -> dict[str, float]:
-        """Packets so far, and how many were lost; the same of those in which the user spoke."""
-        spoken = [k for k in packets_in_speech(self._scene) if k < self._n_asked]
+    def realised(self, heard_s: float) -> dict[str, float]:
+        """Packets that began until then, and how many were lost; the same of those in which the user spoke."""
+        n = math.ceil(round(heard_s / PACKET_S, 6))
+        lost = [self.is_lost(packet) for packet in range(n)]
+        spoken = [k for k in packets_in_speech(self._scene) if k < n]
         return {
-            "packets": self._n_asked,
-            "lost": sum(self._known[: self._n_asked]),
+            "packets": n,
+            "lost": sum(lost),
             "packets_in_speech": len(spoken),
-            "lost_in_speech": sum(self._known[k] for k in spoken),
+            "lost_in_speech": sum(lost[k] for k in spoken),
         }
 
 
@@ -123,7 +123,7 @@ class Loss:
         if concealment not in ("zero", "repeat"):
             raise UsageError(f"concealment '{concealment}': expected zero or repeat", "mend the condition")
         self._losses, self._repeats = losses, concealment == "repeat"
-        self._packet = round(PACKET_S * sample_rate)
+        self._rate, self._packet = sample_rate, round(PACKET_S * sample_rate)
         self._at = 0
         self._past = np.zeros(self._packet, np.float32)
 
@@ -141,6 +141,5 @@ class Loss:
         self._past = line[len(said) :]
         return line[self._packet :]
 
-    @property
-    def realised(self) -> dict[str, float]:
-        return self._losses.realised
+    def realised(self, n_heard: int) -> dict[str, float]:
+        return self._losses.realised(n_heard / self._rate)

@@ -57,12 +57,11 @@ class Opus(AtRate):
                 f"kbit {kbit:g}, conceal '{conceal}': expected 6 to 510 and fec, plc or zero", "mend the condition"
             )
         rate = sample_rate if sample_rate in OPUS_HZ else _LINE_HZ
-        self._losses = losses
+        self._losses, self._rate = losses, sample_rate
         super().__init__(sample_rate, rate, [_Line(kbit, losses, loss_pc, conceal, rate)])
 
-    @property
-    def realised(self) -> dict[str, float]:
-        return self._losses.realised
+    def realised(self, n_heard: int) -> dict[str, float]:
+        return self._losses.realised(n_heard / self._rate)
 
 
 class _Line(Framed):

@@ -40,6 +40,7 @@ class SelfEcho:
     """
 
     delay_s = 0.0
+    hears_back = True
 
     def __init__(self, ser_db: float | None, echo_s: float, t60_s: float, sample_rate: int, scene: Scene) -> None:
         self.echo_s = echo_s
@@ -62,8 +63,7 @@ class SelfEcho:
         mixed: Samples = said + self._factor * heard
         return mixed
 
-    @property
-    def realised(self) -> dict[str, float]:
+    def realised(self, n_heard: int) -> dict[str, float]:
         """The signal-to-echo ratio of this call, from how loud the model spoke; nothing where it said nothing."""
         if not self._n_active or self._factor is None:
             return {}

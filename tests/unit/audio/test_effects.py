@@ -224,7 +224,7 @@ def test_loss_is_what_was_asked_for_and_what_is_lost_is_counted():
         effect = effect_of({"effect": "loss", "loss_pc": share, "burst": burst}, rate, scene)
         heard = np.concatenate([effect.step(np.ones(16000, np.float32), np.zeros(16000, np.float32)) for _ in range(1200)])
         lost = heard.reshape(n_packets, 320).max(axis=1) == 0
-        counted = effect.realised
+        counted = effect.realised(n_packets * 320)
         assert counted["lost"] == lost.sum() and counted["packets"] == n_packets, "exact"
         assert counted["packets_in_speech"] == 30_000 and counted["lost_in_speech"] == lost[:30_000].sum(), "exact"
         assert lost.mean() == pytest.approx(share / 100, rel=0.1)
@@ -235,7 +235,8 @@ def test_loss_is_what_was_asked_for_and_what_is_lost_is_counted():
 def test_exactly_so_many_packets_of_the_users_speech_are_lost(prompt):
     said, scene = scene_at(prompt, 16000)
     heard, effect = through({"effect": "loss", "frames": 9}, said, said, 16000, scene)
-    assert effect.realised["lost"] == effect.realised["lost_in_speech"] == 9
+    found = effect.realised(len(said))
+    assert found["lost"] == found["lost_in_speech"] == 9
     silent = [k for k in packets_in_speech(scene) if not np.any(heard[k * 320 : (k + 1) * 320])]
     assert len(silent) == 9
     other = through({"effect": "loss", "frames": 9}, said, said, 16000, scene_at(prompt, 16000, seed=2)[1])[0]
@@ -246,7 +247,7 @@ def test_exactly_so_many_packets_of_the_users_speech_are_lost(prompt):
 def test_jitter_loses_what_comes_after_the_playout(jitter_ms, late_pc):
     effect = effect_of({"effect": "jitter", "jitter_ms": jitter_ms}, 8000, Scene(1))
     effect.step(np.ones(160 * 40_000, np.float32), np.zeros(160 * 40_000, np.float32))
-    found = effect.realised
+    found = effect.realised(160 * 40_000)
     assert 100 * found["lost"] / found["packets"] == pytest.approx(late_pc, abs=0.35)
 
 
@@ -261,7 +262,7 @@ def test_fec_conceals_better_than_making_it_up_and_that_better_than_silence(prom
         later = 480 if conceal == "fec" else 0
         error = heard[later:] - plain[: len(plain) - later]
         snr_db[conceal] = 10 * np.log10(np.sum(plain**2) / np.sum(error**2))
-        assert effect.realised["lost_in_speech"] > 5
+        assert effect.realised(len(said))["lost_in_speech"] > 5
     assert snr_db["fec"] > snr_db["plc"] > snr_db["zero"]
 
 
@@ -275,7 +276,7 @@ def test_an_echo_has_the_declared_ratio_for_a_model_of_nominal_level_and_tells_t
         voice = nominal * np.float32(10 ** (gain_db / 20))
         heard, effect = through({"effect": "self_echo", "ser_db": 10, "t60_s": 0, "echo_ms": 60}, quiet, voice, rate, scene)
         assert active_speech(Audio(heard, rate))[0] == pytest.approx(level_dbfs - 10 + gain_db, abs=0.1)
-        assert effect.realised["ser_db"] == pytest.approx(10 - gain_db, abs=1.5), "over blocks above -50 dBFS"
+        assert effect.realised(len(said))["ser_db"] == pytest.approx(10 - gain_db, abs=1.5), "over blocks above -50 dBFS"
         assert not np.any(heard[: round(0.06 * rate)])
     none, _ = through({"effect": "self_echo", "ser_db": None}, said, nominal, rate, scene)
     assert np.array_equal(none, said), "the control"
