@@ -32,17 +32,19 @@ class Framed:
     Args:
         work: From one frame to as many samples.
         later: Further samples by which the function itself makes sound later.
+        takes_many: It takes any number of whole frames at once.
     """
 
-    def __init__(self, frame: int, work: Callable[[Samples], Samples], later: int = 0) -> None:
-        self._frame, self._work = frame, work
+    def __init__(self, frame: int, work: Callable[[Samples], Samples], later: int = 0, *, takes_many: bool = False) -> None:
+        self._frame, self._work, self._takes_many = frame, work, takes_many
         self._in, self._out = np.zeros(0, np.float32), np.zeros(frame, np.float32)
         self.delay = frame + later
 
     def step(self, sound: Samples) -> Samples:
         known = np.concatenate([self._in, sound])
         n_whole = len(known) // self._frame
-        done = [self._work(known[k * self._frame : (k + 1) * self._frame]) for k in range(n_whole)]
+        piece = max(1, n_whole) * self._frame if self._takes_many else self._frame
+        done = [self._work(known[at : at + piece]) for at in range(0, n_whole * self._frame, piece)]
         self._in = known[n_whole * self._frame :]
         ready = np.concatenate([self._out, *done])
         self._out = ready[len(sound) :]

@@ -27,19 +27,19 @@ class Gsm(Framed):
     def __init__(self) -> None:
         import soundfile
 
-        super().__init__(FRAME, self._code)
+        super().__init__(FRAME, self._code, takes_many=True)
         self._wire = _Wire()
         self._coder: Any = soundfile.SoundFile(_Writer(self._wire), "w", **_FORMAT)
         self._decoder: Any = None
 
-    def _code(self, frame: Samples) -> Samples:
+    def _code(self, frames: Samples) -> Samples:
         import soundfile
 
-        self._coder.write(frame)
+        self._coder.write(frames)
         if self._decoder is None:
             self._decoder = soundfile.SoundFile(_Reader(self._wire), "r", **_FORMAT)
-        decoded: Samples = self._decoder.read(FRAME, dtype="float32")
-        return decoded if len(decoded) == FRAME else np.concatenate([decoded, np.zeros(FRAME - len(decoded), np.float32)])
+        decoded: Samples = self._decoder.read(len(frames), dtype="float32")
+        return np.concatenate([decoded, np.zeros(len(frames) - len(decoded), np.float32)])
 
 
 class _Wire:
