@@ -32,6 +32,7 @@ from fdbench.stats.dose import Change, change_of, response_of
 Values = dict[str, list["float | None"]]
 """Of each clip, by task and id, one per repeat."""
 CLEAN: Final = "clean"
+_COMBINED: Final = "several things at once"
 SOUND: Final = "sound_beside_speech"
 HEARING: Final = "hearing_in_noise.json"
 """Beside the runs: down to which ratio of speech to noise in the model's channel our hearing may be believed."""
@@ -109,8 +110,13 @@ class LadderTable:
     lines: tuple[Line, ...]
 
 
-def is_of_ladder(row: Row) -> bool:
-    """Whether a row stands in the tables of conditions and not in those of models."""
+def apart_from_ladders(rows: Sequence[Row]) -> list[Row]:
+    """The rows for the tables of models: those under a condition stand on its ladder, if there is a clean run beside them."""
+    with_clean = {_apart_from_condition(row) for row in rows if row.collection.condition == CLEAN}
+    return [row for row in rows if not (_is_of_ladder(row) and _apart_from_condition(row) in with_clean)]
+
+
+def _is_of_ladder(row: Row) -> bool:
     return bool(row.collection.condition_facts.get("accounts_delay"))
 
 
@@ -128,8 +134,9 @@ def read_ladders(root: Path, rows: Sequence[Row]) -> list[LadderTable]:
             continue
         series: dict[tuple[str, str], dict[Rung, list[Row]]] = {}
         for run in runs.values():
-            rung = rung_of(run[0].collection.condition_facts.get("to_model", ())) if is_of_ladder(run[0]) else None
-            if rung is not None:
+            if _is_of_ladder(run[0]):
+                told = run[0].collection
+                rung = rung_of(told.condition_facts["to_model"]) or Rung("combined", _COMBINED, None, name=told.condition)
                 series.setdefault((rung.ladder, rung.series), {})[rung] = run
         for key, rungs in series.items():
             found.setdefault(key, []).append((clean[0], rungs, clean))

@@ -26,7 +26,7 @@ from fdbench.errors import DataError
 from fdbench.io.files import write_output
 from fdbench.report.headline_table import TOLD_UNDER, Under, headline_lines
 from fdbench.report.ladder_lines import ladder_lines
-from fdbench.report.ladders import LadderTable, is_of_ladder, lost_under, read_ladders
+from fdbench.report.ladders import LadderTable, apart_from_ladders, lost_under, read_ladders
 from fdbench.report.legend import HEADLINE, PROTOCOLS, READING
 from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, cell, code, escape, heading, link, table
 from fdbench.report.published_table import front_lines, published_lines
@@ -59,7 +59,7 @@ def render_leaderboard(
         ladders: The same under conditions.
         under: What a turn costs under the conditions that the headlines tell.
     """
-    all_rows, rows = rows, [row for row in rows if not is_of_ladder(row)]
+    all_rows, rows = rows, apart_from_ladders(rows)
     corrected = [row for row in rows if row.protocol in CORRECTED]
     lines = ["# Leaderboard", ""]
     headlines = headline_lines(rows, under)
@@ -135,7 +135,7 @@ def _rendered(results_root: Path, target: Path) -> dict[Path, str]:
         target: render_leaderboard(rows, published, results_link, ladders, under),
         target.parent / PUBLISHED_PAGE: render_published(published),
     }
-    plain = [row for row in rows if not is_of_ladder(row)]
+    plain = apart_from_ladders(rows)
     if any(row.protocol not in CORRECTED for row in plain):
         pages[target.parent / FDB_PAGE] = render_fdb(plain, results_link)
     readme = target.parent.resolve().parent / "README.md"

@@ -64,7 +64,8 @@ def test_every_condition_of_a_ladder_has_a_place_on_it():
 
 def test_a_ladder_is_paired_with_clean_from_mild_to_hard(results):
     rows = read_results(results)
-    (table,) = read_ladders(results, rows)
+    table, combined = read_ladders(results, rows)
+    assert (combined.ladder, [rung.title for rung in combined.rungs]) == ("combined", ["speakerphone"])
     assert (table.ladder, table.series, [rung.level for rung in table.rungs]) == ("noise", "babble", [20, 10, 0])
     (line,) = table.lines
     assert [round(step.change.difference, 6) for step in line.steps] == [0.0, 0.2, 4.4]
@@ -77,7 +78,7 @@ def test_a_ladder_is_paired_with_clean_from_mild_to_hard(results):
 
 def test_rows_beyond_what_our_hearing_is_good_for_are_marked(results):
     (results / HEARING).write_text(json.dumps({"believed_down_to_db": 20.0}))
-    (table,) = read_ladders(results, read_results(results))
+    table, _ = read_ladders(results, read_results(results))
     assert [step.is_beyond for step in table.lines[0].steps] == [False, False, True], "its own channel is noisy at 0 dB only"
     assert "+4.40‡" in "\n".join(ladder_lines([table]))
 
@@ -99,12 +100,14 @@ def test_headlines_tell_what_a_speakerphone_costs_where_that_was_measured(result
 def test_a_ladder_without_a_clean_run_of_the_same_model_is_not_shown(tmp_path):
     run_under(tmp_path, "babble-20dB", [0.5])
     run_under(tmp_path, "clean", [0.5], model="other")
-    assert read_ladders(tmp_path, read_results(tmp_path)) == [] and ladder_lines([]) == []
+    rows = read_results(tmp_path)
+    assert read_ladders(tmp_path, rows) == [] and ladder_lines([]) == []
+    assert "condition `babble-20dB`" in render_leaderboard(rows, ()), "it stands among the models' tables, as before"
 
 
 def test_a_ladder_is_a_picture(results, tmp_path):
     pytest.importorskip("matplotlib", reason="needs pip install 'fdbench[pictures]'")
-    (table,) = read_ladders(results, read_results(results))
+    table, _ = read_ladders(results, read_results(results))
     for name in ("a.png", "b.png"):
         draw_ladder(table, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
