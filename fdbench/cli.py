@@ -24,13 +24,14 @@ from fdbench.command import (
     setup,
     share,
     suite,
+    sweep,
 )
 from fdbench.command.base import EXIT_INTERRUPTED, EXIT_MISUSE, EXIT_OK, tell
 from fdbench.command.installed import suited
 from fdbench.errors import FdbenchError
 from fdbench.io.visible import visible, visible_lines
 
-_GROUPS = (run, compare, report, data, judge, export, provenance, look, look_at, setup, share, suite, human_timing)
+_GROUPS = (run, sweep, compare, report, data, judge, export, provenance, look, look_at, setup, share, suite, human_timing)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -70,6 +70,7 @@ class Side:
         last_loud_s: Where its last frame above silence ends.
         events: What it told about itself, on the call's clock.
         heard: The frames that it heard, where something stands between the two sides.
+        ahead: Frames that it is going to hear, the next one last, where these are known.
         hangs_up_after: So many frames that it has heard; a tape ends.
         fault: Why it cannot go on.
     """
@@ -87,6 +88,7 @@ class Side:
     events: list[Event] = field(default_factory=list)
     heard: list[Samples] | None = None
     path: Path | None = None
+    ahead: list[Samples] = field(default_factory=list)
     hangs_up_after: float = math.inf
     fault: FailedCall | None = None
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,26 +24,32 @@ import numpy.typing as npt
 from fdbench.adapter.base import VirtualParty
 from fdbench.adapter.equipped import equipped_party
 from fdbench.adapter.live import LiveParty
+from fdbench.audio.effects.scene import NOWHERE, Scene
 from fdbench.call.call import Call, Ending, Invitation, Leg, Side
 from fdbench.call.clock import ticks_of_frames
 from fdbench.call.live_leg import LiveLeg
 from fdbench.call.live_side import LiveSide
 from fdbench.call.path import Path, path_between
 from fdbench.call.player import PromptPlayer
+from fdbench.call.scene import scene_of
 from fdbench.call.tape import as_kept
 from fdbench.call.taped_leg import TapedLeg
 from fdbench.call.timeouts import Timeouts
 from fdbench.call.virtual_leg import VirtualLeg
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
 from fdbench.core.conversation import FailedCall, Recording, Take
-from fdbench.core.event import Event
+from fdbench.core.event import OWN_ECHO, Event
 from fdbench.core.sound import Audio, Samples, Track
+from fdbench.core.span import Span
 from fdbench.core.take_id import MAIN
-from fdbench.errors import AdapterError
+from fdbench.errors import AdapterError, FdbenchError
 
 Party = VirtualParty | LiveParty | TapedLeg
 Outcome = tuple[Take, Recording | FailedCall]
 Role = Literal["user", "model"]
+
+AHEAD_S: Final = 1.0
+"""Of what a listener will hear, this much is made at once where it is known."""
 
 LOCKSTEP, REALTIME = "lockstep", "realtime"
 """The names of the two clocks; latencies on different clocks are different quantities."""
@@ -94,7 +101,13 @@ class Driver:
         self.uncollected: list[Outcome] = []
         """Calls on the wall clock that had ended when nobody asked for outcomes any more."""
         self.tick_rate, self._ticks = ticks_of_frames(self.user.hears, self.model.hears)
-        self._path_between("model"), self._path_between("user")  # a condition that cannot be is refused before any call
+        # A condition that cannot be is refused before any call.
+        scene = Scene(noise_folder=condition.noise_folder)
+        path, _ = self._path_between("model", scene), self._path_between("user", scene)
+        self.accounted_delay_at_s: Callable[[float], float] = lambda at_s: 0.0
+        """By how much the model hears the user later at a time, where the condition takes that out of its latency."""
+        if path is not None and condition.accounts_delay:
+            self.accounted_delay_at_s = path.delay_at_s
 
     def run(
         self,
@@ -131,6 +144,9 @@ class Driver:
         prepare = getattr(self._parties[0], "prepare", None)
         if prepare is not None:
             prepare(invitation.user)
+        if not self.condition.is_clean:  # noise without the prompt's voice, a room: made once, and kept
+            with suppress(FdbenchError):  # it is told when the call begins
+                self._path_between("model", scene_of(invitation.take, invitation.user, self.condition))
 
     # One call
 
@@ -145,9 +161,15 @@ class Driver:
                 return side
             sides.append(side)
         user, model = sides
-        model.path = self._path_between("model")
-        user.path = None if user.is_deaf else self._path_between("user")
         stimulus = invitation.user.stimulus
+        try:
+            scene = NOWHERE if self.condition.is_clean else scene_of(invitation.take, invitation.user, self.condition)
+            model.path = self._path_between("model", scene)
+            user.path = None if user.is_deaf else self._path_between("user", scene)
+        except FdbenchError as error:
+            for opened, side in zip(self.legs, sides, strict=True):
+                opened.close(side)
+            return FailedCall("prompt", error.what)
         for side in sides:
             side.heard = [] if side.path is not None else None
             if isinstance(side, LiveSide):
@@ -189,10 +211,22 @@ class Driver:
         if side.n_heard < 0:
             return np.zeros(n, np.float32)  # before the call began nobody was speaking
         assert side.path is not None and side.heard is not None
-        begin, end = side.n_heard * side.frame_ticks, side.due
-        frame = side.path.step(self._said(other, begin, end), self._said(side, begin, end), n)
+        begin = side.n_heard * side.frame_ticks
+        if not side.ahead:
+            # Where nothing depends on the listener, much of what it will hear is made at once: the bytes are the same.
+            known = other.is_deaf and not side.path.hears_back and not self.is_on_the_wall_clock
+            n_frames = max(1, round(AHEAD_S * self.tick_rate / side.frame_ticks)) if known else 1
+            end = begin + n_frames * side.frame_ticks
+            back = self._silence(side, begin, end) if known else self._said(side, begin, end)
+            made = side.path.step(self._said(other, begin, end), back, n_frames * n)
+            side.ahead = [made[k * n : (k + 1) * n] for k in reversed(range(n_frames))]
+        frame = side.ahead.pop()
         side.heard.append(frame)
         return frame
+
+    def _silence(self, side: Side, begin: int, end: int) -> Samples:
+        first, last = (-(-tick * side.says_hz // self.tick_rate) for tick in (begin, end))
+        return np.zeros(last - first, np.float32)
 
     def _said(self, side: Side, begin: int, end: int) -> Samples:
         """What a side says between two ticks, as its recording holds it: what the other hears follows from that."""
@@ -205,6 +239,9 @@ class Driver:
         lead_in_s = round(brief.lead_in_s * call.user.says_hz) / call.user.says_hz
         prompt_s = brief.stimulus.duration_s if brief.stimulus else max(0.0, min(call.user.until_s or 0.0, end_s) - lead_in_s)
         log = call.model.stored_log()
+        events = _shifted(call.model.told(), -lead_in_s)
+        if call.model.path is not None and call.model.path.echo_s is not None:
+            events = (*events, Event(OWN_ECHO, Span(0.0, call.model.path.echo_s)))
         user_events = self._user_events(call, lead_in_s)  # which finds out whether there is something to caution about
         return Recording(
             user=_track(call.user.tape.read(0, round(end_s * call.user.says_hz)), call.user.says_hz, lead_in_s),
@@ -212,13 +249,14 @@ class Driver:
             clock=REALTIME if self.is_on_the_wall_clock or log is not None else LOCKSTEP,
             prompt_s=prompt_s,
             right_censored=call.model.quiet_s(call.now_s) < self.ending.silence_s,
-            events=_shifted(call.model.told(), -lead_in_s),
+            events=events,
             log=log,
             user_log=call.user.stored_log(),
             model_heard=_heard(call.model, self.model.hears.sample_rate, lead_in_s),
             user_heard=_heard(call.user, self.user.hears.sample_rate, lead_in_s),
             user_events=user_events,
             notes=(*call.user.cautions(), *call.model.cautions()),
+            on_the_way=self._on_the_way(call),
         )
 
     def _user_events(self, call: Call, lead_in_s: float) -> tuple[Event, ...] | None:
@@ -232,10 +270,19 @@ class Driver:
         moved = tuple(call.model.as_sent(event, lead_in_s) for event in events)
         return None if call.user.is_deaf and moved == events else moved
 
-    def _path_between(self, listener: Role) -> Path | None:
+    def _on_the_way(self, call: Call) -> dict[str, float]:
+        """What a condition made of this call, as its record tells it."""
+        path = call.model.path
+        if path is None:
+            return {}
+        delay_s = path.delay_at_s(call.user.until_s or 0.0)  # it changes where clocks drift
+        n_heard = call.model.n_heard * self.model.hears.frame_samples
+        return {**({"delay_s": delay_s} if self.condition.accounts_delay else {}), **path.realised(n_heard)}
+
+    def _path_between(self, listener: Role, scene: Scene) -> Path | None:
         to, speaker = (self.model, self.user) if listener == "model" else (self.user, self.model)
         effects = self.condition.to_model if listener == "model" else self.condition.to_user
-        return path_between(effects, speaker.says.sample_rate, to.hears.sample_rate, to.says.sample_rate)
+        return path_between(effects, speaker.says.sample_rate, to.hears.sample_rate, to.says.sample_rate, scene)
 
     def _leg_of(self, party: Any, name: str, *, leads: bool, kind: str) -> Leg:
         if isinstance(party, TapedLeg):

@@ -13,16 +13,25 @@ frames are cut. Where neither rates nor a condition stand between the two sides 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from fdbench.audio.effects.base import Delay, Echo, Effect, Gain, factor_of
+from fdbench.audio.effects.drift import Drift
 from fdbench.audio.effects.resampler import Resampler
+from fdbench.audio.effects.scene import NOWHERE, Scene
+from fdbench.audio.effects.self_echo import SelfEcho
+from fdbench.audio.effects.table import effect_of
 from fdbench.core.condition import EffectFacts
 from fdbench.core.sound import Samples
-from fdbench.errors import UsageError, unknown_name
+
+
+@runtime_checkable
+class _Realising(Protocol):
+    """An effect that draws or measures something."""
+
+    def realised(self, n_heard: int) -> dict[str, float]: ...
 
 
 class Path:
@@ -33,6 +42,7 @@ class Path:
         said_hz: Rate at which the speaker speaks.
         heard_hz: Rate at which the listener hears.
         back_hz: Rate at which the listener speaks.
+        scene: What is known of the call beforehand.
 
     Attributes:
         delay_s: By how much the speaker is heard later.
@@ -41,13 +51,35 @@ class Path:
         UsageError: An effect is unknown or lacks a parameter.
     """
 
-    def __init__(self, effects: Sequence[EffectFacts], said_hz: int, heard_hz: int, back_hz: int) -> None:
-        self._effects = [effect_of(facts, heard_hz) for facts in effects]
+    def __init__(
+        self, effects: Sequence[EffectFacts], said_hz: int, heard_hz: int, back_hz: int, scene: Scene = NOWHERE
+    ) -> None:
+        self._effects = [effect_of(facts, heard_hz, scene) for facts in effects]
         self._to_heard = None if said_hz == heard_hz else Resampler(said_hz, heard_hz)
         self._back = None if back_hz == heard_hz else Resampler(back_hz, heard_hz)
         self._n_heard = 0
         self._pending, self._pending_back = np.zeros(0, np.float32), np.zeros(0, np.float32)
         self.delay_s = (self._to_heard.delay_s if self._to_heard else 0.0) + sum(effect.delay_s for effect in self._effects)
+
+    @property
+    def hears_back(self) -> bool:
+        """Whether what the listener says changes what it hears."""
+        return any(getattr(effect, "hears_back", False) for effect in self._effects)
+
+    def realised(self, n_heard: int) -> dict[str, float]:
+        """What chance and the listener's own voice made of so many samples: losses, the signal-to-echo ratio."""
+        told = [effect.realised(n_heard) for effect in self._effects if isinstance(effect, _Realising)]
+        return {name: value for each in told for name, value in each.items()}
+
+    @property
+    def echo_s(self) -> float | None:
+        """How late the listener hears itself, where it may; None where it never does."""
+        return next((effect.echo_s for effect in self._effects if isinstance(effect, SelfEcho)), None)
+
+    def delay_at_s(self, t_s: float) -> float:
+        """By how much the speaker is heard later at this time of the call, which changes where clocks drift."""
+        drifts = sum(each.delay_at_s(t_s) - each.delay_s for each in self._effects if isinstance(each, Drift))
+        return self.delay_s + drifts
 
     def step(self, said: Samples, back: Samples, n: int) -> Samples:
         """The listener's next frame.
@@ -67,56 +99,11 @@ class Path:
         return heard
 
 
-def path_between(effects: Sequence[EffectFacts], said_hz: int, heard_hz: int, back_hz: int) -> Path | None:
+def path_between(
+    effects: Sequence[EffectFacts], said_hz: int, heard_hz: int, back_hz: int, scene: Scene = NOWHERE
+) -> Path | None:
     """The path of one direction; None where the listener hears exactly what is said."""
-    return None if not effects and said_hz == heard_hz else Path(effects, said_hz, heard_hz, back_hz)
-
-
-def effect_of(facts: EffectFacts, sample_rate: int) -> Effect:
-    """The effect that a condition's facts describe.
-
-    Raises:
-        UsageError: There is none of that name, or a parameter is missing, unknown or no number.
-    """
-    parameters = dict(facts)
-    kind = str(parameters.pop("effect", ""))
-    if kind not in _EFFECTS:
-        raise unknown_name("effect", kind, _EFFECTS)
-    try:
-        return _EFFECTS[kind](sample_rate, **parameters)
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"effect '{kind}' of a condition: {error}", "docs of fdbench/audio/effects list the parameters"
-        ) from None
-
-
-def _gain(sample_rate: int, *, gain_db: float) -> Effect:
-    return Gain(float(gain_db))
-
-
-def _delay(sample_rate: int, *, delay_ms: float) -> Effect:
-    return Delay(_seconds(delay_ms), sample_rate)
-
-
-def _echo(sample_rate: int, *, gain_db: float, delay_ms: float, reflections: Sequence[Sequence[float]] = ()) -> Effect:
-    """``reflections``: [milliseconds after the direct sound, decibels relative to it] of each."""
-    response = None
-    if reflections:
-        places = [(round(_seconds(after_ms) * sample_rate), factor_of(float(db))) for after_ms, db in reflections]
-        response = np.zeros(1 + max(place for place, _ in places), np.float32)
-        response[0] = 1.0
-        for place, factor in places:
-            response[place] += factor
-    return Echo(float(gain_db), _seconds(delay_ms), sample_rate, response)
-
-
-def _seconds(milliseconds: float) -> float:
-    if not 0 <= milliseconds <= 10_000:
-        raise ValueError(f"expected 0 to 10000 ms, found {milliseconds}")
-    return milliseconds / 1000
-
-
-_EFFECTS: Final[Mapping[str, Callable[..., Effect]]] = {"gain": _gain, "delay": _delay, "echo": _echo}
+    return None if not effects and said_hz == heard_hz else Path(effects, said_hz, heard_hz, back_hz, scene)
 
 
 def _cut(pending: Samples, new: Samples, n: int) -> tuple[Samples, Samples]:

@@ -148,6 +148,10 @@ class PromptCalls:
     def examiner_cost(self, take: Take) -> float:
         return 0.0 if self._costs is None else self._costs.get(seed_for(self._seed, take.id), 0.0)
 
+    def _late_s(self) -> float:
+        """By how much the prompt reaches a model later that knows the truth, and would be early by it otherwise."""
+        return self.driver.accounted_delay_at_s(self._lead_in_s) if self._tells_truth else 0.0
+
     def _invite(self, take: Take) -> Invitation:
         seed, sample = seed_for(self._seed, take.id), take.sample
         truth = sample.heard_as(take.stimulus) if self._tells_truth else None
@@ -160,7 +164,7 @@ class PromptCalls:
                 stages=_stages(take),
                 dialogue=sample.dialogue,
             ),
-            model=Brief(instructions=sample.instructions, seed=seed, lead_in_s=self._lead_in_s, truth=truth),
+            model=Brief(instructions=sample.instructions, seed=seed, lead_in_s=self._lead_in_s + self._late_s(), truth=truth),
         )
 
 

@@ -155,7 +155,12 @@ def _conditions() -> list[dict[str, str]]:
     from fdbench.task.conditions import conditions
 
     return [
-        {"name": each.name, "version": f"v{each.version}", "summary": each.summary or "nothing stands between the two sides"}
+        {
+            "name": each.name,
+            "version": f"v{each.version}",
+            "ladder": each.ladder,
+            "summary": each.summary or "nothing stands between the two sides",
+        }
         for each in conditions().values()
     ]
 

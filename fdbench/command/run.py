@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,6 @@ from fdbench.command.base import (
     chosen_ears,
     conclude,
     data_of,
-    pairs_of,
     protocols_of,
     report_messages,
     report_notes,
@@ -31,12 +31,12 @@ from fdbench.command.base import (
     tell,
     write_result,
 )
+from fdbench.command.run_options import add_run_options, request_of
 from fdbench.core.behaviour import ALONE
 from fdbench.core.metric import CORRECTED
 from fdbench.core.placement import CAUSAL
 from fdbench.errors import UsageError
 from fdbench.stages.progress import ProgressBars
-from fdbench.store.leases import SILENCE_S
 
 if TYPE_CHECKING:
     from fdbench.store.run import Run
@@ -62,51 +62,7 @@ def register(commands: Commands) -> None:
             "run --model recordings:DIR --arg pattern='sample_{n}_out.wav' --tasks mini/turn_taking",
         ),
     )
-    run.add_argument("--model", required=True, help="a name (`fdbench list models`), path/to/file.py:Class, or recordings:DIR")
-    run.add_argument("--tasks", default="mini", help="all, mini, v1, available, or names with commas (default: mini)")
-    run.add_argument("--out", type=Path, default=Path("results"), help="root of the results (default: results/)")
-    run.add_argument("--name", default="", metavar="NAME", help="call the run so; commands know it by that, as by its id")
-    run.add_argument("--limit", type=int, help="only the first N samples of each task")
-    run.add_argument("--seed", type=int, default=0, help="of what the model draws; another is another run (default: 0)")
-    run.add_argument("--repeats", type=int, default=1, help="calls per sample")
-    run.add_argument("--slots", type=int, default=8, help="conversations at once")
-    run.add_argument("--lead-in", type=float, metavar="S", help="silence before the prompt (default: the model's)")
-    run.add_argument("--tail-silence", type=float, default=2.0, metavar="S", help="a call ends after this much silence (2)")
-    run.add_argument("--tail-limit", type=float, default=10.0, metavar="S", help="or this long after the prompt (10)")
-    run.add_argument("--max-cost", type=float, metavar="C", help="stop before the calls on the wall clock cost more")
-    run.add_argument("--max-minutes", type=float, metavar="M", help="stop before they take more minutes, all together")
-    run.add_argument(
-        "--most-late",
-        type=float,
-        default=100.0,
-        metavar="MS",
-        help="make a call again whose frames leave later around annotated events (100)",
-    )
-    run.add_argument("--condition", default="clean", metavar="NAME", help="what stands between (`fdbench list conditions`)")
-    run.add_argument(
-        "--examiner",
-        default="scripted",
-        metavar="WHO",
-        help="who holds dialogues: scripted (default), llm:PROVIDER:MODEL, realtime:NAME",
-    )
-    run.add_argument(
-        "--examiner-arg", action="append", default=[], metavar="NAME=VALUE", help="further setting of the examiner"
-    )
-    run.add_argument("--pace", choices=("slow", "fast"), default="", help="of the examiner, where the task has none (slow)")
-    run.add_argument("--duration", type=float, default=60.0, metavar="S", help="the examiner falls silent after that (60)")
-    run.add_argument("--gate-candidate", action="store_true", help="the examiner hears no model while it speaks itself")
-    run.add_argument(
-        "--shard",
-        metavar="K/N",
-        help="fill the run together with others: the K-th of N shares of the calls, then what others leave undone",
-    )
-    run.add_argument(
-        "--silence", type=float, default=SILENCE_S, metavar="S", help="with --shard: who says nothing for so long is dead (120)"
-    )
-    run.add_argument("--keep-going", action="store_true", help="make all calls, although 8 in a row have failed alike")
-    run.add_argument("--again", action="store_true", help="make all calls anew, also those that are there already")
-    run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
-    add_scoring_options(run, asr=DEFAULT_ASR, protocol="all")
+    add_run_options(run)
 
     annotate = add_command(commands, "annotate", annotate_command, "transcribe and time a run's recordings, without a call")
     add_run_argument(annotate)
@@ -134,6 +90,7 @@ def register(commands: Commands) -> None:
         commands, "replay", replay_command, "make a run again from what its calls left behind, without the model"
     )
     add_run_argument(replay)
+    replay.add_argument("--noise", default="", metavar="DIR", help="your own noise, where the run was made in that")
     replay.add_argument("--out", type=Path, help="keep what is made there (default: compare, and keep nothing)")
     add_scoring_options(replay, asr=DEFAULT_ASR, protocol="all")
 
@@ -144,51 +101,31 @@ def register(commands: Commands) -> None:
 
 
 def run_command(arguments: argparse.Namespace) -> int:
-    from fdbench.call.call import Ending
-    from fdbench.call.examiner.options import ExaminerOptions
     from fdbench.stages.estimate import estimate_of
     from fdbench.stages.plan import make_plan
-    from fdbench.stages.request import RunRequest
     from fdbench.stages.run import run_plan
-    from fdbench.stages.share import Shard
+    from fdbench.task.conditions import expand_conditions
 
-    request = RunRequest(
-        model=arguments.model,
-        tasks=arguments.tasks,
-        out=arguments.out,
-        data=data_of(arguments),
-        seed=arguments.seed,
-        repeats=arguments.repeats,
-        slots=arguments.slots,
-        lead_in_s=arguments.lead_in,
-        ending=Ending(arguments.tail_silence, arguments.tail_limit),
-        limit=arguments.limit,
-        arguments=pairs_of(arguments.arg),
-        max_cost=arguments.max_cost,
-        max_minutes=arguments.max_minutes,
-        most_late_s=arguments.most_late / 1000,
-        condition=arguments.condition,
-        keep_going=arguments.keep_going,
-        again=arguments.again,
-        shard=Shard.parse(arguments.shard) if arguments.shard else None,
-        silence_s=arguments.silence,
-        name=arguments.name,
-        examiner=ExaminerOptions(
-            arguments.examiner,
-            arguments.pace,
-            arguments.duration,
-            arguments.gate_candidate,
-            pairs_of(arguments.examiner_arg, "--examiner-arg"),
-        ),
-    )
+    expanded = expand_conditions(arguments.condition, arguments.noise)
+    names = expanded.names
+    first = request_of(arguments)
     protocols = protocols_of(arguments.protocol)
-    plan = make_plan(request)  # what the user got wrong is said before what this machine lacks
+    # What the user got wrong comes before what this machine lacks.
+    plans = [make_plan(replace(first, condition=name)) for name in names]
     options = scoring_options_of(arguments, protocols)
     options.check()  # before anything is said: misuse is two lines
-    report_notes((*plan.notes, *estimate_of(plan), *chosen_ears(arguments, options)))
-    with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
-        finished = run_plan(plan, options, progress)
-    return conclude(arguments, finished)
+    if arguments.json and len(plans) > 1:
+        raise UsageError(f"--json is for one run, and --condition {arguments.condition} makes {len(plans)}", "leave it out")
+    report_notes((*expanded.left_out, *chosen_ears(arguments, options)))
+    statuses = []
+    for plan in plans:
+        if len(plans) > 1:
+            tell(f"condition {plan.collection.condition}")
+        report_notes((*plan.notes, *estimate_of(plan)))
+        with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
+            finished = run_plan(plan, options, progress)
+        statuses.append(conclude(arguments, finished))
+    return max(statuses)
 
 
 def annotate_command(arguments: argparse.Namespace) -> int:
@@ -239,7 +176,8 @@ def replay_command(arguments: argparse.Namespace) -> int:
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     with tempfile.TemporaryDirectory(prefix="fdbench-replay-") as scratch, ProgressBars() as progress:
         data = data_of(arguments, arguments.run)
-        replayed = replay_run(arguments.run, arguments.out or Path(scratch), options, data, progress)
+        out = arguments.out or Path(scratch)
+        replayed = replay_run(arguments.run, out, options, data, progress, arguments.noise)
         status = conclude(arguments, replayed.finished)
     report_notes(replayed.differences)
     report_notes([f"scores/{name}: the run has none by these engines to compare with" for name in replayed.not_compared])

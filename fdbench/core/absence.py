@@ -81,6 +81,7 @@ _REASONS: Final = (
     Reason("nothing_rated", "not_applicable", "the judge gave no turn of this dialogue both scores"),
     Reason("no_task_score", "not_applicable", "the judge gave no task score for this dialogue; everyday ones have none"),
     Reason("not_responded", "not_applicable", "the model did not respond to the overlap, so nothing is compared"),
+    Reason("no_own_talk", "not_applicable", "the model says nothing while the user is silent"),
     Reason("no_own_text", "not_applicable", "the model wrote no word of its own to compare its audio with"),
     Reason("not_called", "not_applicable", "no call has been made yet: the run is not finished, or its budget is spent"),
     Reason("no_stop", "censored", "the model had not fallen silent when it had to have yielded"),

@@ -146,6 +146,7 @@ class Recording:
         user_heard: What the user's side heard; None = what the model said, or nothing.
         user_events: What happened on the user's side in this call; None = what the data says, when it says so.
         notes: What everybody who reads the call's numbers has to know, a line each.
+        on_the_way: What a condition made of the call: its delay, packets lost, the level of an echo.
     """
 
     user: Track
@@ -160,6 +161,7 @@ class Recording:
     user_events: tuple[Event, ...] | None = None
     notes: tuple[str, ...] = ()
     user_log: CallLog | None = None
+    on_the_way: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,9 @@ PLAYED: Final = "played"
 """On the wall clock, of each reply (named by the event's text): when a server decided to speak and to give way, when the reply
 arrived, and when it was played. A listener hears what is played."""
 
+OWN_ECHO: Final = "own_echo"
+"""Of a call in which the model could hear itself: from 0 to how late its echo was. Nobody tells it; the driver knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

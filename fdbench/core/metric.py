@@ -502,6 +502,30 @@ _METRICS: Final = (
         limit=0.02,
     ),
     Metric(
+        "self_interruption_rate",
+        "rate",
+        False,
+        CORRECTED,
+        "own echo: share of samples in which the model stops within 1 s of its own echo while the user is silent; echo-none "
+        "says how often it is as short without one",
+        shown_only=_EVERYWHERE,
+    ),
+    *(
+        Metric(f"{part}_self_interruption_rate", "rate", False, CORRECTED, f"the same, {words}", shown_only=_EVERYWHERE)
+        for part, words in (
+            ("first", "of what begins in the first 3 s of its own speech (a canceller has to learn the room)"),
+            ("later", "of what begins later"),
+        )
+    ),
+    Metric(
+        "self_answer_rate",
+        "rate",
+        False,
+        CORRECTED,
+        "own echo: share of samples in which the model talks again within 3 s of its own talk although nobody else has spoken",
+        shown_only=_EVERYWHERE,
+    ),
+    Metric(
         "decided_latency_s",
         "s",
         False,

@@ -4,7 +4,7 @@
 
     mini/turn_taking/tt-01@main.r0                      a sample's main stimulus, the first time
     v1.5/user_backchannel/7@clean.r2                    its clean twin, the third time
-    mini/turn_taking/tt-01@main+echo-60ms.r0            the same call under a condition
+    mini/turn_taking/tt-01@main+echo-60ms.r0            the same call under a condition, whose name may have a plus, too
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CLEAN: Final = "clean"
 """The condition under which nothing stands between the two sides."""
 
 _FORM: Final = re.compile(
-    r"(?P<task>.+)/(?P<sample>[^/]+)@(?P<stimulus>[^/@+]+?)(?:\+(?P<condition>[^/@+]+))?\.r(?P<repeat>0|[1-9][0-9]*)"
+    r"(?P<task>.+)/(?P<sample>[^/]+)@(?P<stimulus>[^/@+]+?)(?:\+(?P<condition>[^/@]+))?\.r(?P<repeat>0|[1-9][0-9]*)"
 )
 
 

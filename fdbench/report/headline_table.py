@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
 
 from fdbench.core.family import FAMILIES
 from fdbench.core.placement import CAUSAL
@@ -12,6 +12,7 @@ from fdbench.report.headline import FIGURES, OPTIONAL, SECONDS, SHARE, Figure, H
 from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, code, escape, table
 from fdbench.report.ranking import MIN_RANKED_N, place
 from fdbench.report.rows import Row
+from fdbench.stats.dose import Change
 
 NO_BREAK: Final = "\u00a0"
 _HEADINGS: Final = {
@@ -26,21 +27,32 @@ _HEADINGS: Final = {
     "selects": "selective ↑<br><sub>responds, unasked</sub>",
     "goals": "dialogue<br>goals ↑",
 }
+_UNDER_HEADING: Final = f"lost more under<br>speakerphone, mobile (s){NO_BREAK}↓"
 _PARTS_HEADING: Final = "<sub>of it: wait<br>+ talked over<br>+ breaks</sub>"
 
 
-def headline_lines(rows: Sequence[Row]) -> list[str]:
-    """The lines of every board of the rows; none where nothing has a headline."""
+Under: TypeAlias = Mapping[str, Mapping[str, Change]]
+"""By clean run, then condition: by how much a turn costs more under it."""
+TOLD_UNDER: Final = ("speakerphone", "mobile")
+
+
+def headline_lines(rows: Sequence[Row], under: Under | None = None) -> list[str]:
+    """The lines of every board of the rows; none where nothing has a headline.
+
+    Args:
+        under: Of runs that were made under conditions, too.
+    """
     found = boards(rows)
     recognisers = {board[0].rows[0].engines.asr for board in found}
-    return [line for board in found for line in _board_lines(board, recognisers)]
+    return [line for board in found for line in _board_lines(board, recognisers, under or {})]
 
 
-def _board_lines(board: Sequence[Headline], recognisers: set[str]) -> list[str]:
+def _board_lines(board: Sequence[Headline], recognisers: set[str], under: Under) -> list[str]:
     shown = [name for name in FIGURES if name not in OPTIONAL or any(figure_text(getattr(each, name)) for each in board)]
     marked = {name: best_in(board, name) for name in FIGURES}
     names = Counter(headline.rows[0].collection.model for headline in board)
     has_clocks = len({headline.rows[0].collection.clock for headline in board}) > 1
+    tells_under = any(headline.rows[0].run_id in under for headline in board)
     body = []
     for headline in board:
         row = headline.rows[0]
@@ -48,10 +60,23 @@ def _board_lines(board: Sequence[Headline], recognisers: set[str]) -> list[str]:
         about += [row.collection.clock] if has_clocks else []
         cells = [_cell(headline, name, is_best=row.run_id in marked[name]) for name in shown]
         cells.insert(1, _parts(headline))
+        cells += [_under(under.get(row.run_id, {}))] if tells_under else []
         body.append([_model(headline, about), *cells])
     header = ["model", *(_HEADINGS[name].replace(" ↑", f"{NO_BREAK}↑").replace(" ↓", f"{NO_BREAK}↓") for name in shown)]
     header.insert(2, _PARTS_HEADING)
+    header += [_UNDER_HEADING] if tells_under else []
     return [_facts(board, recognisers), "", *table(header, body, numbers=range(1, len(header))), ""]
+
+
+def _under(changes: Mapping[str, Change]) -> str:
+    """By how much more a turn costs under each condition, an em dash where that was not measured."""
+    lines = []
+    for condition in TOLD_UNDER:
+        if condition in changes:
+            change = changes[condition]
+            rest = "" if change.low is None else f" <sub>[{change.low:+.2f},{NO_BREAK}{change.high:+.2f}]</sub>"
+            lines.append(f"{change.difference + 0.0:+.2f} <sub>{condition}</sub>{rest}")
+    return "<br>".join(lines) or NOTHING
 
 
 def _facts(board: Sequence[Headline], recognisers: set[str]) -> str:

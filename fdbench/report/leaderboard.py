@@ -25,7 +25,9 @@ from fdbench.core.metric import CORRECTED
 from fdbench.errors import DataError, MissingExtraError
 from fdbench.io.files import write_output
 from fdbench.report.conversation_table import conversation_lines
-from fdbench.report.headline_table import headline_lines
+from fdbench.report.headline_table import TOLD_UNDER, Under, headline_lines
+from fdbench.report.ladder_lines import ladder_lines
+from fdbench.report.ladders import LadderTable, apart_from_ladders, lost_under, read_ladders
 from fdbench.report.legend import CONVERSATION, HEADLINE, PROTOCOLS, READING
 from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, cell, code, escape, heading, link, table
 from fdbench.report.pictures import FORMATS, digest_in, draw, picture_data
@@ -49,6 +51,8 @@ def render_leaderboard(
     published: Sequence[PublishedRow],
     results_link: str = "../results",
     pictures: Sequence[str] = (),
+    ladders: Sequence[LadderTable] = (),
+    under: Under | None = None,
 ) -> str:
     """The front page as Markdown.
 
@@ -57,10 +61,13 @@ def render_leaderboard(
         published: Numbers of others in any order.
         results_link: Where the results folder lies, as seen from the leaderboard.
         pictures: Lines that show the pictures beside it.
+        ladders: The same under conditions.
+        under: What a turn costs under the conditions that the headlines tell.
     """
+    all_rows, rows = rows, apart_from_ladders(rows)
     corrected = [row for row in rows if row.protocol in CORRECTED]
     lines = ["# Leaderboard", ""]
-    headlines = headline_lines(rows)
+    headlines = headline_lines(rows, under)
     if headlines:
         lines += [*headlines, *HEADLINE, "", *(pictures and [*pictures, ""])]
     front = front_lines(published)
@@ -74,7 +81,7 @@ def render_leaderboard(
     if corrected:
         lines += ["## How to read the tables below", "", *READING, "", *_sections(_families(corrected, ()))]
         lines += _family_sections(corrected, results_link)
-    return _page([*lines, *_run_lines(rows, results_link)])
+    return _page([*lines, *ladder_lines(ladders), *_run_lines(all_rows, results_link)])
 
 
 _CAPTIONS: Final = {
@@ -164,18 +171,20 @@ def _rendered(results_root: Path, target: Path) -> dict[Path, str]:
     results_link = Path(os.path.relpath(results_root.resolve(), target.resolve().parent)).as_posix()
     rows, published = read_results(results_root), read_published()
     pictures = [_CAPTIONS[name] for name in picture_data(rows, dict(read_sweeps(results_root)))]
+    ladders, under = read_ladders(results_root, rows), lost_under(results_root, rows, TOLD_UNDER)
     pages = {
-        target: render_leaderboard(rows, published, results_link, pictures),
+        target: render_leaderboard(rows, published, results_link, pictures, ladders, under),
         target.parent / PUBLISHED_PAGE: render_published(published),
     }
-    if any(row.protocol not in CORRECTED for row in rows):
-        pages[target.parent / FDB_PAGE] = render_fdb(rows, results_link)
+    plain = apart_from_ladders(rows)
+    if any(row.protocol not in CORRECTED for row in plain):
+        pages[target.parent / FDB_PAGE] = render_fdb(plain, results_link)
     readme = target.parent.resolve().parent / "README.md"
     if readme.is_file():
         before, start, rest = readme.read_text(encoding="utf-8").partition(HEADLINE_START)
         _, end, after = rest.partition(HEADLINE_END)
         if start and end:
-            headlines = headline_lines(rows)
+            headlines = headline_lines(plain, under)
             between = f"\n\n{_page(headlines)}\n" if headlines else "\n"
             pages[readme] = f"{before}{start}{between}{end}{after}"
     return pages

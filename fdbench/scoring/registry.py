@@ -16,7 +16,7 @@ from fdbench.core.behaviour import (
     TURN_TAKING,
     USER_INTERRUPTION,
 )
-from fdbench.core.event import DECIDED, TEXT, YIELDED
+from fdbench.core.event import DECIDED, OWN_ECHO, TEXT, YIELDED
 from fdbench.core.metric import PROTOCOLS
 from fdbench.errors import UsageError, unknown_name
 
@@ -49,6 +49,7 @@ _SCORERS: Final[Mapping[tuple[str, str], str]] = {
 _DIAGNOSTICS: Final[Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]]] = {
     "fdbench": (
         (TEXT, "fdbench.scoring.corrected.own_text:OwnText", tuple(BEHAVIOURS)),
+        (OWN_ECHO, "fdbench.scoring.corrected.own_echo:OwnEcho", tuple(BEHAVIOURS)),
         (DECIDED, "fdbench.scoring.corrected.clocks:ReplyClocks", (TURN_TAKING, USER_INTERRUPTION)),
         (YIELDED, "fdbench.scoring.corrected.clocks:YieldClock", (USER_INTERRUPTION,)),
     )

@@ -121,6 +121,7 @@ class RecordedTake:
         model_events: What the model said about itself while it spoke.
         user_events: What happened on the user's side of this call; None = what the data says.
         notes: What a reader of its numbers has to know.
+        on_the_way: What a condition made of the call.
         tells_length: Whether scorers learn how long the prompt is. The published scripts do not: they hear the whole of a
             recording, which their clients wrote as long as the prompt, and so they shall in a folder made elsewhere.
     """
@@ -131,6 +132,7 @@ class RecordedTake:
     model_events: tuple[Event, ...] = field(default=(), repr=False)
     user_events: tuple[Event, ...] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    on_the_way: Mapping[str, float] = field(default_factory=dict, repr=False)
     right_censored: bool | None = None
     tells_length: bool = True
 
@@ -191,10 +193,21 @@ class Case:
         return tuple(event for take in self.recorded.values() for event in take.model_events)
 
     def shifted(self, by_s: float) -> Case:
-        """The case with everything that the model did so much later."""
-        if not by_s:
+        """The case with everything that the model did so much later.
+
+        What the way to it took is taken out, where its condition accounts for that: then everything lies where the model heard
+        it.
+        """
+        shifts_s = {
+            name: by_s - take.on_the_way.get("delay_s", 0.0)
+            for name, take in self.takes.items()
+            if isinstance(take, RecordedTake)
+        }
+        if not any(shifts_s.values()):
             return self
-        takes = {name: take if isinstance(take, Absence) else take.shifted(by_s) for name, take in self.takes.items()}
+        takes = {
+            name: take.shifted(shifts_s[name]) if isinstance(take, RecordedTake) else take for name, take in self.takes.items()
+        }
         return replace(self, takes=takes)
 
 
@@ -217,6 +230,7 @@ def recorded_take(run: Run, take: TakeId, behaviour: str) -> RecordedTake | Abse
         model_events=as_scored(record.model_events),
         user_events=None if record.user_events is None else tuple(event.event for event in record.user_events),
         notes=record.notes,
+        on_the_way=record.on_the_way,
         right_censored=record.right_censored,
     )
 

@@ -20,6 +20,7 @@ from fdbench.stages.cases import Case, EventKinds, RecordedTake, TaskFacts, even
 from fdbench.stages.copies import copies_among
 from fdbench.stages.health import Vitals, findings_of, observed
 from fdbench.stages.judging import Judging
+from fdbench.stages.on_the_way import remarks_on_the_way
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
 from fdbench.stages.score import Scoring, hear_cases, score_heard
@@ -105,10 +106,11 @@ def remarks_on(manifest: RunManifest, cases: Sequence[Case], vitals: Sequence[Vi
     Args:
         vitals: Of every case that was heard.
     """
+    noted = (*notes_of(cases), *remarks_on_the_way(cases))
     if manifest.collection.kind == "trivial":
-        return notes_of(cases), False
+        return noted, False
     findings = findings_of(cases, vitals)
-    notes = (*notes_of(cases), *copies_among(cases), *(finding.line for finding in findings))
+    notes = (*noted, *copies_among(cases), *(finding.line for finding in findings))
     return notes, any(finding.is_grave for finding in findings)
 
 

@@ -66,6 +66,7 @@ class PartyModel:
                 f"--max-cost {request.max_cost:g}: what the examiner {request.examiner.kind} costs is not known here",
                 "say it with --examiner-arg price=IN,OUT per million tokens, or use --max-minutes",
             )
+        condition = find_condition(request.condition, request.noise)
         spec, provenance, files = self.adapter.spec, self.adapter.provenance(), self.adapter.files()
         # What a file holds is in the id, so where it lies need not be.
         arguments = {key: Path(value).name if key in files else value for key, value in provenance.arguments.items()}
@@ -83,8 +84,8 @@ class PartyModel:
             published_shift_s=spec.published_shift_s,
             tail_silence_s=request.ending.silence_s,
             tail_limit_s=request.ending.limit_s,
-            condition=request.condition,
-            condition_facts=find_condition(request.condition).facts,
+            condition=condition.name,
+            condition_facts=condition.facts,
             examiner=request.examiner.as_named,
             fdbench=__version__,
         )
@@ -109,7 +110,9 @@ class PartyModel:
         known = [price for price in prices if price is not None]
         return sum(known) if len(known) == len(prices) else None
 
-    def open_source(self, collection: Collection, budget: Budget, most_late_s: float, examiner: ExaminerOptions) -> Source:
+    def open_source(
+        self, collection: Collection, budget: Budget, most_late_s: float, examiner: ExaminerOptions, noise: str = ""
+    ) -> Source:
         """Load what is needed; only calls on the wall clock keep to the budget. Raises FdbenchError where that fails."""
         open_model = self.adapter.open_live if self.adapter.is_live else self.adapter.open_party
         model = open_model(collection.slots)
@@ -120,7 +123,7 @@ class PartyModel:
                 collection.seed,
                 collection.lead_in_s,
                 Ending(collection.tail_silence_s, collection.tail_limit_s),
-                find_condition(collection.condition),
+                find_condition(collection.condition, noise),
                 tells_truth=self.adapter.spec.tells_truth,
                 budget=budget,
                 timeouts=Timeouts(most_late_s=most_late_s),

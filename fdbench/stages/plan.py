@@ -42,7 +42,8 @@ class Plan:
 
     def open_source(self, budget: Budget) -> Source:
         """Load what the calls need. Raises FdbenchError where that fails."""
-        return self.supply.open_source(self.collection, budget, self.request.most_late_s, self.request.examiner)
+        asked = self.request
+        return self.supply.open_source(self.collection, budget, asked.most_late_s, asked.examiner, asked.noise)
 
     @property
     def takes(self) -> tuple[Take, ...]:

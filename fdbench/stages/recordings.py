@@ -204,7 +204,9 @@ class RecordingsSupply:
     def price_of(self, minutes: float, examiner: ExaminerOptions) -> float | None:
         return None
 
-    def open_source(self, collection: Collection, budget: Budget, most_late_s: float, examiner: ExaminerOptions) -> Source:
+    def open_source(
+        self, collection: Collection, budget: Budget, most_late_s: float, examiner: ExaminerOptions, noise: str = ""
+    ) -> Source:
         return self.source
 
     def check(self, run: Run) -> None:

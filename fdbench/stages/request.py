@@ -34,6 +34,7 @@ class RunRequest:
         max_cost, max_minutes: What this start may spend on calls on the wall clock, None = what they take.
         most_late_s: A call on the wall clock in which a frame around an annotated event leaves later is made again.
         condition: Name of what stands between the user and the model.
+        noise: Folder of the user's own noise, for conditions that are made of it.
         keep_going: Whether calls are made although one after the other fails alike.
         again: Whether calls that are there already are made anew.
         examiner: Who holds dialogues, and how.
@@ -57,6 +58,7 @@ class RunRequest:
     max_minutes: float | None = None
     most_late_s: float = MOST_LATE_S
     condition: str = CLEAN
+    noise: str = ""
     keep_going: bool = False
     again: bool = False
     examiner: ExaminerOptions = field(default_factory=ExaminerOptions)

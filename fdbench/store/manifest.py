@@ -70,8 +70,17 @@ class Collection(Stored):
 
     @property
     def condition_signature(self) -> str:
-        """The condition as signatures write it: with its version, where it does anything."""
-        return f"{self.condition}@{self.condition_facts['version']}" if self.condition_facts else self.condition
+        """The condition as signatures write it: with its version, where it does anything.
+
+        Where libraries or the user's own noise make it, a hash of these goes with it.
+        """
+        facts = self.condition_facts
+        if not facts:
+            return self.condition
+        builds = {name: facts[name] for name in ("libraries",) if facts.get(name)}
+        folders = [each["sha256"] for each in facts.get("to_model", ()) if "sha256" in each]
+        content = f":{digest_of({**builds, 'noise': folders})[:8]}" if builds or folders else ""
+        return f"{self.condition}@{facts['version']}{content}"
 
     @property
     def run_id(self) -> str:

@@ -92,9 +92,12 @@ class TakeRecord(Stored):
         user_log: Of a user's side on the wall clock, where ``log`` is not its own.
         user_events: What happened on the user's side, where that is not what the data says.
         notes: What a reader of the call's numbers has to know.
+        on_the_way: What a condition made of the call.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("log", "condition", "model_heard", "user_heard", "user_events", "notes", "user_log")
+    later: ClassVar[tuple[str, ...]] = (
+        "log", "condition", "model_heard", "user_heard", "user_events", "notes", "user_log", "on_the_way",
+    )  # fmt: skip
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     task: str
     sample: str
@@ -115,6 +118,7 @@ class TakeRecord(Stored):
     user_events: Annotated[tuple[StoredEvent, ...] | None, Field(strict=False)] = None
     notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
     user_log: StoredLog | None = None
+    on_the_way: dict[str, float] = Field(default={})
 
     @property
     def id(self) -> TakeId:

@@ -12,6 +12,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from fdbench.errors import UsageError
+from fdbench.io.files import write_json_atomically
 from fdbench.store.conversation import Estimate, Share
 from fdbench.store.stored import SCHEMA, Stored
 
@@ -51,6 +53,18 @@ class Sweep(Stored):
     engines: dict[str, str]
     points: list[SweepPoint]
     hypervolume: Share
+
+
+def sweep_file(results: Path, name: str) -> Path:
+    """Where a sweep of that name lies. Raises UsageError where the name leads out of the folder."""
+    if not name or name != Path(name).name or name.startswith("."):
+        raise UsageError(f"--to {name}: expected a plain name", "it becomes a file in OUT/sweeps")
+    return results / FOLDER / f"{name}.json"
+
+
+def write_sweep(path: Path, sweep: Sweep) -> None:
+    """Store a sweep; one that lies there is written over."""
+    write_json_atomically(path, sweep.model_dump(by_alias=True))
 
 
 def read_sweeps(results: Path) -> Iterator[tuple[str, Sweep]]:

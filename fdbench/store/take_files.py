@@ -180,6 +180,7 @@ class TakeFiles:
                 user_heard=self._write_other(id, "user-heard", outcome.user_heard),
                 user_events=None if outcome.user_events is None else tuple(map(StoredEvent.of, outcome.user_events)),
                 notes=outcome.notes,
+                on_the_way={name: float(value) for name, value in outcome.on_the_way.items()},
             )
         write_json_atomically(self.record_file(id), record.model_dump(by_alias=True))
         return record

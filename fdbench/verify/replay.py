@@ -8,7 +8,7 @@ number is recomputed without paying for the calls, or loading the model, again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fdbench.call.call import Ending
@@ -46,8 +46,13 @@ class Replayed:
     not_compared: tuple[str, ...]
 
 
-def replay_run(folder: Path, out: Path, options: ScoringOptions, data: Data | None, progress: Progress) -> Replayed:
+def replay_run(
+    folder: Path, out: Path, options: ScoringOptions, data: Data | None, progress: Progress, noise: str = ""
+) -> Replayed:
     """Make a run again in ``out``, score it, and compare it with the first.
+
+    Args:
+        noise: Folder of the user's own noise, where the run was made in that.
 
     Raises:
         FdbenchError: Nobody was called in this run, its data is not there, or ``out`` holds it already.
@@ -73,7 +78,7 @@ def replay_run(folder: Path, out: Path, options: ScoringOptions, data: Data | No
                 continue  # the run was ended before this call was made
             broke = before.absence  # its log says how far it came, and no more
             n_calls += broke is None
-            after = again.write(take, broke or _replayed(first, take, before, manifest.collection))
+            after = again.write(take, broke or _replayed(first, take, before, manifest.collection, noise))
             differences += _record_differs(before, after)
             progress("replay", done, len(takes), len(differences))
         first.copy_judgements(again)  # they are part of the run, not of the calls
@@ -92,11 +97,11 @@ def _takes(run: Run, manifest: RunManifest, loader: TaskLoader) -> Iterator[Take
             yield Take(sample, id.stimulus, id.repeat, id.condition)
 
 
-def _replayed(run: Run, take: Take, record: TakeRecord, collection: Collection) -> Recording | FailedCall:
+def _replayed(run: Run, take: Take, record: TakeRecord, collection: Collection, noise: str) -> Recording | FailedCall:
     """What a call gave, from what it left behind alone."""
     try:
         lead_in_s, tape = _tape(run, record, collection)
-        condition = Condition.of(collection.condition, collection.condition_facts)
+        condition = replace(Condition.of(collection.condition, collection.condition_facts), noise_folder=noise)
         ending = Ending(collection.tail_silence_s, collection.tail_limit_s)
         prompt = take.prompt() if take.has_prompt else _examined(run, record)
         return replay_call(take, prompt, lead_in_s, tape, ending, condition)
@@ -143,7 +148,8 @@ def _record_differs(before: TakeRecord, after: TakeRecord) -> Iterator[str]:
     if before.model_dump(exclude=_LOGS) == after.model_dump(exclude=_LOGS):
         return
     why = f" ({after.failure.message})" if after.failure else ""
-    for name in ("status", "user", "model", "events", "right_censored", "prompt_s", "model_heard", "user_events", "notes"):
+    told = ("status", "user", "model", "events", "right_censored", "prompt_s", "model_heard", "user_events", "notes")
+    for name in (*told, "on_the_way"):
         if getattr(before, name) != getattr(after, name):
             yield f"{after.id}: {name} is not what was recorded{why}"
             return

@@ -18,6 +18,8 @@ class Effect(Protocol):
 
     Attributes:
         delay_s: By how much it makes the speaker's sound later.
+
+    One that needs what the listener says has ``hears_back``; one that draws or measures has ``realised``.
     """
 
     delay_s: float
@@ -67,6 +69,7 @@ class Echo:
     """
 
     delay_s = 0.0
+    hears_back = True
 
     def __init__(self, gain_db: float, delay_s: float, sample_rate: int, response: Samples | None = None) -> None:
         self._factor = factor_of(gain_db)

@@ -23,8 +23,8 @@ from fdbench.core.metric import PROTOCOLS
 from fdbench.scoring.registry import has_scorer, scorers_for
 from tests.drift import closure, digest, written
 
-KINDS = ("text", "decided", "yielded")
-"""All that a model may tell about itself."""
+KINDS = ("text", "decided", "yielded", "own_echo")
+"""All that a model may tell about itself, and that it could hear itself."""
 
 TABLE = Path(__file__).parent / "scorer_versions.json"
 WITHOUT_ARITHMETIC = {

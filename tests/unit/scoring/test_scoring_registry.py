@@ -17,8 +17,8 @@ from fdbench.core.score import none_score
 from fdbench.errors import UsageError
 from fdbench.scoring.registry import has_scorer, scorer_for, scorers_for
 
-KINDS = ("text", "decided", "yielded")
-"""All that a model may tell about itself."""
+KINDS = ("text", "decided", "yielded", "own_echo")
+"""All that a model may tell about itself, and that it could hear itself."""
 
 SCORING = Path(fdbench.scoring.__file__).parent
 EVERY = [(behaviour, protocol) for behaviour in BEHAVIOURS for protocol in PROTOCOLS if has_scorer(behaviour, protocol)]
@@ -71,6 +71,10 @@ NAMES_OF_THE_SPECIFICATION = {
         "backchannel_rate_log2",
         "sound_beside_speech",
         "own_text_wer",
+        "self_interruption_rate",
+        "first_self_interruption_rate",
+        "later_self_interruption_rate",
+        "self_answer_rate",
         "decided_latency_s",
         "arrived_latency_s",
         "yield_latency_s",
