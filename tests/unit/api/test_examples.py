@@ -1,4 +1,4 @@
-"""What docstrings and the README show is what happens."""
+"""What docstrings and the documentation show is what happens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fdbench.core.sound import Audio
 from fdbench.io.wav import write_flac
 from fdbench.task.load import load_samples, task_specs
 
-README = Path(__file__).parents[3] / "README.md"
+README = Path(__file__).parents[3] / "docs" / "python.md"
 MODULES = (
     "fdbench.api.clip",
     "fdbench.api.reward",
