@@ -27,7 +27,7 @@ def scene_of(take: Take, user: Brief, condition: Condition) -> Scene:
         DataError: The main prompt of a twin cannot be read.
     """
     seed = seed_of(take.id, condition)
-    if user.stimulus is None:
+    if user.stimulus is None or not take.has_prompt:  # what an examiner said is known only when the call is made again
         return Scene(seed, noise_folder=condition.noise_folder)
     prompt: Any = take.sample.stimuli.get(MAIN)
     is_main = take.stimulus == MAIN or prompt is None
