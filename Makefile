@@ -18,7 +18,7 @@ test test-all: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test test-all lint leaderboard docs site bench mini clean
 demo: $(LIGHT)
-	$(BIN)/fdbench demo
+	$(BIN)/fdbench demo --out build/demo --report build/demo/report
 	@echo "fdbench is installed in $(VENV); to use it in this shell: . $(BIN)/activate"
 
 test: $(FULL) lint
@@ -62,7 +62,7 @@ $(LIGHT): pyproject.toml constraints.txt
 	touch $@
 
 $(FULL): $(LIGHT)
-	$(PIP) -e '.[tiny-en,prosody,webrtc-vad,pictures,docs,sphinx,suite,judge,realtime,gemini,data,dev]'
+	$(PIP) -e '.[tiny-en,prosody,webrtc-vad,pictures,docs,completion,opus,rooms,aec,sphinx,suite,judge,realtime,gemini,data,dev]'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper

@@ -96,6 +96,7 @@ def register(commands: Commands) -> None:
 
     demo = add_command(commands, "demo", demo_command, "the trivial agents on the embedded suite, and the leaderboard")
     demo.add_argument("--out", type=Path, help="keep the results there (default: a temporary folder)")
+    demo.add_argument("--report", type=Path, metavar="DIR", help="also write the page on which every clip is seen and heard")
     demo.add_argument("--limit", type=int, help="only the first N samples of each task")
     demo.add_argument("--workers", type=int, default=os.cpu_count() or 1)
 
@@ -238,8 +239,22 @@ def demo_command(arguments: argparse.Namespace) -> int:
         out = arguments.out or Path(scratch)
         n_errors = sum(_demo_run(agent, out, arguments) for agent in DEMO_AGENTS)
         show(*render_board(read_results(out)))
+        if arguments.report:
+            _demo_report(out, arguments.report)
         show("", *([f"every number: fdbench show {out}/RUN"] if arguments.out else []), *_NEXT)
     return EXIT_WITH_ERRORS if n_errors else EXIT_OK
+
+
+def _demo_report(out: Path, to: Path) -> None:
+    """The page of two agents side by side: what an endpointer hears and what an oracle knows."""
+    from fdbench.page.write import write_report
+    from fdbench.store.run import Run
+    from fdbench.task.load import TaskLoader
+
+    shown = [run.folder for name in ("vad-endpointer", "oracle") for run in Run.all_in(out) if run.folder.name.startswith(name)]
+    with ProgressBars() as progress:
+        page = write_report(shown, to, TaskLoader(None), progress)
+    show("", f"see and hear every clip: open {page.path}")
 
 
 def _demo_run(agent: str, out: Path, arguments: argparse.Namespace) -> int:
