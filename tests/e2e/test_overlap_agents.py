@@ -8,21 +8,22 @@ import pytest
 
 from fdbench.report.headline import boards
 from fdbench.report.rows import read_results
+from tests.committed import RESULTS, clean_row
 from tests.conftest import AGENTS, summaries
 from tests.e2e.overlaps_by_hand import NEVER_YIELDS, OVERLAPS_BY_HAND, SELECTIVITY, YIELDS_TO_ANYTHING
 from tests.e2e.test_trivial_agents import agrees
 
-RESULTS = Path(__file__).parents[2] / "results"
 TASKS = tuple(f"mini/{behaviour}" for behaviour in OVERLAPS_BY_HAND["oracle"])
 
 
 def selectivity_of(results: Path) -> dict[str, float | None]:
-    return {each.rows[0].collection.model: each.selects.value for board in boards(read_results(results)) for each in board}
+    rows = [row for row in read_results(results) if row.collection.condition == "clean"]
+    return {each.rows[0].collection.model: each.selects.value for board in boards(rows) for each in board}
 
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_the_committed_rows_are_as_the_table_by_hand(agent: str) -> None:
-    (run,) = RESULTS.glob(f"{agent}-*")
+    run = clean_row(agent)
     tasks = summaries(run)["fdbench"]
     wrong = [
         f"{behaviour} {metric}: expected {expected}, got {tasks[f'mini/{behaviour}']['metrics'][metric]['value']}"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 
 from tests.chromium import browsing, find_chromium
+from tests.committed import RESULTS, clean_row
 from tests.conftest import fdbench
 
-RESULTS = Path(__file__).parents[2] / "results"
 BROWSER = find_chromium()
 
 
@@ -20,7 +19,7 @@ def site(tmp_path_factory):
     pytest.importorskip("markdown", reason="the package markdown is not installed")
     root = tmp_path_factory.mktemp("site")
     for model in ("oracle", "silence", "vad-endpointer"):
-        folder = next(RESULTS.glob(f"{model}-*"))
+        folder = clean_row(model)
         shutil.copytree(folder, root / "results" / folder.name, ignore=shutil.ignore_patterns("audio", "annotations"))
     command = ("--results", root / "results", "--out", root / "board" / "LEADERBOARD.md", "--site", root / "site")
     finished = fdbench("leaderboard", *command)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.committed import clean_row
 from tests.conftest import AGENTS, summaries
 from tests.e2e.agents_by_hand import BY_HAND
 
-RESULTS = Path(__file__).parents[2] / "results"
 HEARD = [pytest.param(agent, marks=() if agent == "silence" else pytest.mark.slow) for agent in AGENTS]
 
 
@@ -27,8 +25,7 @@ def test_agent_gets_it_where_speech_alone_decides(mini_run, agent):
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("protocol", BY_HAND)
 def test_the_committed_rows_are_as_the_table_by_hand(agent, protocol):
-    (run,) = RESULTS.glob(f"{agent}-*")
-    assert_by_hand(run, agent, protocol)
+    assert_by_hand(clean_row(agent), agent, protocol)
 
 
 def assert_by_hand(run, agent, protocol):

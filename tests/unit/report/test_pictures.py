@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,8 @@ from fdbench.report.leaderboard import check_leaderboard, write_leaderboard
 from fdbench.report.pictures import digest_in, draw, picture_data
 from fdbench.report.rows import read_results
 from fdbench.store.sweep import Sweep, read_sweeps
+from tests.committed import RESULTS, clean_row
 
-RESULTS = Path(__file__).parents[3] / "results"
 POINT = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 12}
 SWEEP = {
     "schema": 1, "model": "vad-endpointer", "varied": ["silence_ms"], "family": "mini", "engines": {"asr": "a", "vad": "v"},
@@ -56,7 +55,7 @@ def test_a_picture_is_an_svg_and_a_png_that_carry_the_digest_of_what_they_show(d
 def test_a_stale_picture_is_noticed_and_drawn_again(tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     results, page = tmp_path / "results", tmp_path / "board" / "LEADERBOARD.md"
-    shutil.copytree(next(RESULTS.glob("oracle-*")), results / "oracle", ignore=shutil.ignore_patterns("audio", "takes"))
+    shutil.copytree(clean_row("oracle"), results / "oracle", ignore=shutil.ignore_patterns("audio", "takes"))
     assert write_leaderboard(results, page) == ()
     check_leaderboard(results, page)
     assert "frontier.svg" in page.read_text()
