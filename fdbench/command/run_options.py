@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fdbench.command.base import DEFAULT_ASR, add_scoring_options, data_of, pairs_of
-from fdbench.store.leases import SILENCE_S
 
 if TYPE_CHECKING:
     from fdbench.stages.request import RunRequest
@@ -59,9 +58,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         metavar="K/N",
         help="fill the run together with others: the K-th of N shares of the calls, then what others leave undone",
     )
-    run.add_argument(
-        "--silence", type=float, default=SILENCE_S, metavar="S", help="with --shard: who says nothing for so long is dead (120)"
-    )
+    run.add_argument("--silence", type=float, metavar="S", help="with --shard: who says nothing for so long is dead (120)")
     run.add_argument("--keep-going", action="store_true", help="make all calls, although 8 in a row have failed alike")
     run.add_argument("--again", action="store_true", help="make all calls anew, also those that are there already")
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
@@ -74,6 +71,7 @@ def request_of(arguments: argparse.Namespace) -> RunRequest:
     from fdbench.call.examiner.options import ExaminerOptions
     from fdbench.stages.request import RunRequest
     from fdbench.stages.share import Shard
+    from fdbench.store.leases import SILENCE_S
 
     return RunRequest(
         model=arguments.model,
@@ -95,7 +93,7 @@ def request_of(arguments: argparse.Namespace) -> RunRequest:
         keep_going=arguments.keep_going,
         again=arguments.again,
         shard=Shard.parse(arguments.shard) if arguments.shard else None,
-        silence_s=arguments.silence,
+        silence_s=SILENCE_S if arguments.silence is None else arguments.silence,
         name=arguments.name,
         examiner=ExaminerOptions(
             arguments.examiner,
