@@ -30,6 +30,7 @@ from fdbench.command.base import (
     tell,
     write_result,
 )
+from fdbench.command.place import add_place_options, ray_of
 from fdbench.core.behaviour import ALONE
 from fdbench.core.metric import CORRECTED
 from fdbench.core.placement import CAUSAL
@@ -91,6 +92,7 @@ def register(commands: Commands) -> None:
     run.add_argument(
         "--silence", type=float, default=SILENCE_S, metavar="S", help="with --shard: who says nothing for so long is dead (120)"
     )
+    add_place_options(run)
     run.add_argument("--keep-going", action="store_true", help="make all calls, although 8 in a row have failed alike")
     run.add_argument("--again", action="store_true", help="make all calls anew, also those that are there already")
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
@@ -150,6 +152,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         again=arguments.again,
         shard=Shard.parse(arguments.shard) if arguments.shard else None,
         silence_s=arguments.silence,
+        ray=ray_of(arguments),
         examiner=ExaminerOptions(
             arguments.examiner,
             arguments.pace,

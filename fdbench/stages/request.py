@@ -17,6 +17,7 @@ from fdbench.stages.share import Shard
 from fdbench.store.leases import SILENCE_S
 
 if TYPE_CHECKING:
+    from fdbench.stages.engine import Ray
     from fdbench.task.data import Data
 
 
@@ -39,6 +40,7 @@ class RunRequest:
         examiner: Who holds dialogues, and how.
         shard: Which share of the calls this process makes first, where several fill one run; None = it is alone.
         silence_s: After how much silence another process is taken for dead.
+        ray: The cluster whose machines make the calls; None = this process does.
     """
 
     model: str
@@ -61,6 +63,7 @@ class RunRequest:
     examiner: ExaminerOptions = field(default_factory=ExaminerOptions)
     shard: Shard | None = None
     silence_s: float = SILENCE_S
+    ray: Ray | None = None
 
     @property
     def limits_live_calls(self) -> bool:
@@ -90,6 +93,8 @@ class RunRequest:
             raise UsageError(
                 "--again with --shard: no process knows which calls another has made anew", "remove the run's folder"
             )
+        if self.ray is not None and self.shard is not None:
+            raise UsageError("--shard with --on ray: the cluster shares the calls out", "leave --shard out")
         if not 0 < self.silence_s < math.inf:
             raise UsageError(f"--silence {self.silence_s:g}: expected a positive number", "leave it out for 120 s")
         if self.lead_in_s is not None and not 0 <= self.lead_in_s < math.inf:
