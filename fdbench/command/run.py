@@ -30,7 +30,7 @@ from fdbench.command.base import (
     tell,
     write_result,
 )
-from fdbench.command.place import add_place_options, ray_of
+from fdbench.command.place import add_place_options, is_on_slurm, ray_of
 from fdbench.core.behaviour import ALONE
 from fdbench.core.metric import CORRECTED
 from fdbench.core.placement import CAUSAL
@@ -165,6 +165,10 @@ def run_command(arguments: argparse.Namespace) -> int:
     plan = make_plan(request)
     options.check()  # before anything is said: misuse is two lines
     report_notes((*plan.notes, *estimate_of(plan), *chosen_ears(arguments, options)))
+    if is_on_slurm(arguments):
+        from fdbench.command.slurm import submit
+
+        return submit(arguments, plan.request.out / plan.collection.run_id)
     with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
         finished = run_plan(plan, options, progress)
     return conclude(arguments, finished)
