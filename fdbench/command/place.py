@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fdbench.errors import UsageError
 
 if TYPE_CHECKING:
     from fdbench.stages.engine import Ray
+    from fdbench.store.mirror import Mirror
 
 PLACES = "ray[:ADDRESS]|slurm"
 
@@ -30,6 +32,31 @@ def add_place_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--wait", action="store_true", help="with --on slurm: until the run is whole")
 
 
+def root_of(text: str) -> tuple[Path, Mirror | None]:
+    """The folder that ``--out`` means; of an object store the one here that is copied there."""
+    from fdbench.store.mirror import Mirror, is_remote
+
+    if not is_remote(text):
+        return Path(text), None
+    mirror = Mirror(text)
+    return mirror.local, mirror
+
+
+def run_folder(text: str, *, light: bool = False) -> tuple[Path, Mirror | None]:
+    """The run that an argument names; one in an object store is fetched first.
+
+    Args:
+        light: Only what says how far it is.
+    """
+    from fdbench.store.mirror import Mirror, is_remote
+
+    if not is_remote(text):
+        return Path(text), None
+    root, _, name = text.rstrip("/").rpartition("/")
+    mirror = Mirror(root)
+    return mirror.fetch(name, light=light), mirror
+
+
 def is_on_slurm(arguments: argparse.Namespace) -> bool:
     """Whether the calls are to be made by jobs of Slurm. Raises UsageError where options for it make no sense."""
     is_so = arguments.on in ("slurm", "slurm:local")
@@ -37,6 +64,8 @@ def is_on_slurm(arguments: argparse.Namespace) -> bool:
     if not is_so and asked != (1, 0, None, None, False):
         what = "--nodes, --gpus-per-node, --partition, --time and --wait are for --on slurm"
         raise UsageError(what, "add --on slurm, or leave them out")
+    if is_so and "://" in arguments.out:
+        raise UsageError(f"--on slurm --out {arguments.out}: its jobs share a folder", "name one on a shared file system")
     if is_so and (arguments.shard is not None or arguments.again):
         raise UsageError("--shard and --again with --on slurm: its jobs are shards of one run", "leave them out")
     if arguments.nodes < 1 or arguments.gpus_per_node < 0:

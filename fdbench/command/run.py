@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from fdbench.command.base import (
     tell,
     write_result,
 )
-from fdbench.command.place import add_place_options, is_on_slurm, ray_of
+from fdbench.command.place import add_place_options, is_on_slurm, ray_of, root_of, run_folder
 from fdbench.core.behaviour import ALONE
 from fdbench.core.metric import CORRECTED
 from fdbench.core.placement import CAUSAL
@@ -54,7 +54,12 @@ def register(commands: Commands) -> None:
     run = add_command(commands, "run", run_command, "play the tasks to a model, hear its replies, score them")
     run.add_argument("--model", required=True, help="a name (`fdbench list models`), path/to/file.py:Class, or recordings:DIR")
     run.add_argument("--tasks", default="mini", help="all, mini, v1, available, or names with commas (default: mini)")
-    run.add_argument("--out", type=Path, default=Path("results"), help="root of the results (default: results/)")
+    run.add_argument(
+        "--out",
+        metavar="DIR|URL",
+        default="results",
+        help="root of the results; s3://..., gs://... of a store (default: results/)",
+    )
     run.add_argument("--limit", type=int, help="only the first N samples of each task")
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--repeats", type=int, default=1, help="calls per sample")
@@ -103,7 +108,7 @@ def register(commands: Commands) -> None:
     add_engine_options(annotate, asr=DEFAULT_ASR, protocol="all")
 
     score = add_command(commands, "score", score_command, "score a run again, or a folder of recordings made elsewhere")
-    score.add_argument("folder", type=Path, metavar="RUN|DIR")
+    score.add_argument("folder", metavar="RUN|DIR|URL")
     score.add_argument("--task", help="for a folder: the task that its samples belong to")
     score.add_argument(
         "--human-timing", type=Path, metavar="FILE", help="icc_gt_distribution.json (default: beside the samples)"
@@ -132,10 +137,12 @@ def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.run import run_plan
     from fdbench.stages.share import Shard
 
+    out, mirror = root_of(arguments.out)
     request = RunRequest(
         model=arguments.model,
         tasks=arguments.tasks,
-        out=arguments.out,
+        out=out,
+        mirror=mirror,
         data=data_of(arguments),
         seed=arguments.seed,
         repeats=arguments.repeats,
@@ -188,6 +195,7 @@ def score_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.run import score_run
     from fdbench.store.run import Run
 
+    arguments.folder, mirror = run_folder(arguments.folder)
     if not arguments.folder.is_dir():
         is_what = "not a folder" if arguments.folder.exists() else "no such folder"
         raise UsageError(f"{arguments.folder}: {is_what}", "give a run's folder, or a folder of recordings with --task")
@@ -197,7 +205,8 @@ def score_command(arguments: argparse.Namespace) -> int:
         raise UsageError("--human-timing is for folders of recordings", "leave it out: a run takes it from its task")
     arguments.asr = arguments.asr or _own_ears(Run(arguments.folder))
     options = scoring_options_of(arguments, protocols_of(arguments.protocol or "all"))
-    with ProgressBars() as progress:
+    kept = nullcontext() if mirror is None else mirror.kept(Run(arguments.folder))
+    with ProgressBars() as progress, kept:
         finished = score_run(arguments.folder, options, data_of(arguments, arguments.folder), progress)
     return conclude(arguments, finished)
 

@@ -35,15 +35,14 @@ class ShardJob:
     def __call__(self) -> int:
         from submitit import JobEnvironment
 
-        from fdbench.command.run import run_command
-
         os.chdir(self.working_folder)
         signum = signal.Signals[f"SIG{JobEnvironment.USR_SIG}"]
         queue_again: Any = signal.getsignal(signum)
         # submitit ends the process by an exit that a call would take for its model's own; an interrupt ends it as Ctrl-C does.
         signal.signal(signum, signal.default_int_handler)
         try:
-            return run_command(argparse.Namespace(**self.arguments))
+            status: int = self.arguments["handler"](argparse.Namespace(**self.arguments))
+            return status
         except FdbenchError as error:
             tell(error.what)
             raise

@@ -17,7 +17,7 @@ from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.take_id import TakeId
 from fdbench.io.secret import NO_SECRET
-from fdbench.stages.engine import Engine, Here
+from fdbench.stages.engine import Engine, Here, Mirrored
 from fdbench.stages.plan import Plan
 from fdbench.stages.progress import Progress
 from fdbench.stages.share import AllCalls, SharedCalls
@@ -98,11 +98,12 @@ def calls_left(plan: Plan, run: Run, leases: Leases | None = None) -> CallsLeft:
 
 
 def _engine(plan: Plan) -> Engine:
-    if plan.request.ray is None:
-        return Here()
-    from fdbench.stages.on_ray import OnRay
+    engine: Engine = Here()
+    if plan.request.ray is not None:
+        from fdbench.stages.on_ray import OnRay
 
-    return OnRay(plan.request.ray)
+        engine = OnRay(plan.request.ray)
+    return engine if plan.request.mirror is None else Mirrored(engine, plan.request.mirror)
 
 
 def _already(run: Run, done: Sequence[TakeId], n: int) -> str:

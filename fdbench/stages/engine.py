@@ -14,6 +14,7 @@ from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.errors import UsageError
 from fdbench.stages.plan import Plan
+from fdbench.store.mirror import Mirror
 from fdbench.store.run import Run
 
 Outcome = Recording | FailedCall
@@ -38,6 +39,22 @@ class Here:
     def keep(self, run: Run, take: Take, outcome: Outcome) -> Mapping[str, object]:
         run.write(take, outcome)
         return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """Another engine, with all that it stores copied to an object store."""
+
+    engine: Engine
+    mirror: Mirror
+
+    def open_source(self, plan: Plan, run: Run, budget: Budget) -> Source:
+        return self.engine.open_source(plan, run, budget)
+
+    def keep(self, run: Run, take: Take, outcome: Outcome) -> Mapping[str, object]:
+        facts = self.engine.keep(run, take, outcome)
+        self.mirror.send(run, take.id)
+        return facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ Ray decides where an actor runs, and brings further machines up where it has bee
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 import time
@@ -27,12 +26,12 @@ from fdbench.call.budget import Budget
 from fdbench.call.session_log import SessionLog, as_stored, spent_by
 from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Recording, Take
-from fdbench.errors import FdbenchError, MissingExtraError, UsageError
+from fdbench.errors import FdbenchError
 from fdbench.stages.engine import Outcome, Ray
 from fdbench.stages.handing import HandOut, longest_first, prompt_s
-from fdbench.stages.model import PartyModel
 from fdbench.stages.plan import Plan
 from fdbench.stages.ray_actor import NOTHING, CallActor, Ended, Job, Ready, Stopped
+from fdbench.stages.ray_cluster import connected, room_in
 from fdbench.store.run import Run
 
 WAIT_S: Final = 0.5
@@ -107,7 +106,7 @@ class RayCalls:
         self._costs: dict[str, float] = {}
         self._notes: dict[str, None] = {}
         self._n_deaths = 0
-        self._ray, self._is_ours = _connected(where.address)
+        self._ray, self._is_ours = connected(where.address)
         self._sign: Path | None = None
         self._workers: list[_Worker] = []
         try:
@@ -172,20 +171,17 @@ class RayCalls:
 
     def _grow(self) -> None:
         """Start actors for what the cluster has."""
-        resources = self._ray.cluster_resources()
-        has_gpus = resources.get("GPU", 0) >= 1 and not self._is_live and _wants_gpu(self._plan)
-        there = int(resources.get("GPU" if has_gpus else "CPU", 1))
-        wanted = self._where.actors or max(1, there)
+        room, options = room_in(self._ray, self._plan)
+        wanted = self._where.actors or room
         if self._is_live:
             wanted = min(wanted, self._plan.collection.slots)
-        options = {"num_cpus": 1, "num_gpus": 1 if has_gpus else 0}
         for _ in range(wanted - len(self._workers)):
             self._workers.append(self._started(options))
 
     def _started(self, options: Mapping[str, Any]) -> _Worker:
         budgets = (self._plan.request.max_cost, self._plan.request.max_minutes)
         job = Job(
-            request=replace(self._plan.request, data=None, ray=None),
+            request=replace(self._plan.request, data=None, ray=None, mirror=None),
             collection=self._plan.collection,
             folder=self._run.folder.absolute(),
             sign=self._sign.name if self._sign is not None else "",
@@ -341,30 +337,3 @@ class RayCalls:
         for ended in answer.ended if isinstance(answer, Stopped) else answer:
             if handing.end(worker, ended.take.id) is not None:
                 self.uncollected.append(self._noted(worker, ended))
-
-
-def _wants_gpu(plan: Plan) -> bool:
-    """Whether a model runs on a GPU where there is one: those that come with fdbench to be compared with do not."""
-    supply = plan.supply
-    if not isinstance(supply, PartyModel) or plan.collection.kind == "trivial":
-        return False
-    return str(supply.adapter.arguments.get("device", "")) != "cpu"
-
-
-def _connected(address: str) -> tuple[Any, bool]:
-    """Ray, and whether it was connected here."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError:
-        raise MissingExtraError("ray", "ray", "--on ray") from None
-    if ray.is_initialized():
-        return ray, False
-    try:
-        ray.init(address=address or None, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UsageError(
-            f"--on ray:{address}: no cluster answers there ({why})", "start one (ray start --head), or leave the address out"
-        ) from None
-    return ray, True

@@ -18,6 +18,7 @@ from fdbench.store.leases import SILENCE_S
 
 if TYPE_CHECKING:
     from fdbench.stages.engine import Ray
+    from fdbench.store.mirror import Mirror
     from fdbench.task.data import Data
 
 
@@ -40,6 +41,7 @@ class RunRequest:
         examiner: Who holds dialogues, and how.
         shard: Which share of the calls this process makes first, where several fill one run; None = it is alone.
         silence_s: After how much silence another process is taken for dead.
+        mirror: The object store to which ``out`` is copied; None = there is none.
         ray: The cluster whose machines make the calls; None = this process does.
     """
 
@@ -64,6 +66,7 @@ class RunRequest:
     shard: Shard | None = None
     silence_s: float = SILENCE_S
     ray: Ray | None = None
+    mirror: Mirror | None = None
 
     @property
     def limits_live_calls(self) -> bool:
@@ -92,6 +95,11 @@ class RunRequest:
         if self.shard is not None and self.again:
             raise UsageError(
                 "--again with --shard: no process knows which calls another has made anew", "remove the run's folder"
+            )
+        if self.mirror is not None and self.shard is not None:
+            raise UsageError(
+                f"--shard with {self.mirror.url}: an object store cannot say who makes which call",
+                "use a shared file system, or fill folders apart and unite them: fdbench merge",
             )
         if self.ray is not None and self.shard is not None:
             raise UsageError("--shard with --on ray: the cluster shares the calls out", "leave --shard out")
