@@ -3,9 +3,9 @@
 ::
 
     waiting   c1 c2 c3 c4 c5 c6 ...        the longest first
-    worker 1  holds as many as it has slots, and a few more while many wait, so that no slot waits for a message
+    worker 1  holds as many as it has slots: one that it cannot begin yet would be begun sooner by another
     worker 2  the same
-    near the end each gets its share of what is left, and no more
+    where there are fewer than slots, each gets its share
 
 A worker that is lost leaves its calls to the others. A call that was held by several workers as they were lost is given up:
 it may be what kills them.
@@ -27,8 +27,6 @@ from fdbench.task.stimulus import SCRIPT_RATE_HZ, FileStimulus, ScriptStimulus
 
 MOST_LOSSES: Final = 3
 """After so many workers were lost with a call, it is given up."""
-_SLOTS_AHEAD: Final = 8
-"""While many calls wait, one more for every so many slots is on its way."""
 
 
 class HandOut:
@@ -37,12 +35,11 @@ class HandOut:
     Args:
         takes: In the order in which they are to be begun.
         slots: Calls that a worker holds at once.
-        may_be_ahead: Whether a worker may be handed calls that it cannot begin yet.
     """
 
-    def __init__(self, takes: Iterable[Take], slots: int, *, may_be_ahead: bool = True) -> None:
+    def __init__(self, takes: Iterable[Take], slots: int) -> None:
         self.waiting = deque(takes)
-        self._slots, self._may_be_ahead = slots, may_be_ahead
+        self._slots = slots
         self._held: dict[Hashable, dict[TakeId, Take]] = {}
         self._n_losses: dict[TakeId, int] = {}
 
@@ -59,10 +56,8 @@ class HandOut:
 
     def room(self, worker: Hashable, n_workers: int) -> int:
         """How many more calls a worker may be handed, where there are so many."""
-        ahead = 1 + self._slots // _SLOTS_AHEAD
-        has_many = self._may_be_ahead and len(self.waiting) > n_workers * (self._slots + ahead)
         share = math.ceil((len(self.waiting) + self.n_held) / max(1, n_workers))
-        most = self._slots + ahead if has_many else min(self._slots, share)
+        most = min(self._slots, share)
         return max(0, min(most - len(self._held.get(worker, {})), len(self.waiting)))
 
     def give(self, worker: Hashable) -> Take:

@@ -131,7 +131,7 @@ class RayCalls:
 
     def collect(self, takes: Iterable[Take | None]) -> Generator[tuple[Take, Outcome], None, None]:
         todo = longest_first(filter(None, takes), self._plan.request.examiner.duration_s)
-        handing = HandOut(todo, self._slots, may_be_ahead=not self._is_live)
+        handing = HandOut(todo, self._slots)
         self._budget.resume()
         grown_s = time.monotonic()
         try:
