@@ -15,6 +15,7 @@ from __future__ import annotations
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -151,6 +152,9 @@ class RayCalls:
         finally:
             self._budget.stop()
             self._stop(handing)
+            hosts = Counter(worker.ready.host for worker in self._workers if worker.ready is not None)
+            where = ", ".join(f"{n} on {host}" for host, n in sorted(hosts.items()))
+            self._notes[f"calls were made by {sum(hosts.values())} actors: {where}"] = None
 
     def release(self) -> None:
         for worker in self._workers:

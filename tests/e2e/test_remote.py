@@ -119,6 +119,7 @@ def test_what_could_not_be_copied_is_copied_by_the_next_start(memory, tmp_path):
     assert len(calls_made(the_run(here))) == 8
 
 
+@pytest.mark.slow
 def test_files_that_show_late_cost_a_call_and_no_byte(memory, tmp_path):
     assert run(tmp_path / "one", "memory://late/results").status == 0
     assert run(tmp_path / "other", "memory://late/results").status == 0
