@@ -103,6 +103,7 @@ class RayCalls:
         self.interrupted: list[tuple[Take, FailedCall]] = []
         self._where, self._plan, self._run, self._budget = where, plan, run, budget
         self._is_live = plan.collection.clock == LIVE
+        self._slots = plan.collection.slots
         self._is_limited = self._is_live or plan.request.examiner.is_llm
         self._costs: dict[str, float] = {}
         self._notes: dict[str, None] = {}
@@ -167,18 +168,15 @@ class RayCalls:
 
     # Actors
 
-    @property
-    def _slots(self) -> int:
-        """Calls that an actor holds at once; those on the wall clock are the server's to bear, and so counted together."""
-        slots = self._plan.collection.slots
-        return max(1, slots // max(1, len(self._workers))) if self._is_live else slots
-
     def _grow(self) -> None:
         """Start actors for what the cluster has."""
         room, options = room_in(self._ray, self._plan)
         wanted = self._where.actors or room
-        if self._is_live:
-            wanted = min(wanted, self._plan.collection.slots)
+        if self._is_live and not self._workers:  # the server bears the calls of all, so they are counted together
+            wanted = min(wanted, self._slots)
+            self._slots //= wanted
+        elif self._is_live:
+            wanted = len(self._workers)
         for _ in range(wanted - len(self._workers)):
             self._workers.append(self._started(options))
 
@@ -187,6 +185,7 @@ class RayCalls:
         job = Job(
             request=replace(self._plan.request, data=None, ray=None, mirror=None),
             collection=self._plan.collection,
+            slots=self._slots,
             folder=self._run.folder.absolute(),
             sign=self._sign.name if self._sign is not None else "",
             working_folder=str(Path.cwd()),
@@ -211,7 +210,10 @@ class RayCalls:
         try:
             answer: Ready | list[Ended] = self._ray.get(asked)
         except errors.RayTaskError as error:
-            raise error.cause if isinstance(error.cause, FdbenchError) else error from None
+            if isinstance(error.cause, FdbenchError):
+                raise error.cause from None
+            what = f"an actor failed: {type(error.cause).__name__}: {error.cause}"
+            raise FdbenchError(what, "see the logs of the Ray cluster; what is done is kept") from error
         except errors.RayError as error:
             self._n_deaths += 1
             if self._n_deaths >= _MOST_DEATHS * len(self._workers):
@@ -279,7 +281,7 @@ class RayCalls:
         where = worker.ready.host if worker.ready else "a machine"
         held = handing.held_by(worker)
         for take in held:
-            if self._run.is_done(take.id):
+            if not self._plan.request.again and self._run.is_done(take.id):
                 handing.end(worker, take.id)
                 self.kept.add(str(take.id))
                 outcome = self._written(take)

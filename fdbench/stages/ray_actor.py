@@ -45,6 +45,7 @@ class Job:
 
     Attributes:
         collection: The settings that name the run; an actor that would make another one is refused.
+        slots: How many calls the actor holds at once.
         folder: Of the run.
         sign: A file in it, which shows that a machine sees the folder; empty = nothing is written there.
         working_folder: Of whoever handed the job out: the model's name and arguments may be paths.
@@ -54,6 +55,7 @@ class Job:
 
     request: RunRequest
     collection: Collection
+    slots: int
     folder: Path
     sign: str
     working_folder: str
@@ -127,8 +129,8 @@ class CallActor:
             raise UsageError(what, "put the same fdbench, the same model and the same files on every machine")
         self._writes = bool(job.sign) and _is_seen(job.folder / job.sign)
         budget = Budget() if job.tries_again else _OneTry()
-        supply = model.supply(())
-        self._source = supply.open_source(job.collection, budget, job.request.most_late_s, job.request.examiner)
+        settings = job.collection.model_copy(update={"slots": job.slots})
+        self._source = model.supply(()).open_source(settings, budget, job.request.most_late_s, job.request.examiner)
         self._thread.start()
         return Ready(platform.node(), self._writes)
 

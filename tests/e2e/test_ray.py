@@ -26,7 +26,9 @@ def cluster(tmp_path_factory):
     from ray.cluster_utils import Cluster
 
     gate = tmp_path_factory.mktemp("gate") / "closed"
-    with mock.patch.dict(os.environ, {"GATE": str(gate), "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}):
+    with mock.patch.dict(
+        os.environ, {"GATE": str(gate), "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1", "FDBENCH_TEST_TIME": "virtual"}
+    ):
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         for _ in range(WAITING - 1):
             cluster.add_node(num_cpus=1)
@@ -145,6 +147,17 @@ def test_moshi_gives_the_same_on_a_cluster(cluster, tiny_moshi, tmp_path):
     other = fdbench(*command, "--out", tmp_path / "other", "--on", f"ray:{cluster.address}")
     assert one.status == other.status, other.err
     assert content(the_run(tmp_path / "one")) == content(the_run(tmp_path / "other"))
+
+
+@pytest.mark.slow
+def test_a_budget_holds_for_the_whole_cluster(cluster, tmp_path):
+    """Three actors with a call of 0.5 each would be at 1.5."""
+    answerer = f"{Path(__file__).with_name('live_stand_ins.py')}:Answerer"
+    command = ("run", "--model", answerer, "--tasks", "mini/turn_taking", "--limit", "4", "--slots", "3", "--tail-limit", "4")
+    command += ("--asr", "none", "--protocol", "fdbench", "--workers", "1", "--most-late", "3000", "--max-cost", "1.2")
+    done = fdbench(*command, "--out", tmp_path, "--on", f"ray:{cluster.address}")
+    assert "2 calls are left" in done.err, done.err
+    assert "at a cost of 1" in done.err and len(calls_made(the_run(tmp_path))) == 2
 
 
 @pytest.mark.slow
