@@ -111,14 +111,15 @@ class Driver:
 
     def run(
         self,
-        invitations: Iterable[Invitation],
+        invitations: Iterable[Invitation | None],
         ended: Callable[[Take, Recording | FailedCall], None] | None = None,
         may_try_again: Callable[[Take, float, float], bool] | None = None,
     ) -> Generator[Outcome, None, None]:
         """Hold all the calls; yield each as it ends, in no particular order.
 
         Args:
-            invitations: Lazily consumed, one whenever a slot is free; on the wall clock in a thread of its own.
+            invitations: Lazily consumed, one whenever a slot is free; on the wall clock in a thread of its own. None = there is
+                none just now; only where no time passes.
             ended: Called with each call on the wall clock as it ends, or is given up, before another is begun in its place.
             may_try_again: Asked before a call on the wall clock is made again, with the minutes and the cost that it has taken.
 

@@ -5,13 +5,14 @@
     takes   prompt  prompt  dialogue (slow)  prompt  dialogue (fast)
     made    prompt  prompt  prompt  |  dialogue (slow)  |  dialogue (fast)
 
-The takes are grouped by whoever is on the user's side; each group is collected by calls of its own.
+The takes are grouped by whoever is on the user's side; each group is collected by calls of its own. They are asked for one by
+one, as there is room for a call: who shares them with other processes lays hands on no more than it is at.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,14 +49,26 @@ class ExaminedCalls:
     calls_with: Callable[[Party | None, float], PromptCalls]
     _made: list[PromptCalls] = field(default_factory=list)
 
-    def collect(self, takes: Iterable[Take]) -> Generator[Outcome, None, None]:
-        groups: dict[Side, list[Take]] = {}
-        for take in takes:
-            groups.setdefault(self._side_of(take), []).append(take)
-        for side, of_side in groups.items():
-            calls = self._calls(side)
-            self._made.append(calls)
-            yield from calls.collect(of_side)
+    def collect(self, takes: Iterable[Take | None]) -> Generator[Outcome, None, None]:
+        waiting, others = iter(takes), dict[Side, list[Take]]()
+        while (first := next((take for take in waiting if take is not None), None)) is not None:
+            others[self._side_of(first)] = [first]
+            while others:
+                side = next(iter(others))
+                calls = self._calls(side)
+                self._made.append(calls)
+                yield from calls.collect(self._of_side(side, waiting, others))
+
+    def _of_side(self, side: Side, waiting: Iterator[Take | None], others: dict[Side, list[Take]]) -> Iterator[Take | None]:
+        """Those with this user's side; what comes in between is put aside, until there is nothing else to be made just now."""
+        yield from others.pop(side)
+        for take in waiting:
+            if take is None and others:
+                return
+            if take is None or (found := self._side_of(take)) == side:
+                yield take
+            else:
+                others.setdefault(found, []).append(take)
 
     def release(self) -> None:
         for calls in self._made[-1:]:  # they share the model

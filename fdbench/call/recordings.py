@@ -56,8 +56,8 @@ class FolderRecordings:
     offset_s: float | None = 0.0
     leaks_db: list[float] = field(default_factory=list, compare=False, repr=False)
 
-    def collect(self, takes: Iterable[Take]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
-        for take in takes:
+    def collect(self, takes: Iterable[Take | None]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
+        for take in filter(None, takes):
             yield take, self._outcome(take)
 
     def release(self) -> None:

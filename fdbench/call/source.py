@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from fdbench.call.clock import seed_for
 from fdbench.call.driver import Driver, Party
 from fdbench.call.session_log import spent_by
 from fdbench.call.timeouts import Timeouts
+from fdbench.call.virtual_time import POLL_S
 from fdbench.core.condition import NOTHING_BETWEEN, Condition
 from fdbench.core.conversation import Brief, FailedCall, Recording, Stage, Take
 from fdbench.core.event import NOTHING
@@ -23,8 +25,12 @@ from fdbench.errors import FdbenchError
 class Source(Protocol):
     """Anything that turns takes into recordings."""
 
-    def collect(self, takes: Iterable[Take]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
-        """Yield each take with its recording, or with why there is none, in any order."""
+    def collect(self, takes: Iterable[Take | None]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
+        """Yield each take with its recording, or with why there is none, in any order.
+
+        Args:
+            takes: Asked for one by one; None = there is none just now.
+        """
 
     def release(self) -> None:
         """Let go of whatever is held; called once, when nothing more is to be collected."""
@@ -81,7 +87,7 @@ class PromptCalls:
         self._costs: Mapping[int, float] | None = getattr(user, "costs", None)
         self._examiners_notes: Callable[[], Iterable[str]] = getattr(user, "notes", tuple)
 
-    def collect(self, takes: Iterable[Take]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
+    def collect(self, takes: Iterable[Take | None]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         unreadable: queue.SimpleQueue[tuple[Take, FailedCall]] = queue.SimpleQueue()
         is_timed = self.driver.is_on_the_wall_clock
         budget = self._budget if is_timed or self._costs is not None else None
@@ -89,9 +95,15 @@ class PromptCalls:
         if budget is not None:
             budget.resume()
 
-        def invitations() -> Iterator[Invitation]:
+        def invitations() -> Iterator[Invitation | None]:
             waiting = iter(takes)
             for take in waiting:
+                if take is None:
+                    if is_timed:  # calls on the wall clock go on by themselves
+                        time.sleep(POLL_S)
+                    else:
+                        yield None
+                    continue
                 try:
                     invitation = self._invite(take)
                 except FdbenchError as error:

@@ -20,24 +20,31 @@ POLL_S = 0.002
 """How often conversations that are still being opened are asked whether they are ready, when nothing else can step."""
 
 
-def hold_calls(driver: Driver, invitations: Iterable[Invitation]) -> Iterator[tuple[Take, Recording | FailedCall]]:
-    """Hold all the calls of two virtual parties; yield each as it ends, in no particular order."""
+def hold_calls(driver: Driver, invitations: Iterable[Invitation | None]) -> Iterator[tuple[Take, Recording | FailedCall]]:
+    """Hold all the calls of two virtual parties; yield each as it ends, in no particular order.
+
+    Args:
+        invitations: One is taken whenever a slot is free; None = there is none just now, but the calls that are going on go on.
+    """
     queue = iter(invitations)
     free = list(range(driver.slots))[::-1]
     calls: dict[int, Call] = {}
     exhausted = False
     while True:
         while free and not exhausted:
-            invitation = next(queue, None)
-            if invitation is None:
+            try:
+                invitation = next(queue)
+            except StopIteration:
                 exhausted = True
+                break
+            if invitation is None:
                 break
             begun = driver.begin(invitation, free[-1])
             if isinstance(begun, Call):
                 calls[free.pop()] = begun
             else:
                 yield invitation.take, begun
-        if not calls:
+        if not calls and exhausted:
             return
         ready = [call for call in calls.values() if call.was_ready or call.is_ready()]
         if not ready:

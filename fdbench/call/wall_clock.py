@@ -47,7 +47,7 @@ class WallClock:
         self._fatal: CallError | None = None
         self._room = Room(driver.slots)
 
-    def run(self, invitations: Iterable[Invitation]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
+    def run(self, invitations: Iterable[Invitation | None]) -> Generator[tuple[Take, Recording | FailedCall], None, None]:
         """See ``Driver.run``."""
         outcomes: queue.SimpleQueue[tuple[Take, Recording | FailedCall] | BaseException | None] = queue.SimpleQueue()
         loop = self._driver.loop or asyncio.new_event_loop()
@@ -70,7 +70,7 @@ class WallClock:
                 if isinstance(ended, tuple):
                     self._driver.uncollected.append(ended)
 
-    async def _hold_all(self, invitations: Iterator[Invitation], outcomes: queue.SimpleQueue[Any]) -> None:
+    async def _hold_all(self, invitations: Iterator[Invitation | None], outcomes: queue.SimpleQueue[Any]) -> None:
         lock, ticker = asyncio.Lock(), Ticker(self._driver)
 
         async def hold(slot: int) -> None:
@@ -99,7 +99,7 @@ class WallClock:
         if self._fatal is not None:
             raise AdapterError(self._fatal.message, "nothing was spent on the calls that are left; mend this and start again")
 
-    async def _next(self, invitations: Iterator[Invitation]) -> Invitation | None:
+    async def _next(self, invitations: Iterator[Invitation | None]) -> Invitation | None:
         """The next invitation; reading and resampling must not hold up the loop."""
 
         def prepared() -> Invitation | None:

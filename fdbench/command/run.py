@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ from fdbench.command.base import (
     tell,
     write_result,
 )
+from fdbench.command.place import is_on_slurm, run_folder
 from fdbench.command.run_options import add_run_options, request_of
 from fdbench.core.behaviour import ALONE
 from fdbench.core.metric import CORRECTED
@@ -79,7 +80,7 @@ def register(commands: Commands) -> None:
             "score DIR --task v1/turn_taking.candor",
         ),
     )
-    add_run_argument(score, "folder", "RUN|DIR")
+    score.add_argument("folder", metavar="RUN|DIR|URL", help="a run's folder, its name, or the beginning of its id; any folder")
     score.add_argument("--task", help="for a folder: the task that its samples belong to")
     score.add_argument(
         "--human-timing", type=Path, metavar="FILE", help="icc_gt_distribution.json (default: beside the samples)"
@@ -118,6 +119,13 @@ def run_command(arguments: argparse.Namespace) -> int:
     if arguments.json and len(plans) > 1:
         raise UsageError(f"--json is for one run, and --condition {arguments.condition} makes {len(plans)}", "leave it out")
     report_notes((*expanded.left_out, *chosen_ears(arguments, options)))
+    if is_on_slurm(arguments):
+        from fdbench.command.slurm import submit
+
+        if len(plans) > 1:
+            raise UsageError(f"--on slurm --condition {arguments.condition}: makes {len(plans)} runs", "submit them one by one")
+        report_notes(plans[0].notes)
+        return submit(arguments, plans[0].request.out / plans[0].collection.run_id)
     statuses = []
     for plan in plans:
         if len(plans) > 1:
@@ -143,6 +151,7 @@ def score_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.run import score_run
     from fdbench.store.run import Run
 
+    arguments.folder, mirror = run_folder(arguments.folder)
     if not arguments.folder.is_dir():
         is_what = "not a folder" if arguments.folder.exists() else "no such folder"
         raise UsageError(f"{arguments.folder}: {is_what}", "give a run's folder, or a folder of recordings with --task")
@@ -152,7 +161,8 @@ def score_command(arguments: argparse.Namespace) -> int:
         raise UsageError("--human-timing is for folders of recordings", "leave it out: a run takes it from its task")
     arguments.asr = arguments.asr or _own_ears(Run(arguments.folder))
     options = scoring_options_of(arguments, protocols_of(arguments.protocol or "all"))
-    with ProgressBars() as progress:
+    kept = nullcontext() if mirror is None else mirror.kept(Run(arguments.folder))
+    with ProgressBars() as progress, kept:
         finished = score_run(arguments.folder, options, data_of(arguments, arguments.folder), progress)
     return conclude(arguments, finished)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fdbench.command.base import DEFAULT_ASR, add_scoring_options, data_of, pairs_of
+from fdbench.command.place import add_place_options, ray_of, root_of
 
 if TYPE_CHECKING:
     from fdbench.stages.request import RunRequest
@@ -16,7 +16,12 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     """Everything that may be asked of a run."""
     run.add_argument("--model", required=True, help="a name (`fdbench list models`), path/to/file.py:Class, or recordings:DIR")
     run.add_argument("--tasks", default="mini", help="all, mini, v1, available, or names with commas (default: mini)")
-    run.add_argument("--out", type=Path, default=Path("results"), help="root of the results (default: results/)")
+    run.add_argument(
+        "--out",
+        metavar="DIR|URL",
+        default="results",
+        help="root of the results; s3://..., gs://... of a store (default: results/)",
+    )
     run.add_argument("--name", default="", metavar="NAME", help="call the run so; commands know it by that, as by its id")
     run.add_argument("--limit", type=int, help="only the first N samples of each task")
     run.add_argument("--seed", type=int, default=0, help="of what the model draws; another is another run (default: 0)")
@@ -59,6 +64,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         help="fill the run together with others: the K-th of N shares of the calls, then what others leave undone",
     )
     run.add_argument("--silence", type=float, metavar="S", help="with --shard: who says nothing for so long is dead (120)")
+    add_place_options(run)
     run.add_argument("--keep-going", action="store_true", help="make all calls, although 8 in a row have failed alike")
     run.add_argument("--again", action="store_true", help="make all calls anew, also those that are there already")
     run.add_argument("--arg", action="append", default=[], metavar="NAME=VALUE", help="argument of the model")
@@ -73,10 +79,12 @@ def request_of(arguments: argparse.Namespace) -> RunRequest:
     from fdbench.stages.share import Shard
     from fdbench.store.leases import SILENCE_S
 
+    out, mirror = root_of(arguments.out)
     return RunRequest(
         model=arguments.model,
         tasks=arguments.tasks,
-        out=arguments.out,
+        out=out,
+        mirror=mirror,
         data=data_of(arguments),
         seed=arguments.seed,
         repeats=arguments.repeats,
@@ -94,6 +102,7 @@ def request_of(arguments: argparse.Namespace) -> RunRequest:
         again=arguments.again,
         shard=Shard.parse(arguments.shard) if arguments.shard else None,
         silence_s=SILENCE_S if arguments.silence is None else arguments.silence,
+        ray=ray_of(arguments),
         name=arguments.name,
         examiner=ExaminerOptions(
             arguments.examiner,

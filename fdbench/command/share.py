@@ -9,12 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, show
+from fdbench.command.place import run_folder
 
 
 def register(commands: Commands) -> None:
     """`status`, `merge`."""
     status = add_command(commands, "status", status_command, "how far a run is, from its files alone, on any machine")
-    status.add_argument("run", type=Path, metavar="RUN")
+    status.add_argument("run", metavar="RUN|URL")
     status.add_argument("--json", action="store_true", help="for a program")
 
     merge = add_command(commands, "merge", merge_command, "unite folders of one run that were made apart")
@@ -28,7 +29,8 @@ def register(commands: Commands) -> None:
 def status_command(arguments: argparse.Namespace) -> int:
     from fdbench.report.run_status import status_of
 
-    found = status_of(arguments.run)
+    folder, _ = run_folder(arguments.run, light=True)
+    found = status_of(folder)
     if arguments.json:
         print(json.dumps({**asdict(found), "n_going_on": found.n_going_on, "n_left": found.n_left}, indent=2))
     else:

@@ -25,6 +25,7 @@ from fdbench.command.base import (
     tell,
     write_result,
 )
+from fdbench.command.place import is_on_slurm
 from fdbench.command.run_options import add_run_options, request_of
 from fdbench.core.varied import settings_of, values_of
 from fdbench.errors import UsageError
@@ -63,6 +64,8 @@ def sweep_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.run import run_plan
     from fdbench.store.sweep import sweep_file, write_sweep
 
+    if is_on_slurm(arguments):
+        raise UsageError("--on slurm is for one run", "submit the settings one by one, and compare the runs")
     varied, fixed = _varied_of(arguments)
     base = request_of(arguments)
     path = sweep_file(base.out, arguments.to or _name_of(base.model, varied))

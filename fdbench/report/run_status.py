@@ -22,7 +22,7 @@ from fdbench.errors import DataError
 from fdbench.io.files import read_json
 from fdbench.io.text_table import text_table
 from fdbench.io.visible import visible
-from fdbench.store.leases import leases_in
+from fdbench.store.leases import files_below, leases_in
 from fdbench.store.manifest import MANIFEST
 from fdbench.store.run import Run
 
@@ -110,8 +110,8 @@ def status_of(folder: Path) -> RunStatus:
             if take not in last_of_take or last_of_take[take][0] <= when_s:
                 last_of_take[take] = (when_s, status)
     n_failed = sum(status != "recorded" for _, status in last_of_take.values())
-    n_records = sum(1 for _ in (run.folder / "takes").rglob("*.json"))
-    going_on = leases_in(run.folder)
+    n_records = sum(file.endswith(".json") for file in files_below(run.folder / "takes"))
+    going_on = leases_in(run.folder, last_of_take)
     workers = [
         Worker(_name(stem), sum(status == "recorded" for _, _, status in log.calls), going_on.pop(_name(stem), 0), log.last_s)
         for stem, log in ended.items()

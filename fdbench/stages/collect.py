@@ -17,6 +17,7 @@ from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.take_id import TakeId
 from fdbench.io.secret import NO_SECRET
+from fdbench.stages.engine import Engine, Here, Mirrored
 from fdbench.stages.plan import Plan
 from fdbench.stages.progress import Progress
 from fdbench.stages.share import AllCalls, SharedCalls
@@ -59,6 +60,7 @@ class CallsLeft:
     Attributes:
         source: None where nothing is left to be called.
         work: Which of them this process makes.
+        engine: Where they are made.
         already: How many there are already, and from when; empty where there are none.
     """
 
@@ -66,6 +68,7 @@ class CallsLeft:
     source: Source | None
     budget: Budget
     work: AllCalls | SharedCalls
+    engine: Engine
     already: str = ""
 
 
@@ -86,11 +89,21 @@ def calls_left(plan: Plan, run: Run, leases: Leases | None = None) -> CallsLeft:
         minutes=minutes,
         on_begin=run.note_begun_call,
     )
-    source = plan.open_source(budget) if takes else None
+    engine = _engine(plan)
+    source = engine.open_source(plan, run, budget) if takes else None
     work: AllCalls | SharedCalls = AllCalls(takes)
     if leases is not None and plan.request.shard is not None:
         work = SharedCalls(plan.request.shard.in_order(takes), run, leases, wait=threading.Event().wait)
-    return CallsLeft(takes, source, budget, work, _already(run, done, len(plan.takes)))
+    return CallsLeft(takes, source, budget, work, engine, _already(run, done, len(plan.takes)))
+
+
+def _engine(plan: Plan) -> Engine:
+    engine: Engine = Here()
+    if plan.request.ray is not None:
+        from fdbench.stages.on_ray import OnRay
+
+        engine = OnRay(plan.request.ray)
+    return engine if plan.request.mirror is None else Mirrored(engine, plan.request.mirror)
 
 
 def _already(run: Run, done: Sequence[TakeId], n: int) -> str:
@@ -132,10 +145,10 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
 
     def store(take: Take, outcome: Recording | FailedCall) -> None:
         nonlocal made, failed, left
-        if not work.is_others(take):
-            run.write(take, outcome)
+        where = {} if work.is_others(take) else calls.engine.keep(run, take, outcome)
         work.end(take, outcome)
-        run.note_attempt(_attempt(take, outcome, time.monotonic() - started, source.examiner_cost(take)))
+        attempt = _attempt(take, outcome, time.monotonic() - started, source.examiner_cost(take))
+        run.note_attempt({**attempt, **where})
         left -= 1
         if isinstance(outcome, FailedCall):
             failed += 1

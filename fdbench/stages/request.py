@@ -17,6 +17,8 @@ from fdbench.stages.share import Shard
 from fdbench.store.leases import SILENCE_S
 
 if TYPE_CHECKING:
+    from fdbench.stages.engine import Ray
+    from fdbench.store.mirror import Mirror
     from fdbench.task.data import Data
 
 
@@ -41,6 +43,8 @@ class RunRequest:
         shard: Which share of the calls this process makes first, where several fill one run; None = it is alone.
         silence_s: After how much silence another process is taken for dead.
         name: What the run is to be called, beside its id; empty = as before.
+        mirror: The object store to which ``out`` is copied; None = there is none.
+        ray: The cluster whose machines make the calls; None = this process does.
     """
 
     model: str
@@ -65,6 +69,8 @@ class RunRequest:
     shard: Shard | None = None
     silence_s: float = SILENCE_S
     name: str = ""
+    ray: Ray | None = None
+    mirror: Mirror | None = None
 
     @property
     def limits_live_calls(self) -> bool:
@@ -94,6 +100,13 @@ class RunRequest:
             raise UsageError(
                 "--again with --shard: no process knows which calls another has made anew", "remove the run's folder"
             )
+        if self.mirror is not None and self.shard is not None:
+            raise UsageError(
+                f"--shard with {self.mirror.url}: an object store cannot say who makes which call",
+                "use a shared file system, or fill folders apart and unite them: fdbench merge",
+            )
+        if self.ray is not None and self.shard is not None:
+            raise UsageError("--shard with --on ray: the cluster shares the calls out", "leave --shard out")
         if not 0 < self.silence_s < math.inf:
             raise UsageError(f"--silence {self.silence_s:g}: expected a positive number", "leave it out for 120 s")
         if self.lead_in_s is not None and not 0 <= self.lead_in_s < math.inf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def run_plan(plan: Plan, options: ScoringOptions, progress: Progress) -> Finishe
     if plan.request.shard is not None:
         return _run_shared(plan, plan.request.shard, options, progress)
     run = Run.for_collection(plan.request.out, plan.collection)
-    with run.locked(create=True):
+    mirror = plan.request.mirror
+    with run.locked(create=True), nullcontext() if mirror is None else mirror.kept(run):
         collected = _collect(plan, run, options, progress)
         derived = _score(run, options, plan.loader, progress)
     return FinishedRun.of(run.folder, derived, collected)

@@ -24,7 +24,7 @@ import platform
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,8 +138,11 @@ class Leases:
 
     def _make(self, path: Path) -> bool:
         """Give a lease its name, if it is free."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._draft(path, "held")
+        try:
+            draft = self._draft(path, "held")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = self._draft(path, "held")
         try:
             os.link(draft, path)
         except FileExistsError:
@@ -201,15 +204,30 @@ def forget_ended(run: Path) -> None:
             emptied.rmdir()
 
 
-def leases_in(run: Path) -> dict[str, int]:
-    """How many calls are held by each process that is at work on a run, by the part of its name before the machine."""
+def leases_in(run: Path, ended: Collection[str] = ()) -> dict[str, int]:
+    """How many calls are held by each process that is at work on a run, by the part of its name before the machine.
+
+    Args:
+        ended: Ids of calls of which it is known that they have: their leases need not be read.
+    """
     owners: dict[str, int] = {}
-    for path in (run / FOLDER).rglob("*.json"):
-        content = _bytes_of(path)
+    for path in files_below(run / FOLDER):
+        if not path.endswith(".json") or path.removesuffix(".json") in ended:
+            continue
+        content = _bytes_of(run / FOLDER / path)
         if _state_in(content) == "held" and content is not None:
             owner = str(json.loads(content).get("owner", "")).partition("@")[0]
             owners[owner] = owners.get(owner, 0) + 1
     return owners
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Paths relative to a folder of all files in it, however deep; there may be very many."""
+    n = len(str(folder)) + 1
+    for root, _, names in os.walk(folder):
+        inside = root[n:]
+        for name in names:
+            yield f"{inside}/{name}" if inside else name
 
 
 def _bytes_of(path: Path) -> bytes | None:

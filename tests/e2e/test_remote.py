@@ -1,0 +1,135 @@
+"""``--out s3://...``: made here, copied whole, gone on with by any machine; a real S3 server of moto, in this process."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.conftest import fdbench
+from tests.e2e.test_shards import TASKS, calls_made, content, the_run
+
+fsspec = pytest.importorskip("fsspec", reason="needs pip install 'fdbench[remote]'")
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    """An empty bucket."""
+    server_module = pytest.importorskip("moto.server", reason="needs pip install 'moto[server]'")
+    s3fs = pytest.importorskip("s3fs", reason="needs pip install s3fs")
+    server = server_module.ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    files = s3fs.S3FileSystem()
+    files.mkdir("bench")
+    yield files
+    s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+def stored(files, root):
+    """Every file of the only run under a root, but its logs."""
+    found = {path.removeprefix(root).lstrip("/").partition("/")[2]: files.cat_file(path) for path in files.find(root)}
+    return {name: data for name, data in found.items() if not name.startswith("attempts")}
+
+
+def run(cache, url, *more, model="vad-endpointer"):
+    return fdbench("run", "--model", model, *TASKS, "--out", url, *more, FDBENCH_CACHE=str(cache))
+
+
+def test_a_run_in_a_store_is_the_same_and_goes_on_on_another_machine(s3, record_once, tmp_path):
+    whole = content(record_once("vad-endpointer", *TASKS))
+    url, name = "s3://bench/results", record_once("vad-endpointer", *TASKS).name
+    assert run(tmp_path / "one", url, "--limit", "2").status == 0
+    first = stored(s3, "bench/results")
+    assert run(tmp_path / "other", url).status == 0
+    assert stored(s3, "bench/results") == whole
+    here = the_run(next((tmp_path / "other" / "remote").iterdir()))
+    assert {key: data for key, data in content(here).items() if not key.startswith("annotations")} == {
+        key: data for key, data in whole.items() if not key.startswith("annotations")
+    }
+    made = calls_made(here)
+    assert len(made) == len(set(made)) == 8, "what the first machine made is not made again"
+    assert all(whole[key] == data for key, data in first.items() if key.startswith(("takes", "audio")))
+    assert fdbench("verify", here).status == 0
+    said = fdbench("status", f"{url}/{name}", "--json", FDBENCH_CACHE=str(tmp_path / "third"))
+    assert json.loads(said.out)["n_recorded"] == 8, said.err
+    again = fdbench("score", f"{url}/{name}", "--asr", "none", "--protocol", "fdbench", FDBENCH_CACHE=str(tmp_path / "fourth"))
+    assert again.status == 0, again.err
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    """A store in memory that shows new files late, and refuses some on request."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    MemoryFileSystem.store.clear()
+    written: list[str] = []
+    refused: list[str] = []
+    pipe, find = MemoryFileSystem.pipe_file, MemoryFileSystem.find
+    at_s: dict[str, float] = {}
+
+    def pipe_file(self, path, value, *rest, **options):
+        if any(each in path for each in refused):
+            raise PermissionError(f"{path}: no")
+        pipe(self, path, value, *rest, **options)
+        written.append(path)
+        at_s["/" + path.lstrip("/")] = time.monotonic()
+
+    def find_late(self, path, *rest, **options):
+        now_s = time.monotonic()
+        return {file: facts for file, facts in find(self, path, *rest, **options).items() if now_s - at_s[file] > 0.5}
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", pipe_file)
+    monkeypatch.setattr(MemoryFileSystem, "find", find_late)
+    yield written, refused
+    MemoryFileSystem.store.clear()
+
+
+def test_a_record_is_copied_after_its_sound_and_the_manifest_last(memory, tmp_path):
+    written, _ = memory
+    assert run(tmp_path, "memory://late/results").status == 0
+    at = {path: index for index, path in enumerate(written)}
+    records = [path for path in at if "/takes/" in path]
+    assert len(records) == 8
+    for record in records:
+        stem = record.replace("/takes/", "/audio/").removesuffix(".json")
+        assert max(at[f"{stem}.user.flac"], at[f"{stem}.model.flac"]) < at[record]
+    assert written[-1].endswith("manifest.json")
+
+
+def test_what_could_not_be_copied_is_copied_by_the_next_start(memory, tmp_path):
+    written, refused = memory
+    refused.append("pause_handling")
+    done = run(tmp_path, "memory://late/results")
+    assert done.status == 2 and "kept in" in done.err and "Traceback" not in done.err
+    refused.clear()
+    assert run(tmp_path, "memory://late/results").status == 0
+    assert len({path for path in written if "/takes/" in path}) == 8
+    (here,) = (tmp_path / "remote").iterdir()
+    assert len(calls_made(the_run(here))) == 8
+
+
+@pytest.mark.slow
+def test_files_that_show_late_cost_a_call_and_no_byte(memory, tmp_path):
+    assert run(tmp_path / "one", "memory://late/results").status == 0
+    assert run(tmp_path / "other", "memory://late/results").status == 0
+    one, other = (the_run(next((tmp_path / name / "remote").iterdir())) for name in ("one", "other"))
+    assert content(one) == content(other)
+
+
+@pytest.mark.parametrize(
+    "options", [("--out", "moon://x"), ("--out", "memory://x", "--shard", "1/2"), ("--out", "memory://x", "--on", "slurm")]
+)
+def test_what_cannot_be_is_two_lines(tmp_path, options):
+    done = fdbench("run", "--model", "silence", *options, FDBENCH_CACHE=str(tmp_path))
+    assert done.status == 2 and "Traceback" not in done.err
