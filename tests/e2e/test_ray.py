@@ -172,9 +172,9 @@ def test_a_model_that_cannot_be_loaded_is_two_lines(cluster, tmp_path):
     assert done.status == 2 and "no weights here" in done.err and len(done.err.strip().splitlines()) <= 3
 
 
-def test_without_ray_it_is_two_lines(tmp_path):
-    with mock.patch.dict(sys.modules, {"ray": None}):
-        done = fdbench("run", "--model", "silence", *TASKS, "--out", tmp_path, "--on", "ray")
+def test_without_ray_it_is_two_lines(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = fdbench("run", "--model", "silence", *TASKS, "--out", tmp_path, "--on", "ray")
     assert done.status == 2 and "fdbench[ray]" in done.err and not list(tmp_path.iterdir())
 
 

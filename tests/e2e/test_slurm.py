@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
@@ -45,8 +44,9 @@ def test_jobs_fill_one_run_and_one_that_is_pre_empted_is_queued_again(tmp_path):
     assert fdbench("verify", run).status == 0
 
 
-def test_without_submitit_or_slurm_it_is_two_lines(tmp_path):
-    with mock.patch.dict(sys.modules, {"submitit": None}):
+def test_without_submitit_or_slurm_it_is_two_lines(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "submitit", None)
         done = fdbench("run", "--model", "silence", *TASKS, "--out", tmp_path, "--on", "slurm")
     assert done.status == 2 and "fdbench[slurm]" in done.err and not list(tmp_path.iterdir())
     pytest.importorskip("submitit", reason="needs pip install 'fdbench[slurm]'")
