@@ -243,7 +243,7 @@ def test_a_number_of_one_placement_is_no_number_of_the_other(run):
     found = verified(run).differences
     assert {(each.group, each.file) for each in found} == {("scores", file.relative_to(run).as_posix())}
     assert f"{TASK} tt-01 response_latency_s value" in {each.what for each in found}
-    moved = {"response_latency_s", "content_latency_s", "lost_per_turn_s", "lost_worded_s", "sound_beside_speech"}
+    moved = {"response_latency_s", "content_latency_s", "lost_per_turn_s", "lost_worded_s", "sound_beside_speech", "details"}
     assert {each.what.removeprefix(f"{TASK} tt-01 ").split()[0] for each in found} == moved
 
 
