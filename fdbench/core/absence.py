@@ -75,6 +75,7 @@ _REASONS: Final = (
     Reason("not_told", "not_applicable", "the server did not say when it decided on this reply"),
     Reason("not_yielded", "not_applicable", "the server did not say that it gave way to the interruption"),
     Reason("no_goals", "not_applicable", "the dialogue has no goal of this kind that a program can check"),
+    Reason("user_not_heard", "not_applicable", "nothing is known of the user's speech, so its silences and overlaps are not"),
     Reason("no_turn", "not_applicable", "the user has no turn of this kind"),
     Reason("finished", "not_applicable", "the model falls silent where it does so without the overlap, too: it had finished"),
     Reason("nothing_listed", "not_applicable", "the published list of this clip is empty"),

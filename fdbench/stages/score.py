@@ -108,6 +108,8 @@ def requests_of(case: Case, protocols: Iterable[str], *, asks: bool) -> dict[str
     kinds = {event.kind for event in case.model_events}
     prompts = {stimulus: take.known_prompt_s for stimulus, take in case.recorded.items()}
     wanted: dict[str, dict[Request, None]] = {stimulus: {} for stimulus in prompts}
+    if MAIN not in prompts:  # without the main take there is nothing to score
+        return dict.fromkeys(prompts, ())
     for protocol in (each for each in protocols if has_scorer(case.behaviour, each)):
         for scorer in scorers_for(case.behaviour, protocol, event_kinds=kinds):
             to_ask = scorer.needs_to_ask(case.sample, prompts) if asks and isinstance(scorer, AskingScorer) else {}

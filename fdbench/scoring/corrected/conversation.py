@@ -19,7 +19,7 @@ as in ``utterance``. Ends = ends of the turns that ask for a reply.
 ``broken_turns_rate``     turns with at least one break / turns; what was waited for each turn stands beside it
 ========================  ==========================================================================================
 
-Empty cases: nothing known of the user's speech: ``user_speech_unknown``, but for broken turns. No end, no silence of the kind:
+Empty cases: nothing known of the user's speech: ``user_not_heard``, but for broken turns. No end, no silence of the kind:
 ``no_turn``. No takeover: precision and F1 are N/A (``no_takeover``), the missed ends count all the same. A recording that ends
 before 1.0 s after the last end, or in what may be the reply: as for lost seconds. An end that has no onset yet where the
 recording ends within 2.0 s of it does not count in the recall within 2.0 s.
@@ -52,6 +52,8 @@ TAKEN: Final[dict[Moment, str]] = {"hold": "holds_taken_rate", "shift": "shifts_
 COMPETING: Final = "competing_overlap"
 BROKEN: Final = "broken_turns_rate"
 CONVERSATION: Final = (BOUNDARIES, *TAKEN.values(), COMPETING, BROKEN)
+NOT_HEARD: Final = Absence("user_not_heard")
+"""No fault of the sample: nobody needs the user's side to know when a model replies."""
 TURNS: Final = "turns"
 """The detail of a sample that holds, for each turn, ``[wait in s or null, is broken]``: the points of a frontier."""
 
@@ -72,7 +74,7 @@ def score_conversation(
         return [*failed(CONVERSATION[:3], Absence(undecided)), _overlap(user, model), none_score(BROKEN, undecided)]
     broken = _broken(turns, [Takeover(each.span, (each.span,)) for each in takeovers])
     if isinstance(user, Absence):
-        return [*failed(CONVERSATION[:-1], user), broken]
+        return [*failed(CONVERSATION[:-1], NOT_HEARD), broken]
     ends_s = [turn.span.end_s for turn in turns if turn.asks]
     onsets_s = [each.span.start_s for each in takeovers]
     ends_of_speech_s = [span.end_s for span in (*user, *model.bursts)]
@@ -94,7 +96,7 @@ def score_overlap(user: Sequence[Span], model: ModelSide) -> Score:
 
 
 def _overlap(user: Sequence[Span] | Absence, model: ModelSide) -> Score:
-    return none_score(COMPETING, user.reason) if isinstance(user, Absence) else score_overlap(user, model)
+    return none_score(COMPETING, NOT_HEARD.reason) if isinstance(user, Absence) else score_overlap(user, model)
 
 
 def _boundaries(ends_s: Sequence[float], onsets_s: Sequence[float], user: Sequence[Span], recorded_s: float) -> Score:

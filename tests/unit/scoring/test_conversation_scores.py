@@ -69,7 +69,7 @@ def test_what_nobody_can_know_is_not_said():
     assert [outcome(too_short[name]) for name in (BOUNDARIES, *TAKEN.values(), BROKEN)] == ["recording_too_short"] * 4
     unheard = scores_of("......", user=None)
     assert {name: outcome(unheard[name]) for name in CONVERSATION} == {
-        **dict.fromkeys(CONVERSATION, "user_speech_unknown"),
+        **dict.fromkeys(CONVERSATION, "user_not_heard"),
         BROKEN: 0,
     }
 
