@@ -31,7 +31,7 @@ def scene_of(take: Take, user: Brief, condition: Condition) -> Scene:
         return Scene(seed, noise_folder=condition.noise_folder)
     prompt: Any = take.sample.stimuli.get(MAIN)
     # When a call is made again, the brief of a user who reacts holds what that said, too.
-    is_briefed = take.sample.reaction is None and take.stimulus == MAIN or prompt is None
+    is_briefed = (take.sample.reaction is None and take.stimulus == MAIN) or prompt is None
     level_dbfs, spans = active_speech(user.stimulus if is_briefed else prompt.load())
     placements = getattr(prompt, "placements", ())
     return Scene(
