@@ -183,7 +183,9 @@ def check_pattern(pattern: str) -> None:
     except ValueError as error:
         raise UsageError(f"--arg pattern={pattern}: {error}", _PATTERN_REMEDY) from None
     names = {name for _, name, _, _ in fields if name is not None}
-    formatted = [f"{{{name}{f'!{how}' if how else ''}{f':{form}' if form else ''}}}" for _, name, form, how in fields if form or how]
+    formatted = [
+        f"{{{name}{f'!{how}' if how else ''}{f':{form}' if form else ''}}}" for _, name, form, how in fields if form or how
+    ]
     if formatted:
         what = f"--arg pattern={pattern}: {formatted[0]}: a number is found with any zeros before it"
         raise UsageError(what, _PATTERN_REMEDY)
