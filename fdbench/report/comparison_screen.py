@@ -12,8 +12,9 @@
     turn_taking takeover_rate          1.00  -0.08  [-0.35, +0.17]        0.52  250 clips or 3 seeds
     verdict: B is better in 1, worse in 1 of 12 metrics (5 % over all 12, Holm)
 
-``would show``: the least difference that these clips would have shown, ``nothing`` where they are too few for any; ``settled by``: how many clips, or how many seeds
-of each clip (``--repeats``), it would take to be sure of the difference that was seen.
+``would show``: the least difference that these clips would have shown, ``nothing`` where they are too few for any;
+``settled by``: how many clips, or how many seeds of each clip (``--repeats``), it would take to be sure of the difference
+that was seen.
 """
 
 from __future__ import annotations
@@ -179,6 +180,8 @@ def _open_waits(comparison: Comparison) -> list[str]:
 def _verdict(comparison: Comparison) -> str:
     n = len(comparison.tested)
     counts = {name: sum(each.verdict == name for each in comparison.differing) for name in ("better", "worse", "differs")}
+    if not n:
+        return "verdict: none, there is no number to compare that both runs have"
     if not comparison.differing:
         return f"verdict: no difference in any of {n} metrics (5 % over all {comparison.n_tested}, Holm)"
     told = ", ".join(f"{name} in {count}" for name, count in counts.items() if count)

@@ -54,7 +54,7 @@ class RunStatus:
     """
 
     run_id: str
-    folder: Path
+    folder: str
     n_takes: int
     n_recorded: int
     n_failed: int
@@ -123,7 +123,7 @@ def status_of(folder: Path) -> RunStatus:
     span_s = recent[-1] - recent[0] if recent else 0.0
     per_minute = 60 * (len(recent) - 1) / span_s if span_s > 0 else None
     n_recorded = max(0, n_records - n_failed)
-    return RunStatus(run_id, run.folder, n_takes, n_recorded, n_failed, len(run.scorings()), tuple(workers), per_minute)
+    return RunStatus(run_id, str(run.folder), n_takes, n_recorded, n_failed, len(run.scorings()), tuple(workers), per_minute)
 
 
 @dataclass(frozen=True, slots=True)
