@@ -72,6 +72,7 @@ class Side:
         heard: The frames that it heard, where something stands between the two sides.
         ahead: Frames that it is going to hear, the next one last, where these are known.
         hangs_up_after: So many frames that it has heard; a tape ends.
+        heard_samples: Where it is on tape, of which not all was heard: how much of what it heard counts; 0 = every frame.
         fault: Why it cannot go on.
     """
 
@@ -90,6 +91,7 @@ class Side:
     path: Path | None = None
     ahead: list[Samples] = field(default_factory=list)
     hangs_up_after: float = math.inf
+    heard_samples: int = 0
     fault: FailedCall | None = None
 
     @property

@@ -277,7 +277,7 @@ class Driver:
         if path is None:
             return {}
         delay_s = path.delay_at_s(call.user.until_s or 0.0)  # it changes where clocks drift
-        n_heard = call.model.n_heard * self.model.hears.frame_samples
+        n_heard = call.model.heard_samples or call.model.n_heard * self.model.hears.frame_samples
         return {**({"delay_s": delay_s} if self.condition.accounts_delay else {}), **path.realised(n_heard)}
 
     def _path_between(self, listener: Role, scene: Scene) -> Path | None:

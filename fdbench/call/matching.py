@@ -179,9 +179,16 @@ def match_files(
 def check_pattern(pattern: str) -> None:
     """Raises UsageError where a pattern names nothing that tells samples apart, or what is not known of any."""
     try:
-        names = {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
+        fields = [field for field in Formatter().parse(pattern) if field[1] is not None]
     except ValueError as error:
         raise UsageError(f"--arg pattern={pattern}: {error}", _PATTERN_REMEDY) from None
+    names = {name for _, name, _, _ in fields if name is not None}
+    formatted = [
+        f"{{{name}{f'!{how}' if how else ''}{f':{form}' if form else ''}}}" for _, name, form, how in fields if form or how
+    ]
+    if formatted:
+        what = f"--arg pattern={pattern}: {formatted[0]}: a number is found with any zeros before it"
+        raise UsageError(what, _PATTERN_REMEDY)
     unknown = sorted(names - set(PLACEHOLDERS))
     if unknown:
         raise UsageError(f"--arg pattern={pattern}: unknown {{{unknown[0]}}}", _PATTERN_REMEDY)

@@ -24,14 +24,15 @@ from fdbench.core.sound import Audio, Track
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examined:
-    """What is on record of an examiner, which is not asked again.
+    """What is on record of an examiner, or of a user who reacts, who is not asked again.
 
     Attributes:
         said: From the prompt's place on.
-        until_s: When it had nothing more to say.
+        until_s: When it had nothing more to say; of a user who reacts, where the prompt ended.
         events: What it did.
         heard: Where that is not what the model said.
         log: Of one on the wall clock: what it said follows from it.
+        delay_s: By how much the model heard it later when it had nothing more to say, where a condition's delay counts.
     """
 
     said: Audio
@@ -39,6 +40,7 @@ class Examined:
     events: tuple[Event, ...] | None
     heard: Track | None
     log: SessionLog | None = None
+    delay_s: float | None = None
 
 
 def replay_call(
@@ -71,7 +73,8 @@ def replay_call(
     if isinstance(made, FailedCall):
         return made
     if isinstance(prompt, Examined):
-        made = replace(made, prompt_s=prompt.until_s, user_events=prompt.events, user_heard=prompt.heard)
+        on_the_way = made.on_the_way if prompt.delay_s is None else {**made.on_the_way, "delay_s": prompt.delay_s}
+        made = replace(made, prompt_s=prompt.until_s, user_events=prompt.events, user_heard=prompt.heard, on_the_way=on_the_way)
         if prompt.log is not None:
             made = replace(made, clock=REALTIME, user_log=as_stored(prompt.log))
     if isinstance(tape, SessionLog):

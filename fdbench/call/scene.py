@@ -30,8 +30,9 @@ def scene_of(take: Take, user: Brief, condition: Condition) -> Scene:
     if user.stimulus is None or not take.has_prompt:  # what an examiner said is known only when the call is made again
         return Scene(seed, noise_folder=condition.noise_folder)
     prompt: Any = take.sample.stimuli.get(MAIN)
-    is_main = take.stimulus == MAIN or prompt is None
-    level_dbfs, spans = active_speech(user.stimulus if is_main else prompt.load())
+    # When a call is made again, the brief of a user who reacts holds what that said, too.
+    is_briefed = (take.sample.reaction is None and take.stimulus == MAIN) or prompt is None
+    level_dbfs, spans = active_speech(user.stimulus if is_briefed else prompt.load())
     placements = getattr(prompt, "placements", ())
     return Scene(
         seed,

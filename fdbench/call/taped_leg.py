@@ -69,7 +69,7 @@ class TapedLeg(Equipped):
             parts = LiveSide.parts(slot, log, self.hears.frame_s, frame_ticks, timeouts, always_sounds=False)
             return LiveSide(**parts, hangs_up_after=len(tape.sent_s))
         said = KnownTape(tape.said.samples)
-        return Side(slot, said, tape.said.sample_rate, frame_ticks, hangs_up_after=1)
+        return Side(slot, said, tape.said.sample_rate, frame_ticks, hangs_up_after=1, heard_samples=tape.heard_samples)
 
     def hear(self, sides: Sequence[Any], audio: npt.NDArray[np.float32], tick_rate: int) -> None:
         """Let what came until the end of this frame come again."""

@@ -21,7 +21,7 @@ from fdbench.command.base import (
     report_notes,
     show,
 )
-from fdbench.io.text_table import fitted_table, text_table
+from fdbench.io.text_table import fitted_table
 
 if TYPE_CHECKING:
     from fdbench.adapter.contract import Check
@@ -72,11 +72,8 @@ def list_command(arguments: argparse.Namespace) -> int:
     if arguments.what == "models":  # which a program gets whole; a person gets what fits
         rows = [{name: value for name, value in row.items() if name not in _NOT_SHOWN} for row in rows]
     cells = [list(map(str, row.values())) for row in rows]
-    if arguments.what in ("models", "runs"):
-        width = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
-        show(*fitted_table(cells, header=list(rows[0]), width=width))
-    else:
-        show(*text_table(cells, header=list(rows[0])))
+    width = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
+    show(*fitted_table(cells, header=list(rows[0]), width=width))
     return EXIT_OK
 
 

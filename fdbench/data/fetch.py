@@ -85,11 +85,11 @@ def download(parts: Sequence[Part], data: Path, options: DownloadOptions) -> Ite
             with held(data):
                 outcome = _download_part(part, data, options)
         except DataError as error:
-            outcome = Outcome(part.name, "failed", str(error))
+            outcome = Outcome(part.name, "failed", ": ".join(str(error).split("\n  ")))
         except OSError as error:
             what = f"{error.filename or data}: {error.strerror or error}"
             remedy = "make room or mend this, and start the same command again: what has come is kept"
-            outcome = Outcome(part.name, "failed", f"{what}\n  {remedy}")
+            outcome = Outcome(part.name, "failed", f"{what}: {remedy}")
         with suppress(OSError):  # something of another part is in it
             (data / _WORK_FOLDER).rmdir()
         yield outcome

@@ -31,6 +31,8 @@ LONG_SILENCE_S: Final = 2.0
 _DIGITAL_DBFS: Final = -90.0
 """A channel that is as quiet as this between words was never near a microphone."""
 _NOISE_DB: Final = 20.0
+_LEAKING: Final = 0.75
+"""Where so much of what either says is overlap, one may be heard in the other's channel."""
 _SWAP: Final = "give --user and --model the other way round"
 
 
@@ -120,14 +122,15 @@ def measure_call(heard: HeardCall) -> CallMeasures:
         for side, each in enumerate((heard.user, heard.model))
     )
     spoken = merged((*heard.user.segments, *heard.model.segments), BURST_GAP_S)
+    overlap = overlap_time(heard.user.segments, heard.model.segments, model.backchannels)
     return CallMeasures(
         name=heard.name,
         length_s=heard.length_s,
         user=user,
         model=model,
-        overlap=overlap_time(heard.user.segments, heard.model.segments, model.backchannels),
+        overlap=overlap,
         silences=tuple(Span(before.end_s, after.start_s) for before, after in pairwise(spoken)),
-        notes=tuple(_notes(heard)),
+        notes=tuple(_notes(heard, overlap.overlap_s > _LEAKING * max(user.speech_s, model.speech_s) > 0)),
         detector=heard.detector,
     )
 
@@ -144,12 +147,17 @@ def _side(segments: Sequence[Span], taken: Sequence[tuple[float, float]]) -> Sid
     )
 
 
-def _notes(heard: HeardCall) -> list[str]:
+def _notes(heard: HeardCall, leaks: bool) -> list[str]:
     notes = []
     if heard.is_one_sound:
         notes.append(
             "both channels hold the same sound: a mono call written twice; who speaks when cannot be told, and every number "
             "below is of one side against itself"
+        )
+    elif leaks:
+        notes.append(
+            "nearly all that either side says is at the same time as the other's speech: one may be heard in the other's "
+            "channel (crosstalk, an echo), and then no number below holds"
         )
     for name, channel in (("user", heard.user), ("model", heard.model)):
         if not channel.segments:

@@ -33,7 +33,7 @@ MAX_FILE_BYTES: Final = 1 << 30
 MAX_VALUES: Final = MAX_FILE_BYTES // 2
 """Of all channels together: an hour of 48 kHz in three."""
 _BLOCK_VALUES: Final = 1 << 18
-_UNKNOWN_FRAMES: Final = 1 << 62
+UNKNOWN_FRAMES: Final = 1 << 62
 """libsndfile says 2^63 - 1 where the header does not know."""
 
 
@@ -112,7 +112,7 @@ def _decode_in_order(data: bytes, name: str) -> tuple[npt.NDArray[np.float32], i
             rate, n_channels = file.samplerate, file.channels
             if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
                 raise DataError(f"{name}: expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, found {rate} Hz")
-            if promised is None and file.frames < _UNKNOWN_FRAMES:
+            if promised is None and file.frames < UNKNOWN_FRAMES:
                 promised = file.frames
             block = max(1, _BLOCK_VALUES // n_channels)
             while len(piece := file.read(block, dtype="float32", always_2d=True)):

@@ -13,8 +13,11 @@ libsndfile quietly reads the shorter of both, and so turns a damaged file into s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from mmap import mmap
+from typing import Final, Literal, TypeAlias
 
+Bytes: TypeAlias = bytes | mmap
+"""Of a file, in memory or mapped into it."""
 MOST_BEYOND_BYTES: Final = 1024
 """What may follow the last chunk and is no chunk: padding, or the tag that players append to any file."""
 OPEN_BYTES: Final = 0x7FFF_F000
@@ -42,7 +45,7 @@ _LAYOUTS: Final = {
 }
 
 
-def fault_of_header(data: bytes) -> str | None:
+def fault_of_header(data: Bytes) -> str | None:
     """Why what a header promises is not what the file holds; None where it is, or nothing is known about its kind."""
     if data[:4] == b".snd":
         start, size = int.from_bytes(data[4:8], "big"), int.from_bytes(data[8:12], "big")
@@ -62,7 +65,7 @@ def fault_of_header(data: bytes) -> str | None:
     return None
 
 
-def _chunk(data: bytes, at: int, layout: _Layout) -> tuple[bytes, int, int] | None:
+def _chunk(data: Bytes, at: int, layout: _Layout) -> tuple[bytes, int, int] | None:
     """Name, size and first byte of the chunk that begins ``at``; None where none does."""
     start = at + 4 + layout.size_bytes
     name = data[at : at + 4]
@@ -71,7 +74,7 @@ def _chunk(data: bytes, at: int, layout: _Layout) -> tuple[bytes, int, int] | No
     return name, int.from_bytes(data[at + 4 : start], layout.byte_order), start
 
 
-def _fault(data: bytes, start: int, size: int, layout: _Layout | None) -> str | None:
+def _fault(data: Bytes, start: int, size: int, layout: _Layout | None) -> str | None:
     held = len(data) - start
     if size >= OPEN_BYTES:
         return None
@@ -83,7 +86,7 @@ def _fault(data: bytes, start: int, size: int, layout: _Layout | None) -> str | 
     return f"unfinished, the header promises {size} bytes of audio, and {beyond} bytes follow that are nothing known"
 
 
-def _end_of_chunks(data: bytes, at: int, layout: _Layout) -> int:
+def _end_of_chunks(data: Bytes, at: int, layout: _Layout) -> int:
     """Where the chain of whole chunks ends that begins ``at``, or at the next aligned byte: some writers do not pad."""
     for begin in dict.fromkeys((at + -at % layout.alignment, at)):
         here = begin

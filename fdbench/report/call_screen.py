@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from statistics import quantiles
@@ -17,10 +18,11 @@ BIN_S: Final = 0.2
 FIRST_S, LAST_S = -1.0, 3.0
 """Where the histogram begins and ends; what lies beyond is in its outer bars."""
 _BAR: Final = 40
+_COLUMNS: Final = 100
 
 
 def call_lines(call: CallMeasures) -> list[str]:
-    """The lines of a call, plain text."""
+    """The lines of a call, plain text, each of at most 100 characters."""
     minutes = call.length_s / 60
     share = 100 / call.length_s if call.length_s else 0.0
     sides = (("user", call.user), ("model", call.model))
@@ -34,7 +36,7 @@ def call_lines(call: CallMeasures) -> list[str]:
     )
     kinds = call.overlap
     longest = max((each.duration_s for each in call.silences), default=0.0)
-    return [
+    lines = [
         f"{call.name}: {int(minutes)} min {call.length_s % 60:.0f} s, {call.detector}",
         *(f"! {note}" for note in call.notes),
         "",
@@ -52,6 +54,7 @@ def call_lines(call: CallMeasures) -> list[str]:
         "",
         *_histogram(call.model.offsets_s),
     ]
+    return [part for line in lines for part in textwrap.wrap(line, _COLUMNS, subsequent_indent="  ") or [""]]
 
 
 def _transfers(what: str, side: SideMeasures) -> list[str]:

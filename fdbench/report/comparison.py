@@ -21,7 +21,7 @@ from fdbench.core.metric import METRICS, is_ranked
 from fdbench.report.clip_values import lost_parts_of, nearer_s, parts_of_score, values_of, waits_of, without_errors
 from fdbench.report.headline import LOST
 from fdbench.report.pairing import PairedScores, Pairing
-from fdbench.stats.comparison import Guardrail, clips_to_detect, guardrail, minimum_detectable_effect
+from fdbench.stats.comparison import Guardrail, clips_to_detect, guardrail, least_clips, minimum_detectable_effect
 from fdbench.stats.paired import holm
 from fdbench.stats.paired_metric import PairedDifference, compare_means, compare_ratios, compare_waits, finite, sd_of
 from fdbench.stats.swaps import N_SWAPS, Swaps, as_far
@@ -51,6 +51,7 @@ class Compared:
         p_adjusted: By Holm over all that is tested; None where it is not.
         gain: By how much the second is better, in the metric's unit; None where neither end is better.
         detectable: The least difference that these clips would have shown.
+        is_too_few: These clips would have shown none, however large: no test of so few is as sure as Holm's first step asks.
         clips_needed, repeats_needed: How many clips, or calls per clip, would settle the difference that was seen.
     """
 
@@ -66,6 +67,7 @@ class Compared:
     p_adjusted: float | None = None
     gain: float | None = None
     detectable: float | None = None
+    is_too_few: bool = False
     clips_needed: int | None = None
     repeats_needed: int | None = None
 
@@ -84,7 +86,7 @@ class Compared:
             "n": found.n, "n_missing": self.n_missing, "n_open": self.n_open, "first": found.first, "second": found.second,
             "difference": found.difference, "ci_low": finite(found.low), "ci_high": finite(found.high),
             "test": found.test, "p": found.p,
-            "p_holm": self.p_adjusted, "verdict": self.verdict, "detectable": self.detectable,
+            "p_holm": self.p_adjusted, "verdict": self.verdict, "detectable": self.detectable, "is_too_few": self.is_too_few,
             "clips_needed": self.clips_needed, "repeats_needed": self.repeats_needed,
         }  # fmt: skip
 
@@ -268,20 +270,15 @@ def _overall_p(lost: Sequence[PairedScores], weights: Sequence[float]) -> float:
 
 def _settled(each: Compared, p_adjusted: float | None, alpha: float) -> Compared:
     """What could have been seen, and what it would take to be sure of what was."""
-    found = each.found
-    if not found.sd or found.n < 2:
-        return replace(each, p_adjusted=p_adjusted)
-    detectable = minimum_detectable_effect(found.sd, found.n, alpha)
-    if not found.difference or p_adjusted is None or p_adjusted <= ALPHA:
-        return replace(each, p_adjusted=p_adjusted, detectable=detectable)
-    needed = clips_to_detect(found.sd, abs(found.difference), alpha)
-    return replace(
-        each,
-        p_adjusted=p_adjusted,
-        detectable=detectable,
-        clips_needed=max(needed, found.n + 1),
-        repeats_needed=_repeats_needed(found.n / needed, each.n_repeats),
-    )
+    found, least = each.found, least_clips(alpha)
+    is_enough = found.n >= least
+    detectable = minimum_detectable_effect(found.sd, found.n, alpha) if found.sd and is_enough else None
+    each = replace(each, p_adjusted=p_adjusted, detectable=detectable, is_too_few=0 < found.n < least)
+    if not found.difference or p_adjusted is None or p_adjusted <= ALPHA or (is_enough and not found.sd):
+        return each
+    needed = max(least, clips_to_detect(found.sd, abs(found.difference), alpha) if found.sd else 0)
+    repeats_needed = _repeats_needed(found.n / needed, each.n_repeats) if is_enough else None
+    return replace(each, clips_needed=max(needed, found.n + 1), repeats_needed=repeats_needed)
 
 
 def _repeats_needed(share: float, n_repeats: int) -> int | None:

@@ -12,8 +12,9 @@
     turn_taking takeover_rate          1.00  -0.08  [-0.35, +0.17]        0.52  250 clips or 3 seeds
     verdict: B is better in 1, worse in 1 of 12 metrics (5 % over all 12, Holm)
 
-``would show``: the least difference that these clips would have shown; ``settled by``: how many clips, or how many seeds
-of each clip (``--repeats``), it would take to be sure of the difference that was seen.
+``would show``: the least difference that these clips would have shown, ``nothing`` where they are too few for any;
+``settled by``: how many clips, or how many seeds of each clip (``--repeats``), it would take to be sure of the difference
+that was seen.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def _same_table(rows: Sequence[Compared], families: set[str]) -> list[str]:
             _name(each, families),
             _number(each.found.first, each.unit),
             *_change(each),
-            "" if each.detectable is None else _number(each.detectable, each.unit),
+            "nothing" if each.is_too_few else "" if each.detectable is None else _number(each.detectable, each.unit),
             _settled_by(each),
         )
         for each in rows
@@ -133,7 +134,7 @@ def _name(each: Compared, families: set[str]) -> str:
 
 def _settled_by(each: Compared) -> str:
     if each.clips_needed is None:
-        return "" if each.found.difference is None else "the same"
+        return "the same" if each.found.difference == 0 else ""
     if each.clips_needed > _MANY_CLIPS:
         return f"> {_MANY_CLIPS} clips"
     repeats = "" if each.repeats_needed is None else f" or {each.repeats_needed} seeds"
@@ -179,6 +180,8 @@ def _open_waits(comparison: Comparison) -> list[str]:
 def _verdict(comparison: Comparison) -> str:
     n = len(comparison.tested)
     counts = {name: sum(each.verdict == name for each in comparison.differing) for name in ("better", "worse", "differs")}
+    if not n:
+        return "verdict: none, there is no number to compare that both runs have"
     if not comparison.differing:
         return f"verdict: no difference in any of {n} metrics (5 % over all {comparison.n_tested}, Holm)"
     told = ", ".join(f"{name} in {count}" for name, count in counts.items() if count)

@@ -8,8 +8,8 @@
 
 The difference is the second run (the later one on the command line) minus the first, in the metric's own unit: ``>+`` is for
 rising and ``<-`` for falling, whichever of them is worse. A rule is broken only where the *whole* 95 % interval of the
-difference lies beyond the amount, so a run of few clips hardly breaks one by chance; a median wait that is never over is beyond
-any amount. Of a metric of several tasks each counts.
+difference lies beyond the amount, and by no fewer clips than a test at 5 % needs (6): intervals of so few may have no width.
+A median wait that is never over is beyond any amount. Of a metric of several tasks each counts.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, Final
 from fdbench.core.metric import METRICS
 from fdbench.errors import UsageError, unknown_name
 from fdbench.report.comparison import Compared, Comparison
+from fdbench.stats.comparison import least_clips
 
 _FORM: Final = re.compile(r"(?:(?P<task>[^:<>]+):)?(?P<metric>[^:<>]+?)\s*(?P<way>>\s*\+|<\s*-)\s*(?P<amount>[0-9.eE+-]+)")
 _GRAMMAR: Final = "write [TASK:]METRIC>+AMOUNT or [TASK:]METRIC<-AMOUNT, e.g. 'response_latency_s>+0.1'"
@@ -63,7 +64,7 @@ class Gate:
     def is_broken_by(self, each: Compared) -> bool:
         """Whether the whole interval lies beyond the amount."""
         low, high = each.found.low, each.found.high
-        if low is None or high is None:
+        if low is None or high is None or each.found.n < least_clips():
             return False
         return low > self.amount if self.rises else high < -self.amount
 
@@ -78,7 +79,8 @@ class Checked:
 
     @property
     def is_known(self) -> bool:
-        return self.compared.found.low is not None and self.compared.found.high is not None
+        found = self.compared.found
+        return found.low is not None and found.high is not None and found.n >= least_clips()
 
     @property
     def sentence(self) -> str:
@@ -87,6 +89,8 @@ class Checked:
         if found.low is None or found.high is None:
             return f"{self.gate.text}: {where}: nothing is known of the difference"
         value = "" if found.difference is None else f"{found.difference:+.3g} "
+        if found.n < least_clips():
+            return f"{self.gate.text}: {where}: {found.n} clips are too few to be sure of a difference, {least_clips()} may be"
         told = f"{where}: {value}[{found.low:+.3g}, {found.high:+.3g}] {unit}"
         return f"{self.gate.text}: {told}{' lies beyond' if self.is_broken else ''}"
 

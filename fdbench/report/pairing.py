@@ -34,6 +34,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "agg": "the rules of summing up",
     "tv": "the version of the task",
     "placement": "the place of the replies",
+    "human": "the people that timing is set beside",
     "tail": "the end of a call (--tail-silence, --tail-limit)",
 }
 """What facts of a signature are called."""
@@ -144,7 +145,7 @@ def _scorings(rows: Sequence[Row]) -> list[dict[str, Row]]:
 def _same_scoring(
     runs: Sequence[Run], manifests: Sequence[RunManifest], scorings: Sequence[Sequence[dict[str, Row]]], protocol: str | None
 ) -> tuple[Side, Side]:
-    """The scoring of each run that the two share; one in which the same judge was asked, where there is one."""
+    """The scoring of each run that the two share; beside the same people and by the same judge, where there is one."""
     protocols = [{_first(each).protocol for each in of_run} for of_run in scorings]
     both = protocols[0] & protocols[1]
     if protocol is not None and protocol not in both:
@@ -165,7 +166,7 @@ def _same_scoring(
             if one != other:
                 told = f"{manifests[0].run_id} and {manifests[1].run_id} were {what}: {one} and {other}"
                 raise UsageError(told, _SAME_EARS if "heard" in what else "score both with the same --placement")
-    best = max(pairs, key=_judges_shared)
+    best = max(pairs, key=lambda pair: (_are_beside_the_same_people(pair), _judges_shared(pair)))
     first, second = (Side(run.folder, m, rows) for run, m, rows in zip(runs, manifests, best, strict=True))
     return first, second
 
@@ -177,6 +178,14 @@ def _first(rows: Mapping[str, Row]) -> Row:
 def _surroundings(rows: Mapping[str, Row]) -> tuple[str, str, str]:
     row = _first(rows)
     return row.engines.asr, row.engines.vad, row.placement
+
+
+def _are_beside_the_same_people(pair: tuple[Mapping[str, Row], Mapping[str, Row]]) -> bool:
+    first, second = (
+        {parse_signature(each.signature).get("human") for row in rows.values() for each in row.metrics.values()}
+        for rows in pair
+    )
+    return first == second
 
 
 def _judges_shared(pair: tuple[Mapping[str, Row], Mapping[str, Row]]) -> tuple[bool, bool]:
@@ -246,7 +255,7 @@ def _refuse_other_rules(sides: tuple[Side, Side], task: str, metric: str, facts:
         one, other = (each.get(name, "none") for each in facts)
         if one != other and name not in FACTS_OF_THE_RUN and name != "condition":
             what = f"{task} {metric}: {_WORDS.get(name, name)} is {one} in {sides[0].name}, {other} in {sides[1].name}"
-            is_scored_so = name in ("asr", "vad", "hear", "scorer", "agg")
+            is_scored_so = name in ("asr", "vad", "hear", "scorer", "agg", "human")
             raise UsageError(what, "score both again: fdbench score RUN" if is_scored_so else "run both in the same way")
 
 

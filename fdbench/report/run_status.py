@@ -54,6 +54,7 @@ class RunStatus:
     """
 
     run_id: str
+    folder: str
     n_takes: int
     n_recorded: int
     n_failed: int
@@ -82,7 +83,7 @@ class RunStatus:
             left = f"about {minutes:.0f} minutes left" if minutes < 120 else f"about {minutes / 60:.1f} hours left"
             lines.append(f"lately {self.per_minute:.3g} calls a minute; {left}")
         if not self.n_left:
-            lines.append("scored" if self.n_scorings else f"all calls are made; not scored yet: fdbench score {self.run_id}")
+            lines.append("scored" if self.n_scorings else f"all calls are made; not scored yet: fdbench score {self.folder}")
         return [visible(line) for line in lines]
 
 
@@ -122,7 +123,7 @@ def status_of(folder: Path) -> RunStatus:
     span_s = recent[-1] - recent[0] if recent else 0.0
     per_minute = 60 * (len(recent) - 1) / span_s if span_s > 0 else None
     n_recorded = max(0, n_records - n_failed)
-    return RunStatus(run_id, n_takes, n_recorded, n_failed, len(run.scorings()), tuple(workers), per_minute)
+    return RunStatus(run_id, str(run.folder), n_takes, n_recorded, n_failed, len(run.scorings()), tuple(workers), per_minute)
 
 
 @dataclass(frozen=True, slots=True)

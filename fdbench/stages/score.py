@@ -100,11 +100,13 @@ class Scoring:
 
 
 def requests_of(case: Case, protocols: Iterable[str], *, asks: bool) -> dict[str, tuple[Request, ...]]:
-    """By stimulus, what the scorers of one sample need under some protocols, each thing once.
+    """By stimulus, what the scorers of one sample need under some protocols, each thing once; nothing of what was not recorded.
 
     Args:
         asks: Somebody is asked, and what the questions need is needed, too.
     """
+    if not case.recorded:
+        return {}
     kinds = {event.kind for event in case.model_events}
     prompts = {stimulus: take.known_prompt_s for stimulus, take in case.recorded.items()}
     wanted: dict[str, dict[Request, None]] = {stimulus: {} for stimulus in prompts}

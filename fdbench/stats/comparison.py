@@ -198,6 +198,16 @@ def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05, power: flo
     return _effect_in_errors(alpha, power) * sd / math.sqrt(n)
 
 
+def least_clips(alpha: float = 0.05) -> int:
+    """Clips below which no result is surer than alpha: swapping each of n has 2^n outcomes, so that p is 2 / 2^n at least.
+
+    Example:
+        >>> least_clips(), least_clips(0.05 / 28)
+        (6, 11)
+    """
+    return 1 + math.ceil(math.log2(1 / alpha))
+
+
 def clips_to_detect(sd: float, effect: float, alpha: float = 0.05, power: float = 0.8) -> int:
     """How many clips it takes to see an effect; at least 2.
 

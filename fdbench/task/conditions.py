@@ -68,11 +68,11 @@ def find_condition(name: str, noise: str = "") -> Condition:
     """
     from fdbench.audio.effects.table import builds_of
 
-    known, (plain, _, version) = conditions(), name.partition("@")
+    known, (plain, at, version) = conditions(), name.partition("@")
     if plain not in known:
         raise unknown_name("condition", plain, known)
     found = known[plain]
-    if version and version != str(found.version):
+    if at and version != str(found.version):
         raise UsageError(f"condition '{name}': {plain} is at version {found.version} here", f"name it {plain}")
     builds = builds_of((*found.to_model, *found.to_user))
     found = replace(found, libraries=builds) if builds else found

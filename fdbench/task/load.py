@@ -150,21 +150,22 @@ def _has_data(spec: TaskSpec, data: Data | None) -> bool:
 
 def _missing(specs: Sequence[TaskSpec], data: Data | None) -> DataError:
     if data is not None and data.root is None:
-        lines = "".join(f"\n  {spec.name} ({spec.source.n} {_items(spec)})" for spec in specs)
         return DataError(
-            f"{data}: {len(specs)} task(s) are not in the dataset:{lines}",
+            f"{data}: {len(specs)} task(s) are not in the dataset:",
             "use --tasks available to take what is there, or a dataset that `fdbench data export` wrote with them",
+            [f"{spec.name} ({spec.source.n} {_items(spec)})" for spec in specs],
         )
-    root, lines = data.root if data is not None else None, ""
-    for spec in specs:
-        lines += f"\n  {spec.name} ({spec.source.n} {_items(spec)}): " + (_absent(spec, root) if root else "no --data given")
-    what = f"the data of {len(specs)} task(s) is missing:{lines}"
+    root = data.root if data is not None else None
+    lines = [
+        f"{spec.name} ({spec.source.n} {_items(spec)}): {_absent(spec, root) if root else 'no --data given'}" for spec in specs
+    ]
+    what = f"the data of {len(specs)} task(s) is missing:"
     above = folder_above(root) if root else None
     if above is not None:
-        return DataError(what, f"{root} lies inside a set of clips: give the folder above, --data {above}")
+        return DataError(what, f"{root} lies inside a set of clips: give the folder above, --data {above}", lines)
     advice = f"fetch it: fdbench data download {' '.join(spec.name for spec in specs)} --data {root or 'DIR'}"
     advice += " (or use --tasks available to take what is there)" if root else "; then run again with --data DIR"
-    return DataError(what, advice)
+    return DataError(what, advice, lines)
 
 
 def _items(spec: TaskSpec) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fdbench.core.conversation import Sample, Take
 from fdbench.core.sound import Audio
-from fdbench.core.take_id import TakeId
+from fdbench.core.take_id import MAIN, TakeId
 from fdbench.errors import DataError, FdbenchError
 from fdbench.io.wav import as_pcm16, digest_of_audio, resampled
 from fdbench.store.manifest import MANIFEST, CollectedTask
-from fdbench.store.record import StoredTrack
+from fdbench.store.record import StoredTrack, TakeRecord
 from fdbench.task.data import Data
 from fdbench.task.load import TaskLoader, task_specs
 from fdbench.task.loaded import LoadedTask
@@ -43,7 +45,7 @@ def check_data(takes: Takes, data: Data | None) -> tuple[Group, dict[str, Loaded
                 takes.blame(take, "its data changed")
             elif not (sample and record and record.user) or take in takes.faulty:
                 continue
-            elif not _is_prompt(takes, group, take, sample, record.user):
+            elif not _is_prompt(takes, group, take, sample, record, record.user):
                 takes.blame(take, "its prompt differs")
     return group, tasks
 
@@ -75,23 +77,25 @@ def _is_same(group: Group, task: LoadedTask, sample: str, collected: CollectedTa
     return False
 
 
-def _is_prompt(takes: Takes, group: Group, id: TakeId, sample: Sample, user: StoredTrack) -> bool:
+def _is_prompt(takes: Takes, group: Group, id: TakeId, sample: Sample, record: TakeRecord, user: StoredTrack) -> bool:
     """Whether the user's channel is the prompt, each sample where the timeline puts it.
 
-    The wall clock may shift it, an export may leave it out, and an examiner has none.
+    The wall clock may shift it, an export may leave it out, and an examiner has none. A user who reacts says one thing more,
+    where its record says so.
     """
     if takes.manifest.collection.clock == "realtime" or not takes.manifest.has_prompts or sample.dialogue is not None:
         return True
     group.count("prompts")
     try:
         prompt = Take(sample, id.stimulus, id.repeat, id.condition).prompt()
+        reactions = _reactions(sample, id, record)
     except DataError as error:
         what = f"{about(id)}: a call was recorded with a prompt that cannot be read: {error.what}"
         group.differ(takes.file_of(id), what)
         return False
-    stated, found = {"prompt_s": takes.records[id].prompt_s}, {"prompt_s": prompt.duration_s}
+    stated, found = {"prompt_s": record.prompt_s}, {"prompt_s": prompt.duration_s}
     is_prompt = not group.diff(takes.file_of(id), stated, found, about(id))
-    expected = _as_played(prompt, user)
+    expected = _as_played([(prompt, 0.0), *reactions], user)
     if digest_of_audio(expected) == user.digest:
         return is_prompt
     heard = as_pcm16(takes.run.load(user).audio).astype(np.int32)
@@ -103,11 +107,22 @@ def _is_prompt(takes: Takes, group: Group, id: TakeId, sample: Sample, user: Sto
     return False
 
 
-def _as_played(prompt: Audio, user: StoredTrack) -> Audio:
+def _reactions(sample: Sample, id: TakeId, record: TakeRecord) -> list[tuple[Audio, float]]:
+    """What a user who reacts said beside its prompt, and when, in seconds. Raises DataError."""
+    reaction = sample.reaction
+    if reaction is None or id.stimulus != MAIN:
+        return []
+    starts = [each.start_s for each in record.user_events or () if each.kind == reaction.kind]
+    return [(reaction.stimulus.load(), start_s) for start_s in starts]
+
+
+def _as_played(said: Sequence[tuple[Audio, float]], user: StoredTrack) -> Audio:
+    """Sounds, each from its second of the timeline on, as the user's channel holds them."""
     samples = np.zeros(user.n_samples, np.float32)
-    played = resampled(prompt, user.sample_rate).samples
-    at = round(-user.start_s * user.sample_rate)
-    first = max(0, at)
-    piece = played[max(0, -at) :][: max(0, user.n_samples - first)]
-    samples[first : first + len(piece)] = piece
+    for sound, start_s in said:
+        played = resampled(sound, user.sample_rate).samples
+        at = round((start_s - user.start_s) * user.sample_rate)
+        first = max(0, at)
+        piece = played[max(0, -at) :][: max(0, user.n_samples - first)]
+        samples[first : first + len(piece)] = piece
     return Audio(samples, user.sample_rate)

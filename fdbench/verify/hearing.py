@@ -88,7 +88,7 @@ class Hearers:
 
 def _recalled(run: Run, case: Case, protocols: Sequence[str], signatures: Mapping[str, str], asks: bool) -> HeardTakes | None:
     takes = {}
-    for stimulus, requests in (requests_of(case, protocols, asks=asks) if case.recorded else {}).items():
+    for stimulus, requests in requests_of(case, protocols, asks=asks).items():
         answers = recall(case.recorded[stimulus].audio, requests, signatures, AnnotationCache(run.annotations))
         if answers is None:
             return None

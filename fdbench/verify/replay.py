@@ -103,7 +103,7 @@ def _replayed(run: Run, take: Take, record: TakeRecord, collection: Collection, 
         lead_in_s, tape = _tape(run, record, collection)
         condition = replace(Condition.of(collection.condition, collection.condition_facts), noise_folder=noise)
         ending = Ending(collection.tail_silence_s, collection.tail_limit_s)
-        prompt = take.prompt() if take.has_prompt else _examined(run, record)
+        prompt = take.prompt() if take.has_prompt and take.sample.reaction is None else _examined(run, record)
         return replay_call(take, prompt, lead_in_s, tape, ending, condition)
     except FdbenchError as error:
         return FailedCall("log", error.what)
@@ -112,15 +112,15 @@ def _replayed(run: Run, take: Take, record: TakeRecord, collection: Collection, 
 
 
 def _examined(run: Run, record: TakeRecord) -> Examined:
-    """What an examiner said and did in a call."""
+    """What an examiner, or a user who reacts, said and did in a call."""
     if record.user is None or record.prompt_s is None:
-        raise DataError(f"{record.id}: nothing was recorded of the examiner")
+        raise DataError(f"{record.id}: nothing was recorded of the user")
     track = run.load(record.user)
     said = track.cut(Span(0.0, max(0.0, track.span.end_s))).audio
     events = None if record.user_events is None else tuple(each.event for each in record.user_events)
     heard = run.load(record.user_heard) if record.user_heard else None
     log = from_stored(run.read_stored_log(record.user_log)) if record.user_log else None
-    return Examined(said, record.prompt_s, events, heard, log)
+    return Examined(said, record.prompt_s, events, heard, log, record.on_the_way.get("delay_s"))
 
 
 def _tape(run: Run, record: TakeRecord, collection: Collection) -> tuple[float, SessionLog | RecordedTape]:

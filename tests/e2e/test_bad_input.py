@@ -272,3 +272,9 @@ class Flaky(Agent):
             assert json.loads(take.read_text())["failure"]["message"].startswith("step() raised RuntimeError")
         else:
             assert take.read_bytes() == (quiet / "takes" / TASK / take.name).read_bytes()
+
+
+def test_missing_data_is_a_line_a_task():
+    finished = fdbench("run", "--model", "silence", "--tasks", "v1")
+    assert finished.status == 2 and "\\n" not in finished.err
+    assert "  v1/turn_taking.candor (119 clips): no --data given" in finished.err.splitlines()

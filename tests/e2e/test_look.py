@@ -162,6 +162,37 @@ def test_what_is_no_sound_is_refused_in_two_lines(tmp_path):
         assert len(finished.err.strip().splitlines()) == 2, finished.err
 
 
+@pytest.mark.parametrize("offset", [0.2])
+def test_a_constant_in_the_sound_moves_no_edge(offset, tmp_path):
+    sound, _ = made_call()
+    plain = looked(written(tmp_path / "call.wav", 0.5 * sound))
+    found = looked(written(tmp_path / "offset.wav", 0.5 * sound + np.float32(offset)))
+    assert found["notes"] == plain["notes"]
+    for side in ("user", "model"):
+        assert np.abs(np.subtract(found[side]["turns"], plain[side]["turns"])).max() <= 0.04, side
+
+
+def test_sides_that_are_heard_in_each_others_channels_are_said_to_be(tmp_path):
+    sound, _ = made_call()
+    found = looked(written(tmp_path / "call.wav", sound + np.float32(0.1) * sound[:, ::-1]))
+    assert any("crosstalk" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize("name", ["call.wav", "call.flac"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_recording_that_was_cut_off_is_refused(name, share, tmp_path):
+    path = written(tmp_path / name, made_call()[0])
+    path.write_bytes(path.read_bytes()[: round(share * path.stat().st_size)])
+    finished = fdbench("look", path)
+    assert finished.status == 2 and ("truncated" in finished.err or "damaged" in finished.err)
+
+
+def test_its_lines_fit_a_screen(tmp_path):
+    sound, _ = made_call()
+    for path in (written(tmp_path / "call.wav", sound), written(tmp_path / "same.wav", sound[:, [0, 0]])):
+        assert max(map(len, fdbench("look", path).out.splitlines())) <= 100
+
+
 def test_the_call_is_on_a_page_with_both_sides_to_be_heard(tmp_path):
     sound, _ = made_call()
     call = written(tmp_path / "<call>.wav", sound)

@@ -28,6 +28,24 @@ def people(tmp_path):
     return path
 
 
+def test_runs_are_compared_beside_the_people_that_both_have(run, people, record_once):
+    assert fdbench("score", run, "--asr", "none", "--protocol", "fdbench", "--human", people).status == 0
+    other = record_once("vad-endpointer", *TASKS, "--arg", "silence_ms=900")
+    for pair in ((run, other), (other, run)):
+        compared = fdbench("compare", *pair)
+        assert compared.status == 0, compared.err
+    only = shutil.copytree(run, run.parent.parent / "only" / run.name)
+    manifest = json.loads((only / "manifest.json").read_text())
+    manifest["scored"] = [each for each in manifest["scored"] if each.get("human")]
+    (only / "manifest.json").write_text(json.dumps(manifest))
+    for path in only.glob("scores/*/summary.json"):
+        if not json.loads(path.read_text()).get("human"):
+            shutil.rmtree(path.parent)
+    refused = fdbench("compare", only, other)
+    assert refused.status == 2 and "the people that timing is set beside" in refused.err
+    assert "fdbench score RUN" in refused.err
+
+
 def conversations(run):
     found = [json.loads(path.read_text()) for path in sorted(run.glob("scores/*/summary.json"))]
     return {each["conversation"]["mini"]["human"].rpartition("-")[0]: each for each in found}

@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from tests.conftest import AGENTS, summaries
+from tests.conftest import AGENTS, fdbench, summaries
 
 TASKS = "mini/probe.interruption,mini/probe.noise"
 WINDOW_S = 0.032
@@ -56,3 +56,27 @@ def test_published_protocols_say_nothing_about_probes(record_once) -> None:
     found = summaries(run)
     assert set(found["fdb-2026-05"]) == {"mini/turn_taking"}
     assert set(found["fdbench"]) == {"mini/turn_taking", *TASKS.split(",")}
+
+
+@pytest.mark.parametrize("condition", ["clean", "echo-20", "drift-100ppm", "babble-10dB"])
+def test_what_a_user_who_reacts_said_is_verified_and_replayed(tmp_path, condition: str) -> None:
+    tasks = "mini/probe.interruption,mini/dialogue"
+    options = ["--asr", "none", "--protocol", "fdbench"]
+    run = fdbench(
+        "run",
+        "--model",
+        "vad-endpointer",
+        "--tasks",
+        tasks,
+        "--limit",
+        "1",
+        "--condition",
+        condition,
+        *options,
+        "--out",
+        tmp_path,
+    ).run
+    verified = fdbench("verify", run)
+    assert verified.status == 0, verified.out
+    replayed = fdbench("replay", run, *options)
+    assert replayed.status == 0 and "everything that was compared agrees" in replayed.err, replayed.err

@@ -419,6 +419,8 @@ def test_an_export_as_wav_spoils_no_folder_of_others(tmp_path):
         ("sample_out.wav", "nothing in it tells one sample from another"),
         ("{number}.wav", "unknown {number}"),
         ("sample_{n.wav", "--arg pattern=sample_{n.wav"),
+        ("sample_{n:03d}.wav", "{n:03d}: a number is found with any zeros before it"),
+        ("{id!r}.wav", "{id!r}: "),
     ],
 )
 def test_a_pattern_that_names_no_sample_is_misuse(pattern, told, tmp_path):

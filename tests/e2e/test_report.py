@@ -255,6 +255,33 @@ def test_a_call_that_failed_is_marked_and_says_why(pair, tmp_path):
     assert call["remarks"][0] == "no recording: dropped: the server hung up"
 
 
+FAILING = """
+import numpy as np
+from fdbench.adapter.base import Agent, Port
+
+class Failing(Agent):
+    hears = says = Port(sample_rate=24_000, frame_samples=1920)
+
+    def reset(self, brief):
+        raise RuntimeError("it is not there")
+
+    def step(self, frame):
+        return frame
+"""
+
+
+def test_a_run_of_which_every_call_failed_has_a_page_and_no_verdict_beside_another(record_once, tmp_path):
+    (tmp_path / "failing.py").write_text(FAILING)
+    tasks = "mini/pause_handling,mini/turn_taking,mini/backchannel,mini/user_interruption,mini/overlap.talking_to_other"
+    options = ("--tasks", tasks, "--asr", "none", "--protocol", "fdbench", "--limit", "1")
+    failed = fdbench("run", "--model", tmp_path / "failing.py:Failing", *options, "--out", tmp_path / "runs")
+    assert failed.status == 3
+    done = fdbench("report", failed.run, "--to", tmp_path / "page")
+    assert done.status == 0, done.err
+    compared = fdbench("compare", failed.run, record_once("silence", *options))
+    assert compared.out.splitlines()[-1] == "verdict: none, there is no number to compare that both runs have"
+
+
 def test_a_call_with_a_condition_shows_what_the_model_heard(record_once, tmp_path):
     heard = record_once("vad-endpointer", *OPTIONS, "--condition", "echo-60ms", "--limit", "1")
     assert fdbench("report", heard, "--to", tmp_path / "page").status == 0

@@ -51,7 +51,7 @@ class SelfEcho:
         self._level = scene.level_dbfs
         self._block = round(_BLOCK_S * sample_rate)
         self._rest = np.zeros(0, np.float32)
-        self._n_active, self._power = 0, 0.0
+        self._powers: list[float] = []
 
     def step(self, said: Samples, back: Samples) -> Samples:
         if self._factor is None:
@@ -65,9 +65,10 @@ class SelfEcho:
 
     def realised(self, n_heard: int) -> dict[str, float]:
         """The signal-to-echo ratio of this call, from how loud the model spoke; nothing where it said nothing."""
-        if not self._n_active or self._factor is None:
+        active = [power for power in self._powers[: n_heard // self._block] if power > _ACTIVE_POWER]
+        if not active or self._factor is None:
             return {}
-        echo_db = 10 * math.log10(self._power / self._n_active) + 20 * math.log10(float(self._factor))
+        echo_db = 10 * math.log10(sum(active) / len(active)) + 20 * math.log10(float(self._factor))
         return {"ser_db": round(self._level - echo_db, 1)}
 
     def _weigh(self, back: Samples) -> None:
@@ -75,7 +76,4 @@ class SelfEcho:
         n = len(known) // self._block
         self._rest = known[n * self._block :]
         for block in known[: n * self._block].reshape(n, self._block).astype(np.float64):
-            power = float(block @ block) / self._block
-            if power > _ACTIVE_POWER:
-                self._n_active += 1
-                self._power += power
+            self._powers.append(float(block @ block) / self._block)

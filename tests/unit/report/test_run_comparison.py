@@ -119,6 +119,20 @@ def test_what_a_few_clips_cannot_tell_is_said_with_what_would_settle_it(tmp_path
     assert "verdict: no difference in any of 1 metrics" in text
 
 
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_clips_that_are_too_few_for_any_difference_are_said_to_show_nothing(tmp_path, n):
+    found = compared(tmp_path, TAKEOVER, [1.0] * n, [0.0] * n)
+    assert (found.verdict, found.is_too_few, found.detectable, found.clips_needed) == ("no difference", True, None, 6)
+    lines = comparison_lines(compare_runs([pair_runs(*sorted(tmp_path.iterdir()))])[0], 120)
+    (line,) = (line for line in lines if TAKEOVER in line)
+    assert line.endswith("nothing  6 clips")
+
+
+def test_six_clips_show_what_happens_on_all_of_them(tmp_path):
+    found = compared(tmp_path, TAKEOVER, [1.0] * 6, [0.0] * 6)
+    assert found.verdict != "no difference" and not found.is_too_few
+
+
 def test_lost_seconds_of_all_behaviours_stand_first_and_weigh_as_on_the_front_page(tmp_path):
     tasks = ("mini/pause_handling", "mini/turn_taking", "mini/user_interruption", "mini/backchannel")
     random = np.random.Generator(np.random.PCG64(1))

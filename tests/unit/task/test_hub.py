@@ -451,7 +451,7 @@ def test_a_task_that_is_not_in_the_dataset_is_an_error_and_available_leaves_it_o
     with pytest.raises(DataError) as raised:
         select_tasks("v1", data)
     assert f"{tmp_path / 'dataset'}: 4 task(s) are not in the dataset" in raised.value.what
-    assert "v1/backchannel.icc (55 clips)" in raised.value.what
+    assert "v1/backchannel.icc (55 clips)" in raised.value.excerpt
 
 
 # --- what --data names ------------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_what_a_signature_is_called_here(signature, specs):
 def test_the_prompt_lies_where_the_timeline_puts_it(start_s, n, expected):
     prompt = Audio(np.array([1, 2, 3], np.float32), 10)
     track = StoredTrack(file="", digest="", n_bytes=0, sample_rate=10, n_samples=n, start_s=start_s)
-    assert _as_played(prompt, track).samples.tolist() == expected
+    assert _as_played([(prompt, 0.0)], track).samples.tolist() == expected
 
 
 QUESTION = RelevanceQuestion("how do I boil an egg", "wait, and a potato?", "twenty minutes")
