@@ -231,7 +231,7 @@ def test_what_broken_tries_took_is_known_of_a_call_that_is_interrupted_before_it
         calls.close()
         return driver.interrupted
 
-    # Where this machine is busy, 50 s of virtual time may pass, and the next try, too, before the first call's end is known here.
+    # On a busy machine 50 s of virtual time, and the next try, may pass before the end of the first call is known here.
     found = next(filter(None, (interrupted() for _ in range(50))))
     ((take, fault),) = found
     spent = spent_in(fault.log)
