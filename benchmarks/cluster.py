@@ -5,16 +5,17 @@
 
 | part | what is measured |
 |---|---|
-| gpus | 727 clips x 3 seeds on 1, 2, 4, 8 GPUs of 64 slots: what hands calls out on Ray (``HandOut``), in simulated time |
+| gpus | 727 clips x 3 seeds on 1, 2, 4, 8 GPUs of 64 slots: what orders calls and hands them out on Ray, in simulated time |
 | ray | what a call costs beside its making, on a real Ray cluster: actors whose model takes no time |
 | shards | the same with ``--shard``: leases, against one process without them |
-| many | 100,000 takes: planned and listed, as longest first; seconds and peak memory |
+| many | 100,000 takes: planned, listed and in order for 64 GPUs; seconds and peak memory |
 | status | ``fdbench status`` over 100,000 calls that have been made |
 
 In ``gpus`` no GPU is there and nothing sleeps: a step of a model takes ``STEP_S`` of a clock that is a number, whatever part of
 its slots is taken (which is what a 7B model's does, and at the end of a run the less favourable assumption). The lengths of
 clips follow the five sets of Full-Duplex-Bench v1: their counts, and lengths that make up its four hours, drawn evenly around
-each set's mean; the model goes on for 2 to 10 s after each. A message to an actor and back takes ``MESSAGE_S``.
+each set's mean, by half of it or, on eight GPUs, also by other shares; the model goes on for 2 to 10 s after each, and nobody
+knows beforehand for how long. A message to an actor and back takes ``MESSAGE_S``. The baseline is the longest call first.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ from fdbench.call.budget import Budget
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.report.run_status import status_of
 from fdbench.stages.engine import Ray
-from fdbench.stages.handing import HandOut, longest_first
-from fdbench.stages.on_ray import RayCalls
+from fdbench.stages.handing import HandOut
+from fdbench.stages.order import in_order
 from fdbench.stages.plan import Plan, make_plan, write_plan
 from fdbench.stages.ray_actor import NOTHING, Ended, Job, Ready, Stopped
+from fdbench.stages.ray_calls import RayCalls
 from fdbench.stages.request import RunRequest
 from fdbench.stages.share import Shard, SharedCalls
 from fdbench.store.leases import Leases
@@ -51,22 +53,24 @@ from fdbench.task.stimulus import SCRIPT_RATE_HZ, ScriptStimulus
 
 FRAME_S, STEP_S, SLOTS, MESSAGE_S = 0.08, 0.075, 64, 0.005
 LEAD_IN_S: Final = 3.0
+REPLY_S: Final = (2.0, 10.0)
 SETS: Final = {
     "pause_handling.candor": (216, 16.0), "pause_handling.synthetic": (137, 13.0), "turn_taking.candor": (119, 20.0),
-    "backchannel.icc": (55, 57.0), "user_interruption.synthetic": (200, 20.0),
+    "backchannel.icc": (55, 33.0), "user_interruption.synthetic": (200, 20.0),
 }  # fmt: skip
 """Clips of each set, and their mean length in seconds."""
 SPREAD: Final = 0.5
+SPREADS: Final = (0.2, 0.8)
 SEEDS: Final = 3
 MANY: Final = 100_000
 
 
-def takes_of_v1() -> list[Take]:
+def takes_of_v1(spread: float = SPREAD) -> list[Take]:
     draw = random.Random(0)
     takes = []
     for name, (n, mean_s) in SETS.items():
         for index in range(n):
-            length_s = mean_s * draw.uniform(1 - SPREAD, 1 + SPREAD)
+            length_s = mean_s * draw.uniform(1 - spread, 1 + spread)
             takes += [_take(f"v1/{name}", str(index), length_s, repeat) for repeat in range(SEEDS)]
     return takes
 
@@ -76,14 +80,15 @@ def _take(task: str, sample: str, length_s: float, repeat: int) -> Take:
     return Take(Sample(sample, task, {"main": stimulus}), repeat=repeat)
 
 
-def simulated_s(takes: list[Take], n_gpus: int) -> float:
+def simulated_s(takes: list[Take], n_gpus: int, *, longest_first: bool = False) -> float:
     """How long the calls take, from the first that is handed out to the last that ends."""
     draw = random.Random(1)
     steps = {
-        take.id: round((LEAD_IN_S + take.sample.stimuli["main"].n_samples / SCRIPT_RATE_HZ + draw.uniform(2, 10)) / FRAME_S)
+        take.id: round((LEAD_IN_S + take.sample.stimuli["main"].n_samples / SCRIPT_RATE_HZ + draw.uniform(*REPLY_S)) / FRAME_S)
         for take in takes
     }
-    handing = HandOut(longest_first(takes, 0.0), SLOTS)
+    around_s = LEAD_IN_S + sum(REPLY_S) / 2
+    handing = HandOut(in_order(takes, 0.0, around_s, 1 if longest_first else n_gpus * SLOTS), SLOTS)
     queues: list[list[Take]] = [[] for _ in range(n_gpus)]
     going_on: list[list[tuple[int, Take]]] = [[] for _ in range(n_gpus)]  # (the step after which it is over, call)
     n_steps = [0] * n_gpus
@@ -115,15 +120,16 @@ def simulated_s(takes: list[Take], n_gpus: int) -> float:
 
 
 def gpus(root: Path) -> None:
-    takes = takes_of_v1()
-    alone_s = 0.0
-    for n in (1, 2, 4, 8):
-        began_s = time.perf_counter()
-        took_s = simulated_s(takes, n)
-        alone_s = alone_s or took_s
-        efficiency = alone_s / (n * took_s)
-        host_s = time.perf_counter() - began_s
-        print(f"gpus      {n}: {took_s / 60:7.1f} min, efficiency {efficiency:6.1%}   (simulated in {host_s:.1f} s)")
+    for spread in (SPREAD, *SPREADS):
+        takes = takes_of_v1(spread)
+        alone_s = simulated_s(takes, 1)
+        for n in (1, 2, 4, 8) if spread == SPREAD else (8,):
+            took_s = simulated_s(takes, n)
+            baseline_s = simulated_s(takes, n, longest_first=True)
+            print(
+                f"gpus      {n}: {took_s / 60:5.1f} min, efficiency {alone_s / (n * took_s):6.1%} "
+                f"(the longest first: {alone_s / (n * baseline_s):6.1%}), lengths within {spread:.0%} of their set's mean"
+            )
 
 
 class NullActor:
@@ -136,7 +142,7 @@ class NullActor:
         return Ready("here", True)
 
     def exchange(self, takes: list[Take], wait_s: float) -> list[Ended]:
-        return [Ended(take, Recording(NOTHING, NOTHING, "lockstep", 1.0, False), True, 0.0) for take in takes]
+        return [Ended(take, Recording(NOTHING, NOTHING, "lockstep", 1.0, False), True, 0.0, 1.0) for take in takes]
 
     def stop(self, wait_s: float) -> Stopped:
         return Stopped((), (), ())
@@ -147,12 +153,12 @@ def on_ray(root: Path) -> None:
     import ray
 
     ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR")
-    with mock.patch("fdbench.stages.on_ray.CallActor", NullActor):
+    with mock.patch("fdbench.stages.ray_calls.CallActor", NullActor):
         for slots in (64, 1):
             plan = make_plan(RunRequest("silence", out=root, slots=slots, repeats=20))
             run = Run.for_collection(plan.request.out, plan.collection)
             with run.locked(create=True):
-                calls = RayCalls(Ray(), plan, run, Budget())
+                calls = RayCalls(ray, Ray(), plan, run, Budget())
                 began_s = time.perf_counter()
                 n = 0
                 for take, outcome in calls.collect(plan.takes):
@@ -192,7 +198,7 @@ def many(root: Path) -> None:
     write_plan(plan, run)
     left = [take for take in takes if not run.is_done(take.id)]
     planned_s = time.perf_counter() - began_s
-    longest_first(left, 60.0)
+    in_order(left, 60.0, LEAD_IN_S, 4096)
     took_s = time.perf_counter() - began_s
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     listed = f"planned and listed in {planned_s:.1f} s, in order after {took_s:.1f} s"

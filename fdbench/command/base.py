@@ -96,7 +96,7 @@ def add_engine_options(parser: argparse.ArgumentParser, *, asr: str | None, prot
     )
     parser.add_argument("--vad", default="silero", metavar="ENGINE", help="silero, webrtc, given; several with commas")
     parser.add_argument("--protocol", default=protocol, help="fdb-2026-05, fdb-2026-02, fdbench, several with commas, or all")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes for annotation")
+    parser.add_argument("--workers", type=int, default=cores(), help="processes for annotation")
     parser.add_argument(
         "--placement",
         choices=PLACEMENTS,
@@ -189,6 +189,12 @@ def _judge_of(arguments: argparse.Namespace) -> str | JudgeSettings:
         return NONE
     data = data_of(arguments) if arguments.judge_prompts == "upstream" else None
     return judge_settings_of(arguments, data.root if data else None) or str(arguments.judge)
+
+
+def cores() -> int:
+    """Cores that this process may use: a job of a cluster has a share of its machine's."""
+    n = os.cpu_count() or 1
+    return min(n, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else n
 
 
 def show(*lines: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from fdbench.command.base import (
     add_command,
     add_data_option,
     add_run_argument,
+    cores,
     data_of,
     screen_of,
     show,
@@ -47,7 +47,7 @@ def register(commands: Commands) -> None:
         help="hear all again, or trust what was heard",
     )
     verify.add_argument("--asr", metavar="ENGINE", help="what the recogniser is called here, if its signature does not say")
-    verify.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes for annotation")
+    verify.add_argument("--workers", type=int, default=cores(), help="processes for annotation")
     verify.add_argument("--json", metavar="FILE", nargs="?", const="-", help="for a program (- = standard output)")
 
 

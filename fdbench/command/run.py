@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from contextlib import nullcontext, redirect_stdout
@@ -22,6 +21,7 @@ from fdbench.command.base import (
     add_scoring_options,
     chosen_ears,
     conclude,
+    cores,
     data_of,
     protocols_of,
     report_messages,
@@ -99,7 +99,7 @@ def register(commands: Commands) -> None:
     demo.add_argument("--out", type=Path, help="keep the results there (default: a temporary folder)")
     demo.add_argument("--report", type=Path, metavar="DIR", help="also write the page on which every clip is seen and heard")
     demo.add_argument("--limit", type=int, help="only the first N samples of each task")
-    demo.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    demo.add_argument("--workers", type=int, default=cores())
 
 
 def run_command(arguments: argparse.Namespace) -> int:

@@ -163,6 +163,12 @@ class Recording:
     user_log: CallLog | None = None
     on_the_way: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def length_s(self) -> float:
+        """From the first sample of either side to the last."""
+        spans = (self.user.span, self.model.span)
+        return max(span.end_s for span in spans) - min(span.start_s for span in spans)
+
 
 @dataclass(frozen=True, slots=True)
 class FailedCall(Absence):

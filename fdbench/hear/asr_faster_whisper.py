@@ -116,6 +116,11 @@ def weights(argument: str) -> str:
     return _digest(_folder(argument))
 
 
+def size(argument: str) -> int:
+    """Bytes of ``model.bin``."""
+    return (_folder(argument) / _WEIGHTS).stat().st_size
+
+
 def load(argument: str) -> FasterWhisperAsr:
     """Load the model (0.3 s for tiny.en); fetches a named size where it is missing.
 

@@ -84,13 +84,22 @@ def prepare(argument: str) -> None:
 def weights(argument: str) -> str:
     """SHA-256 over the names and hashes of the model's files: acoustics, language model, dictionary."""
     signature(argument)
+    root, files = _files()
+    return digest_of({path.relative_to(root).as_posix(): sha256_of(path.read_bytes()) for path in files})
+
+
+def size(argument: str) -> int:
+    """Bytes of those files."""
+    return sum(path.stat().st_size for path in _files()[1])
+
+
+def _files() -> tuple[Path, list[Path]]:
     try:
         from pocketsphinx import get_model_path
     except ImportError:
         raise MissingExtraError("pocketsphinx", "sphinx", _PURPOSE) from None
     root = Path(get_model_path())
-    files = sorted(path for path in root.rglob("*") if path.is_file())
-    return digest_of({path.relative_to(root).as_posix(): sha256_of(path.read_bytes()) for path in files})
+    return root, sorted(path for path in root.rglob("*") if path.is_file())
 
 
 def load(argument: str) -> SphinxAsr:

@@ -121,6 +121,11 @@ def weights(argument: str) -> str:
     return str(_import_whisper()._MODELS[_name(argument)]).split("/")[-2]
 
 
+def size(argument: str) -> int:
+    """Bytes of the checkpoint, which is there."""
+    return (_path(argument) or _download_target(_import_whisper(), _name(argument))).stat().st_size
+
+
 def load(argument: str) -> WhisperAsr:
     """Load the model; downloads named weights into Whisper's own cache where they are missing."""
     name = signature(argument)

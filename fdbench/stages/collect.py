@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import threading
 import time
@@ -17,7 +16,7 @@ from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
 from fdbench.core.take_id import TakeId
 from fdbench.io.secret import NO_SECRET
-from fdbench.stages.engine import Engine, Here, Mirrored
+from fdbench.stages.engine import Engine
 from fdbench.stages.plan import Plan
 from fdbench.stages.progress import Progress
 from fdbench.stages.share import AllCalls, SharedCalls
@@ -60,7 +59,6 @@ class CallsLeft:
     Attributes:
         source: None where nothing is left to be called.
         work: Which of them this process makes.
-        engine: Where they are made.
         already: How many there are already, and from when; empty where there are none.
     """
 
@@ -68,11 +66,10 @@ class CallsLeft:
     source: Source | None
     budget: Budget
     work: AllCalls | SharedCalls
-    engine: Engine
     already: str = ""
 
 
-def calls_left(plan: Plan, run: Run, leases: Leases | None = None) -> CallsLeft:
+def calls_left(plan: Plan, run: Run, engine: Engine, progress: Progress, leases: Leases | None = None) -> CallsLeft:
     """Find the calls that are left, and load the model if there are any. Raises FdbenchError where it cannot be loaded.
 
     Args:
@@ -89,21 +86,15 @@ def calls_left(plan: Plan, run: Run, leases: Leases | None = None) -> CallsLeft:
         minutes=minutes,
         on_begin=run.note_begun_call,
     )
-    engine = _engine(plan)
-    source = engine.open_source(plan, run, budget) if takes else None
+
+    def tell(what: str) -> None:
+        progress("calls", len(done), len(plan.takes), 0, what)
+
+    source = engine.open_source(plan, run, budget, tell) if takes else None
     work: AllCalls | SharedCalls = AllCalls(takes)
     if leases is not None and plan.request.shard is not None:
         work = SharedCalls(plan.request.shard.in_order(takes), run, leases, wait=threading.Event().wait)
-    return CallsLeft(takes, source, budget, work, engine, _already(run, done, len(plan.takes)))
-
-
-def _engine(plan: Plan) -> Engine:
-    engine: Engine = Here()
-    if plan.request.ray is not None:
-        from fdbench.stages.on_ray import OnRay
-
-        engine = OnRay(plan.request.ray)
-    return engine if plan.request.mirror is None else Mirrored(engine, plan.request.mirror)
+    return CallsLeft(takes, source, budget, work, _already(run, done, len(plan.takes)))
 
 
 def _already(run: Run, done: Sequence[TakeId], n: int) -> str:
@@ -122,7 +113,7 @@ def _written(run: Run, id: TakeId) -> str:
     return utc_now((file if file.is_file() else run.folder).stat().st_mtime)[:10]
 
 
-def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Collected:
+def collect(plan: Plan, run: Run, calls: CallsLeft, engine: Engine, progress: Progress) -> Collected:
     """Make every call that is left; failed ones are tried again.
 
     Each call is stored as it ends. A sample whose data is broken is stored as a failure without a call. Where call after call
@@ -141,20 +132,28 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
     outcomes: Generator[tuple[Take, Recording | FailedCall], None, None] | None = None
     in_a_row = _InARow()
     in_vain: FailedCall | None = None
-    left = len(calls.takes)
+    left, spoken_s = len(calls.takes), 0.0
+
+    def note(take: Take, outcome: Recording | FailedCall, length_s: float = 0.0) -> None:
+        attempt = _attempt(take, outcome, time.monotonic() - started, source.examiner_cost(take), engine.place_of(take))
+        run.note_attempt({**attempt, **({"length_s": round(length_s, 2)} if length_s else {})})
 
     def store(take: Take, outcome: Recording | FailedCall) -> None:
-        nonlocal made, failed, left
-        where = {} if work.is_others(take) else calls.engine.keep(run, take, outcome)
+        nonlocal made, failed, left, spoken_s
+        length_s = 0.0 if work.is_others(take) else engine.keep(run, take, outcome)
+        if plan.request.mirror is not None:
+            plan.request.mirror.send(run, take.id)
         work.end(take, outcome)
-        attempt = _attempt(take, outcome, time.monotonic() - started, source.examiner_cost(take))
-        run.note_attempt({**attempt, **where})
+        note(take, outcome, length_s)
         left -= 1
+        spoken_s += length_s
         if isinstance(outcome, FailedCall):
             failed += 1
         else:
             made += 1
-        progress("calls", resumed + made + failed + work.n_by_others, total, failed)
+        times = f"{spoken_s / max(time.monotonic() - started, 1e-3):.3g} x real time"
+        beside = ", ".join(filter(None, (engine.crew, times)))
+        progress("calls", resumed + made + failed + work.n_by_others, total, failed, beside)
 
     try:
         for takes in work.rounds():
@@ -173,7 +172,7 @@ def collect(plan: Plan, run: Run, calls: CallsLeft, progress: Progress) -> Colle
         for take, outcome in source.uncollected:
             store(take, outcome)
         for take, fault in source.interrupted:
-            run.note_attempt(_attempt(take, fault, time.monotonic() - started, source.examiner_cost(take)))
+            note(take, fault)
         source.release()  # those who hear the recordings want the memory
     budget, notes = calls.budget, (*already, *source.notes)
     left -= work.n_by_others
@@ -197,13 +196,15 @@ class _InARow:
         self.words = words
 
 
-def _attempt(take: Take, outcome: Recording | FailedCall, elapsed_s: float, examiner_cost: float) -> dict[str, object]:
+def _attempt(
+    take: Take, outcome: Recording | FailedCall, elapsed_s: float, examiner_cost: float, host: str
+) -> dict[str, object]:
     facts: dict[str, object] = {
         "take": str(take.id),
         "status": _status(outcome),
         "at": utc_now(),
         "since_start_s": round(elapsed_s, 3),
-        "host": platform.node(),
+        "host": host,
     }
     if isinstance(outcome, FailedCall):
         facts["failure"] = f"{outcome.reason}: {outcome.message}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -124,21 +124,28 @@ def notes_of(cases: Sequence[Case]) -> tuple[str, ...]:
     return tuple(f"{note} ({len(ids)} calls; first: {ids[0]})" for note, ids in noted.items())
 
 
-def placed_cases(run: Run, manifest: RunManifest, placement: str, loader: TaskLoader) -> list[Case]:
+def placed_cases(
+    run: Run, manifest: RunManifest, placement: str, loader: TaskLoader, wanted: Callable[[TakeId], bool] = lambda main: True
+) -> list[Case]:
     """Everything that the manifest lists, as it shall be heard.
+
+    Args:
+        wanted: Whether a sample is, by its main take.
 
     Raises:
         UsageError: It is not known where the model's replies would have to lie.
         DataError: A task's data is not there, or not the version that was collected.
     """
     shift_s = manifest.collection.shift_s_to(placement)
-    return [case.shifted(shift_s) for case in cases_of(run, manifest, loader)]
+    return [case.shifted(shift_s) for case in cases_of(run, manifest, loader, wanted)]
 
 
-def cases_of(run: Run, manifest: RunManifest, loader: TaskLoader) -> list[Case]:
+def cases_of(
+    run: Run, manifest: RunManifest, loader: TaskLoader, wanted: Callable[[TakeId], bool] = lambda main: True
+) -> list[Case]:
     """Everything that the manifest lists, with its recordings or with why there are none. Raises DataError."""
     loaded = same_data(run, manifest, loader)
-    mains = (take for take in manifest.takes() if take.stimulus == MAIN)
+    mains = (take for take in manifest.takes() if take.stimulus == MAIN and wanted(take))
     return [case_of(run, manifest, take, sample_or_fault(loaded[take.task], take.sample)) for take in mains]
 
 

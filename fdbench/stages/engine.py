@@ -5,7 +5,8 @@ Which it is decides nothing about what a call gives, and is in no name: the run 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import platform
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -14,47 +15,67 @@ from fdbench.call.source import Source
 from fdbench.core.conversation import FailedCall, Recording, Take
 from fdbench.errors import UsageError
 from fdbench.stages.plan import Plan
-from fdbench.store.mirror import Mirror
+from fdbench.stages.progress import Progress
 from fdbench.store.run import Run
 
 Outcome = Recording | FailedCall
 
 
 class Engine(Protocol):
-    """Where calls are made."""
+    """Where calls are made, and perhaps heard. Closed once, whatever happens."""
 
-    def open_source(self, plan: Plan, run: Run, budget: Budget) -> Source:
-        """Load the model, wherever it is to be. Raises FdbenchError where that fails."""
+    def open_source(self, plan: Plan, run: Run, budget: Budget, tell: Callable[[str], None]) -> Source:
+        """Load the model, wherever it is to be.
 
-    def keep(self, run: Run, take: Take, outcome: Outcome) -> Mapping[str, object]:
-        """Store a call that has ended, unless it is; returns what its line in the log says of where it was made."""
+        Args:
+            tell: What a person should know who waits for it.
+
+        Raises:
+            FdbenchError: That fails.
+        """
+
+    def keep(self, run: Run, take: Take, outcome: Outcome) -> float:
+        """Store a call that has ended, unless it is; returns its length in seconds, 0 of one that failed."""
+
+    def place_of(self, take: Take) -> str:
+        """The machine on which a call was made."""
+
+    @property
+    def crew(self) -> str:
+        """Who is at work, in a few words; empty where there is nothing to say."""
+
+    def hear(self, plan: Plan, run: Run, progress: Progress) -> Sequence[str]:
+        """Hear what can be heard where calls are made, so that scoring finds it; returns what a person should know of it."""
+
+    def close(self) -> None:
+        """Let go of everything."""
 
 
 class Here:
     """This process."""
 
-    def open_source(self, plan: Plan, run: Run, budget: Budget) -> Source:
+    crew = ""
+
+    def open_source(self, plan: Plan, run: Run, budget: Budget, tell: Callable[[str], None]) -> Source:
         return plan.open_source(budget)
 
-    def keep(self, run: Run, take: Take, outcome: Outcome) -> Mapping[str, object]:
+    def keep(self, run: Run, take: Take, outcome: Outcome) -> float:
         run.write(take, outcome)
-        return {}
+        return length_of(outcome)
+
+    def place_of(self, take: Take) -> str:
+        return platform.node()
+
+    def hear(self, plan: Plan, run: Run, progress: Progress) -> Sequence[str]:
+        """Nothing: who scores hears by processes of this machine."""
+        return ()
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mirrored:
-    """Another engine, with all that it stores copied to an object store."""
-
-    engine: Engine
-    mirror: Mirror
-
-    def open_source(self, plan: Plan, run: Run, budget: Budget) -> Source:
-        return self.engine.open_source(plan, run, budget)
-
-    def keep(self, run: Run, take: Take, outcome: Outcome) -> Mapping[str, object]:
-        facts = self.engine.keep(run, take, outcome)
-        self.mirror.send(run, take.id)
-        return facts
+def length_of(outcome: Outcome) -> float:
+    return outcome.length_s if isinstance(outcome, Recording) else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fdbench.core.conversation import Take
-from fdbench.errors import FdbenchError
+from fdbench.stages.order import prompt_s
 from fdbench.stages.plan import Plan
 from fdbench.store.run import Run
 
@@ -17,7 +16,7 @@ def estimate_of(plan: Plan) -> tuple[str, ...]:
     waiting = [take for take in plan.takes if not run.is_done(take.id)]
     if not waiting:
         return ()
-    prompts_s = sum(_prompt_s(take) if take.has_prompt else plan.request.examiner.duration_s for take in waiting)
+    prompts_s = sum(prompt_s(take, plan.request.examiner.duration_s) for take in waiting)
     least_s = prompts_s + len(waiting) * (collection.lead_in_s + collection.tail_silence_s)
     most_s = prompts_s + len(waiting) * (collection.lead_in_s + collection.tail_limit_s)
     at_once = min(collection.slots, len(waiting))
@@ -32,13 +31,6 @@ def estimate_of(plan: Plan) -> tuple[str, ...]:
     options = {"--max-minutes": plan.request.max_minutes, "--max-cost": plan.request.max_cost}
     limits = [f"{name} {value:g}" for name, value in options.items() if value is not None]
     return (f"{line}; {price}" + (f"; at most {' and '.join(limits)}" if limits else ""),)
-
-
-def _prompt_s(take: Take) -> float:
-    try:
-        return take.prompt().duration_s
-    except FdbenchError:
-        return 0.0  # the call will say what is wrong with it
 
 
 def _minutes(seconds: float) -> str:

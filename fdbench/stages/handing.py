@@ -1,8 +1,8 @@
-"""How calls are handed out to several workers that each hold some at once: the longest first, so that none is idle at the end.
+"""How calls are handed out to several workers that each hold some at once.
 
 ::
 
-    waiting   c1 c2 c3 c4 c5 c6 ...        the longest first
+    waiting   c1 c2 c3 c4 c5 c6 ...        in the order in which they are to be begun (``order``)
     worker 1  holds as many as it has slots: one that it cannot begin yet would be begun sooner by another
     worker 2  the same
     where there are fewer than slots, each gets its share
@@ -18,12 +18,8 @@ from collections import deque
 from collections.abc import Hashable, Iterable
 from typing import Final
 
-import soundfile
-
 from fdbench.core.conversation import Take
 from fdbench.core.take_id import TakeId
-from fdbench.errors import FdbenchError
-from fdbench.task.stimulus import SCRIPT_RATE_HZ, FileStimulus, ScriptStimulus
 
 MOST_LOSSES: Final = 3
 """After so many workers were lost with a call, it is given up."""
@@ -79,35 +75,3 @@ class HandOut:
             (given_up if self._n_losses[id] >= MOST_LOSSES else again).append(take)
         self.waiting.extendleft(reversed(again))
         return again, given_up
-
-
-def longest_first(takes: Iterable[Take], dialogue_s: float) -> list[Take]:
-    """Takes by the expected length of their calls.
-
-    Args:
-        dialogue_s: How long an examiner speaks at most.
-    """
-    known: dict[tuple[str, str, str], float] = {}
-
-    def length_s(take: Take) -> float:
-        key = (take.id.task, take.id.sample, take.stimulus)
-        if key not in known:
-            known[key] = prompt_s(take, dialogue_s)
-        return known[key]
-
-    return sorted(takes, key=length_s, reverse=True)
-
-
-def prompt_s(take: Take, dialogue_s: float) -> float:
-    """How long the user's side speaks, without decoding a file where that can be told without; 0 where nobody can tell."""
-    if not take.has_prompt:
-        return dialogue_s
-    stimulus = take.sample.stimuli.get(take.stimulus)
-    if isinstance(stimulus, ScriptStimulus):
-        return stimulus.n_samples / SCRIPT_RATE_HZ
-    try:
-        if isinstance(stimulus, FileStimulus):
-            return float(soundfile.info(str(stimulus.path)).duration)
-        return take.prompt().duration_s
-    except (FdbenchError, RuntimeError, OSError):
-        return 0.0  # the call will say what is wrong with it

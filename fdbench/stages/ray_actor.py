@@ -26,6 +26,7 @@ from fdbench.call.source import Source
 from fdbench.core.conversation import CallLog, FailedCall, Recording, Take
 from fdbench.core.sound import Audio, Track
 from fdbench.errors import UsageError
+from fdbench.stages.engine import length_of
 from fdbench.stages.model import find_model
 from fdbench.store.manifest import Collection
 from fdbench.store.run import Run
@@ -79,6 +80,7 @@ class Ended:
     outcome: Recording | FailedCall
     is_kept: bool
     examiner_cost: float
+    length_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class CallActor:
         self._writes = bool(job.sign) and _is_seen(job.folder / job.sign)
         budget = Budget() if job.tries_again else _OneTry()
         settings = job.collection.model_copy(update={"slots": job.slots})
-        self._source = model.supply(()).open_source(settings, budget, job.request.most_late_s, job.request.examiner)
+        wish = job.request
+        self._source = model.supply(()).open_source(settings, budget, wish.most_late_s, wish.examiner, wish.noise)
         self._thread.start()
         return Ready(platform.node(), self._writes)
 
@@ -196,10 +199,11 @@ class CallActor:
 
     def _kept(self, take: Take, outcome: Recording | FailedCall) -> Ended:
         assert self._source is not None
+        length_s = length_of(outcome)
         if self._writes:
             self._run.write(take, outcome)
             outcome = without_sound(outcome)
-        return Ended(take, outcome, self._writes, self._source.examiner_cost(take))
+        return Ended(take, outcome, self._writes, self._source.examiner_cost(take), length_s)
 
 
 def without_sound(outcome: Recording | FailedCall) -> Recording | FailedCall:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from fdbench.adapter.load import LIVE
@@ -26,6 +27,13 @@ def _wants_gpu(plan: Plan) -> bool:
     if not isinstance(supply, PartyModel) or plan.collection.kind == "trivial":
         return False
     return str(supply.adapter.arguments.get("device", "")) != "cpu"
+
+
+def free_in(ray: Any, options: Mapping[str, int]) -> str:
+    """What is free in the cluster of what an actor takes, in words."""
+    kind, name = ("GPU", "GPUs") if options["num_gpus"] else ("CPU", "CPUs")
+    free, n = ray.available_resources().get(kind, 0), ray.cluster_resources().get(kind, 0)
+    return f"each takes a {kind}, and {free:.0f} of the cluster's {n:.0f} {name} are free"
 
 
 def connected(address: str) -> tuple[Any, bool]:

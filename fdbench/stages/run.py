@@ -10,6 +10,7 @@ from pathlib import Path
 from fdbench.stages.cases import Case
 from fdbench.stages.collect import MOST_ALIKE, Collected, calls_left, collect
 from fdbench.stages.derive import Derived, derive_scores, placed_cases
+from fdbench.stages.engine import Engine, Here
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.plan import Plan, write_plan
 from fdbench.stages.progress import Progress
@@ -93,12 +94,15 @@ def run_plan(plan: Plan, options: ScoringOptions, progress: Progress) -> Finishe
 
 
 def _run_shared(plan: Plan, shard: Shard, options: ScoringOptions, progress: Progress) -> FinishedRun:
-    """Collect with others that do so at the same time; the last one to be done hears and scores."""
+    """Collect and hear with others that do so at the same time; the last one to be done scores."""
     run = Run.for_collection(plan.request.out, plan.collection, shard.name)
     leases = Leases(run.folder, shard.name, plan.request.silence_s)
     with run.locked(create=True, is_shared=True), leases.beating():
         collected = _collect(plan, run, options, progress, leases)
-    if collected.left or collected.in_vain is not None:
+        is_whole = not collected.left and collected.in_vain is None
+        if is_whole:
+            _hear_share(plan, run, shard, options, progress)
+    if not is_whole:
         return FinishedRun.of(run.folder, (), collected)
     try:
         with run.locked():
@@ -109,14 +113,36 @@ def _run_shared(plan: Plan, shard: Shard, options: ScoringOptions, progress: Pro
     return FinishedRun.of(run.folder, derived, collected)
 
 
+def _hear_share(plan: Plan, run: Run, shard: Shard, options: ScoringOptions, progress: Progress) -> None:
+    """Hear this process's share into the run's cache, with its share of the workers: others may be on this machine."""
+    cases = placed_cases(run, run.manifest(), options.placement, plan.loader, shard.has)
+    workers, asks = max(1, options.workers // shard.of), options.judging(run.verdicts).asks
+    for each in options.by_each():
+        for _ in hear_cases(cases, each.protocols, each.engines, run.annotations, workers, progress, asks=asks):
+            pass
+
+
 def _collect(plan: Plan, run: Run, options: ScoringOptions, progress: Progress, leases: Leases | None = None) -> Collected:
     placed_cases(run, run.manifest(plan.collection), options.placement, plan.loader)  # refuse now what cannot be scored
     plan.supply.check(run)
-    calls = calls_left(plan, run, leases)
-    options.prepare()
-    write_plan(plan, run)
-    run.note_start("run", plan.loader.origin)
-    return collect(plan, run, calls, progress)
+    engine = _engine(plan, options)
+    try:
+        calls = calls_left(plan, run, engine, progress, leases)
+        options.prepare()
+        write_plan(plan, run)
+        run.note_start("run", plan.loader.origin)
+        collected = collect(plan, run, calls, engine, progress)
+        return replace(collected, notes=(*collected.notes, *engine.hear(plan, run, progress)))
+    finally:
+        engine.close()
+
+
+def _engine(plan: Plan, options: ScoringOptions) -> Engine:
+    if plan.request.ray is None:
+        return Here()
+    from fdbench.stages.on_ray import OnRay
+
+    return OnRay(plan.request.ray, options)
 
 
 def score_run(folder: Path, options: ScoringOptions, data: Data | None, progress: Progress) -> FinishedRun:

@@ -5,7 +5,8 @@
     fdbench run --shard 1/4 ...     fdbench run --shard 2/4 ...     anywhere, on one file system
     its own quarter                 its own quarter                 by ``TakeId.shard``
     then the others' that nobody is at, or whose maker has long been silent
-    the last one to be done scores
+    each hears its own quarter
+    the last one to be done scores, and hears what others should have
 
 What a take gives depends on its ``TakeId`` and the run's settings, not on who makes it, so the run is the same as if one
 process had made all of it.
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fdbench.core.conversation import FailedCall, Recording, Take
+from fdbench.core.take_id import TakeId
 from fdbench.errors import UsageError
 from fdbench.store.leases import Leases
 from fdbench.store.run import Run
@@ -48,6 +50,9 @@ class Shard:
     @property
     def name(self) -> str:
         return f"{self.number}-of-{self.of}"
+
+    def has(self, id: TakeId) -> bool:
+        return id.shard(self.of) == self.number - 1
 
     def in_order(self, takes: Sequence[Take]) -> list[Take]:
         """All takes: its own first, then the next shard's, and so on around, so that helpers spread."""

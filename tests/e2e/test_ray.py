@@ -87,6 +87,44 @@ def test_a_cluster_makes_what_one_process_makes(cluster, record_once, tmp_path, 
     assert not list(tmp_path.rglob("*.part"))
 
 
+def deaf(*arguments):
+    raise AssertionError("this process heard a recording")
+
+
+@pytest.mark.parametrize("store", ["auto", pytest.param("driver", marks=pytest.mark.slow)])
+def test_recordings_are_heard_on_the_cluster_while_calls_go_on(cluster, record_once, tmp_path, monkeypatch, store):
+    whole = content(record_once("vad-endpointer", *TASKS))
+    monkeypatch.setattr("fdbench.hear.stage.detect_speech", deaf)
+    monkeypatch.setattr("fdbench.stages.progress.LINE_EVERY_S", 0.0)
+    on = ("--on", f"ray:{cluster.address}", "--actors", "2", "--slots", "1", "--store", store)
+    one = tuple(option for option in TASKS if option != "--slots")
+    done = fdbench("run", "--model", "vad-endpointer", *one, "--out", tmp_path, *on)
+    assert done.status == 0, done.err
+    assert "2 actors" in done.err and "x real time" in done.err and "min left" in done.err
+    run = the_run(tmp_path)
+    assert {name for name in content(run) if "annotations" in name} == {name for name in whole if "annotations" in name}
+    assert fdbench("run", "--model", "vad-endpointer", *one, "--out", tmp_path, *on).status == 0, "what was heard is known"
+
+
+def test_whoever_waits_for_an_actor_hears_why(cluster, tmp_path, monkeypatch):
+    from fdbench.stages import ray_calls
+
+    looks = []
+
+    def look(ray, options):
+        looks.append(free_in(ray, options))
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+        return looks[-1]
+
+    free_in = ray_calls.free_in
+    monkeypatch.setattr(ray_calls, "room_in", lambda ray, plan: (1, {"num_cpus": 99, "num_gpus": 0}))
+    monkeypatch.setattr(ray_calls, "free_in", look)
+    monkeypatch.setattr("fdbench.stages.progress.LINE_EVERY_S", 0.0)
+    done = fdbench("run", "--model", "silence", *TASKS, "--out", tmp_path, "--on", f"ray:{cluster.address}")
+    assert done.status == 130 and "no actor is ready yet" in done.err and "of the cluster's 3 CPUs are free" in done.err
+
+
 @pytest.mark.slow
 def test_an_actor_that_is_killed_in_a_call_is_replaced(cluster, closed, here, tmp_path):
     driver = start(cluster, tmp_path)

@@ -116,10 +116,26 @@ def test_records_that_show_late_are_not_made_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Run, "is_done", lambda self, take: False)
     monkeypatch.setattr("fdbench.stages.run._score", lambda *arguments: ())
+    monkeypatch.setattr("fdbench.stages.run._hear_share", lambda *arguments: None)
     for which in ("1/2", "2/2"):
         monkeypatch.setattr("fdbench.store.run.forget_ended", lambda run: None)
         assert fdbench("run", "--model", "silence", *TASKS, "--out", tmp_path, "--shard", which).status == 0
     assert len(calls_made(the_run(tmp_path))) == len(set(calls_made(the_run(tmp_path)))) == 8
+
+
+def test_each_shard_hears_its_own_share_and_who_scores_hears_nothing(record_once, tmp_path, monkeypatch):
+    """Stopped where the last one would score: what two shards have heard until then is all that there is to hear."""
+    whole = content(record_once("vad-endpointer", *TASKS))
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    heard = []
+    monkeypatch.setattr("fdbench.stages.run._score", stop)
+    for which in ("1/2", "2/2"):
+        assert fdbench("run", "--model", "vad-endpointer", *TASKS, "--out", tmp_path, "--shard", which).status == 130
+        heard.append({name for name in content(the_run(tmp_path)) if name.startswith("annotations")})
+    assert heard[0] < heard[1] == {name for name in whole if name.startswith("annotations")}
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/4", "1.5/4"])

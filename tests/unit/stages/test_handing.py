@@ -6,18 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fdbench.core.conversation import Sample, Take
-from fdbench.stages.handing import MOST_LOSSES, HandOut, longest_first
-from fdbench.task.stimulus import FileStimulus, ScriptStimulus
+from fdbench.stages.handing import MOST_LOSSES, HandOut
+from fdbench.task.stimulus import ScriptStimulus
 
 
 def take(name, seconds=1.0):
     return Take(Sample(str(name), "mini/turn_taking", {"main": ScriptStimulus((), round(seconds * 16_000), 24_000)}))
-
-
-def test_the_longest_are_begun_first_and_what_cannot_be_read_is_begun_last(tmp_path):
-    unreadable = Take(Sample("x", "mini/turn_taking", {"main": FileStimulus(tmp_path / "none.wav")}))
-    ordered = longest_first([take(1, 2.0), unreadable, take(2, 5.0), take(3, 3.0)], dialogue_s=60.0)
-    assert [each.sample.id for each in ordered] == ["2", "3", "1", "x"]
 
 
 def test_each_gets_its_share_where_there_are_fewer_calls_than_slots():
