@@ -5,13 +5,14 @@
     vad-endpointer-56a0e20885   1,204 of 2,181 calls recorded, 3 failed, 16 going on
     1-of-4    301 made, 4 going on, last 12 s ago
     2-of-4    300 made, 4 going on, last 3 s ago
-    the last 10 minutes: 41 calls a minute; about 24 minutes left
+    lately 41 calls a minute, 13.2 x real time; about 24 minutes left
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +52,7 @@ class RunStatus:
     Attributes:
         n_takes: Calls that were asked for.
         per_minute: Calls that ended in the last ten minutes of work, a minute; None where none did.
+        times_real_time: Conversation in them for each second of that time; None where no log says how long calls were.
     """
 
     run_id: str
@@ -61,6 +63,7 @@ class RunStatus:
     n_scorings: int
     workers: tuple[Worker, ...]
     per_minute: float | None
+    times_real_time: float | None
 
     @property
     def n_going_on(self) -> int:
@@ -81,7 +84,8 @@ class RunStatus:
         if self.n_left and self.per_minute:
             minutes = self.n_left / self.per_minute
             left = f"about {minutes:.0f} minutes left" if minutes < 120 else f"about {minutes / 60:.1f} hours left"
-            lines.append(f"lately {self.per_minute:.3g} calls a minute; {left}")
+            speed = f", {self.times_real_time:.3g} x real time" if self.times_real_time else ""
+            lines.append(f"lately {self.per_minute:.3g} calls a minute{speed}; {left}")
         if not self.n_left:
             lines.append("scored" if self.n_scorings else f"all calls are made; not scored yet: fdbench score {self.folder}")
         return [visible(line) for line in lines]
@@ -105,31 +109,55 @@ def status_of(folder: Path) -> RunStatus:
     except (KeyError, TypeError, AttributeError):
         raise DataError(f"{run.folder / MANIFEST}: is no manifest of a run", "see `fdbench verify`") from None
     ended = {path.stem: _ended(path) for path in sorted(run.folder.glob("attempts*.jsonl"))}
-    last_of_take: dict[str, tuple[float, str]] = {}
+    last_of_take: dict[str, _Ended] = {}
     for log in ended.values():
-        for take, when_s, status in log.calls:
-            if take not in last_of_take or last_of_take[take][0] <= when_s:
-                last_of_take[take] = (when_s, status)
-    n_failed = sum(status != "recorded" for _, status in last_of_take.values())
+        for call in log.calls:
+            if call.take not in last_of_take or last_of_take[call.take].when_s <= call.when_s:
+                last_of_take[call.take] = call
+    n_failed = sum(not call.is_recorded for call in last_of_take.values())
     n_records = sum(file.endswith(".json") for file in files_below(run.folder / "takes"))
     going_on = leases_in(run.folder, last_of_take)
     workers = [
-        Worker(_name(stem), sum(status == "recorded" for _, _, status in log.calls), going_on.pop(_name(stem), 0), log.last_s)
+        Worker(name, n, going_on.pop(name, 0), log.last_s)
         for stem, log in ended.items()
+        for name, n in _made_by(_name(stem), log).items()
     ]
     workers += [Worker(name, 0, n, None) for name, n in sorted(going_on.items())]
-    times_s = sorted(when_s for when_s, _ in last_of_take.values())
-    recent = [when_s for when_s in times_s if when_s >= times_s[-1] - WINDOW_S]
-    span_s = recent[-1] - recent[0] if recent else 0.0
-    per_minute = 60 * (len(recent) - 1) / span_s if span_s > 0 else None
-    n_recorded = max(0, n_records - n_failed)
-    return RunStatus(run_id, str(run.folder), n_takes, n_recorded, n_failed, len(run.scorings()), tuple(workers), per_minute)
+    last_s = max((call.when_s for call in last_of_take.values()), default=0.0)
+    recent = [call for call in last_of_take.values() if call.when_s >= last_s - WINDOW_S]
+    span_s = last_s - min((call.when_s for call in recent), default=last_s)
+    return RunStatus(
+        run_id=run_id,
+        folder=str(run.folder),
+        n_takes=n_takes,
+        n_recorded=max(0, n_records - n_failed),
+        n_failed=n_failed,
+        n_scorings=len(run.scorings()),
+        workers=tuple(workers),
+        per_minute=60 * (len(recent) - 1) / span_s if span_s > 0 else None,
+        times_real_time=sum(call.length_s for call in recent) / span_s or None if span_s > 0 else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    take: str
+    when_s: float
+    is_recorded: bool
+    host: str
+    length_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    calls: tuple[tuple[str, float, str], ...]
+    calls: tuple[_Ended, ...]
     last_s: float | None
+
+
+def _made_by(name: str, log: _Log) -> dict[str, int]:
+    """How many calls a log says were made: by one process, or by machines where there are several."""
+    hosts = Counter(call.host for call in log.calls if call.is_recorded)
+    return {f"{name}, {host}": n for host, n in sorted(hosts.items())} if len(hosts) > 1 else {name: hosts.total()}
 
 
 def _ended(path: Path) -> _Log:
@@ -144,7 +172,9 @@ def _ended(path: Path) -> _Log:
             continue
         last_s = when_s if when_s is not None else last_s
         if isinstance(event.get("take"), str) and when_s is not None:
-            calls.append((event["take"], when_s, str(event.get("status"))))
+            is_recorded, length_s = event.get("status") == "recorded", event.get("length_s")
+            length_s = float(length_s) if isinstance(length_s, int | float) else 0.0
+            calls.append(_Ended(event["take"], when_s, is_recorded, str(event.get("host")), length_s))
     return _Log(tuple(calls), last_s)
 
 

@@ -162,6 +162,23 @@ def test_status_says_how_far_a_run_is_from_its_files(record_once, tmp_path):
     assert fdbench("status", tmp_path).status == 2
 
 
+def test_status_says_how_fast_and_where_calls_were_made(record_once, tmp_path):
+    run = shutil.copytree(record_once("vad-endpointer", *TASKS), tmp_path / "run")
+    logged = [json.loads(line) for line in (run / "attempts.jsonl").read_text().splitlines()]
+    calls = [line for line in logged if line.get("status") == "recorded"]
+    assert all(line["length_s"] > 3 for line in calls), "the lead-in alone has three seconds"
+    made = [
+        {**line, "at": f"2026-11-28T12:00:{10 * index:02d}Z", "host": f"node{index % 2}", "length_s": 30.0}
+        for index, line in enumerate(calls[:4])
+    ]
+    (run / "attempts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in made))
+    for line in calls[4:]:
+        (run / "takes" / f"{line['take']}.json").unlink()
+    said = fdbench("status", run).out
+    assert "lately 6 calls a minute, 4 x real time; about 1 minutes left" in said
+    assert "this run, node0" in said and "this run, node1" in said
+
+
 def test_parts_that_were_made_apart_are_united(record_once, tmp_path):
     whole = record_once("vad-endpointer", *TASKS)
     parts = [shutil.copytree(whole, tmp_path / name / whole.name) for name in ("a", "b")]
