@@ -53,8 +53,8 @@ def ended(process):
     return out + err
 
 
-def until(is_so):
-    deadline = time.monotonic() + PATIENCE_S
+def until(is_so, patience_s=PATIENCE_S):
+    deadline = time.monotonic() + patience_s
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.02)
