@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,11 @@ from fdbench.core.varied import settings_of, values_of
 from fdbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from fdbench.stages.options import ScoringOptions
+    from fdbench.stages.plan import Plan
+    from fdbench.stages.progress import Progress
     from fdbench.stages.request import RunRequest
+    from fdbench.stages.run import FinishedRun
 
 _ONES_OWN: Final = ("model", "seed", "condition")
 """What a sweep may vary beside a model's arguments; an argument of that name cannot be."""
@@ -61,7 +66,6 @@ def sweep_command(arguments: argparse.Namespace) -> int:
     from fdbench.report.sweep_table import sweep_lines, sweep_of
     from fdbench.stages.plan import make_plan
     from fdbench.stages.progress import ProgressBars
-    from fdbench.stages.run import run_plan
     from fdbench.store.sweep import sweep_file, write_sweep
 
     if is_on_slurm(arguments):
@@ -74,27 +78,51 @@ def sweep_command(arguments: argparse.Namespace) -> int:
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     options.check()
     report_notes(chosen_ears(arguments, options))
-    runs, n_errors = [], 0
-    for number, (each, plan) in enumerate(zip(settings, plans, strict=True), 1):
-        tell(f"{number} of {len(plans)}: {' '.join(f'{name}={value}' for name, value in each.items())}")
-        with ProgressBars() as progress, redirect_stdout(sys.stderr):
-            finished = run_plan(plan, options, progress)
-        report_notes(finished.notes)
-        n_errors += finished.n_errors + finished.n_left
-        if finished.scorings:
-            runs.append((each, finished.folder))
-    if len(runs) < len(plans):
-        tell(
-            f"{len(plans) - len(runs)} runs are not scored yet: others are at work on them; the same command goes on from here"
-        )
+    with ProgressBars() as progress, redirect_stdout(sys.stderr):
+        finished = _made(settings, plans, options, progress)
+    if len(finished) < len(plans):
+        n_missing = len(plans) - len(finished)
+        tell(f"{n_missing} runs are not scored yet: others are at work on them; the same command goes on from here")
         return EXIT_WITH_ERRORS
-    found = sweep_of(base.model, runs)
+    found = sweep_of(base.model, [(each, run.folder) for each, run in zip(settings, finished, strict=True)])
     write_sweep(path, found)
     if arguments.json:
         write_result(arguments.json, found.model_dump(by_alias=True))
     if arguments.json != "-":
         show(*sweep_lines(found), "its curve beside others: fdbench leaderboard", str(path))
-    return EXIT_WITH_ERRORS if n_errors else EXIT_OK
+    return EXIT_WITH_ERRORS if any(run.n_errors or run.n_left for run in finished) else EXIT_OK
+
+
+def _made(
+    settings: Sequence[Mapping[str, str]], plans: Sequence[Plan], options: ScoringOptions, progress: Progress
+) -> list[FinishedRun]:
+    """The runs, made and scored, as far as they are; where others are scoring, that is waited for."""
+    from fdbench.stages.run import make_share, run_plan
+    from fdbench.stages.share import POLL_S
+
+    shared = plans[0].request.shard is not None
+    names = [
+        f"{number} of {len(plans)}: {' '.join(f'{name}={value}' for name, value in each.items())}"
+        for number, each in enumerate(settings, 1)
+    ]
+    for name, plan in zip(names, plans, strict=True) if shared else ():  # who has nothing to do in one goes on with the next
+        tell(f"{name}: what nobody else is at")
+        make_share(plan, options, progress)
+    finished: dict[int, FinishedRun] = {}
+    for look in range(1 + int(plans[0].request.silence_s / POLL_S) if shared else 1):
+        if look:
+            time.sleep(POLL_S)
+        for index in [each for each in range(len(plans)) if each not in finished]:
+            if not look:
+                tell(names[index])
+            run = run_plan(plans[index], options, progress)
+            if run.scorings or not look:
+                report_notes(run.notes)
+            if run.scorings:
+                finished[index] = run
+        if len(finished) == len(plans):
+            break
+    return [finished[index] for index in sorted(finished)]
 
 
 def _varied_of(arguments: argparse.Namespace) -> tuple[dict[str, list[str]], dict[str, str]]:

@@ -69,11 +69,14 @@ class CallsLeft:
     already: str = ""
 
 
-def calls_left(plan: Plan, run: Run, engine: Engine, progress: Progress, leases: Leases | None = None) -> CallsLeft:
+def calls_left(
+    plan: Plan, run: Run, engine: Engine, progress: Progress, leases: Leases | None = None, *, waits: bool = True
+) -> CallsLeft:
     """Find the calls that are left, and load the model if there are any. Raises FdbenchError where it cannot be loaded.
 
     Args:
         leases: Of calls that several processes make between them.
+        waits: Whether for calls that others are at.
     """
     done = () if plan.request.again else tuple(take.id for take in plan.takes if run.is_done(take.id))
     takes = tuple(take for take in plan.takes if take.id not in set(done))
@@ -93,7 +96,7 @@ def calls_left(plan: Plan, run: Run, engine: Engine, progress: Progress, leases:
     source = engine.open_source(plan, run, budget, tell) if takes else None
     work: AllCalls | SharedCalls = AllCalls(takes)
     if leases is not None and plan.request.shard is not None:
-        work = SharedCalls(plan.request.shard.in_order(takes), run, leases, wait=threading.Event().wait)
+        work = SharedCalls(plan.request.shard.in_order(takes), run, leases, threading.Event().wait if waits else None)
     return CallsLeft(takes, source, budget, work, _already(run, done, len(plan.takes)))
 
 

@@ -93,6 +93,15 @@ def run_plan(plan: Plan, options: ScoringOptions, progress: Progress) -> Finishe
     return FinishedRun.of(run.folder, derived, collected)
 
 
+def make_share(plan: Plan, options: ScoringOptions, progress: Progress) -> None:
+    """Make the calls of a shared run that nobody else is at, wait for nobody, and score nothing."""
+    assert plan.request.shard is not None
+    run = Run.for_collection(plan.request.out, plan.collection, plan.request.shard.name)
+    leases = Leases(run.folder, plan.request.shard.name, plan.request.silence_s)
+    with run.locked(create=True, is_shared=True), leases.beating():
+        _collect(plan, run, options, progress, leases, waits=False)
+
+
 def _run_shared(plan: Plan, shard: Shard, options: ScoringOptions, progress: Progress) -> FinishedRun:
     """Collect and hear with others that do so at the same time; the last one to be done scores."""
     run = Run.for_collection(plan.request.out, plan.collection, shard.name)
@@ -122,12 +131,14 @@ def _hear_share(plan: Plan, run: Run, shard: Shard, options: ScoringOptions, pro
             pass
 
 
-def _collect(plan: Plan, run: Run, options: ScoringOptions, progress: Progress, leases: Leases | None = None) -> Collected:
+def _collect(
+    plan: Plan, run: Run, options: ScoringOptions, progress: Progress, leases: Leases | None = None, *, waits: bool = True
+) -> Collected:
     placed_cases(run, run.manifest(plan.collection), options.placement, plan.loader)  # refuse now what cannot be scored
     plan.supply.check(run)
     engine = _engine(plan, options)
     try:
-        calls = calls_left(plan, run, engine, progress, leases)
+        calls = calls_left(plan, run, engine, progress, leases, waits=waits)
         options.prepare()
         write_plan(plan, run)
         run.note_start("run", plan.loader.origin)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -40,6 +42,25 @@ def test_it_goes_on_where_it_stopped_and_makes_no_call_twice(swept):
     again = fdbench(*ENDPOINTER, "--arg", "silence_ms=300,900", "--arg", "yield_ms=200", *TASKS, "--out", out)
     assert again.status == 0 and again.out == first.out
     assert "6 of 6 calls were there already" in again.err
+
+
+def test_shards_fill_all_runs_of_a_sweep_and_write_its_table(tmp_path):
+    from tests.e2e.test_shards import calls_made
+
+    command = [sys.executable, "-m", "fdbench.cli", *ENDPOINTER, "--arg", "silence_ms=300,900", "--arg", "yield_ms=200", *TASKS]
+    command += ["--out", str(tmp_path / "results"), "--slots", "1", "--silence", "60"]
+    shards = [
+        subprocess.Popen([*command, "--shard", which], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for which in ("1/2", "2/2")
+    ]
+    said = [each.communicate(timeout=240) for each in shards]
+    assert [each.returncode for each in shards] == [0, 0], said
+    one = fdbench(*command[3:])
+    assert one.status == 0 and "6 of 6 calls were there already" in one.err
+    assert all(out.splitlines()[:-1] == one.out.splitlines()[:-1] for out, _ in said), "every one of them writes the table"
+    for run in (path.parent for path in (tmp_path / "results").glob("*/manifest.json")):
+        assert len(calls_made(run)) == len(set(calls_made(run))) == 6
+        assert not (run / "leases").exists()
 
 
 def test_its_curve_is_on_the_page(swept):
