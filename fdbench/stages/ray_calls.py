@@ -201,16 +201,14 @@ class RayCalls:
         errors = self._ray.exceptions
         try:
             answer: Ready | list[Ended] = self._ray.get(asked)
-        except errors.RayTaskError as error:
-            if isinstance(error.cause, FdbenchError):
-                raise error.cause from None
-            what = f"an actor failed: {type(error.cause).__name__}: {error.cause}"
-            raise FdbenchError(what, "see the logs of the Ray cluster; what is done is kept") from error
         except errors.RayError as error:
+            cause = getattr(error, "cause", None)
+            if isinstance(cause, FdbenchError):
+                raise cause from None
             self._n_deaths += 1
             if self._n_deaths >= _MOST_DEATHS * len(self._workers):
-                why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                what = f"{self._n_deaths} actors died one after the other, and no call ended: {why}"
+                why = str(cause or error).strip().splitlines() or [type(error).__name__]
+                what = f"{self._n_deaths} actors died one after the other, and no call ended: {why[0]}"
                 raise FdbenchError(what, "see the logs of the Ray cluster; what is done is kept") from None
             return None
         if isinstance(answer, Ready):

@@ -204,6 +204,36 @@ def test_a_call_that_kills_every_actor_is_given_up_or_all_is(cluster, tmp_path):
     assert "actors died one after the other" in err, err
 
 
+@pytest.mark.slow
+def test_an_actor_that_cannot_write_is_replaced_and_what_it_was_at_is_made_elsewhere(cluster, record_once, tmp_path):
+    """As where one machine's disk is full: the first actor that writes fails, and its replacement does not."""
+    module = tmp_path / "full_disk.py"
+    module.write_text(
+        "from pathlib import Path\n"
+        "from fdbench.store.run import Run\n"
+        "from fdbench.adapter.base import Agent, Port\n"
+        "import numpy as np\n"
+        "whole = Run.write\n"
+        "def write(self, take, outcome):\n"
+        f"    broken = Path({str(tmp_path / 'broken')!r})\n"
+        "    if not broken.exists():\n"
+        "        broken.touch()\n"
+        "        raise OSError(28, 'No space left on device')\n"
+        "    whole(self, take, outcome)\n"
+        "class Silent(Agent):\n"
+        "    hears = says = Port(16_000, 1280)\n"
+        "    def reset(self, brief):\n"
+        "        if 'ray' in __import__('sys').modules: Run.write = write\n"
+        "    def step(self, heard):\n"
+        "        return np.zeros(1280, np.float32)\n"
+    )
+    driver = start(cluster, tmp_path / "results", model=f"{module}:Silent")
+    out, err = driver.communicate(timeout=240)
+    assert driver.returncode == MEANINGLESS, err
+    made = calls_made(the_run(tmp_path / "results"))
+    assert "they were made again" in out + err and len(made) == len(set(made)) == 8
+
+
 def test_a_model_that_cannot_be_loaded_is_two_lines(cluster, tmp_path):
     broken = AGENT.replace(":Gated", ":Broken")
     done = fdbench("run", "--model", broken, *TASKS, "--out", tmp_path, "--on", f"ray:{cluster.address}")
