@@ -63,6 +63,7 @@ $(LIGHT): pyproject.toml constraints.txt
 
 $(FULL): $(LIGHT)
 	$(PIP) -e '.[tiny-en,prosody,webrtc-vad,pictures,docs,completion,opus,rooms,aec,sphinx,suite,judge,realtime,gemini,data,dev]'
+	$(PIP) -e '.[ray,slurm,remote]' s3fs 'moto[server]' || echo 'no Ray for this Python: its tests are skipped'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper
