@@ -24,7 +24,7 @@ from fdbench.core.span import Span
 from fdbench.core.speech import Transcript, Word
 from fdbench.errors import DataError
 from fdbench.hear.rules import VERSION
-from fdbench.io.files import digest_of, read_json, write_json_atomically
+from fdbench.io.files import digest_of, encode_json, read_json, write_bytes_atomically
 
 _SCHEMA: Final = 1
 
@@ -99,7 +99,11 @@ class AnnotationCache:
                 "engine": answer.engine,
                 "dropped": answer.dropped,
             }
-        write_json_atomically(self._path(key), {"key": key, "answer": stored})
+        self.enter(self._path(key).relative_to(self.root).as_posix(), encode_json({"key": key, "answer": stored}))
+
+    def enter(self, name: str, content: bytes) -> None:
+        """Write a file of the cache, made by this or another one, at its place in it."""
+        write_bytes_atomically(self.root / name, content, survives_power_loss=False)
 
     def entries(self) -> Iterator[tuple[Path, CachedAnswer | DataError]]:
         """Every file with what it holds, or with what is wrong with it."""

@@ -46,10 +46,13 @@ def user_cache() -> Path:
     return Path(given) if given else platformdirs.user_cache_path("fdbench", appauthor=False)
 
 
-def write_bytes_atomically(path: Path, data: bytes) -> None:
+def write_bytes_atomically(path: Path, data: bytes, *, survives_power_loss: bool = True) -> None:
     """Write all of ``data`` or nothing: a temporary neighbour, flushed to disk, then renamed over ``path``.
 
     Its mode is that of any new file, as the umask of the process has it.
+
+    Args:
+        survives_power_loss: Else it is not flushed, which takes milliseconds: for what is made again where it is damaged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -57,7 +60,8 @@ def write_bytes_atomically(path: Path, data: bytes) -> None:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if survives_power_loss:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)

@@ -25,7 +25,6 @@ from fdbench.hear.cache import AnnotationCache
 from fdbench.hear.engines import NONE, memory_of
 from fdbench.hear.recall import recall
 from fdbench.hear.stage import Engines
-from fdbench.io.files import write_bytes_atomically
 from fdbench.stages.derive import case_of
 from fdbench.stages.hear_away import Job, SentAudio, hear_away
 from fdbench.stages.options import ScoringOptions
@@ -118,7 +117,7 @@ class RayEars:
                 self._waiting.appendleft(asked)
                 continue
             for name, content in files.items():
-                write_bytes_atomically(self._run.annotations / name, content)
+                self._cache.enter(name, content)
             self.n_heard += 1
         self._ask()
 
