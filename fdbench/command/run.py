@@ -105,7 +105,7 @@ def register(commands: Commands) -> None:
 def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.estimate import estimate_of
     from fdbench.stages.plan import make_plan
-    from fdbench.stages.run import run_plan
+    from fdbench.stages.run import make_shares, run_plan
     from fdbench.task.conditions import expand_conditions
 
     expanded = expand_conditions(arguments.condition, arguments.noise)
@@ -122,10 +122,10 @@ def run_command(arguments: argparse.Namespace) -> int:
     if is_on_slurm(arguments):
         from fdbench.command.slurm import submit
 
-        if len(plans) > 1:
-            raise UsageError(f"--on slurm --condition {arguments.condition}: makes {len(plans)} runs", "submit them one by one")
-        report_notes(plans[0].notes)
-        return submit(arguments, plans[0].request.out / plans[0].collection.run_id)
+        report_notes(tuple(dict.fromkeys(note for plan in plans for note in plan.notes)))
+        return submit(arguments, [plan.request.out / plan.collection.run_id for plan in plans])
+    with ProgressBars() as progress, redirect_stdout(sys.stderr):
+        make_shares(plans, options, progress)
     statuses = []
     for plan in plans:
         if len(plans) > 1:

@@ -7,16 +7,20 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, show
 from fdbench.command.place import run_folder
 from fdbench.errors import UsageError
 
+if TYPE_CHECKING:
+    from fdbench.report.run_status import RunStatus
+
 
 def register(commands: Commands) -> None:
     """`status`, `merge`."""
     status = add_command(commands, "status", status_command, "how far a run is, from its files alone, on any machine")
-    status.add_argument("run", metavar="RUN|URL")
+    status.add_argument("runs", metavar="RUN|URL", nargs="+")
     status.add_argument("--json", action="store_true", help="for a program")
 
     merge = add_command(commands, "merge", merge_command, "unite folders of one run that were made apart")
@@ -28,20 +32,28 @@ def register(commands: Commands) -> None:
 
 
 def status_command(arguments: argparse.Namespace) -> int:
+    found = [_status_of(run) for run in arguments.runs]
+
+    def facts(of: RunStatus) -> dict[str, object]:
+        return {**asdict(of), "n_going_on": of.n_going_on, "n_left": of.n_left}
+
+    if arguments.json:
+        print(json.dumps(facts(found[0]) if len(found) == 1 else [facts(each) for each in found], indent=2))
+    else:
+        show(*(line for each in found for line in each.lines(time.time())))
+    return EXIT_OK
+
+
+def _status_of(run: str) -> RunStatus:
     from fdbench.command.slurm import logs_of
     from fdbench.report.run_status import status_of
     from fdbench.store.run import Run
 
-    folder, _ = run_folder(arguments.run, light=True)
+    folder, _ = run_folder(run, light=True)
     if logs_of(folder).is_dir() and not Run(folder).is_run:
         remedy = f"`squeue --me` says what they wait for; what they said lies in {logs_of(folder)}"
         raise UsageError(f"{folder}: none of its jobs has begun a call yet", remedy)
-    found = status_of(folder)
-    if arguments.json:
-        print(json.dumps({**asdict(found), "n_going_on": found.n_going_on, "n_left": found.n_left}, indent=2))
-    else:
-        show(*found.lines(time.time()))
-    return EXIT_OK
+    return status_of(folder)
 
 
 def merge_command(arguments: argparse.Namespace) -> int:

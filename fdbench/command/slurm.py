@@ -71,12 +71,12 @@ def logs_of(folder: Path) -> Path:
     return folder.parent / ".slurm" / folder.name
 
 
-def submit(arguments: argparse.Namespace, folder: Path) -> int:
-    """Submit the command as jobs that fill one run.
+def submit(arguments: argparse.Namespace, folders: Sequence[Path]) -> int:
+    """Submit the command as jobs that fill its runs.
 
     Args:
-        arguments: Of ``fdbench run``, checked.
-        folder: In which the run will lie.
+        arguments: Of ``fdbench run`` or ``fdbench sweep``, checked.
+        folders: In which the runs will lie.
 
     Raises:
         FdbenchError: submitit is not installed, or Slurm does not answer, or does not take the jobs.
@@ -87,7 +87,7 @@ def submit(arguments: argparse.Namespace, folder: Path) -> int:
         raise MissingExtraError("submitit", "slurm", "--on slurm") from None
     n_jobs = arguments.nodes * max(1, arguments.gpus_per_node)
     parameters = _parameters(arguments, n_jobs)
-    logs = logs_of(folder)
+    logs = logs_of(folders[0])
     cluster = "local" if arguments.on == LOCAL else "slurm"
     try:
         with _outside_of_a_job(), contextlib.redirect_stderr(io.StringIO()):  # what sbatch says is in the exception, too
@@ -104,11 +104,11 @@ def submit(arguments: argparse.Namespace, folder: Path) -> int:
         raise UsageError(f"--on {arguments.on}: {why}", "run it where `sbatch` works, on a login node") from None
     name = ", ".join(job.job_id for job in jobs) if cluster == "local" else jobs[0].job_id.partition("_")[0]
     count = f"{n_jobs} job" if n_jobs == 1 else f"{n_jobs} jobs"
-    tell(f"{count}: {name}; their output: {logs}; how far they are: fdbench status {folder}")
+    tell(f"{count}: {name}; their output: {logs}; how far they are: fdbench status {' '.join(map(str, folders))}")
     if not arguments.wait:
         show(name)
         return EXIT_OK
-    return wait_for(jobs, folder, "" if cluster == "local" else f"scancel {name}")
+    return wait_for(jobs, folders, "" if cluster == "local" else f"scancel {name}")
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,12 +26,12 @@ _ENDED: Final = frozenset(
 _FORGOTTEN: Final = "no longer known to Slurm"
 
 
-def wait_for(jobs: list[Any], folder: Path, ends_with: str) -> int:
-    """Wait for all jobs; 0 where the run is whole.
+def wait_for(jobs: list[Any], folders: Sequence[Path], ends_with: str) -> int:
+    """Wait for all jobs; 0 where the runs are whole.
 
     Args:
         jobs: Of submitit.
-        folder: Of the run.
+        folders: Of the runs.
         ends_with: What ends the jobs; empty where they end with this process.
     """
     try:
@@ -47,7 +48,7 @@ def wait_for(jobs: list[Any], folder: Path, ends_with: str) -> int:
         error = job.exception()
         if error is not None:
             tell(f"job {job.job_id}: {_message_of(error)}")
-    return _conclude(folder)
+    return max(map(_conclude, folders))
 
 
 def _wait_here(jobs: list[Any]) -> dict[str, str]:

@@ -68,8 +68,7 @@ def sweep_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.progress import ProgressBars
     from fdbench.store.sweep import sweep_file, write_sweep
 
-    if is_on_slurm(arguments):
-        raise UsageError("--on slurm is for one run", "submit the settings one by one, and compare the runs")
+    on_slurm = is_on_slurm(arguments)
     varied, fixed = _varied_of(arguments)
     base = request_of(arguments)
     path = sweep_file(base.out, arguments.to or _name_of(base.model, varied))
@@ -78,6 +77,13 @@ def sweep_command(arguments: argparse.Namespace) -> int:
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     options.check()
     report_notes(chosen_ears(arguments, options))
+    if on_slurm:
+        from fdbench.command.slurm import submit
+
+        status = submit(arguments, [plan.request.out / plan.collection.run_id for plan in plans])
+        if not arguments.wait or status != EXIT_OK:
+            tell("the same command without --on slurm makes the table of what is there")
+            return status
     with ProgressBars() as progress, redirect_stdout(sys.stderr):
         finished = _made(settings, plans, options, progress)
     if len(finished) < len(plans):
@@ -97,7 +103,7 @@ def _made(
     settings: Sequence[Mapping[str, str]], plans: Sequence[Plan], options: ScoringOptions, progress: Progress
 ) -> list[FinishedRun]:
     """The runs, made and scored, as far as they are; where others are scoring, that is waited for."""
-    from fdbench.stages.run import make_share, run_plan
+    from fdbench.stages.run import make_shares, run_plan
     from fdbench.stages.share import POLL_S
 
     shared = plans[0].request.shard is not None
@@ -105,9 +111,7 @@ def _made(
         f"{number} of {len(plans)}: {' '.join(f'{name}={value}' for name, value in each.items())}"
         for number, each in enumerate(settings, 1)
     ]
-    for name, plan in zip(names, plans, strict=True) if shared else ():  # who has nothing to do in one goes on with the next
-        tell(f"{name}: what nobody else is at")
-        make_share(plan, options, progress)
+    make_shares(plans, options, progress)
     finished: dict[int, FinishedRun] = {}
     for look in range(1 + int(plans[0].request.silence_s / POLL_S) if shared else 1):
         if look:

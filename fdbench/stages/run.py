@@ -93,13 +93,18 @@ def run_plan(plan: Plan, options: ScoringOptions, progress: Progress) -> Finishe
     return FinishedRun.of(run.folder, derived, collected)
 
 
-def make_share(plan: Plan, options: ScoringOptions, progress: Progress) -> None:
-    """Make the calls of a shared run that nobody else is at, wait for nobody, and score nothing."""
-    assert plan.request.shard is not None
-    run = Run.for_collection(plan.request.out, plan.collection, plan.request.shard.name)
-    leases = Leases(run.folder, plan.request.shard.name, plan.request.silence_s)
-    with run.locked(create=True, is_shared=True), leases.beating():
-        _collect(plan, run, options, progress, leases, waits=False)
+def make_shares(plans: Sequence[Plan], options: ScoringOptions, progress: Progress) -> None:
+    """Of several shared runs, make the calls that nobody else is at: who has nothing to do in one goes on with the next.
+
+    Nobody is waited for, and nothing is scored.
+    """
+    for plan in plans if len(plans) > 1 else ():
+        shard = plan.request.shard
+        if shard is not None:
+            run = Run.for_collection(plan.request.out, plan.collection, shard.name)
+            leases = Leases(run.folder, shard.name, plan.request.silence_s)
+            with run.locked(create=True, is_shared=True), leases.beating():
+                _collect(plan, run, options, progress, leases, waits=False)
 
 
 def _run_shared(plan: Plan, shard: Shard, options: ScoringOptions, progress: Progress) -> FinishedRun:

@@ -1,4 +1,4 @@
-"""``--on slurm``: by submitit's executor for one machine, by stand-ins for Slurm's commands, and by a Slurm where one answers."""
+"""``--on slurm``: by submitit's executor for one machine, by stand-ins for Slurm's commands, and by a Slurm where there is one."""
 
 from __future__ import annotations
 
@@ -44,6 +44,19 @@ def test_jobs_fill_one_run_and_one_that_is_pre_empted_is_queued_again(tmp_path):
     assert len(made) == len(set(made)) == 8
     assert content(run) == content(one)
     assert fdbench("verify", run).status == 0
+
+
+@pytest.mark.slow
+def test_jobs_fill_all_runs_of_a_sweep_and_whoever_waits_makes_its_table(tmp_path):
+    pytest.importorskip("submitit", reason="needs pip install 'fdbench[slurm]'")
+    command = [sys.executable, "-m", "fdbench.cli", "sweep", "--model", "vad-endpointer", "--arg", "silence_ms=300,900", *TASKS]
+    command += ["--out", "results", "--on", "slurm:local", "--nodes", "2", "--wait"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 jobs" in done.stderr and done.stdout.count("8 of 8 calls recorded, 0 failed") == 2
+    assert "hypervolume" in done.stdout and (tmp_path / "results" / "sweeps" / "vad-endpointer-silence_ms.json").is_file()
+    for run in (path.parent for path in (tmp_path / "results").glob("*/manifest.json")):
+        assert len(calls_made(run)) == len(set(calls_made(run))) == 8
 
 
 def test_without_submitit_or_slurm_it_is_two_lines(tmp_path, monkeypatch):
