@@ -1,4 +1,4 @@
-"""``--on slurm``: by submitit's executor for one machine, by stand-ins for Slurm's commands, and by a Slurm where there is one."""
+"""``--on slurm``: by submitit on this machine, by stand-ins for the commands of Slurm, and by a Slurm where there is one."""
 
 from __future__ import annotations
 
