@@ -162,7 +162,7 @@ class Moshi(Equipped):
         import_torch()
         _is_script(str(arguments["program"]))
         files = Checkpoint.at(fetch(checkpoint, revision, WANTED))
-        where = device_of(str(arguments["device"]))
+        where = device_of(str(arguments["device"]), is_here=False)
         is_greedy = files.is_greedy(arguments["greedy"])
         settled = {
             "checkpoint": name_of(checkpoint),

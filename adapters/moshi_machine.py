@@ -30,11 +30,17 @@ def need_package(name: str) -> Need:
         return Need(f"package {name}", False, "pip install 'fdbench[moshi]'")
 
 
-def device_of(given: str) -> str:
-    """What ``--arg device`` means on this machine."""
+def device_of(given: str, *, is_here: bool = True) -> str:
+    """What ``--arg device`` means on this machine.
+
+    Args:
+        is_here: Whether it has to be there; else a run on other machines, which have GPUs, is only given its name.
+    """
     torch = import_torch()
     if given == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    if given == "cuda" and not is_here:
+        return given
     try:
         kind = torch.device(given).type
     except RuntimeError:

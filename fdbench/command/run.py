@@ -23,6 +23,7 @@ from fdbench.command.base import (
     conclude,
     cores,
     data_of,
+    pairs_of,
     protocols_of,
     report_messages,
     report_notes,
@@ -108,6 +109,10 @@ def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.run import make_shares, run_plan
     from fdbench.task.conditions import expand_conditions
 
+    if is_on_slurm(arguments):
+        from fdbench.command.slurm import settle, submit
+
+        settle(arguments, [arguments.model], pairs_of(arguments.arg))
     expanded = expand_conditions(arguments.condition, arguments.noise)
     names = expanded.names
     first = request_of(arguments)
@@ -120,8 +125,6 @@ def run_command(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--json is for one run, and --condition {arguments.condition} makes {len(plans)}", "leave it out")
     report_notes((*expanded.left_out, *chosen_ears(arguments, options)))
     if is_on_slurm(arguments):
-        from fdbench.command.slurm import submit
-
         report_notes(tuple(dict.fromkeys(note for plan in plans for note in plan.notes)))
         return submit(arguments, [plan.request.out / plan.collection.run_id for plan in plans])
     with ProgressBars() as progress, redirect_stdout(sys.stderr):

@@ -7,7 +7,7 @@ import contextlib
 import io
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -69,6 +69,24 @@ class ShardJob:
 def logs_of(folder: Path) -> Path:
     """Where the output of jobs lies that fill the run in a folder."""
     return folder.parent / ".slurm" / folder.name
+
+
+def settle(arguments: argparse.Namespace, models: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
+    """Add to ``--arg`` what the machines of the jobs would settle each for itself, where it is the same for all models.
+
+    Args:
+        given: The model's arguments, of a sweep those of its first run.
+
+    Returns:
+        What was added.
+    """
+    from fdbench.stages.elsewhere import settled_arguments
+
+    found = [settled_arguments(model, given, has_gpus=arguments.gpus_per_node > 0) for model in models]
+    same = {name: value for name, value in found[0].items() if all(each.get(name) == value for each in found)}
+    added = {name: value for name, value in same.items() if name not in given}
+    arguments.arg = [*arguments.arg, *(f"{name}={value}" for name, value in added.items())]
+    return added
 
 
 def submit(arguments: argparse.Namespace, folders: Sequence[Path]) -> int:

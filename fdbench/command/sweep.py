@@ -68,18 +68,20 @@ def sweep_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.progress import ProgressBars
     from fdbench.store.sweep import sweep_file, write_sweep
 
-    on_slurm = is_on_slurm(arguments)
     varied, fixed = _varied_of(arguments)
+    settings = settings_of(varied)
+    if is_on_slurm(arguments):
+        from fdbench.command.slurm import settle, submit
+
+        own = {name: value for name, value in settings[0].items() if name not in _ONES_OWN}
+        fixed |= settle(arguments, varied.get("model", [arguments.model]), {**fixed, **own})
     base = request_of(arguments)
     path = sweep_file(base.out, arguments.to or _name_of(base.model, varied))
-    settings = settings_of(varied)
     plans = [make_plan(_request(base, fixed, each)) for each in settings]  # what is wrong in the last is said before the first
     options = scoring_options_of(arguments, protocols_of(arguments.protocol))
     options.check()
     report_notes(chosen_ears(arguments, options))
-    if on_slurm:
-        from fdbench.command.slurm import submit
-
+    if is_on_slurm(arguments):
         status = submit(arguments, [plan.request.out / plan.collection.run_id for plan in plans])
         if not arguments.wait or status != EXIT_OK:
             tell("the same command without --on slurm makes the table of what is there")

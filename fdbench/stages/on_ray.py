@@ -14,7 +14,7 @@ from fdbench.stages.options import ScoringOptions
 from fdbench.stages.plan import Plan
 from fdbench.stages.progress import Progress
 from fdbench.stages.ray_calls import RayCalls
-from fdbench.stages.ray_cluster import connected
+from fdbench.stages.ray_cluster import connected, disconnect
 from fdbench.stages.ray_ears import RayEars
 from fdbench.store.run import Run
 
@@ -29,8 +29,6 @@ class OnRay:
 
     def __init__(self, where: Ray, options: ScoringOptions) -> None:
         self._where, self._options = where, options
-        self._ray: Any = None
-        self._is_ours = False
         self._calls: RayCalls | None = None
         self._ears: RayEars | None = None
 
@@ -62,13 +60,10 @@ class OnRay:
     def close(self) -> None:
         if self._ears is not None:
             self._ears.cancel()
-        if self._is_ours:
-            self._ray.shutdown()
+        disconnect()
 
     def _connected(self) -> Any:
-        if self._ray is None:
-            self._ray, self._is_ours = connected(self._where.address)
-        return self._ray
+        return connected(self._where.address)
 
     def _listening(self, run: Run) -> RayEars:
         if self._ears is None:

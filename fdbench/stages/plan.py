@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from fdbench.call.budget import Budget
 from fdbench.call.source import Source
@@ -12,6 +13,7 @@ from fdbench.core.behaviour import DIALOGUE
 from fdbench.core.conversation import FailedCall, Take
 from fdbench.core.take_id import TakeId
 from fdbench.errors import UsageError
+from fdbench.stages.elsewhere import settled_arguments
 from fdbench.stages.model import Model, Supply, find_model
 from fdbench.stages.request import RunRequest
 from fdbench.store.find import check_name
@@ -19,6 +21,9 @@ from fdbench.store.manifest import CollectedSample, CollectedTask, Collection
 from fdbench.store.run import Run
 from fdbench.task.edition import read_edition
 from fdbench.task.load import LoadedTask, TaskLoader, select_tasks
+
+if TYPE_CHECKING:
+    from fdbench.stages.engine import Ray
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ def make_plan(request: RunRequest, model: Model | None = None) -> Plan:
     Raises:
         FdbenchError: An unknown name or argument, missing data, a missing package.
     """
+    if request.ray is not None and model is None:
+        request = _settled_for(request, request.ray)
     model = model or find_model(request.model, request.arguments)
     selected = select_tasks(request.tasks, request.data)  # a name that is not known is said before what is missing here
     collection = model.collection(request)
@@ -110,6 +117,14 @@ def make_plan(request: RunRequest, model: Model | None = None) -> Plan:
     if edition is not None and any(task.source.kind == "fdb" for task in selected):
         collection = collection.model_copy(update={"edition": edition.name})
     return Plan(request, model.supply(tasks), collection, tuple(_limited(task, request.limit) for task in tasks), loader)
+
+
+def _settled_for(request: RunRequest, where: Ray) -> RunRequest:
+    """The same, with what the machines of a cluster would settle each for itself."""
+    from fdbench.stages.ray_cluster import connected, has_gpus
+
+    gpus = has_gpus(connected(where.address))
+    return replace(request, arguments=settled_arguments(request.model, request.arguments, has_gpus=gpus))
 
 
 def write_plan(plan: Plan, run: Run) -> None:

@@ -162,7 +162,7 @@ class RayCalls:
 
     def _grow(self) -> None:
         """Start actors for what the cluster has."""
-        room, options = room_in(self._ray, self._plan)
+        room, options = room_in(self._ray, self._plan.supply, self._plan.collection)
         wanted = self._where.actors or room
         if self._is_live and not self._workers:  # the server bears the calls of all, so they are counted together
             wanted = min(wanted, self._slots)

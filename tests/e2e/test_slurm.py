@@ -59,6 +59,26 @@ def test_jobs_fill_all_runs_of_a_sweep_and_whoever_waits_makes_its_table(tmp_pat
         assert len(calls_made(run)) == len(set(calls_made(run))) == 8
 
 
+def test_jobs_on_gpus_make_the_run_that_the_login_node_names(tiny_moshi, tmp_path, monkeypatch):
+    """The machine on which the command is typed has no GPU."""
+    from fdbench.command import slurm
+
+    asked = []
+    monkeypatch.setattr(slurm, "submit", lambda arguments, folders: asked.append((arguments, folders)) or 0)
+    command = ("run", "--model", "moshi", "--arg", f"checkpoint={tiny_moshi}", *TASKS, "--out", tmp_path)
+    on = ("--on", "slurm", "--gpus-per-node", "1")
+    assert fdbench(*command, *on).status == 0
+    assert fdbench(*command, *on, "--condition", "clean,babble-10dB").status == 0
+    assert fdbench("sweep", *command[1:], *on, "--arg", "temp=0.6,0.8").status == 0
+    for arguments, folders in asked:
+        assert "device=cuda" in arguments.arg
+        assert len({folder.name for folder in folders}) == len(folders)
+    assert [len(folders) for _, folders in asked] == [1, 2, 2]
+    assert asked[0][1][0] in asked[1][1], "the same run, by whichever command"
+    refused = fdbench(*command, "--arg", "device=cuda")
+    assert refused.status == 2 and "no CUDA device" in refused.err
+
+
 def test_without_submitit_or_slurm_it_is_two_lines(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setitem(sys.modules, "submitit", None)
