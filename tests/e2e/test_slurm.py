@@ -1,4 +1,4 @@
-"""``--on slurm``: by submitit on this machine, by stand-ins for the commands of Slurm, and by a Slurm where there is one."""
+"""``--on slurm``: by submitit's executor for one machine, by stand-ins for Slurm's commands, and by a Slurm if one answers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -110,6 +111,12 @@ def submitted(tmp_path, *options, **environment):
     return fdbench("run", "--model", "silence", *TASKS, "--out", tmp_path / "out", "--on", "slurm", *options, **environment)
 
 
+def sleep_with(monkeypatch, sleep):
+    """Have it done while the command waits, and there only."""
+    clock = SimpleNamespace(sleep=sleep, monotonic=time.monotonic, time=time.time)
+    monkeypatch.setattr("fdbench.command.slurm_queue.time", clock)
+
+
 def test_what_sbatch_is_given(slurm, tmp_path):
     asked = ("account=lab", "cpus-per-task=8", "gpus-per-node=a100:1", "exclusive", "setup=module load cuda", "setup=A=1")
     options = [part for text in asked for part in ("--slurm", text)]
@@ -157,7 +164,7 @@ def test_waiting_ends_with_jobs_that_end_without_a_result(slurm, tmp_path, monke
             (slurm / "queue").write_text(lines)
 
     (slurm / "queue").write_text("77_0|PENDING|Resources\n77_1|PENDING|Resources\n")
-    monkeypatch.setattr("fdbench.command.slurm_queue.time.sleep", show_next)
+    sleep_with(monkeypatch, show_next)
     done = submitted(tmp_path, "--nodes", "2", "--wait")
     said = ["2 PENDING (Resources)", "1 PENDING (Priority), 1 RUNNING", "squeue does not answer"]
     said += ["job 77_0: CANCELLED, without a result", "job 77_1: no longer known to Slurm, without a result"]
@@ -171,7 +178,7 @@ def test_an_interrupt_ends_the_waiting_and_says_what_ends_the_jobs(slurm, tmp_pa
         raise KeyboardInterrupt
 
     (slurm / "queue").write_text("77|RUNNING|None\n")
-    monkeypatch.setattr("fdbench.command.slurm_queue.time.sleep", interrupt)
+    sleep_with(monkeypatch, interrupt)
     done = submitted(tmp_path, "--wait")
     assert done.status == 130 and "scancel 77" in done.err and "same command" not in done.err
 
