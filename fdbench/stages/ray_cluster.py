@@ -28,6 +28,12 @@ def _wants_gpu(supply: Supply, collection: Collection) -> bool:
     return str(supply.adapter.arguments.get("device", "")) != "cpu"
 
 
+def has_room_for(ray: Any, wanted: Mapping[str, float]) -> bool:
+    """Whether any machine of the cluster could ever do a task that wants so much."""
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return any(all(machine.get(kind, 0) >= amount for kind, amount in wanted.items()) for machine in machines)
+
+
 def free_in(ray: Any, options: Mapping[str, int]) -> str:
     """What is free in the cluster of what an actor takes, in words."""
     kind, name = ("GPU", "GPUs") if options["num_gpus"] else ("CPU", "CPUs")

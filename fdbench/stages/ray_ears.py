@@ -29,6 +29,7 @@ from fdbench.stages.derive import case_of
 from fdbench.stages.hear_away import Job, SentAudio, hear_away
 from fdbench.stages.options import ScoringOptions
 from fdbench.stages.progress import Progress
+from fdbench.stages.ray_cluster import has_room_for
 from fdbench.stages.score import requests_of
 from fdbench.store.run import Run
 
@@ -59,13 +60,14 @@ class RayEars:
         self._waiting: deque[tuple[TakeId, Sample, Engines]] = deque()
         self._going_on: dict[Any, tuple[TakeId, Sample, Engines]] = {}
         self._failures: list[str] = []
+        self._is_over = False
         self.n_heard = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
         if not self._failures:
             return ()
-        return (f"{len(self._failures)} times the cluster could not hear, and it was done here: {self._failures[-1]}",)
+        return (f"what could not be heard on the cluster was heard here: {self._failures[-1]}",)
 
     def add(self, take: Take) -> None:
         """A take was recorded: its sample is heard as soon as all of its takes are."""
@@ -111,6 +113,7 @@ class RayEars:
                 files = ray.get(answer)
             except Exception as error:  # noqa: BLE001 - whatever a machine lacks: it is heard here
                 self._failures.append((str(error).strip().splitlines() or [type(error).__name__])[-1])
+                self._is_over = len(self._failures) >= _MOST_FAILURES
                 continue
             if files is None:
                 self._sends = True
@@ -122,14 +125,21 @@ class RayEars:
         self._ask()
 
     def _ask(self) -> None:
-        if len(self._failures) >= _MOST_FAILURES:
+        if self._is_over:
             self._waiting.clear()
         while self._waiting and (not self._going_on or len(self._going_on) < self._most()):
             asked = self._waiting.popleft()
             jobs = [*self._jobs(*asked)]
             if not jobs:
                 continue
-            task = self._connect().remote(hear_away).options(num_cpus=1, memory=memory_of(asked[-1].asr), max_retries=1)
+            wanted = {"CPU": 1.0, "memory": float(memory_of(asked[-1].asr))}
+            if not has_room_for(self._connect(), wanted):
+                gib = wanted["memory"] / (1 << 30)
+                self._failures.append(f"no machine of the cluster has a CPU and {gib:.1f} GiB for {asked[-1].asr}")
+                self._is_over = True
+                self._waiting.clear()
+                return
+            task = self._connect().remote(hear_away).options(num_cpus=1, memory=wanted["memory"], max_retries=1)
             folder = None if self._sends else self._run.folder
             self._going_on[task.remote(folder, jobs, asked[-1], str(Path.cwd()))] = asked
 

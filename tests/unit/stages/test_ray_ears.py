@@ -21,8 +21,8 @@ from tests.e2e.test_shards import TASKS, content
 class Cluster:
     """Every task is done, in this process, when its answer is asked for; what goes over the wire is pickled."""
 
-    def __init__(self, task):
-        self.task, self.asked = task, []
+    def __init__(self, task, memory=8e9):
+        self.task, self.asked, self.memory = task, [], memory
 
     def remote(self, function):
         return self
@@ -41,6 +41,9 @@ class Cluster:
 
     def cluster_resources(self):
         return {"CPU": 2.0}
+
+    def nodes(self):
+        return [{"Alive": True, "Resources": {"CPU": 2.0, "memory": self.memory}}, {"Alive": False, "Resources": {}}]
 
     def wait(self, answers, num_returns, timeout):
         return answers, []
@@ -109,3 +112,10 @@ def test_what_the_cluster_cannot_hear_is_left_with_a_word(unheard):
     ears, _ = listen(run, takes, cluster)
     assert kept(run) == {} and "no onnxruntime here" in ears.notes[0] and ears.n_heard == 0
     assert len(cluster.asked) < len(takes), "after some failures nothing more is asked for"
+
+
+def test_a_cluster_of_small_machines_is_not_waited_for(unheard):
+    run, takes, _ = unheard
+    cluster = Cluster(hear_away.hear_away, memory=1e8)
+    ears, _ = listen(run, takes, cluster)
+    assert not cluster.asked and "no machine of the cluster has a CPU and 0.7 GiB for none" in ears.notes[0]
