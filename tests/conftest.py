@@ -149,13 +149,18 @@ def made_once(folder: Path) -> Iterator[bool]:
 
 @pytest.fixture(scope="session", autouse=True)
 def ears(folder_of_all: Path) -> Iterator[None]:
-    """Commands in this process hear each sound once."""
+    """Commands in this process hear each sound once: who measures, who examines in a thread of their own, and who answers."""
+    from fdbench.adapters import baselines
+    from fdbench.call.examiner import party
     from fdbench.hear import stage
 
-    ears = Ears(folder_of_all / "heard")
+    ears, of_examiners = Ears(folder_of_all / "heard"), Ears(folder_of_all / "heard")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "load_asr", ears.load_asr)
         patch.setattr(stage, "load_vad_model", ears.load_vad_model)
+        patch.setattr(baselines, "load_vad_model", ears.load_vad_model)
+        patch.setattr(party, "load_asr", of_examiners.load_asr)
+        patch.setattr(party, "load_vad_model", of_examiners.load_vad_model)
         yield
 
 
