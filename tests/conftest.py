@@ -151,6 +151,7 @@ def made_once(folder: Path) -> Iterator[bool]:
 def ears(folder_of_all: Path) -> Iterator[None]:
     """Commands in this process hear each sound once: who measures, who examines in a thread of their own, and who answers."""
     from fdbench.adapters import baselines
+
     from fdbench.call.examiner import party
     from fdbench.hear import stage
 

@@ -46,7 +46,10 @@ class Kept:
             write_bytes_atomically(self._folder / key.hex(), pickle.dumps(heard))
 
     def pop(self, key: bytes, default: Any) -> Any:
-        return self[key] if key in self else default
+        try:
+            return self[key]
+        except FileNotFoundError:
+            return default
 
 
 class RememberingSession:
