@@ -78,7 +78,7 @@ def test_a_call_that_broke_is_made_again_and_both_are_on_record(run):
 
 
 def test_a_replay_gives_every_recording_and_score_again_without_the_server(run, tmp_path):
-    done = fdbench("replay", run.run, "--asr", "none", "--out", tmp_path)
+    done = fdbench("replay", run.run, "--asr", "none", "--protocol", "fdbench", "--out", tmp_path)
     assert done.status == 0, done.err
     assert "4 calls replayed: everything that was compared agrees" in done.err
     for path in run.run.glob("scores/*/samples.jsonl"):
@@ -90,7 +90,7 @@ def test_a_replay_names_what_a_log_that_was_altered_gives(run, tmp_path):
     shutil.copytree(run.run, copy)
     (lines,) = sorted(copy.glob("logs/**/*.jsonl"))[:1]
     lines.write_text(lines.read_text().replace('"t_s"', '"t_s" ', 1))
-    done = fdbench("replay", copy, "--asr", "none")
+    done = fdbench("replay", copy, "--asr", "none", "--protocol", "fdbench")
     assert done.status == 3
     assert "is not the log that was recorded" in done.err and "differences" in done.err.strip().splitlines()[-1]
 
@@ -179,8 +179,8 @@ def test_a_limit_on_costs_needs_a_price(tmp_path):
 
 
 def test_a_replay_by_other_engines_says_that_it_compared_no_score(run):
-    pytest.importorskip("pocketsphinx", reason="needs pip install 'fdbench[sphinx]'")
-    done = fdbench("replay", run.run, "--asr", "sphinx", "--protocol", "fdb-2026-05")
+    pytest.importorskip("webrtcvad", reason="needs pip install 'fdbench[webrtc-vad]'")
+    done = fdbench("replay", run.run, "--asr", "none", "--vad", "webrtc", "--protocol", "fdbench")
     assert done.status == 0, done.err
     assert "the run has none by these engines to compare with" in done.err
 
