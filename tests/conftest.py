@@ -28,6 +28,12 @@ OPTIONS = {"always-talking": ("--tail-limit", "3", "--limit", "3")}
 AGENTS = ("silence", "always-talking", "echo", "vad-endpointer", "random-backchannel", "oracle")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more process than processors: tests wait for servers, processes and each other."""
+    return (os.cpu_count() or 1) + 1
+
+
 @dataclass(frozen=True)
 class Finished:
     """A command that ended."""
