@@ -28,6 +28,12 @@ OPTIONS = {"always-talking": ("--tail-limit", "3", "--limit", "3")}
 AGENTS = ("silence", "always-talking", "echo", "vad-endpointer", "random-backchannel", "oracle")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more process than processors: tests wait for servers, processes and each other."""
+    return (os.cpu_count() or 1) + 1
+
+
 @dataclass(frozen=True)
 class Finished:
     """A command that ended."""
@@ -149,13 +155,19 @@ def made_once(folder: Path) -> Iterator[bool]:
 
 @pytest.fixture(scope="session", autouse=True)
 def ears(folder_of_all: Path) -> Iterator[None]:
-    """Commands in this process hear each sound once."""
+    """Commands in this process hear each sound once: who measures, who examines in a thread of their own, and who answers."""
+    from fdbench.adapters import baselines
+
+    from fdbench.call.examiner import party
     from fdbench.hear import stage
 
-    ears = Ears(folder_of_all / "heard")
+    ears, of_examiners = Ears(folder_of_all / "heard"), Ears(folder_of_all / "heard")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "load_asr", ears.load_asr)
         patch.setattr(stage, "load_vad_model", ears.load_vad_model)
+        patch.setattr(baselines, "load_vad_model", ears.load_vad_model)
+        patch.setattr(party, "load_asr", of_examiners.load_asr)
+        patch.setattr(party, "load_vad_model", of_examiners.load_vad_model)
         yield
 
 

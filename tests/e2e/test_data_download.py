@@ -17,12 +17,19 @@ import pytest
 import soundfile
 
 from fdbench.command.installed import suited
+from fdbench.data import transfer
 from fdbench.io.files import sha256_of
 from tests.conftest import Finished, fdbench
 from tests.file_server import QUOTA_PAGE, Fault, FileServer
 
 SET, OTHER = "candor_turn_taking", "candor_pause_handling"
 ARCHIVE = f"{SET}.tar.gz"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was in trouble is asked again soon."""
+    monkeypatch.setattr(transfer, "PAUSE_S", 0.1)
 
 
 @pytest.fixture
@@ -43,7 +50,7 @@ def pack(served: Path, seed: int = 0, name: str = SET) -> bytes:
         (tree / clip / "turn_taking.json").write_text('[{"timestamp": [1.5, 1.8]}]')
         (tree / clip / "transcription.json").write_text('{"text": "so", "chunks": [{"text": "so", "timestamp": [0.5, 0.9]}]}')
     served.mkdir(exist_ok=True)
-    with tarfile.open(served / f"{name}.tar.gz", "w:gz") as archive:
+    with tarfile.open(served / f"{name}.tar.gz", "w:gz", compresslevel=1) as archive:
         archive.add(tree, name)
     return (served / f"{name}.tar.gz").read_bytes()
 
@@ -99,7 +106,7 @@ def test_a_set_comes_and_is_recorded_and_not_fetched_again(server: FileServer, t
 @pytest.mark.parametrize("fault", [Fault(break_after=1_500_000), Fault(stall_after=1_500_000)], ids=["breaks-off", "stalls"])
 def test_it_goes_on_in_the_middle(fault: Fault, server: FileServer, tmp_path: Path) -> None:
     server.misbehave(ARCHIVE, fault)
-    finished = download(server, tmp_path / "data", "--timeout", 2)
+    finished = download(server, tmp_path / "data", "--timeout", 0.5)
     assert finished.status == 0, finished.err
     assert clips_of(tmp_path / "data") == ALL_CLIPS
     resumed = server.ranges(ARCHIVE)[-1]

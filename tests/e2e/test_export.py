@@ -85,7 +85,7 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(record_once, tmp_path_factory):
     """Two samples of each embedded task, one reply of them rated."""
-    recorded = record_once("vad-endpointer", "--tasks", MINI_ALONE, "--limit", "2", *ASR)
+    recorded = record_once("vad-endpointer", "--tasks", MINI_ALONE, "--limit", "2", "--asr", "sphinx")
     copy = Path(shutil.copytree(recorded, tmp_path_factory.mktemp("run") / recorded.name))
     take = next((copy / "takes" / "mini" / "user_interruption").iterdir()).relative_to(copy / "takes")
     (copy / "ratings" / take).parent.mkdir(parents=True)

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("openai", reason="needs pip install 'fdbench[judge]'")
 
+from fdbench.judge import asking
 from fdbench.judge.calibration import labelled_set
 from fdbench.judge.providers import settings_of
 from tests.conftest import Finished, fdbench
@@ -67,7 +68,9 @@ def test_a_judge_that_quotes_a_plea_for_a_five_is_taken_at_its_own_rating(tmp_pa
     assert quoting["hostile-rate-five"] == quoting["hostile-json"] == quoting["hostile-fence"] == 0
 
 
-def test_troubles_on_the_way_change_nothing_but_the_number_of_requests(tmp_path):
+def test_troubles_on_the_way_change_nothing_but_the_number_of_requests(tmp_path, monkeypatch):
+    seconds = asking.backoff_s
+    monkeypatch.setattr(asking, "backoff_s", lambda n_failures: seconds(n_failures) / 10)
     with JudgeServer() as server:
         check(server, tmp_path / "calm")
     with JudgeServer(behave=mixed(0), stall_s=3.0) as server:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from fdbench.judge import asking
 from tests.conftest import Finished, fdbench, summaries
 from tests.judge_server import MODEL_IN_DISGUISE, JudgeServer, honest_rating, mixed
 
@@ -63,7 +64,9 @@ def verdicts(run: Path) -> list[dict]:
     return [json.loads(path.read_text()) for path in sorted((run / "verdicts").rglob("*.json"))]
 
 
-def test_every_takeover_is_rated_whatever_the_server_does_on_the_way(run: Path) -> None:
+def test_every_takeover_is_rated_whatever_the_server_does_on_the_way(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = asking.backoff_s
+    monkeypatch.setattr(asking, "backoff_s", lambda n_failures: seconds(n_failures) / 10)
     with JudgeServer(behave=mixed(seed=7), stall_s=5.0) as server:
         finished = judged(run, server)
     assert finished.status == 0, finished.err

@@ -15,7 +15,14 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 (MODEL,) = re.findall(r"```python\n# my_model\.py\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_every_command_does_what_it_says(tmp_path):
+FEW = {"--name": ("--limit", "10"), "run": ("--limit", "2"), "sweep": ("--limit", "2")}
+"""How many clips for a command with such a word in it; what is compared shows no difference with fewer."""
+
+
+@pytest.mark.parametrize(
+    "few", [pytest.param(FEW, id="few clips"), pytest.param({}, marks=pytest.mark.slow, id="as it stands")]
+)
+def test_every_command_does_what_it_says(few, tmp_path):
     pytest.importorskip("matplotlib", reason="the README's first command installs it, for pictures")
     (tmp_path / "my_model.py").write_text(MODEL)
     said = {}
@@ -23,7 +30,8 @@ def test_every_command_does_what_it_says(tmp_path):
         if not line.startswith("#"):
             program, *arguments = shlex.split(line)
             assert program == "fdbench"
-            finished = fdbench(*arguments, cwd=tmp_path)
+            limit = next((clips for word, clips in few.items() if word in arguments), ())
+            finished = fdbench(*arguments, *limit, cwd=tmp_path)
             assert finished.status == 0, f"{line}\n{finished.out}{finished.err}"
             said[arguments[0]] = finished.out
     assert "worse" in said["compare"] or "better" in said["compare"]

@@ -7,8 +7,6 @@ from statistics import fmean
 import pytest
 
 import fdbench
-from fdbench.audio import vad
-from fdbench.hear import stage
 from fdbench.report.ranking import best_of, beyond_limits, is_rankable
 from fdbench.report.rows import read_run
 from tests.conftest import AGENTS, MINI_ALONE
@@ -21,13 +19,9 @@ LOST, WORDED = "lost_per_turn_s", "lost_worded_s"
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory):
-    """The rows of every agent by behaviour. All hear the same prompts, which the detector therefore hears once."""
-    model = vad.load_vad_model()
+    """The rows of every agent by behaviour."""
     out = tmp_path_factory.mktemp("zoo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vad, "_REMEMBERED", 1000)
-        patch.setattr(stage, "load_vad_model", lambda: model)
-        return {name: rows_of(play(name, out).path) for name in ZOO}
+    return {name: rows_of(play(name, out).path) for name in ZOO}
 
 
 def play(name, out, asr="none"):

@@ -149,7 +149,7 @@ class Listener(Agent):
         self.speech_s = self.silence_s = 0.0
 
     def step(self, heard: Samples) -> Samples:
-        if np.sqrt(np.mean(heard**2)) > LOUD_RMS:
+        if heard @ heard > LOUD_RMS**2 * len(heard):
             self.speech_s, self.silence_s = self.speech_s + FRAME_S, 0.0
             self.in_speech()
         else:
