@@ -135,7 +135,11 @@ def data_of(arguments: argparse.Namespace, run: Path | None = None) -> Data | No
         raise UsageError(error.what.replace("--data ", f"{DATA_VARIABLE}=", 1), error.remedy) from None
 
 
-_EXAMPLES: Final = {"--arg": "--arg silence_ms=700", "--examiner-arg": "--examiner-arg thinks_s=1.2"}
+_EXAMPLES: Final = {
+    "--arg": "--arg silence_ms=700",
+    "--examiner-arg": "--examiner-arg thinks_s=1.2",
+    "--slurm": "--slurm account=lab",
+}
 
 
 def pairs_of(texts: Sequence[str], option: str = "--arg") -> dict[str, str]:

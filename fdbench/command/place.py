@@ -30,7 +30,14 @@ def add_place_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--gpus-per-node", type=int, default=0, metavar="N", help="with --on slurm: a job for each of them (0)")
     run.add_argument("--partition", metavar="NAME", help="with --on slurm")
     run.add_argument("--time", metavar="HH:MM:SS", help="with --on slurm: after so long a job is queued again (24:00:00)")
-    run.add_argument("--wait", action="store_true", help="with --on slurm: until the run is whole")
+    run.add_argument(
+        "--slurm",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="with --on slurm: any option of sbatch, as account=lab, cpus-per-task=8 or mem=32G; setup='module load cuda'",
+    )
+    run.add_argument("--wait", action="store_true", help="with --on slurm: until all jobs have ended")
 
 
 def root_of(text: str) -> tuple[Path, Mirror | None]:
@@ -61,9 +68,9 @@ def run_folder(text: str, *, light: bool = False) -> tuple[Path, Mirror | None]:
 def is_on_slurm(arguments: argparse.Namespace) -> bool:
     """Whether the calls are to be made by jobs of Slurm. Raises UsageError where options for it make no sense."""
     is_so = arguments.on in ("slurm", "slurm:local")
-    asked = (arguments.nodes, arguments.gpus_per_node, arguments.partition, arguments.time, arguments.wait)
-    if not is_so and asked != (1, 0, None, None, False):
-        what = "--nodes, --gpus-per-node, --partition, --time and --wait are for --on slurm"
+    asked = (arguments.nodes, arguments.gpus_per_node, arguments.partition, arguments.time, arguments.wait, arguments.slurm)
+    if not is_so and asked != (1, 0, None, None, False, []):
+        what = "--nodes, --gpus-per-node, --partition, --time, --slurm and --wait are for --on slurm"
         raise UsageError(what, "add --on slurm, or leave them out")
     if is_so and "://" in arguments.out:
         raise UsageError(f"--on slurm --out {arguments.out}: its jobs share a folder", "name one on a shared file system")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fdbench.command.base import EXIT_OK, EXIT_WITH_ERRORS, Commands, add_command, show
 from fdbench.command.place import run_folder
+from fdbench.errors import UsageError
 
 
 def register(commands: Commands) -> None:
@@ -27,9 +28,14 @@ def register(commands: Commands) -> None:
 
 
 def status_command(arguments: argparse.Namespace) -> int:
+    from fdbench.command.slurm import logs_of
     from fdbench.report.run_status import status_of
+    from fdbench.store.run import Run
 
     folder, _ = run_folder(arguments.run, light=True)
+    if logs_of(folder).is_dir() and not Run(folder).is_run:
+        remedy = f"`squeue --me` says what they wait for; what they said lies in {logs_of(folder)}"
+        raise UsageError(f"{folder}: none of its jobs has begun a call yet", remedy)
     found = status_of(folder)
     if arguments.json:
         print(json.dumps({**asdict(found), "n_going_on": found.n_going_on, "n_left": found.n_left}, indent=2))
