@@ -165,13 +165,15 @@ def _parameters(arguments: argparse.Namespace, n_jobs: int) -> dict[str, Any]:
         "slurm_array_parallelism": n_jobs,
         "slurm_signal_delay_s": min(_WARNED_S, 15 * minutes),
         "slurm_setup": setup or None,
+        # Where jobs begin with an environment of their own (--export=NONE), that is still handed on to what they start.
+        "slurm_srun_args": ["--export=ALL"],
         # Where a site has JobRequeue=0, a job that does not ask for it is not queued again.
         "slurm_additional_parameters": {"requeue": True, **options},
     }
     if arguments.partition:
         parameters["slurm_partition"] = arguments.partition
     if "cpus_per_task" in options:  # srun does not take it from sbatch since Slurm 22.05
-        parameters["slurm_srun_args"] = [f"--cpus-per-task={options['cpus_per_task']}"]
+        parameters["slurm_srun_args"].append(f"--cpus-per-task={options['cpus_per_task']}")
     return parameters
 
 

@@ -12,6 +12,7 @@ Any store that fsspec knows will do. Nothing of it is locked: one machine at a t
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from typing import Any, Final
 from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, FdbenchError, MissingExtraError, UsageError
 from fdbench.io.files import sha256_of, user_cache, write_bytes_atomically
+from fdbench.store.attempts import ATTEMPTS
 from fdbench.store.manifest import MANIFEST
 from fdbench.store.record import TakeRecord
 from fdbench.store.run import Run
@@ -71,6 +73,8 @@ class Mirror:
             raise UsageError(f"{self.url}: {error}", "install that beside fdbench") from None
         except ValueError as error:
             raise UsageError(f"{self.url}: {error}", "name a store that fsspec knows: s3://, gs://, az://, ...") from None
+        # What fails is raised; beside that gcsfs logs traces of it, and a line at every request that is anonymous.
+        logging.getLogger(type(self._files).__module__.partition(".")[0]).setLevel(logging.CRITICAL)
         name = re.sub(r"[^A-Za-z0-9.-]+", "-", self.url)[:80]
         self.local = user_cache() / "remote" / f"{name}-{sha256_of(self.url.encode())[:8]}"
 
@@ -78,6 +82,9 @@ class Mirror:
     def kept(self, run: Run) -> Iterator[None]:
         """Fetch what is missing of a run, and copy back all that is made of it."""
         self.fetch(run.folder.name)
+        if not self._sizes:
+            with self._said():  # a bucket that is not there looks empty, and would be noticed only when a call has been made
+                self._put(run, ATTEMPTS, b"")
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mirror") as self._pool:
             self._send_missing(run)
             try:
@@ -144,9 +151,23 @@ class Mirror:
     def _send_all(self, run: Run, files: list[str]) -> None:
         for file in files:
             data = (run.folder / file).read_bytes()
-            self._files.pipe_file(f"{self._root}/{run.folder.name}/{file}", data)
+            self._put(run, file, data)
             with self._lock:
                 self._sizes[file] = len(data)
+
+    def _put(self, run: Run, file: str, data: bytes) -> None:
+        # gcsfs sends a small file between lines that end with a bare newline, so that a server may take a last byte of 0x0d for
+        # the end of such a line; what is sent in chunks, though it be one, has no such lines.
+        in_chunks = {"chunksize": len(data)} if "gs" in self._files.protocol and data.endswith(b"\r") else {}
+        self._files.pipe_file(f"{self._root}/{run.folder.name}/{file}", data, **in_chunks)
+
+    def _check_sizes(self, run: Run) -> None:
+        """Raises DataError where something arrived shorter or longer; what does not show yet is not looked at."""
+        sent = self._sizes
+        for file, n_bytes in self._there(run.folder.name).items():
+            if n_bytes != sent.get(file, n_bytes):
+                what = f"{self.url}/{run.folder.name}/{file}: holds {n_bytes} bytes, and {sent[file]} were sent"
+                raise DataError(what, f"remove it there, and start again; it is whole in {run.folder}")
 
     def _send_rest(self, run: Run) -> None:
         """Copy all that is not of a call, once those have arrived; what has gone here goes there."""
@@ -159,6 +180,7 @@ class Mirror:
             for gone in [file for file in self._sizes if file.startswith("scores/") and file not in rest]:
                 self._files.rm_file(f"{self._root}/{run.folder.name}/{gone}")
             self._send_all(run, sorted(rest, key=lambda file: file == MANIFEST))  # it lists the others
+            self._check_sizes(run)
 
     @contextmanager
     def _said(self, run: Run | None = None) -> Iterator[None]:
@@ -169,5 +191,9 @@ class Mirror:
             raise
         except Exception as error:
             why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            kept = f"what is done is kept in {run.folder}, and the same command sends it" if run else "see its credentials"
+            kept = (
+                f"what is done is kept in {run.folder}, and the same command sends it"
+                if run
+                else "see that it is there, and its credentials"
+            )
             raise FdbenchError(f"{self.url}: {type(error).__name__}: {why}", kept) from error

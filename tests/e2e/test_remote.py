@@ -1,12 +1,15 @@
-"""``--out s3://...``: made here, copied whole, gone on with by any machine; a real S3 server of moto, in this process."""
+"""``--out s3://...``: made here, copied whole, gone on with by any machine; S3 and Google's store are served here."""
 
 from __future__ import annotations
 
 import json
+import socket
 import time
+import urllib.request
 
 import pytest
 
+from fdbench.store.mirror import Mirror
 from tests.conftest import fdbench
 from tests.e2e.test_shards import TASKS, calls_made, content, the_run
 
@@ -28,12 +31,38 @@ def s3(monkeypatch):
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
+    urllib.request.urlopen(
+        f"http://{host}:{port}/moto-api/reset", data=b""
+    ).close()  # what an earlier server of this process held
     s3fs.S3FileSystem.clear_instance_cache()
     files = s3fs.S3FileSystem()
     files.mkdir("bench")
     yield files
     s3fs.S3FileSystem.clear_instance_cache()
     server.stop()
+
+
+@pytest.fixture
+def gs(monkeypatch):
+    """The same in Google's store."""
+    server_module = pytest.importorskip("gcp_storage_emulator.server", reason="needs pip install gcp-storage-emulator")
+    gcsfs = pytest.importorskip("gcsfs", reason="needs pip install gcsfs")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = server_module.create_server("127.0.0.1", port, in_memory=True, default_bucket="bench")
+    server.start()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    gcsfs.GCSFileSystem.clear_instance_cache()
+    yield gcsfs.GCSFileSystem()
+    gcsfs.GCSFileSystem.clear_instance_cache()
+    server.stop()
+
+
+@pytest.fixture(params=["s3", "gs"])
+def store(request):
+    """An empty bucket of one kind or the other, and the kind."""
+    return request.getfixturevalue(request.param), request.param
 
 
 def stored(files, root):
@@ -46,13 +75,14 @@ def run(cache, url, *more, model="vad-endpointer"):
     return fdbench("run", "--model", model, *TASKS, "--out", url, *more, FDBENCH_CACHE=str(cache))
 
 
-def test_a_run_in_a_store_is_the_same_and_goes_on_on_another_machine(s3, record_once, tmp_path):
+def test_a_run_in_a_store_is_the_same_and_goes_on_on_another_machine(store, record_once, tmp_path):
     whole = content(record_once("vad-endpointer", *TASKS))
-    url, name = "s3://bench/results", record_once("vad-endpointer", *TASKS).name
+    files, kind = store
+    url, name = f"{kind}://bench/results", record_once("vad-endpointer", *TASKS).name
     assert run(tmp_path / "one", url, "--limit", "2").status == 0
-    first = stored(s3, "bench/results")
+    first = stored(files, "bench/results")
     assert run(tmp_path / "other", url).status == 0
-    assert stored(s3, "bench/results") == whole
+    assert stored(files, "bench/results") == whole
     here = the_run(next((tmp_path / "other" / "remote").iterdir()))
     assert {key: data for key, data in content(here).items() if not key.startswith("annotations")} == {
         key: data for key, data in whole.items() if not key.startswith("annotations")
@@ -65,6 +95,13 @@ def test_a_run_in_a_store_is_the_same_and_goes_on_on_another_machine(s3, record_
     assert json.loads(said.out)["n_recorded"] == 8, said.err
     again = fdbench("score", f"{url}/{name}", "--asr", "none", "--protocol", "fdbench", FDBENCH_CACHE=str(tmp_path / "fourth"))
     assert again.status == 0, again.err
+
+
+def test_a_bucket_that_is_not_there_is_noticed_before_a_call_is_made(store, tmp_path):
+    _, kind = store
+    done = run(tmp_path, f"{kind}://nowhere/results")
+    assert done.status == 2 and "that it is there" in done.err and "Traceback" not in done.err
+    assert not list(tmp_path.rglob("takes"))
 
 
 @pytest.fixture
@@ -117,6 +154,21 @@ def test_what_could_not_be_copied_is_copied_by_the_next_start(memory, tmp_path):
     assert len({path for path in written if "/takes/" in path}) == 8
     (here,) = (tmp_path / "remote").iterdir()
     assert len(calls_made(the_run(here))) == 8
+
+
+def test_what_arrives_short_is_noticed(memory, tmp_path, monkeypatch):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    pipe = MemoryFileSystem.pipe_file
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", lambda self, path, data: pipe(self, path, data[:40]))
+    monkeypatch.setattr("fdbench.store.mirror.Mirror._check_sizes", patient(Mirror._check_sizes))
+    done = run(tmp_path, "memory://late/results", "--limit", "1")
+    assert done.status == 2 and "holds 40 bytes" in done.err and "whole in" in done.err
+
+
+def patient(check):
+    """Until the store of these tests shows what is in it."""
+    return lambda self, run: (time.sleep(0.6), check(self, run))
 
 
 @pytest.mark.slow

@@ -129,7 +129,7 @@ def test_what_sbatch_is_given(slurm, tmp_path):
     assert "--array=0-3%4" in script and script.count("gpus-per-node") == 1
     setup, _, command = script.partition("\n# command")
     assert setup.endswith("module load cuda\nA=1\n")
-    assert "srun" in command and "--cpus-per-task=8" in command
+    assert "srun" in command and "--cpus-per-task=8" in command and "--export=ALL" in command
 
 
 def test_a_job_in_which_it_is_typed_does_not_show_in_the_new_ones(slurm, tmp_path):
