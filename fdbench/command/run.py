@@ -106,6 +106,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.estimate import estimate_of
     from fdbench.stages.plan import make_plan
     from fdbench.stages.run import run_plan
+    from fdbench.store.find import name_of
+    from fdbench.store.run import Run
     from fdbench.task.conditions import expand_conditions
 
     expanded = expand_conditions(arguments.condition, arguments.noise)
@@ -116,8 +118,10 @@ def run_command(arguments: argparse.Namespace) -> int:
     plans = [make_plan(replace(first, condition=name)) for name in names]
     options = scoring_options_of(arguments, protocols)
     options.check()  # before anything is said: misuse is two lines
-    if arguments.json and len(plans) > 1:
-        raise UsageError(f"--json is for one run, and --condition {arguments.condition} makes {len(plans)}", "leave it out")
+    for option in ("--json", "--name"):
+        if getattr(arguments, option[2:]) and len(plans) > 1:
+            what = f"{option} is for one run, and --condition {arguments.condition} makes {len(plans)}"
+            raise UsageError(what, "leave it out")
     report_notes((*expanded.left_out, *chosen_ears(arguments, options)))
     if is_on_slurm(arguments):
         from fdbench.command.slurm import submit
@@ -131,8 +135,11 @@ def run_command(arguments: argparse.Namespace) -> int:
         if len(plans) > 1:
             tell(f"condition {plan.collection.condition}")
         report_notes((*plan.notes, *estimate_of(plan)))
+        before = name_of(Run.for_collection(plan.request.out, plan.collection))
         with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
             finished = run_plan(plan, options, progress)
+        if before and arguments.name not in ("", before):
+            tell(f"the run was called '{before}' before and is called '{arguments.name}' now")
         statuses.append(conclude(arguments, finished))
     return max(statuses)
 

@@ -129,6 +129,11 @@ def test_a_run_that_was_given_a_name_keeps_its_id_and_is_listed(tmp_path):
     assert taken.status == 2
     assert "is called so" in taken.err
     assert len(list((tmp_path / "results").iterdir())) == 1
+    assert "called" not in named.err + again.err
+    renamed = fdbench(*command, "--name", "hush", cwd=tmp_path)
+    assert renamed.run == named.run and "the run was called 'quiet' before and is called 'hush' now" in renamed.err
+    several = fdbench(*command, "--name", "both", "--condition", "clean,quiet-20dB", cwd=tmp_path)
+    assert several.status == 2 and "--name is for one run" in several.err
 
 
 @pytest.mark.parametrize("name", ["a/b", "latest", "-x", " x"])
