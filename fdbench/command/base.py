@@ -66,9 +66,6 @@ def add_run_argument(
 
 def run_folder(text: str) -> Path:
     """The folder of the run that a user means (``fdbench.store.find``)."""
-    path = Path(text)
-    if path.exists():
-        return path
     from fdbench.store.find import find_run
 
     return find_run(text)

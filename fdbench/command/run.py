@@ -158,7 +158,8 @@ def score_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.run import score_run
     from fdbench.store.run import Run
 
-    arguments.folder, mirror = run_folder(arguments.folder)
+    is_folder = arguments.task is not None and Path(arguments.folder).is_dir()  # with --task it is no run's name
+    arguments.folder, mirror = (Path(arguments.folder), None) if is_folder else run_folder(arguments.folder)
     if not arguments.folder.is_dir():
         is_what = "not a folder" if arguments.folder.exists() else "no such folder"
         raise UsageError(f"{arguments.folder}: {is_what}", "give a run's folder, or a folder of recordings with --task")

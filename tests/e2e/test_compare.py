@@ -130,6 +130,12 @@ def test_a_run_that_was_given_a_name_keeps_its_id_and_is_listed(tmp_path):
     assert "is called so" in taken.err
     assert len(list((tmp_path / "results").iterdir())) == 1
     assert "called" not in named.err + again.err
+    (tmp_path / "quiet").mkdir()
+    for command_of_runs in (("show",), ("status",), ("verify",), ("score", "--asr", "none", "--protocol", "fdbench")):
+        taken_by_name = fdbench(*command_of_runs, "quiet", cwd=tmp_path)
+        assert taken_by_name.status == 0, "a folder that is no run hides no name: " + taken_by_name.err
+    of_recordings = fdbench("score", "quiet", "--task", "mini/turn_taking", cwd=tmp_path)
+    assert of_recordings.status == 2 and "quiet" in of_recordings.err and named.run.name not in of_recordings.err
     renamed = fdbench(*command, "--name", "hush", cwd=tmp_path)
     assert renamed.run == named.run and "the run was called 'quiet' before and is called 'hush' now" in renamed.err
     several = fdbench(*command, "--name", "both", "--condition", "clean,quiet-20dB", cwd=tmp_path)
