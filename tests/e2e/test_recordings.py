@@ -16,6 +16,7 @@ from fdbench.task.load import load_samples, task_specs
 from tests.conftest import MINI_ALONE, fdbench, sample_scores, summaries
 from tests.e2e.test_bad_input import write_set
 
+PROBES = ("backchannel", "interruption", "noise", "side_talk")
 TASK = "mini/turn_taking"
 IDS = ("tt-01", "tt-02")
 BY_THE_USER_HEARD = ("stop_latency_s", "lost_per_turn_s", "lost_worded_s")
@@ -403,6 +404,18 @@ def test_pairs_go_out_with_their_twins_and_dialogues_do_not(tmp_path):
     listed = json.loads((tmp_path / "p" / "prompts.json").read_text())["prompts"]
     assert {prompt["stimulus"] for prompt in listed} == {"main", "clean"}
     assert all((tmp_path / "p" / prompt["file"]).is_file() for prompt in listed)
+
+
+@pytest.mark.parametrize("target", ["--wav", "--to"])
+def test_what_is_no_prompt_is_a_line_and_no_loss_where_a_family_was_asked_for(target, tmp_path):
+    if target == "--to":
+        pytest.importorskip("datasets", reason="needs pip install 'fdbench[data]'")
+    finished = fdbench("data", "export", "--tasks", "mini", target, tmp_path / "p")
+    assert finished.status == 0, finished.err
+    told = finished.err.splitlines()
+    assert [line.split(": ")[1] for line in told] == ["mini/dialogue", *(f"mini/probe.{kind}" for kind in PROBES)]
+    assert all(": left out: " in line for line in told) and "probe" not in finished.out
+    assert fdbench("data", "export", "--tasks", "mini/dialogue", target, tmp_path / "q").status == 3, "that was the loss of all"
 
 
 def test_an_export_as_wav_spoils_no_folder_of_others(tmp_path):
