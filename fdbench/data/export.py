@@ -41,8 +41,8 @@ class Exported:
 def export_samples(tasks: str, data: Data | None, target: Path, *, force: bool = False) -> Exported:
     """Write the samples of tasks, one config per task; seen whole or not at all.
 
-    A sample whose data is broken, or whose prompt cannot be decoded, is left out and reported; so are dialogues and probes, which
-    are more than prompts, as a note where nobody asked for them by name. An earlier export is replaced; what else lies in the
+    A sample whose data is broken, or whose prompt cannot be decoded, is left out and reported; so are dialogues and probes,
+    which are more than prompts, as a note where nobody asked for them by name. An earlier export is replaced; what else lies in the
     folder (a ``.git``, say) stays.
 
     Args:
@@ -69,7 +69,7 @@ def export_samples(tasks: str, data: Data | None, target: Path, *, force: bool =
 
 
 def tasks_with_prompts(tasks: str, data: Data | None) -> tuple[list[TaskSpec], list[str], list[str]]:
-    """The tasks whose samples are prompts, a note for each other one, and what is lost where such a one was asked for by name."""
+    """The tasks whose samples are prompts, a note for each other one, and a loss where such a one was asked for by name."""
     specs: list[TaskSpec] = []
     notes: list[str] = []
     left_out: list[str] = []
