@@ -42,8 +42,8 @@ def export_samples(tasks: str, data: Data | None, target: Path, *, force: bool =
     """Write the samples of tasks, one config per task; seen whole or not at all.
 
     A sample whose data is broken, or whose prompt cannot be decoded, is left out and reported; so are dialogues and probes,
-    which are more than prompts, as a note where nobody asked for them by name. An earlier export is replaced; what else lies in the
-    folder (a ``.git``, say) stays.
+    which are more than prompts, as a note where nobody asked for them by name. An earlier export is replaced; what else lies
+    in the folder (a ``.git``, say) stays.
 
     Args:
         tasks: As for ``--tasks``.

@@ -151,6 +151,8 @@ def test_what_is_no_name_is_misuse(name, tmp_path):
 
 
 def test_lists_fit_into_100_columns_and_of_nothing_there_is_a_word(tmp_path):
-    assert max(map(len, fdbench("list", "models", COLUMNS="100").out.splitlines())) <= 100
+    for listing in (("list", "models"), ("list", "tasks"), ("list", "conditions"), ("data", "list", "--data", tmp_path)):
+        assert max(map(len, fdbench(*listing, COLUMNS="100").out.splitlines())) <= 100
+    assert "https://drive.google.com/uc?id=" in fdbench("data", "list", "--json").out
     assert fdbench("list", "runs", "--out", tmp_path).out == f"no runs in {tmp_path}\n"
     assert fdbench("list", "runs", "--out", tmp_path / "nowhere").status == 2
