@@ -434,13 +434,22 @@ def test_an_export_as_wav_spoils_no_folder_of_others(tmp_path):
         ("sample_{n.wav", "--arg pattern=sample_{n.wav"),
         ("sample_{n:03d}.wav", "{n:03d}: a number is found with any zeros before it"),
         ("{id!r}.wav", "{id!r}: "),
+        ("../{n}.wav", "--arg pattern=../{n}.wav: leads out of the folder"),
+        ("a/../../{n}.wav", "leads out of the folder"),
+        ("/tmp/{n}.wav", "leads out of the folder"),
+        ("~/{n}.wav", "leads out of the folder"),
+        ("away/{n}.wav", "away/1.wav is a link that leads out of"),
     ],
 )
-def test_a_pattern_that_names_no_sample_is_misuse(pattern, told, tmp_path):
-    finished = unheard(tmp_path, tmp_path / "out", TASK, "--arg", f"pattern={pattern}")
+def test_a_pattern_that_names_no_sample_or_leads_out_is_misuse(pattern, told, tmp_path):
+    silence_at(tmp_path / "elsewhere" / "1.wav")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "away").symlink_to(tmp_path / "elsewhere")
+    finished = unheard(tmp_path / "in", tmp_path / "out", TASK, "--arg", f"pattern={pattern}")
     assert finished.status == 2
     assert told in finished.err
     assert len(finished.err.strip().splitlines()) == 2
+    assert not (tmp_path / "out").exists()
 
 
 def silence_at(*paths):
