@@ -112,9 +112,14 @@ def match_folder(folder: Path, wanted: Sequence[TaskSamples], *, by_id_alone: bo
 
     Raises:
         DataError: The folder or one inside it cannot be listed.
-        UsageError: The pattern says of one file that it is of several samples.
+        UsageError: The pattern says of one file that it is of several samples, or finds a link that leads out of the folder.
     """
-    return match_files(list_recordings(folder), wanted, by_id_alone=by_id_alone, pattern=pattern)
+    matches = match_files(list_recordings(folder), wanted, by_id_alone=by_id_alone, pattern=pattern)
+    for file in (file for match in matches.by_sample.values() for file in match.files if pattern is not None):
+        if not (folder / file).resolve().is_relative_to(folder.resolve()):
+            what = f"--arg pattern={pattern}: {file} is a link that leads out of {folder}"
+            raise UsageError(what, "put the recording itself there, or name the folder that it leads to")
+    return matches
 
 
 def list_recordings(folder: Path) -> tuple[str, ...]:
@@ -177,7 +182,10 @@ def match_files(
 
 
 def check_pattern(pattern: str) -> None:
-    """Raises UsageError where a pattern names nothing that tells samples apart, or what is not known of any."""
+    """Raises UsageError where a pattern leads out of the folder, tells no samples apart, or names what is not known of any."""
+    if pattern.startswith(("/", "~")) or ".." in PurePosixPath(pattern).parts:
+        what = f"--arg pattern={pattern}: leads out of the folder"
+        raise UsageError(what, "a pattern is a path below DIR: name another folder with --model recordings:DIR")
     try:
         fields = [field for field in Formatter().parse(pattern) if field[1] is not None]
     except ValueError as error:

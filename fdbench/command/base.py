@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -15,6 +15,7 @@ from fdbench.command.installed import suited
 from fdbench.command.judge_options import GIVEN, NONE, add_judge_options, judge_settings_of
 from fdbench.core.placement import CAUSAL, PLACEMENTS
 from fdbench.errors import UsageError
+from fdbench.io.text_table import fitted_table
 from fdbench.io.visible import visible, visible_json
 
 if TYPE_CHECKING:
@@ -66,9 +67,6 @@ def add_run_argument(
 
 def run_folder(text: str) -> Path:
     """The folder of the run that a user means (``fdbench.store.find``)."""
-    path = Path(text)
-    if path.exists():
-        return path
     from fdbench.store.find import find_run
 
     return find_run(text)
@@ -207,6 +205,16 @@ def show(*lines: str) -> None:
         print(visible(suited(line)))
 
 
+def show_table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> None:
+    """Print a table as wide as the terminal at most."""
+    show(*fitted_table(rows, header=header, width=columns_here()))
+
+
+def columns_here() -> int:
+    """How wide the terminal is; ``DEFAULT_COLUMNS`` where there is none."""
+    return shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
+
+
 def tell(line: str) -> None:
     """Print a line for a person beside the result; as ``show``."""
     print(f"fdbench: {visible(suited(line))}", file=sys.stderr)
@@ -253,9 +261,8 @@ def screen_of(folder: Path, *, scored_as: Collection[str] = (), with_next: bool 
     remarks = dict.fromkeys(note for summary in run.summaries() for note in summary.get("notes", ()))
     shown = [row for row in rows if not scored_as or Path(row.path).parent.name in scored_as]
     screen = Screen(shown, read_neighbours(folder), tuple(remarks), folder)
-    width = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
     instrument = instrument_lines(rows)
-    return [*instrument, *([""] if instrument else []), *screen.lines(width, with_next=with_next)]
+    return [*instrument, *([""] if instrument else []), *screen.lines(columns_here(), with_next=with_next)]
 
 
 def conclude(arguments: argparse.Namespace, finished: FinishedRun) -> int:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fdbench.command.base import (
-    DEFAULT_COLUMNS,
     EXIT_OK,
     Commands,
     add_command,
     add_run_argument,
+    columns_here,
     protocols_of,
     report_notes,
     run_folder,
@@ -105,6 +104,6 @@ def _base_and_others(arguments: argparse.Namespace, protocol: str | None) -> tup
 def _show(together: list[tuple[Comparison, list[Checked]]]) -> None:
     from fdbench.report.comparison_screen import MAX_LINES, comparison_lines
 
-    width = max(_NARROWEST, shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns)
+    width = max(_NARROWEST, columns_here())
     for number, (comparison, _) in enumerate(together):
         show(*([""] if number else []), *comparison_lines(comparison, width, max(12, MAX_LINES // len(together))))

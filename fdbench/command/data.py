@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from fdbench.command.base import (
     DATA_VARIABLE,
@@ -18,11 +19,11 @@ from fdbench.command.base import (
     data_of,
     report_notes,
     show,
+    show_table,
     write_result,
 )
 from fdbench.command.export import add_target_options, conclude_export
 from fdbench.errors import UsageError
-from fdbench.io.text_table import text_table
 
 if TYPE_CHECKING:
     from fdbench.data.finding import CheckedData
@@ -109,7 +110,8 @@ def list_command(arguments: argparse.Namespace) -> int:
         write_result("-", rows)
         return EXIT_OK
     columns = ("name", "clips", "licence", "state", "source")
-    show(*text_table(([str(row[column] or "-") for column in columns] for row in rows), header=columns))
+    shown = [{**row, "source": urlsplit(row["source"]).hostname} for row in rows]  # a program gets whole addresses
+    show_table(([str(row[column] or "-") for column in columns] for row in shown), columns)
     show(*(f"{row['name']}: {row['detail']}" for row in rows if row["detail"]))
     if data is None:
         show(f"(state: give --data DIR or set {DATA_VARIABLE})")
@@ -183,7 +185,7 @@ def _print_checked(checked: CheckedData) -> None:
         counts = (str(each.count("error")), str(each.count("warning")))
         hours = f"{each.duration_s / 3600:.3f}"
         rows.append((each.name, str(each.n_clips), str(each.n_expected), hours, rates, *counts, each.lock))
-    show(*text_table(rows, header=header))
+    show_table(rows, header)
     show(*(f"{finding.severity}: {finding.file}: {finding.what}" for finding in checked.findings))
     show(f"errors: {checked.n_errors}, warnings: {checked.n_warnings}")
     show("to pin (sha256):", *("  ".join(["", *hashed]) for hashed in checked.hashes))

@@ -51,7 +51,7 @@ def judge_settings_of(arguments: argparse.Namespace, data: Path | None) -> Judge
         UsageError: The options name no judge that can be asked; says which of them and what it takes.
         DataError: The published script is not under ``data``.
     """
-    from fdbench.judge.providers import settings_of
+    from fdbench.judge.providers import price_of, settings_of
     from fdbench.judge.upstream_prompt import find_upstream_script
 
     if arguments.judge in (NONE, GIVEN):
@@ -71,15 +71,5 @@ def judge_settings_of(arguments: argparse.Namespace, data: Path | None) -> Judge
         upstream_script=find_upstream_script(data) if is_upstream and data else None,
         concurrency=arguments.judge_concurrency,
         timeout_s=arguments.judge_timeout,
-        price=_price_of(arguments.judge_price),
+        price=price_of(arguments.judge_price, "--judge-price "),
     )
-
-
-def _price_of(text: str | None) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    try:
-        price_in, price_out = map(float, text.split(","))
-    except ValueError:
-        raise UsageError(f"--judge-price {text}: expected IN,OUT", "for example 2.50,10 for USD per million tokens") from None
-    return price_in, price_out

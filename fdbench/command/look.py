@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fdbench.command.base import (
-    DEFAULT_COLUMNS,
     EXIT_OK,
     EXIT_WITH_ERRORS,
     Commands,
@@ -20,8 +18,8 @@ from fdbench.command.base import (
     pairs_of,
     report_notes,
     show,
+    show_table,
 )
-from fdbench.io.text_table import fitted_table
 
 if TYPE_CHECKING:
     from fdbench.adapter.contract import Check
@@ -71,9 +69,7 @@ def list_command(arguments: argparse.Namespace) -> int:
         return EXIT_OK
     if arguments.what == "models":  # which a program gets whole; a person gets what fits
         rows = [{name: value for name, value in row.items() if name not in _NOT_SHOWN} for row in rows]
-    cells = [list(map(str, row.values())) for row in rows]
-    width = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
-    show(*fitted_table(cells, header=list(rows[0]), width=width))
+    show_table([list(map(str, row.values())) for row in rows], list(rows[0]))
     return EXIT_OK
 
 

@@ -107,6 +107,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.estimate import estimate_of
     from fdbench.stages.plan import make_plan
     from fdbench.stages.run import make_shares, run_plan
+    from fdbench.store.find import name_of
+    from fdbench.store.run import Run
     from fdbench.task.conditions import expand_conditions
 
     if is_on_slurm(arguments):
@@ -121,8 +123,10 @@ def run_command(arguments: argparse.Namespace) -> int:
     plans = [make_plan(replace(first, condition=name)) for name in names]
     options = scoring_options_of(arguments, protocols)
     options.check()  # before anything is said: misuse is two lines
-    if arguments.json and len(plans) > 1:
-        raise UsageError(f"--json is for one run, and --condition {arguments.condition} makes {len(plans)}", "leave it out")
+    for option in ("--json", "--name"):
+        if getattr(arguments, option[2:]) and len(plans) > 1:
+            what = f"{option} is for one run, and --condition {arguments.condition} makes {len(plans)}"
+            raise UsageError(what, "leave it out")
     report_notes((*expanded.left_out, *chosen_ears(arguments, options)))
     if is_on_slurm(arguments):
         report_notes(tuple(dict.fromkeys(note for plan in plans for note in plan.notes)))
@@ -134,8 +138,11 @@ def run_command(arguments: argparse.Namespace) -> int:
         if len(plans) > 1:
             tell(f"condition {plan.collection.condition}")
         report_notes((*plan.notes, *estimate_of(plan)))
+        before = name_of(Run.for_collection(plan.request.out, plan.collection))
         with ProgressBars() as progress, redirect_stdout(sys.stderr):  # what an adapter prints must not mix with the result
             finished = run_plan(plan, options, progress)
+        if before and arguments.name not in ("", before):
+            tell(f"the run was called '{before}' before and is called '{arguments.name}' now")
         statuses.append(conclude(arguments, finished))
     return max(statuses)
 
@@ -154,7 +161,8 @@ def score_command(arguments: argparse.Namespace) -> int:
     from fdbench.stages.run import score_run
     from fdbench.store.run import Run
 
-    arguments.folder, mirror = run_folder(arguments.folder)
+    is_folder = arguments.task is not None and Path(arguments.folder).is_dir()  # with --task it is no run's name
+    arguments.folder, mirror = (Path(arguments.folder), None) if is_folder else run_folder(arguments.folder)
     if not arguments.folder.is_dir():
         is_what = "not a folder" if arguments.folder.exists() else "no such folder"
         raise UsageError(f"{arguments.folder}: {is_what}", "give a run's folder, or a folder of recordings with --task")

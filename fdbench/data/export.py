@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from fdbench.core.behaviour import DIALOGUE, PROBES
 from fdbench.core.conversation import Sample
 from fdbench.core.sound import Audio
 from fdbench.core.take_id import MAIN, TWIN
@@ -18,6 +19,7 @@ from fdbench.task.cells import prompt_file
 from fdbench.task.data import Data
 from fdbench.task.load import load_samples, select_tasks, task_specs
 from fdbench.task.rows import columns_of, config_of, sample_row
+from fdbench.task.spec import TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,9 @@ class Exported:
 def export_samples(tasks: str, data: Data | None, target: Path, *, force: bool = False) -> Exported:
     """Write the samples of tasks, one config per task; seen whole or not at all.
 
-    A sample whose data is broken, or whose prompt cannot be decoded, is left out and reported. An earlier export is replaced;
-    what else lies in the folder (a ``.git``, say) stays.
+    A sample whose data is broken, or whose prompt cannot be decoded, is left out and reported; so are dialogues and probes,
+    which are more than prompts, as a note where nobody asked for them by name. An earlier export is replaced; what else lies
+    in the folder (a ``.git``, say) stays.
 
     Args:
         tasks: As for ``--tasks``.
@@ -48,11 +51,9 @@ def export_samples(tasks: str, data: Data | None, target: Path, *, force: bool =
     Raises:
         FdbenchError: An unknown task, missing data, ``datasets`` is not installed, or the target holds something else.
     """
-    left_out: list[str] = []
-    notes: list[str] = []
+    specs, notes, left_out = tasks_with_prompts(tasks, data)
     counts: dict[str, int] = {}
     lines = []
-    specs = select_tasks(tasks, data)
     with writing(target, force=force) as folder:
         for spec in specs:
             loaded, config = load_samples(spec, data), config_of(spec.name)
@@ -65,6 +66,23 @@ def export_samples(tasks: str, data: Data | None, target: Path, *, force: bool =
         families = sorted({spec.family for spec in specs})
         write_card(folder, counts, map(licence_of, families), _card(lines, families))
     return Exported(target, counts, tuple(left_out), tuple(notes))
+
+
+def tasks_with_prompts(tasks: str, data: Data | None) -> tuple[list[TaskSpec], list[str], list[str]]:
+    """The tasks whose samples are prompts, a note for each other one, and a loss where such a one was asked for by name."""
+    specs: list[TaskSpec] = []
+    notes: list[str] = []
+    left_out: list[str] = []
+    named = {name.strip() for name in tasks.split(",")}
+    for spec in select_tasks(tasks, data):
+        if spec.behaviour not in (DIALOGUE, *PROBES):
+            specs.append(spec)
+            continue
+        why = "a dialogue has no prompt: an examiner holds it"
+        if spec.behaviour in PROBES:
+            why = "a prompt is not all of a probe: its user reacts"
+        (left_out if spec.name in named else notes).append(f"{spec.name}: left out: {why}")
+    return specs, notes, left_out
 
 
 def licence_of(family: str) -> str:
@@ -91,10 +109,6 @@ Prompt: TypeAlias = "tuple[File, Audio, File | None]"
 
 def read_prompt(sample: Sample) -> Prompt:
     """The prompts of a sample. Raises DataError where one cannot be decoded."""
-    if sample.dialogue is not None:
-        raise DataError("a dialogue has no prompt: an examiner holds it")
-    if sample.reaction is not None:
-        raise DataError("a prompt is not all of a probe: its user reacts")
     content, name = prompt_file(sample.stimuli[MAIN], sample.id)
     audio, twin = decode_audio(content, f"{sample.task} {sample.id}: {name}"), twin_file(sample)
     if twin is not None:

@@ -17,18 +17,18 @@ from typing import Any, Final
 
 from fdbench.core.conversation import Sample
 from fdbench.core.take_id import MAIN
-from fdbench.data.export import Exported, licence_of, terms_of
+from fdbench.data.export import Exported, licence_of, tasks_with_prompts, terms_of
 from fdbench.errors import DataError, UsageError
 from fdbench.io.files import encode_json, sha256_of, write_bytes_atomically
 from fdbench.io.wav import encode_wav
 from fdbench.task.data import Data
-from fdbench.task.load import load_samples, select_tasks
+from fdbench.task.load import load_samples
 
 LIST: Final = "prompts.json"
 
 
 def export_wav(tasks: str, data: Data | None, target: Path, *, force: bool = False) -> Exported:
-    """Write the prompts of tasks; a sample without one (a dialogue, whose user reacts) is left out and reported.
+    """Write the prompts of tasks; what is left out is reported as by ``export_samples``.
 
     Args:
         tasks: As for ``--tasks``.
@@ -40,10 +40,8 @@ def export_wav(tasks: str, data: Data | None, target: Path, *, force: bool = Fal
         raise UsageError(f"--wav {target}: not a folder", "name a folder")
     if target.is_dir() and any(target.iterdir()) and not (target / LIST).is_file() and not force:
         raise UsageError(f"--wav {target}: the folder is not empty and holds no prompts", "name another one, or add --force")
-    specs = select_tasks(tasks, data)
+    specs, notes, left_out = tasks_with_prompts(tasks, data)
     rows: list[dict[str, Any]] = []
-    left_out: list[str] = []
-    notes: list[str] = []
     counts: dict[str, int] = {}
     for spec in specs:
         loaded = load_samples(spec, data)
@@ -66,11 +64,7 @@ def export_wav(tasks: str, data: Data | None, target: Path, *, force: bool = Fal
 
 
 def _written(sample: Sample, target: Path, stimuli: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The prompts of a sample, written. Raises DataError where it has none that could be played as it is."""
-    if sample.dialogue is not None:
-        raise DataError("a dialogue has no prompt: an examiner holds it")
-    if sample.reaction is not None:
-        raise DataError("a prompt is not all of a probe: its user reacts")
+    """The prompts of a sample, written. Raises DataError where one cannot be decoded."""
     rows = []
     for stimulus in stimuli:
         audio = sample.stimuli[stimulus].load()

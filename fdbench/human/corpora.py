@@ -30,13 +30,13 @@ from fdbench.core.sound import Audio
 from fdbench.core.span import Span
 from fdbench.core.speech import Word
 from fdbench.errors import DataError
+from fdbench.human.offset import FRAME_S, find_offsets
 from fdbench.human.reference import CuttingRule
 from fdbench.io.files import open_plain
 from fdbench.io.wav import believed, read_channels
 from fdbench.scoring.corrected.utterance import BURST_GAP_S
 
 ENDINGS: Final = {"rttm": (".rttm",), "ctm": (".ctm",), "transcripts": (".csv",), "stereo": (".wav", ".flac")}
-FRAME_S: Final = 0.01
 EARLIER_S, LATER_S = 0.15, 0.05
 """How far around an edge that the detector found its sound is looked for: it hears 0.1 s late that speech is over."""
 SOUND_DB: Final = 40.0
@@ -142,7 +142,11 @@ def _read_stereo(paths: Iterable[Path]) -> tuple[list[Talk], CuttingRule]:
         channels = read_channels(path)
         if len(channels) != 2:
             raise DataError(f"{path}: {len(channels)} channels, expected 2", "give one speaker per channel")
-        heard = [(believed(each, str(path)), detect_speech(each, CORRECTED_VAD, vad).segments) for each in channels]
+        sounds = [
+            Audio(believed(each, str(path)).samples - offset, each.sample_rate)
+            for each, offset in zip(channels, find_offsets(path), strict=True)
+        ]
+        heard = [(each, detect_speech(each, CORRECTED_VAD, vad).segments) for each in sounds]
         first, second = (Speaker(tuple(_at_sound(audio, span) for span in spans)) for audio, spans in heard)
         talks.append(Talk(path.stem, (first, second), channels[0].duration_s))
     return talks, CuttingRule(by="detector", min_silence_s=BURST_GAP_S, detector=f"{vad.signature}+sound")

@@ -28,14 +28,13 @@ from fdbench.audio.vad import VadModel, VadState, load_vad_model
 from fdbench.core.annotation import CORRECTED_VAD
 from fdbench.core.span import Span, merged
 from fdbench.errors import DataError, UsageError
-from fdbench.human.corpora import EARLIER_S, FRAME_S, LATER_S, SOUND_DB
+from fdbench.human.corpora import EARLIER_S, LATER_S, SOUND_DB
+from fdbench.human.offset import FRAME_S, find_offsets
 from fdbench.io.wav_stream import Block, open_stream
 
 _LEAST_DBFS: Final = -120.0
 _FLOOR_PERCENTILE: Final = 10
 _SAME: Final = 0.999
-_OFFSET: Final = 1e-3
-"""A constant as high as this in most of a channel (-60 dBFS) is none of its sound, and is taken out of it."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -89,7 +88,7 @@ def hear_call(path: Path, user: int, model: int) -> HeardCall:
     """
     if user == model:
         raise UsageError(f"--user {user} --model {model}: one channel for both", "name two channels, counted from 0")
-    vad, offsets = load_vad_model(), _offsets(path)
+    vad, offsets = load_vad_model(), find_offsets(path)
     with open_stream(path) as stream:
         _refuse_other_channels(path, stream.n_channels, user, model)
         ears = {channel: _Ear(vad, stream.rate) for channel in (user, model)}
@@ -106,16 +105,6 @@ def hear_call(path: Path, user: int, model: int) -> HeardCall:
     likeness = float(products[2] / energy) if energy else 0.0
     heard = {channel: ear.heard(length_s) for channel, ear in ears.items()}
     return HeardCall(path.name, heard[user], heard[model], length_s, likeness, n_channels, vad.signature)
-
-
-def _offsets(path: Path) -> Block:
-    """The constant of each channel, 0 where there is as good as none: the middle one of its frames' means."""
-    with open_stream(path) as stream:
-        frame = round(FRAME_S * stream.rate)
-        whole = (block[: len(block) // frame * frame] for block in stream.blocks(100 * FRAME_S))
-        means = [block.reshape(-1, frame, stream.n_channels).mean(axis=1) for block in whole]
-        middles = np.median(np.concatenate(means), axis=0) if any(map(len, means)) else np.zeros(stream.n_channels)
-    return np.where(np.abs(middles) > _OFFSET, middles, 0.0).astype(np.float32)
 
 
 def _refuse_other_channels(path: Path, n: int, user: int, model: int) -> None:

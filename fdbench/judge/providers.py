@@ -182,6 +182,24 @@ def settings_of(text: str, *, url: str | None = None, asked_as: AskedAs = JUDGE,
     return JudgeSettings(provider, model, base_url, asked_as=asked_as, **options)
 
 
+def price_of(text: str | None, option: str) -> tuple[float, float] | None:
+    """What ``IN,OUT`` means, in USD per million tokens; None where nobody said it.
+
+    Args:
+        option: As it was typed, up to the value.
+
+    Raises:
+        UsageError: Not of that form.
+    """
+    if text is None:
+        return None
+    try:
+        price_in, price_out = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(f"{option}{text}: expected IN,OUT", "USD per million tokens, like 2.50,10") from None
+    return price_in, price_out
+
+
 def secret_of(settings: JudgeSettings, environment: Mapping[str, str] | None = None) -> Secret:
     """The key for these settings, from the environment (that of the process unless given).
 

@@ -26,7 +26,8 @@ from fdbench.page.heard import NOBODY
 from fdbench.page.judged import Judged
 from fdbench.page.lanes import shown
 from fdbench.page.numbers import LATENCY, words_of
-from fdbench.report.headline import FIGURES, LOST, Figure, figure_text, headline_of, printed
+from fdbench.report.figure import Figure, figure_text, printed
+from fdbench.report.headline import FIGURES, LOST, headline_of
 from fdbench.report.markdown import arguments_text
 from fdbench.report.rows import Row, read_run
 from fdbench.stages.cases import Case

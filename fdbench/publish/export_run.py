@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -142,11 +143,11 @@ def _scrubbed(run: Path, data: Path | None, text: str) -> str:
 
 
 def _read_any_prompt(sample: Sample) -> Prompt:
-    """Also one that is no audio: the calls with it failed, and go on to be failed ones."""
-    try:
-        return read_prompt(sample)
-    except DataError:
-        return prompt_file(sample.stimuli[MAIN], sample.id), _NOTHING, twin_file(sample)
+    """Also one that is no audio: the calls with it failed, and go on to be failed ones. A probe's is not all that was heard."""
+    with suppress(DataError):
+        if sample.reaction is None:
+            return read_prompt(sample)
+    return prompt_file(sample.stimuli[MAIN], sample.id), _NOTHING, twin_file(sample)
 
 
 def _read_no_prompt(sample: Sample) -> Prompt:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from fdbench.io.text_table import text_table
-from fdbench.report.headline import FIGURES, OPTIONAL, Headline, boards, figure_text
+from fdbench.report.figure import figure_text
+from fdbench.report.headline import FIGURES, OPTIONAL, Headline, boards
 from fdbench.report.rows import Row
 
 _WORDS: Final = {

@@ -32,7 +32,10 @@ OVERALL: Final = "all"
 RATINGS: Final = ("relevance", "instruction_following", "task_score")
 """What a judge says of the meaning of replies, and not of their timing."""
 _MOST_REPEATS: Final = 20
+_RATIOS: Final = ("ratio", "log ratio")
 _LATENCIES: Final = "censored median"
+_RESAMPLED: Final = (*_RATIOS, _LATENCIES)
+"""What has a bootstrap interval."""
 
 Verdict = Literal["better", "worse", "differs", "no difference", ""]
 
@@ -187,7 +190,7 @@ def _one(paired: PairedScores, swaps: Swaps, protocol: str) -> Compared:
     first, second = without_errors(paired.first), without_errors(paired.second)
     aggregation = METRICS[metric].aggregation(protocol) if metric in METRICS else "mean"
     clips, n_open = paired.clips, 0
-    if aggregation in ("ratio", "log ratio"):
+    if aggregation in _RATIOS:
         both = first.keys() & second.keys()
         parts = [
             {clip: [parts_of_score(score) for score in side[clip] if "denominator" in score.components] for clip in both}
@@ -202,6 +205,8 @@ def _one(paired: PairedScores, swaps: Swaps, protocol: str) -> Compared:
     else:
         is_event = row.metrics[metric].unit == "rate"
         found = compare_means(clips, values_of(first), values_of(second), swaps, of_events=is_event)
+    if aggregation in _RESAMPLED and found.n < least_clips():  # resamples of so few clips say nothing
+        found = replace(found, low=None, high=None)
     higher = row.metrics[metric].higher_is_better
     is_tested = higher is not None and is_ranked(metric, row.scored.behaviour, protocol) and found.n > 0
     gain = _gain(found, higher)

@@ -12,6 +12,7 @@
     turn_taking takeover_rate          1.00  -0.08  [-0.35, +0.17]        0.52  250 clips or 3 seeds
     verdict: B is better in 1, worse in 1 of 12 metrics (5 % over all 12, Holm)
 
+Where medians and ratios are of fewer than six clips, ``n too small`` stands in the place of their interval.
 ``would show``: the least difference that these clips would have shown, ``nothing`` where they are too few for any;
 ``settled by``: how many clips, or how many seeds of each clip (``--repeats``), it would take to be sure of the difference
 that was seen.
@@ -29,6 +30,7 @@ from fdbench.report.comparison import OVERALL, Compared, Comparison, Rating
 from fdbench.report.markdown import arguments_text
 from fdbench.report.pairing import Pairing, Side
 from fdbench.report.ranking import decimals
+from fdbench.stats.comparison import least_clips
 
 MAX_LINES: Final = 24
 _MOST_NOTES: Final = 3
@@ -121,8 +123,12 @@ def _same_table(rows: Sequence[Compared], families: set[str]) -> list[str]:
 
 def _change(each: Compared) -> tuple[str, str]:
     found, unit = each.found, each.unit
-    interval = "" if found.low is None or found.high is None else f"[{_signed(found.low, unit)}, {_signed(found.high, unit)}]"
-    return "-" if found.difference is None else _signed(found.difference, unit), interval
+    if found.difference is None:
+        return "-", ""
+    interval = "n too small" if found.n < least_clips() else ""
+    if found.low is not None and found.high is not None:
+        interval = f"[{_signed(found.low, unit)}, {_signed(found.high, unit)}]"
+    return _signed(found.difference, unit), interval
 
 
 def _name(each: Compared, families: set[str]) -> str:

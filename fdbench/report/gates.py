@@ -86,11 +86,11 @@ class Checked:
     def sentence(self) -> str:
         found, unit = self.compared.found, self.compared.unit
         where = f"{self.compared.task} {self.compared.metric}"
+        if 0 < found.n < least_clips():
+            return f"{self.gate.text}: {where}: {found.n} clips are too few to be sure of a difference, {least_clips()} may be"
         if found.low is None or found.high is None:
             return f"{self.gate.text}: {where}: nothing is known of the difference"
         value = "" if found.difference is None else f"{found.difference:+.3g} "
-        if found.n < least_clips():
-            return f"{self.gate.text}: {where}: {found.n} clips are too few to be sure of a difference, {least_clips()} may be"
         told = f"{where}: {value}[{found.low:+.3g}, {found.high:+.3g}] {unit}"
         return f"{self.gate.text}: {told}{' lies beyond' if self.is_broken else ''}"
 

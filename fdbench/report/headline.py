@@ -9,17 +9,14 @@
     any     overlap.*, dialogue                                           --> its selectivity and goals, in the same line
 
 Conventions: only ``CORRECTED`` protocols, and only from stored summaries. The four behaviours weigh the same, and so do the
-sets of clips of one behaviour. The interval of such a mean is the square-and-add of the intervals of its parts, which are of
-different clips and so independent: the lower bound of sum(w v) is that minus the root of sum(w^2 (v - low)^2). A share is a
-share of what is wanted: waiting is 1 - takeover rate in pauses, yielding 1 - talked through.
+sets of clips of one behaviour (``report.figure``). A share is a share of what is wanted: waiting is 1 - takeover rate in
+pauses, yielding 1 - talked through.
 
 The behaviours with a clean twin and dialogues have no part in ``lost``: what they say is in ``selectivity``
 (``report.selectivity``) and ``goals``, and a run without them is ranked all the same.
 
 Never ranked: a model beyond a limit in any of its tasks (``ranking.beyond_limits``), one that was not run on all of its board's
-tasks, one with fewer than ``MIN_RANKED_N`` samples in a task. Ranked values that look the same in print tie.
-
-References: Zou & Donner 2008, Construction of confidence limits about effect measures (square-and-add of any two intervals).
+tasks, one with fewer than ``MIN_RANKED_N`` samples in a task.
 """
 
 from __future__ import annotations
@@ -42,13 +39,23 @@ from fdbench.core.behaviour import (
 from fdbench.core.family import BENCHMARK, FAMILIES
 from fdbench.core.metric import CORRECTED, HUMAN_DISTANCE
 from fdbench.core.signature import parse_signature
+from fdbench.report.figure import (
+    DIFFERENCE,
+    NO_FIGURE,
+    PRINTED_PLACES,
+    SECONDS,
+    SHARE,
+    Figure,
+    complement_of,
+    figure_of,
+    mean_of,
+    printed,
+)
 from fdbench.report.ranking import (
     FACTS_OF_THE_RUN,
-    MEDIAN_ABSOLUTE,
     MIN_RANKED_N,
     ROUNDING,
     beyond_limits,
-    is_rankable,
     n_behind,
     place,
     scope_of,
@@ -57,44 +64,10 @@ from fdbench.report.rows import Row
 from fdbench.report.selectivity import RESPOND, Selectivity, selectivity_of
 
 LOST: Final = "lost_per_turn_s"
-SHARE: Final = "share"
-SECONDS: Final = "s"
-DIFFERENCE: Final = "difference"
 FIGURES: Final = ("lost", "waits", "turn", "after", "human", "yields", "stops", "backchannels", "selects", "goals")
 """The ranked figures of a headline, by attribute, in the order of columns."""
 OPTIONAL: Final = ("human", "selects", "goals")
 """Those that have no column where no run of a board has them."""
-_PRINTED_PLACES: Final = {SHARE: 2, SECONDS: 2, DIFFERENCE: 2}
-"""A share is printed in whole percent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number of a headline.
-
-    Attributes:
-        value: None where there is none.
-        unit: ``SHARE`` (0.92 is printed as 92%), ``SECONDS`` or ``DIFFERENCE`` of two shares.
-        low, high: 95 % interval, None where it cannot be had.
-        n: The samples behind it; of a mean of tasks the fewest of any.
-        more_than: What a median that is not reached is certainly more than, in seconds.
-        off: Seconds by which a signed latency is off 0, either way (median); it is ranked by this.
-        merit: What it is ranked by, as printed; more is better. None where it is not ranked.
-        scope: What figures share that may be compared.
-    """
-
-    value: float | None
-    unit: str
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    more_than: float | None = None
-    off: float | None = None
-    merit: float | None = None
-    scope: tuple[object, ...] = ()
-
-
-NO_FIGURE: Final = Figure(None, SHARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +180,9 @@ def headline_of(rows: Sequence[Row], tasks: Sequence[str] = ()) -> Headline:
     is_whole = all(of_behaviour[name] for name in ALONE)
     shown = [row for row in rows if row.task in everywhere] if is_whole else []
     not_ranked = _why_not(rows, tasks)
-    lost = _figure(shown, LOST, everywhere, SECONDS)
+    lost = figure_of(shown, LOST, everywhere, SECONDS)
     pauses, backchannel = of_behaviour[PAUSE_HANDLING], of_behaviour[BACKCHANNEL]
-    log2 = _mean(backchannel, "backchannel_rate_log2")
+    log2 = mean_of(backchannel, "backchannel_rate_log2")
     has_lost = lost.value is not None
     selectivity = selectivity_of(of_behaviour)
     return Headline(
@@ -218,19 +191,19 @@ def headline_of(rows: Sequence[Row], tasks: Sequence[str] = ()) -> Headline:
         wait_s=_part(shown, "wait_s", everywhere) if has_lost else None,
         talked_over_s=_part(shown, "talked_over_s", everywhere) if has_lost else None,
         breaks=_part(shown, "breaks", everywhere) if has_lost else None,
-        lost_worded=_figure(shown, "lost_worded_s", everywhere, SECONDS),
-        waits=_complement(_figure(pauses, "takeover_rate")),
-        turn=_figure(of_behaviour[TURN_TAKING], "takeover_rate"),
-        after=_figure(of_behaviour[TURN_TAKING], "response_latency_s", unit=SECONDS),
-        yields=_complement(_figure(of_behaviour[USER_INTERRUPTION], "talked_through_rate")),
-        stops=_figure(of_behaviour[USER_INTERRUPTION], "stop_latency_s", unit=SECONDS),
-        backchannels=_figure(backchannel, "backchannel_ceiling_share"),
-        bits=_mean(backchannel, "backchannel_bits"),
+        lost_worded=figure_of(shown, "lost_worded_s", everywhere, SECONDS),
+        waits=complement_of(figure_of(pauses, "takeover_rate")),
+        turn=figure_of(of_behaviour[TURN_TAKING], "takeover_rate"),
+        after=figure_of(of_behaviour[TURN_TAKING], "response_latency_s", unit=SECONDS),
+        yields=complement_of(figure_of(of_behaviour[USER_INTERRUPTION], "talked_through_rate")),
+        stops=figure_of(of_behaviour[USER_INTERRUPTION], "stop_latency_s", unit=SECONDS),
+        backchannels=figure_of(backchannel, "backchannel_ceiling_share"),
+        bits=mean_of(backchannel, "backchannel_bits"),
         amount_off=None if log2 is None else 2**log2,
         selects=NO_FIGURE if selectivity is None else _selects(selectivity, of_behaviour),
         selectivity=selectivity,
-        goals=_figure(of_behaviour[DIALOGUE], "goal_coverage_rate"),
-        human=_figure(of_behaviour[TURN_TAKING], HUMAN_DISTANCE, unit=SECONDS),
+        goals=figure_of(of_behaviour[DIALOGUE], "goal_coverage_rate"),
+        human=figure_of(of_behaviour[TURN_TAKING], HUMAN_DISTANCE, unit=SECONDS),
         not_ranked=not_ranked or ("" if lost.merit is not None else _why_no_lost(rows)),
     )
 
@@ -238,7 +211,7 @@ def headline_of(rows: Sequence[Row], tasks: Sequence[str] = ()) -> Headline:
 def _selects(found: Selectivity, of_behaviour: Mapping[str, Sequence[Row]]) -> Figure:
     rows = [row for name in OVERLAPS for row in of_behaviour[name]]
     is_ranked = found.n >= MIN_RANKED_N and not any(beyond_limits(row) for row in rows)
-    merit = round(found.value, _PRINTED_PLACES[DIFFERENCE]) + 0.0 if is_ranked else None
+    merit = round(found.value, PRINTED_PLACES[DIFFERENCE]) + 0.0 if is_ranked else None
     scope = tuple(scope_of(row, row.metrics[RESPOND]) for row in rows)
     return Figure(found.value, DIFFERENCE, found.low, found.high, found.n, merit=merit, scope=scope)
 
@@ -262,18 +235,6 @@ def best_in(board: Sequence[Headline], figure: str) -> frozenset[str]:
         best = max(merits, key=lambda run: merits[run])
         marked |= {run for run, merit in merits.items() if merits[best] - merit <= max(errors[run], errors[best]) + ROUNDING}
     return frozenset(marked)
-
-
-def printed(value: float, unit: str) -> str:
-    """``92%`` or ``0.21``, in ASCII and never a negative zero."""
-    return f"{round(100 * value) + 0.0:.0f}%" if unit == SHARE else f"{round(value, _PRINTED_PLACES[unit]) + 0.0:.2f}"
-
-
-def figure_text(figure: Figure) -> str:
-    """The value alone: ``92%``, ``0.21``, ``> 4.60`` where a median is not reached; empty where nothing is known."""
-    if figure.value is not None:
-        return printed(figure.value, figure.unit)
-    return "" if figure.more_than is None else f"> {printed(figure.more_than, figure.unit)}"
 
 
 def _surroundings(row: Row) -> tuple[object, ...]:
@@ -340,47 +301,6 @@ def _why_no_lost(rows: Sequence[Row]) -> str:
 
 def _words(name: str) -> str:
     return name.removesuffix("_rate").replace("_", " ")
-
-
-def _figure(rows: Sequence[Row], metric: str, weights: Mapping[str, float] | None = None, unit: str = SHARE) -> Figure:
-    """The weighted mean of a metric over tasks; all weigh the same where no weights are given."""
-    summaries = [row.metrics[metric] for row in rows if metric in row.metrics]
-    if not rows or len(summaries) < len(rows):
-        return Figure(None, unit)
-    value = _mean(rows, metric, weights)
-    only = summaries[0] if len(summaries) == 1 else None
-    if value is None:
-        return Figure(None, unit, more_than=only.details.get("more_than") if only else None)
-    low = high = None
-    bounds = [(s.value, s.ci_low, s.ci_high) for s in summaries]
-    by_task = [weights[row.task] if weights else 1 / len(rows) for row in rows]
-    if all(None not in each for each in bounds):
-        below = [w * ((v or 0.0) - (lower or 0.0)) for w, (v, lower, _) in zip(by_task, bounds, strict=True)]
-        above = [w * ((upper or 0.0) - (v or 0.0)) for w, (v, _, upper) in zip(by_task, bounds, strict=True)]
-        low, high = value - math.hypot(*below), value + math.hypot(*above)
-    off = only.details.get(MEDIAN_ABSOLUTE) if only else None
-    merit = None
-    if all(is_rankable(row, metric) for row in rows):
-        ranked_by = min(1.0, value) if metric == "backchannel_ceiling_share" else value if off is None else off
-        merit = round(ranked_by, _PRINTED_PLACES[unit]) + 0.0
-        merit = merit if summaries[0].higher_is_better else -merit
-    scope = tuple(scope_of(row, row.metrics[metric]) for row in rows)
-    return Figure(value, unit, low, high, min(map(n_behind, summaries)), None, off, merit, scope)
-
-
-def _complement(figure: Figure) -> Figure:
-    """The share of the opposite; ranked as before."""
-    if figure.value is None:
-        return figure
-    low, high = (None if bound is None else 1 - bound for bound in (figure.high, figure.low))
-    return Figure(1 - figure.value, figure.unit, low, high, figure.n, None, None, figure.merit, figure.scope)
-
-
-def _mean(rows: Sequence[Row], metric: str, weights: Mapping[str, float] | None = None) -> float | None:
-    values = [(row.task, row.metrics[metric].value if metric in row.metrics else None) for row in rows]
-    if not values or any(value is None for _, value in values):
-        return None
-    return math.fsum((weights[task] if weights else 1 / len(rows)) * (value or 0.0) for task, value in values)
 
 
 def _part(rows: Sequence[Row], part: str, weights: Mapping[str, float]) -> float | None:

@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 
 from fdbench.core.family import FAMILIES
 from fdbench.core.placement import CAUSAL
-from fdbench.report.headline import FIGURES, OPTIONAL, SECONDS, SHARE, Figure, Headline, best_in, boards, figure_text, printed
+from fdbench.report.figure import SECONDS, SHARE, Figure, figure_text, printed
+from fdbench.report.headline import FIGURES, OPTIONAL, Headline, best_in, boards
 from fdbench.report.markdown import DAGGER, NOTHING, arguments_text, code, escape, table
 from fdbench.report.ranking import MIN_RANKED_N, place
 from fdbench.report.rows import Row

@@ -36,7 +36,8 @@ def _suite(root: ElementTree.Element, comparison: Comparison, checked: Sequence[
             failure.text = visible("; ".join(broken))
         elif each.found.low is None:
             n_skipped += 1
-            ElementTree.SubElement(case, "skipped", message="there is no value to compare")
+            what = "value to compare" if each.found.difference is None else "interval"
+            ElementTree.SubElement(case, "skipped", message=f"there is no {what}")
         ElementTree.SubElement(case, "system-out").text = _told(each)
     for name, count in (("tests", len(comparison.compared)), ("failures", n_failed), ("errors", 0), ("skipped", n_skipped)):
         suite.set(name, str(count))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from fdbench.errors import DataError
-from fdbench.report.headline import boards, figure_text
+from fdbench.report.figure import figure_text
+from fdbench.report.headline import boards
 from fdbench.report.markdown import arguments_text
 from fdbench.report.rows import read_run
 from fdbench.store.run import Run

@@ -7,7 +7,8 @@
     baseline                              the run that was made with --name baseline
     other/vad-e                           the same under other/
 
-What exists as a path is that path; then a whole id or name, then the beginning of an id.
+A run's folder goes first, then a whole id or name, then any other path that exists, then the beginning of an id. A word that is
+both a run's folder here and the name of another run is refused; ``./baseline`` is always the folder.
 """
 
 from __future__ import annotations
@@ -29,25 +30,26 @@ def find_run(text: str) -> Path:
     """The folder of the run that a text means; the text as a path where no run is known by it.
 
     Raises:
-        UsageError: It could mean several; lists them.
+        UsageError: It means several; names them.
     """
     path = Path(text)
-    if path.exists() or not path.name:
+    is_run, is_word = Run(path).is_run, text == path.name
+    if not path.name or (is_run and not is_word):
         return path
-    root = path.parent if path.parent != Path() else ROOT
+    root = ROOT if is_word else path.parent
     runs = Run.all_in(root)
-    for meant in (
-        [run for run in runs if path.name in (run.folder.name, name_of(run))],
-        [run for run in runs if run.folder.name.startswith(path.name)],
-    ):
-        if len(meant) > 1:
-            names = [f"{run.folder.name}{f' ({name})' if (name := name_of(run)) else ''}" for run in meant]
-            more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-            what = f"'{text}' may be any of {len(meant)} runs in {root}: {', '.join(names[:_LISTED])}{more}"
-            raise UsageError(what, "write more of the id, or give one a name: fdbench run ... --name NAME")
-        if meant:
-            return meant[0].folder
-    return path
+    meant = [run for run in runs if path.name in (run.folder.name, name_of(run))]
+    if is_run and any(run.folder.resolve() != path.resolve() for run in meant):
+        what = f"'{text}' is a run's folder here, and the name of {meant[0].folder}"
+        raise UsageError(what, f"write ./{text} for the one, or {meant[0].folder} for the other")
+    if not meant and not path.exists():
+        meant = [run for run in runs if run.folder.name.startswith(path.name)]
+    if len(meant) > 1:
+        names = [f"{run.folder.name}{f' ({name})' if (name := name_of(run)) else ''}" for run in meant]
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        what = f"'{text}' may be any of {len(meant)} runs in {root}: {', '.join(names[:_LISTED])}{more}"
+        raise UsageError(what, "write more of the id, or give one a name: fdbench run ... --name NAME")
+    return meant[0].folder if meant else path
 
 
 def name_of(run: Run) -> str:

@@ -90,7 +90,8 @@ class Mirror:
             try:
                 yield
             finally:
-                self._send_rest(run)
+                if run.is_begun:
+                    self._send_rest(run)
         self._pool = None
 
     def send(self, run: Run, take: TakeId) -> None:

@@ -29,6 +29,7 @@ from fdbench.core.take_id import TakeId
 from fdbench.errors import DataError, UsageError
 from fdbench.io.files import digest_of, open_own, read_json, sha256_of, write_bytes_atomically, write_json_atomically
 from fdbench.store.attempts import (
+    ATTEMPTS,
     BEGUN,
     HEARING,
     START,
@@ -46,6 +47,7 @@ from fdbench.store.take_files import TakeFiles, json_lines
 
 _PARTS: Final = ("takes", "audio", "logs", "annotations", "verdicts", "scores")
 """Folders in which a killed process may have left half a file."""
+_BEFORE_CALLS: Final = (MANIFEST, ATTEMPTS, ".lock")
 _LEFTOVER: Final = re.compile(r"\..+\.[a-z0-9_]+\.part", re.DOTALL)
 """What ``write_bytes_atomically`` calls a file that is not whole yet."""
 
@@ -96,6 +98,13 @@ class Run(TakeFiles):
     def is_run(self) -> bool:
         return self.manifest_file.is_file()
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is more in the folder than what a command writes before the first call."""
+        if any(path.name not in _BEFORE_CALLS for path in self.folder.iterdir()):
+            return True
+        return any(each.get("event") != START for each in self.attempts().events)
+
     @contextmanager
     def locked(self, *, create: bool = False, is_shared: bool = False) -> Iterator[None]:
         """Hold the folder for one process, and sweep away what a killed one left half-written.
@@ -108,6 +117,7 @@ class Run(TakeFiles):
             BusyError: Another process is at work in the folder.
             DataError: It is not a run's.
         """
+        made = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         if create:
             self.folder.mkdir(parents=True, exist_ok=True)
         else:
@@ -127,10 +137,12 @@ class Run(TakeFiles):
             try:
                 yield
             finally:
-                if is_alone and not self.is_run:  # nothing came of it: leave no empty folder behind
-                    (self.folder / ".lock").unlink(missing_ok=True)
+                if create and is_alone and not self.is_begun:  # nothing came of it, and nothing is left behind
+                    for name in _BEFORE_CALLS:
+                        (self.folder / name).unlink(missing_ok=True)
                     with suppress(OSError):
-                        self.folder.rmdir()
+                        for folder in made or [self.folder]:
+                            folder.rmdir()
 
     def _sweep(self) -> None:
         """Remove what killed processes left half-written, and the leases of calls that have ended."""

@@ -64,6 +64,7 @@ def find_condition(name: str, noise: str = "") -> Condition:
 
     Raises:
         UsageError: Nothing has that name, or not that version; names the nearest. Or it needs ``--noise``.
+        DataError: That noise cannot be read.
         MissingExtraError: It needs a library that is not installed.
     """
     from fdbench.audio.effects.table import builds_of
@@ -125,11 +126,13 @@ def expand_conditions(text: str, noise: str = "") -> Expanded:
 
 
 def _with_folder(condition: Condition, noise: str) -> Condition:
-    from fdbench.audio.effects.material import digest_of_folder
+    from fdbench.audio.effects.material import digest_of_folder, from_folder
+    from fdbench.audio.segments import VAD_RATE
 
     if not noise:
         raise UsageError(f"condition '{condition.name}' is made of your own noise", "say where that lies: --noise DIR")
     digest = digest_of_folder(noise)
+    from_folder(noise, VAD_RATE)  # what cannot be played is refused before anything is written
     effects: list[Mapping[str, Any]] = [
         {**facts, "sha256": digest} if facts.get("kind") == "folder" else facts for facts in condition.to_model
     ]

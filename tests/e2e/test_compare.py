@@ -129,6 +129,17 @@ def test_a_run_that_was_given_a_name_keeps_its_id_and_is_listed(tmp_path):
     assert taken.status == 2
     assert "is called so" in taken.err
     assert len(list((tmp_path / "results").iterdir())) == 1
+    assert "called" not in named.err + again.err
+    (tmp_path / "quiet").mkdir()
+    for command_of_runs in (("show",), ("status",), ("verify",), ("score", "--asr", "none", "--protocol", "fdbench")):
+        taken_by_name = fdbench(*command_of_runs, "quiet", cwd=tmp_path)
+        assert taken_by_name.status == 0, "a folder that is no run hides no name: " + taken_by_name.err
+    of_recordings = fdbench("score", "quiet", "--task", "mini/turn_taking", cwd=tmp_path)
+    assert of_recordings.status == 2 and "quiet" in of_recordings.err and named.run.name not in of_recordings.err
+    renamed = fdbench(*command, "--name", "hush", cwd=tmp_path)
+    assert renamed.run == named.run and "the run was called 'quiet' before and is called 'hush' now" in renamed.err
+    several = fdbench(*command, "--name", "both", "--condition", "clean,quiet-20dB", cwd=tmp_path)
+    assert several.status == 2 and "--name is for one run" in several.err
 
 
 @pytest.mark.parametrize("name", ["a/b", "latest", "-x", " x"])
@@ -140,6 +151,8 @@ def test_what_is_no_name_is_misuse(name, tmp_path):
 
 
 def test_lists_fit_into_100_columns_and_of_nothing_there_is_a_word(tmp_path):
-    assert max(map(len, fdbench("list", "models", COLUMNS="100").out.splitlines())) <= 100
+    for listing in (("list", "models"), ("list", "tasks"), ("list", "conditions"), ("data", "list", "--data", tmp_path)):
+        assert max(map(len, fdbench(*listing, COLUMNS="100").out.splitlines())) <= 100
+    assert "https://drive.google.com/uc?id=" in fdbench("data", "list", "--json").out
     assert fdbench("list", "runs", "--out", tmp_path).out == f"no runs in {tmp_path}\n"
     assert fdbench("list", "runs", "--out", tmp_path / "nowhere").status == 2

@@ -152,7 +152,7 @@ def test_a_program_gets_json_and_no_file_has_the_key(tmp_path):
         (("--judge", "given"), "there is nobody to check"),
         (("--judge", "opnai:gpt"), "did you mean 'openai'"),
         (("--judge", "openai:gpt-x"), "OPENAI_API_KEY is not set"),
-        (("--judge", "ollama:m", "--judge-price", "cheap"), "expected IN,OUT"),
+        (("--judge", "ollama:m", "--judge-price", "cheap"), "--judge-price cheap: expected IN,OUT"),
         (("--judge", "ollama:m", "--judge-timeout", "0"), "timeout"),
         (("--judge", "ollama:m", "--judge-concurrency", "0"), "concurrency"),
         (("--judge", "ollama:m", "--judge-url", "http://me:secret@localhost/v1"), "user name or a password"),

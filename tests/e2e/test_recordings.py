@@ -16,6 +16,7 @@ from fdbench.task.load import load_samples, task_specs
 from tests.conftest import MINI_ALONE, fdbench, sample_scores, summaries
 from tests.e2e.test_bad_input import write_set
 
+PROBES = ("backchannel", "interruption", "noise", "side_talk")
 TASK = "mini/turn_taking"
 IDS = ("tt-01", "tt-02")
 BY_THE_USER_HEARD = ("stop_latency_s", "lost_per_turn_s", "lost_worded_s")
@@ -405,6 +406,18 @@ def test_pairs_go_out_with_their_twins_and_dialogues_do_not(tmp_path):
     assert all((tmp_path / "p" / prompt["file"]).is_file() for prompt in listed)
 
 
+@pytest.mark.parametrize("target", ["--wav", "--to"])
+def test_what_is_no_prompt_is_a_line_and_no_loss_where_a_family_was_asked_for(target, tmp_path):
+    if target == "--to":
+        pytest.importorskip("datasets", reason="needs pip install 'fdbench[data]'")
+    finished = fdbench("data", "export", "--tasks", "mini", target, tmp_path / "p")
+    assert finished.status == 0, finished.err
+    told = finished.err.splitlines()
+    assert [line.split(": ")[1] for line in told] == ["mini/dialogue", *(f"mini/probe.{kind}" for kind in PROBES)]
+    assert all(": left out: " in line for line in told) and "probe" not in finished.out
+    assert fdbench("data", "export", "--tasks", "mini/dialogue", target, tmp_path / "q").status == 3, "that was the loss of all"
+
+
 def test_an_export_as_wav_spoils_no_folder_of_others(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     finished = fdbench("data", "export", "--tasks", TASK, "--wav", tmp_path)
@@ -421,13 +434,22 @@ def test_an_export_as_wav_spoils_no_folder_of_others(tmp_path):
         ("sample_{n.wav", "--arg pattern=sample_{n.wav"),
         ("sample_{n:03d}.wav", "{n:03d}: a number is found with any zeros before it"),
         ("{id!r}.wav", "{id!r}: "),
+        ("../{n}.wav", "--arg pattern=../{n}.wav: leads out of the folder"),
+        ("a/../../{n}.wav", "leads out of the folder"),
+        ("/tmp/{n}.wav", "leads out of the folder"),
+        ("~/{n}.wav", "leads out of the folder"),
+        ("away/{n}.wav", "away/1.wav is a link that leads out of"),
     ],
 )
-def test_a_pattern_that_names_no_sample_is_misuse(pattern, told, tmp_path):
-    finished = unheard(tmp_path, tmp_path / "out", TASK, "--arg", f"pattern={pattern}")
+def test_a_pattern_that_names_no_sample_or_leads_out_is_misuse(pattern, told, tmp_path):
+    silence_at(tmp_path / "elsewhere" / "1.wav")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "away").symlink_to(tmp_path / "elsewhere")
+    finished = unheard(tmp_path / "in", tmp_path / "out", TASK, "--arg", f"pattern={pattern}")
     assert finished.status == 2
     assert told in finished.err
     assert len(finished.err.strip().splitlines()) == 2
+    assert not (tmp_path / "out").exists()
 
 
 def silence_at(*paths):

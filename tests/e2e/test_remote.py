@@ -171,6 +171,28 @@ def patient(check):
     return lambda self, run: (time.sleep(0.6), check(self, run))
 
 
+def test_a_refused_run_leaves_nothing_here_and_nothing_in_the_store(memory, tmp_path, monkeypatch):
+    """An examiner without a key is known to be one only when the first dialogue begins."""
+    written, _ = memory
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    dialogue = (
+        "--tasks",
+        "mini/dialogue",
+        "--limit",
+        "1",
+        "--examiner",
+        "llm:openai:gpt-4o",
+        "--protocol",
+        "fdbench",
+        "--asr",
+        "none",
+    )
+    for out in (tmp_path / "out", "memory://late/results"):
+        done = fdbench("run", "--model", "silence", *dialogue, "--out", out, FDBENCH_CACHE=str(tmp_path))
+        assert done.status == 2 and "OPENAI_API_KEY is not set" in done.err
+    assert not written and not list(tmp_path.rglob("manifest.json")) and not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_files_that_show_late_cost_a_call_and_no_byte(memory, tmp_path):
     assert run(tmp_path / "one", "memory://late/results").status == 0

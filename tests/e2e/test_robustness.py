@@ -217,3 +217,25 @@ def test_ones_own_noise_is_in_the_id_by_its_content(tmp_path):
     assert ids[0] != ids[1]
     unused = fdbench("run", "--model", "silence", *TURNS, "--noise", tmp_path / "noise", "--out", tmp_path / "out")
     assert unused.status == 2 and len(unused.err.strip().splitlines()) == 2
+
+
+def test_noise_that_cannot_be_played_is_refused_and_nothing_is_left(tmp_path):
+    """Told of as misuse, in two lines, before anything is written."""
+    sounds = {
+        "empty": None,
+        "silent": np.zeros(1600),
+        "of length 0": np.zeros(0),
+        "no sound": b"nonsense",
+        "not finite": np.full(1600, np.nan, np.float32),
+    }
+    for name, sound in sounds.items():
+        noise = tmp_path / name
+        noise.mkdir()
+        if isinstance(sound, bytes):
+            (noise / "fan.wav").write_bytes(sound)
+        elif sound is not None:
+            soundfile.write(noise / "fan.wav", sound, 16000, subtype="FLOAT")
+        command = ("run", "--model", "silence", *TURNS, "--noise", noise, "--condition", "clean,own-10dB")
+        refused = fdbench(*command, "--out", tmp_path / "out")
+        assert refused.status == 2 and name in refused.err and len(refused.err.splitlines()) <= 2, refused.err
+        assert not (tmp_path / "out").exists(), name

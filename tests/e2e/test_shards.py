@@ -19,7 +19,7 @@ TASKS = (
     "--tasks", "mini/pause_handling,mini/turn_taking", "--limit", "4", "--asr", "none", "--protocol", "fdbench",
     "--workers", "1",
 )  # fmt: skip
-SLOW = Path(__file__).with_name("slow_agent.py")
+AGENT = f"{Path(__file__).with_name('gated_agent.py')}:Gated"
 PATIENCE_S = 120.0
 MEANINGLESS = 3
 """What a run ends with whose model never spoke."""
@@ -77,33 +77,33 @@ def test_one_shard_alone_makes_the_others_shares_too(record_once, tmp_path):
 
 
 def test_a_shard_that_is_killed_loses_what_it_was_at_and_another_makes_it(tmp_path):
-    agent = f"{SLOW}:Slow"
-    whole = fdbench("run", "--model", agent, *TASKS, *ONE_BY_ONE, "--out", tmp_path / "whole")
+    whole = fdbench("run", "--model", AGENT, *TASKS, *ONE_BY_ONE, "--out", tmp_path / "whole")
     assert whole.status == MEANINGLESS, whole.err
     gate = tmp_path / "gate"
-    first = shard(tmp_path / "shared", "1/2", *ONE_BY_ONE, model=agent, env={**os.environ, "SLOW_GATE": str(gate)})
-    until(lambda: gate.with_suffix(".reached").exists())  # it is in the middle of its second call
+    gate.touch()
+    first = shard(tmp_path / "shared", "1/2", *ONE_BY_ONE, model=AGENT, env={**os.environ, "GATE": str(gate)})
+    until(lambda: gate.with_name(f"{first.pid}.waits").exists())  # it is in the middle of its second call
     done = calls_made(the_run(tmp_path / "shared"))
     assert len(done) == 1
     first.kill()
     first.wait()
-    ended(shard(tmp_path / "shared", "2/2", *ONE_BY_ONE, model=agent))
+    ended(shard(tmp_path / "shared", "2/2", *ONE_BY_ONE, model=AGENT))
     run = the_run(tmp_path / "shared")
     assert content(run) == content(the_run(tmp_path / "whole"))
     assert len(calls_made(run)) == len(set(calls_made(run))) == 8, "no finished call is made twice"
 
 
 def test_a_shard_that_is_frozen_past_its_lease_wakes_to_find_its_call_made(tmp_path):
-    agent = f"{SLOW}:Slow"
     gate = tmp_path / "gate"
-    first = shard(tmp_path, "1/2", *ONE_BY_ONE, model=agent, env={**os.environ, "SLOW_GATE": str(gate)})
-    until(lambda: gate.with_suffix(".reached").exists())
+    gate.touch()
+    first = shard(tmp_path, "1/2", *ONE_BY_ONE, model=AGENT, env={**os.environ, "GATE": str(gate)})
+    until(lambda: gate.with_name(f"{first.pid}.waits").exists())
     first.send_signal(signal.SIGSTOP)
-    second = shard(tmp_path, "2/2", *ONE_BY_ONE, model=agent)
+    second = shard(tmp_path, "2/2", *ONE_BY_ONE, model=AGENT)
     run = next(path for path in tmp_path.iterdir() if path.is_dir())
     until(lambda: len(set(calls_made(run))) == 8)
     records = content(run / "takes")
-    gate.touch()
+    gate.unlink()
     first.send_signal(signal.SIGCONT)
     ended(first), ended(second)
     assert content(run / "takes") == records, "what was there stays, byte for byte"

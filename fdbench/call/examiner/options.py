@@ -19,7 +19,7 @@ from fdbench.call.examiner.voice import ShippedVoice, TtsVoice, Voice
 from fdbench.errors import UsageError, unknown_name
 from fdbench.hear.engines import asr_signature
 from fdbench.io.files import digest_of
-from fdbench.judge.providers import JudgeSettings, settings_of
+from fdbench.judge.providers import JudgeSettings, price_of, settings_of
 from fdbench.task.loaded import LoadedTask
 
 SCRIPTED, LLM, REALTIME = "scripted", "llm", "realtime"
@@ -138,7 +138,7 @@ class ExaminerOptions:
             seed=given.seed,
             timeout_s=given.timeout_s,
             max_attempts=3,
-            price=_price_of(given.price),
+            price=price_of(given.price, "--examiner-arg price="),
         )
 
     # A server
@@ -232,13 +232,3 @@ class ExaminerOptions:
 def _as_examiners(error: UsageError) -> UsageError:
     """An error of settling arguments, in the words of this option."""
     return UsageError(*(text.replace("--arg ", "--examiner-arg ") for text in (error.what, error.remedy)))
-
-
-def _price_of(text: str | None) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    try:
-        price_in, price_out = map(float, text.split(","))
-    except ValueError:
-        raise UsageError(f"--examiner-arg price={text}: expected IN,OUT", "USD per million tokens, like 2.50,10") from None
-    return price_in, price_out

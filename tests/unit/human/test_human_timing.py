@@ -66,7 +66,8 @@ def test_transcripts_are_read_by_the_names_of_their_columns(tmp_path: Path) -> N
     assert len(found.sides[0].words) == 12
 
 
-def test_recordings_give_known_gaps_back_within_30_ms(tmp_path: Path) -> None:
+@pytest.mark.parametrize("offset", [0.0, 0.1])
+def test_recordings_give_known_gaps_back_within_30_ms_also_with_a_constant_in_a_channel(offset: float, tmp_path: Path) -> None:
     voices = []
     for sample in load_samples(task_specs()["mini/turn_taking"], None).samples[:6]:
         said = resampled(sample.stimuli["main"].load(), RATE).samples[
@@ -79,7 +80,7 @@ def test_recordings_give_known_gaps_back_within_30_ms(tmp_path: Path) -> None:
     for index, (turn, voice) in enumerate(zip(placed, voices, strict=True)):
         first = round(turn.start_s * RATE)
         sound[first : first + len(voice), index % 2] = voice
-    soundfile.write(tmp_path / "call.wav", sound, RATE)
+    soundfile.write(tmp_path / "call.wav", 0.5 * sound + np.float32([0.0, offset]), RATE)
     [found], cutting = read_corpus("stereo", tmp_path)
     assert transition_offsets_s(found) == pytest.approx(GAPS_S, abs=0.03)
     assert cutting.detector is not None and cutting.detector.startswith("silero-")

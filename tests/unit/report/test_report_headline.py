@@ -11,7 +11,8 @@ import pytest
 from report_trees import add_task, metric, row_of, table_with, write_run
 
 from fdbench.errors import DataError
-from fdbench.report.headline import best_in, boards, figure_text, headline_of
+from fdbench.report.figure import figure_text
+from fdbench.report.headline import best_in, boards, headline_of
 from fdbench.report.headline_table import headline_lines
 from fdbench.report.leaderboard import HEADLINE_END, HEADLINE_START, check_leaderboard, render_leaderboard, write_leaderboard
 from fdbench.report.rows import PublishedRow, read_results

@@ -295,6 +295,27 @@ def test_junit_has_a_test_for_each_number_and_a_failure_for_each_broken_rule(tmp
     assert all(set(each.attrib) <= known[each.tag] for each in root.iter()), "attributes of the schema that Jenkins publishes"
 
 
+@pytest.mark.parametrize(("n", "is_enough"), [(2, False), (5, False), (6, True)])
+def test_medians_and_ratios_of_fewer_than_six_clips_have_no_interval(n, is_enough, tmp_path):
+    def values(shift_s):
+        late = [0.1 * k + shift_s for k in range(n)]
+        return {LATENCY: each_once(late), LOST: each_once([ratio(LOST, each, 1.0) for each in late])}
+
+    runs = [write_scored_run(tmp_path, model, {TASK: values(shift_s)}) for model, shift_s in (("a", 0.0), ("b", 0.5))]
+    (found,) = compare_runs([pair_runs(*runs)])
+    for metric in (LATENCY, LOST):
+        each = of(found, metric)
+        assert each.found.difference == pytest.approx(0.5) and each.found.p is not None
+        assert (each.found.low is not None) == (each.found.high is not None) == is_enough
+    shown = "\n".join(comparison_lines(found, 120))
+    assert shown.count("n too small") == (0 if is_enough else 2)
+    (checked,) = check_gates([Gate.parse(f"{LATENCY}>+0.1")], found)
+    assert checked.is_broken == is_enough and ("too few to be sure" in checked.sentence) != is_enough
+    (suite,) = ElementTree.fromstring(junit_xml([(found, [checked])]))
+    skipped = [each.get("message") for each in suite.iter("skipped")]
+    assert skipped == ([] if is_enough else ["there is no interval"] * 2)
+
+
 def test_the_result_for_a_program_is_plain_json(tmp_path):
     runs = [write_scored_run(tmp_path, name, {TASK: VALUES}) for name in ("a", "b")]
     (found,) = compare_runs([pair_runs(*runs)])

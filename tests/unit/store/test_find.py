@@ -55,6 +55,31 @@ def test_what_means_nothing_stays_the_path_that_it_is(runs):
     assert find_run("nowhere/nobody") == Path("nowhere/nobody")
 
 
+def test_what_is_no_run_does_not_hide_a_runs_name_but_the_beginning_of_an_id(runs):
+    Path("model-b").mkdir()
+    Path(runs["first"].name).write_text("a file")
+    Path("results/model-b").mkdir()
+    Path("model").mkdir()
+    assert find_run("model-b") == find_run("results/model-b") == runs["second"]
+    assert find_run(runs["first"].name) == runs["first"]
+    assert find_run("model") == Path("model")
+    assert find_run("./model-b") == find_run("model-b/") == Path("model-b"), "as a path it is that path"
+
+
+def test_a_word_that_is_a_runs_folder_and_another_runs_name_is_refused(runs):
+    runs["other"].rename("model-b")
+    with pytest.raises(UsageError, match="is a run's folder here, and the name of results/") as error:
+        find_run("model-b")
+    assert "./model-b" in error.value.remedy and str(runs["second"]) in error.value.remedy
+    assert find_run("./model-b") == Path("model-b")
+    assert find_run(str(runs["second"])) == runs["second"]
+
+
+def test_a_link_to_a_run_that_has_the_runs_name_is_that_run(runs):
+    Path("model-b").symlink_to(runs["second"])
+    assert find_run("model-b").resolve() == runs["second"].resolve()
+
+
 def test_a_run_that_cannot_be_read_has_no_name(runs):
     (runs["second"] / "manifest.json").write_text("{")
     assert name_of(Run(runs["second"])) == ""
