@@ -92,6 +92,8 @@ class RayCalls:
         self._is_limited = self._is_live or plan.request.examiner.is_llm
         self._costs: dict[str, float] = {}
         self._notes: dict[str, None] = {}
+        self._lost: Counter[str] = Counter()
+        self._n_made_again = 0
         self._n_deaths = 0
         self._ray = ray
         self._sign: Path | None = None
@@ -112,7 +114,10 @@ class RayCalls:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return tuple(self._notes)
+        if not self._lost:
+            return tuple(self._notes)
+        where = ", ".join(f"{n} on {host}" for host, n in sorted(self._lost.items()))
+        return (f"actors died: {where}; {self._n_made_again} calls that they were at were made again", *self._notes)
 
     @property
     def crew(self) -> str:
@@ -284,7 +289,8 @@ class RayCalls:
             outcome = self._with_what_it_took(take, FailedCall("worker", f"each actor that was at it died, lastly on {where}"))
             self._spent(take, outcome)
             yield take, outcome
-        self._notes[f"an actor on {where} died with {len(held)} calls going on; they were made again"] = None
+        self._lost[where] += 1
+        self._n_made_again += len(again)
         self._replace(worker)
 
     def _written(self, take: Take) -> Outcome:

@@ -85,7 +85,8 @@ class RayEars:
             main = replace(take.id, stimulus=MAIN)
             if take.stimulus == MAIN and main not in self._seen and self._run.is_done(main):
                 self._put(main, take.sample)
-        total = self.n_heard + len(self._waiting) + len(self._going_on)
+        stimuli = {name: len(task.stimuli) for name, task in self._manifest.tasks.items()}
+        total = self.n_heard + sum(stimuli[asked[0].task] for asked in (*self._waiting, *self._going_on.values()))
         while self._waiting or self._going_on:
             progress("annotation", self.n_heard, max(total, self.n_heard), len(self._failures), "on the cluster")
             self._gather(_WAIT_S)
@@ -121,7 +122,7 @@ class RayEars:
                 continue
             for name, content in files.items():
                 self._cache.enter(name, content)
-            self.n_heard += 1
+            self.n_heard += len(self._manifest.tasks[asked[0].task].stimuli)
         self._ask()
 
     def _ask(self) -> None:

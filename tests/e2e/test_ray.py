@@ -131,7 +131,7 @@ def test_an_actor_that_is_killed_in_a_call_is_replaced(cluster, closed, here, tm
     until(lambda: len(closed()) == WAITING)
     os.kill(closed()[0], signal.SIGKILL)
     cluster.gate.unlink()
-    assert "an actor on" in ended(driver)
+    assert "actors died: 1 on" in ended(driver)
     is_the_same(the_run(tmp_path), here)
 
 
@@ -145,7 +145,7 @@ def test_a_node_that_goes_takes_only_what_was_going_on_there(cluster, closed, he
     cluster.gate.unlink()
     said = ended(driver)
     cluster.add_node(num_cpus=1)
-    assert "an actor on" in said
+    assert "actors died: 1 on" in said
     is_the_same(the_run(tmp_path), here)
 
 
@@ -233,7 +233,7 @@ def test_an_actor_that_cannot_write_is_replaced_and_what_it_was_at_is_made_elsew
     out, err = driver.communicate(timeout=240)
     assert driver.returncode == MEANINGLESS, err
     made = calls_made(the_run(tmp_path / "results"))
-    assert "they were made again" in out + err and len(made) == len(set(made)) == 8
+    assert "actors died: 1 on" in out + err and len(made) == len(set(made)) == 8
 
 
 def test_a_model_that_cannot_be_loaded_is_two_lines(cluster, tmp_path):
