@@ -70,6 +70,8 @@ def sweep_command(arguments: argparse.Namespace) -> int:
 
     varied, fixed = _varied_of(arguments)
     settings = settings_of(varied)
+    if arguments.name:
+        raise UsageError(f"--name {arguments.name}: is for one run, and a sweep makes {len(settings)}", "--to names the sweep")
     if is_on_slurm(arguments):
         from fdbench.command.slurm import settle, submit
 

@@ -89,6 +89,7 @@ def test_models_seeds_and_conditions_are_varied_alike(tmp_path):
         (("--arg", "silence_mss=300,500"), "silence_ms"),
         (("--seeds", "a,b"), "--seeds: a is no whole number"),
         (("--arg", "silence_ms=300,500", "--to", "../x"), "--to ../x"),
+        (("--arg", "silence_ms=300,500", "--name", "mine"), "--name mine"),
     ],
 )
 def test_what_cannot_be_swept_is_two_lines(tmp_path, options, what):
