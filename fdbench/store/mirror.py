@@ -82,7 +82,8 @@ class Mirror:
     def kept(self, run: Run) -> Iterator[None]:
         """Fetch what is missing of a run, and copy back all that is made of it."""
         self.fetch(run.folder.name)
-        if not self._sizes:
+        is_new = not self._sizes
+        if is_new:
             with self._said():  # a bucket that is not there looks empty, and would be noticed only when a call has been made
                 self._put(run, ATTEMPTS, b"")
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mirror") as self._pool:
@@ -92,6 +93,9 @@ class Mirror:
             finally:
                 if run.is_begun:
                     self._send_rest(run)
+                elif is_new:  # nothing came of it
+                    with self._said(), suppress(FileNotFoundError):
+                        self._files.rm_file(f"{self._root}/{run.folder.name}/{ATTEMPTS}")
         self._pool = None
 
     def send(self, run: Run, take: TakeId) -> None:

@@ -173,24 +173,14 @@ def patient(check):
 
 def test_a_refused_run_leaves_nothing_here_and_nothing_in_the_store(memory, tmp_path, monkeypatch):
     """An examiner without a key is known to be one only when the first dialogue begins."""
-    written, _ = memory
+    from fsspec.implementations.memory import MemoryFileSystem
+
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    dialogue = (
-        "--tasks",
-        "mini/dialogue",
-        "--limit",
-        "1",
-        "--examiner",
-        "llm:openai:gpt-4o",
-        "--protocol",
-        "fdbench",
-        "--asr",
-        "none",
-    )
+    dialogue = ("--tasks", "mini/dialogue", "--limit", "1", "--examiner", "llm:openai:gpt-4o", "--protocol", "fdbench")
     for out in (tmp_path / "out", "memory://late/results"):
-        done = fdbench("run", "--model", "silence", *dialogue, "--out", out, FDBENCH_CACHE=str(tmp_path))
+        done = fdbench("run", "--model", "silence", *dialogue, "--asr", "none", "--out", out, FDBENCH_CACHE=str(tmp_path))
         assert done.status == 2 and "OPENAI_API_KEY is not set" in done.err
-    assert not written and not list(tmp_path.rglob("manifest.json")) and not (tmp_path / "out").exists()
+    assert not MemoryFileSystem.store and not list(tmp_path.rglob("manifest.json")) and not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
