@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# What is imported is compiled then; most of what is installed is not.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
 # silero-vad's weights are used through onnxruntime, so the torch that it declares is not installed.
 LIGHT := $(VENV)/.light
@@ -63,7 +64,7 @@ $(LIGHT): pyproject.toml constraints.txt
 
 $(FULL): $(LIGHT)
 	$(PIP) -e '.[tiny-en,prosody,webrtc-vad,pictures,docs,completion,opus,rooms,aec,sphinx,suite,judge,realtime,gemini,data,dev]'
-	$(PIP) -e '.[ray,slurm,remote]' s3fs 'moto[server]' || echo 'no Ray for this Python: its tests are skipped'
+	$(PIP) -e '.[ray,slurm,remote]' s3fs 'moto[s3]' flask flask-cors || echo 'no Ray for this Python: its tests are skipped'
 	$(PIP) $(TORCH)
 	$(PIP) numba tiktoken more-itertools
 	$(PIP) --no-deps openai-whisper

@@ -19,7 +19,7 @@ fsspec = pytest.importorskip("fsspec", reason="needs pip install 'fdbench[remote
 @pytest.fixture
 def s3(monkeypatch):
     """An empty bucket."""
-    server_module = pytest.importorskip("moto.server", reason="needs pip install 'moto[server]'")
+    server_module = pytest.importorskip("moto.server", reason="needs pip install 'moto[s3]' flask flask-cors")
     s3fs = pytest.importorskip("s3fs", reason="needs pip install s3fs")
     server = server_module.ThreadedMotoServer(port=0, verbose=False)
     server.start()
