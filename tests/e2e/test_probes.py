@@ -37,7 +37,7 @@ def test_the_oracle_stops_for_the_user_and_for_no_noise(record_once) -> None:
     assert metrics_of(run, "mini/probe.noise")["stop_rate"]["value"] == 0
 
 
-@pytest.mark.parametrize("yield_ms", [100, 200, 300, 450, 600])
+@pytest.mark.parametrize("yield_ms", [100, 450, *(pytest.param(each, marks=pytest.mark.slow) for each in (200, 300, 600))])
 def test_a_probe_measures_when_an_endpointer_stops(record_once, yield_ms: int) -> None:
     run = record_once(
         "vad-endpointer", "--tasks", "mini/probe.interruption", "--limit", "6", "--asr", "none", "--protocol", "fdbench",
@@ -58,7 +58,9 @@ def test_published_protocols_say_nothing_about_probes(record_once) -> None:
     assert set(found["fdbench"]) == {"mini/turn_taking", *TASKS.split(",")}
 
 
-@pytest.mark.parametrize("condition", ["clean", "echo-20", "drift-100ppm", "babble-10dB"])
+@pytest.mark.parametrize(
+    "condition", ["echo-20", *(pytest.param(each, marks=pytest.mark.slow) for each in ("clean", "drift-100ppm", "babble-10dB"))]
+)
 def test_what_a_user_who_reacts_said_is_verified_and_replayed(tmp_path, condition: str) -> None:
     tasks = "mini/probe.interruption,mini/dialogue"
     options = ["--asr", "none", "--protocol", "fdbench"]
