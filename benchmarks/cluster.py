@@ -7,6 +7,7 @@
 |---|---|
 | gpus | 727 clips x 3 seeds on 1, 2, 4, 8 GPUs of 64 slots: what orders calls and hands them out on Ray, in simulated time |
 | ray | what a call costs beside its making, on a real Ray cluster: actors whose model takes no time |
+| ears | what hearing it on the cluster costs the driver: the case is made, a task asked for, what it answers is entered |
 | shards | the same with ``--shard``: leases, against one process without them |
 | many | 100,000 takes: planned, listed and in order for 64 GPUs; seconds and peak memory |
 | status | ``fdbench status`` over 100,000 calls that have been made |
@@ -26,6 +27,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,20 +37,26 @@ from pathlib import Path
 from typing import Final
 from unittest import mock
 
+import fdbench
 from fdbench.call.budget import Budget
 from fdbench.core.conversation import FailedCall, Recording, Sample, Take
+from fdbench.hear.stage import Engines
 from fdbench.report.run_status import status_of
+from fdbench.stages.derive import cases_of
 from fdbench.stages.engine import Ray
 from fdbench.stages.handing import HandOut
+from fdbench.stages.options import ScoringOptions
 from fdbench.stages.order import in_order
 from fdbench.stages.plan import Plan, make_plan, write_plan
 from fdbench.stages.ray_actor import NOTHING, Ended, Job, Ready, Stopped
 from fdbench.stages.ray_calls import RayCalls
+from fdbench.stages.ray_ears import RayEars
 from fdbench.stages.request import RunRequest
 from fdbench.stages.share import Shard, SharedCalls
 from fdbench.store.leases import Leases
 from fdbench.store.run import Run
 from fdbench.store.take_files import path_of
+from fdbench.task.load import TaskLoader
 from fdbench.task.stimulus import SCRIPT_RATE_HZ, ScriptStimulus
 
 FRAME_S, STEP_S, SLOTS, MESSAGE_S = 0.08, 0.075, 64, 0.005
@@ -170,6 +178,34 @@ def on_ray(root: Path) -> None:
     ray.shutdown()
 
 
+def ears(root: Path) -> None:
+    import ray
+
+    made = fdbench.run("vad-endpointer", "mini/turn_taking", out=root, asr="none", protocols="fdbench", repeats=10)
+    run = Run(made.path)
+    answers = [path.relative_to(run.annotations).as_posix() for path in sorted(run.annotations.rglob("*.json"))]
+    contents = {name: (run.annotations / name).read_bytes() for name in answers}
+    shutil.rmtree(run.annotations)
+    takes = [Take(case.sample, repeat=case.repeat) for case in cases_of(run, run.manifest(), TaskLoader(None))]
+
+    def canned(folder: Path, jobs: object, engines: Engines, working_folder: str) -> dict[str, bytes]:
+        return dict(list(contents.items())[:3])
+
+    ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR")
+    with mock.patch("fdbench.stages.ray_ears.hear_away", canned):
+        heard = RayEars(lambda: ray, run, ScoringOptions(Engines("none"), ("fdbench",)), sends=False)
+        heard.add(takes[0])
+        heard.finish(takes[:4], lambda *step: None)  # processes of the cluster begin
+        began_s, began_cpu_s = time.perf_counter(), time.process_time()
+        for take in takes[4:]:
+            heard.add(take)
+        heard.finish(takes, lambda *step: None)
+        n, took_s = len(takes) - 4, time.perf_counter() - began_s
+        cpu_ms = 1000 * (time.process_time() - began_cpu_s) / n
+    print(f"ears      {n} calls: {cpu_ms:.1f} ms of the driver a call ({1000 * took_s / n:.1f} ms with the cluster's part)")
+    ray.shutdown()
+
+
 def shards(root: Path) -> None:
     plan = make_plan(RunRequest("silence", out=root, repeats=50))
     run = Run.for_collection(plan.request.out, plan.collection)
@@ -229,7 +265,14 @@ def plan_of(root: Path) -> Plan:
 
 
 def main() -> None:
-    parts: dict[str, Callable[[Path], None]] = {"gpus": gpus, "ray": on_ray, "shards": shards, "many": many, "status": status}
+    parts: dict[str, Callable[[Path], None]] = {
+        "gpus": gpus,
+        "ray": on_ray,
+        "ears": ears,
+        "shards": shards,
+        "many": many,
+        "status": status,
+    }
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(parts))
     names = parser.parse_args().only.split(",")
