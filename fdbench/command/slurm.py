@@ -108,7 +108,10 @@ def submit(arguments: argparse.Namespace, folders: Sequence[Path]) -> int:
     logs = logs_of(folders[0])
     cluster = "local" if arguments.on == LOCAL else "slurm"
     try:
-        with _outside_of_a_job(), contextlib.redirect_stderr(io.StringIO()):  # what sbatch says is in the exception, too
+        with (
+            _outside_of_a_job(arguments),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):  # what sbatch says is in the exception, too
             executor = submitit.AutoExecutor(folder=logs, cluster=cluster, slurm_max_num_timeout=_MOST_TIMEOUTS)
             executor.update_parameters(**parameters)
             with executor.batch():
@@ -130,9 +133,13 @@ def submit(arguments: argparse.Namespace, folders: Sequence[Path]) -> int:
 
 
 @contextlib.contextmanager
-def _outside_of_a_job() -> Iterator[None]:
-    """Without what Slurm says of a job in which the command is typed: the new ones would take it for theirs."""
-    of_job = [name for name in os.environ if name.startswith("SLURM_") and name != "SLURM_CONF"]
+def _outside_of_a_job(arguments: argparse.Namespace) -> Iterator[None]:
+    """Without what Slurm says of a job in which the command is typed, which new ones would take for theirs.
+
+    Nor with what sbatch would prefer to options that were typed (https://slurm.schedmd.com/sbatch.html, input variables).
+    """
+    typed = {"SBATCH_PARTITION": arguments.partition, "SBATCH_TIMELIMIT": arguments.time}
+    of_job = [name for name in os.environ if (name.startswith("SLURM_") and name != "SLURM_CONF") or typed.get(name)]
     kept = {name: os.environ.pop(name) for name in of_job}
     try:
         yield

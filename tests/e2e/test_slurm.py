@@ -139,6 +139,13 @@ def test_a_job_in_which_it_is_typed_does_not_show_in_the_new_ones(slurm, tmp_pat
     assert {name: seen.get(name) for name in of_job} == {**of_job, "SLURM_JOB_ID": None, "SLURM_ARRAY_TASK_ID": None}
 
 
+def test_what_is_typed_goes_before_what_sbatch_finds_in_the_environment(slurm, tmp_path):
+    found = {"SBATCH_PARTITION": "slow", "SBATCH_TIMELIMIT": "5"}
+    assert submitted(tmp_path, "--partition", "fast", **found).status == 0
+    seen = (slurm / "environment").read_text()
+    assert "SBATCH_PARTITION" not in seen and "SBATCH_TIMELIMIT=5" in seen, "no --time was typed"
+
+
 def test_what_sbatch_says_is_said_once(slurm, tmp_path):
     (slurm / "sbatch").write_text("#!/bin/sh\necho 'sbatch: error: invalid partition specified: nope' >&2; exit 1\n")
     done = submitted(tmp_path, "--partition", "nope")
