@@ -1,4 +1,7 @@
-"""All of mini, by every engine, with what dies on the way: the same bytes, and no finished call made twice. For releases."""
+"""All tasks of mini, by every engine, with what dies on the way: the same bytes, and no finished call made twice. For releases.
+
+An agent plays all samples; the tiny Moshi, which takes a sixth of real time for each call, four of each task.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import fdbench
-from tests.e2e.test_shards import calls_made, content, the_run, until
+from tests.e2e.test_shards import MEANINGLESS, calls_made, content, the_run, until
 
 pytestmark = pytest.mark.slow
 MODELS = ("vad-endpointer", "moshi")
-N_TO_DIE_AT = (12, 60)
+N_TO_DIE_AT = (12, 50)
 """Calls that have been made when something dies."""
 PATIENCE_S = 1800.0
 
@@ -27,7 +30,7 @@ def command(request):
     command = ["run", "--model", request.param, "--tasks", "mini", "--asr", "faster-whisper:tiny.en", "--workers", "1"]
     if request.param == "moshi":
         checkpoint = request.getfixturevalue("tiny_moshi")
-        command += ["--arg", f"checkpoint={checkpoint}", "--arg", "device=cpu", "--tail-limit", "3"]
+        command += ["--arg", f"checkpoint={checkpoint}", "--tail-limit", "3", "--limit", "4"]
     return (*command, "--slots", "2")
 
 
@@ -47,7 +50,7 @@ def start(command, out, *more):
 def finish(processes):
     said = [process.communicate(timeout=2 * PATIENCE_S) for process in processes]
     for process, (out, err) in zip(processes, said, strict=True):
-        assert process.returncode == 0, out + err
+        assert process.returncode in (0, MEANINGLESS), out + err
     return "".join(out + err for out, err in said)
 
 
