@@ -1,6 +1,6 @@
 """All tasks of mini, by every engine, with what dies on the way: the same bytes, and no finished call made twice. For releases.
 
-An agent plays all samples; the tiny Moshi, which takes a sixth of real time for each call, four of each task.
+An agent plays all samples; the tiny Moshi, which takes its time, four of each task.
 """
 
 from __future__ import annotations
