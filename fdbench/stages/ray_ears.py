@@ -11,6 +11,8 @@ What the cluster could not hear, scoring hears here.
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -34,6 +36,7 @@ from fdbench.stages.score import requests_of
 from fdbench.store.run import Run
 
 _WAIT_S: Final = 0.5
+_LOOK_S: Final = 10.0
 _MOST_FAILURES: Final = 3
 """After so many tasks that failed, the next would, too."""
 _WAITING_PER_CPU: Final = 2
@@ -59,6 +62,8 @@ class RayEars:
         self._seen: set[TakeId] = set()
         self._waiting: deque[tuple[TakeId, Sample, Engines]] = deque()
         self._going_on: dict[Any, tuple[TakeId, Sample, Engines]] = {}
+        self._tasks: dict[Engines, Any] = {}
+        self._looked_s, self._n_cpus = -math.inf, 1
         self._failures: list[str] = []
         self._is_over = False
         self.n_heard = 0
@@ -133,20 +138,32 @@ class RayEars:
             jobs = [*self._jobs(*asked)]
             if not jobs:
                 continue
-            wanted = {"CPU": 1.0, "memory": float(memory_of(asked[-1].asr))}
-            if not has_room_for(self._connect(), wanted):
-                gib = wanted["memory"] / (1 << 30)
-                self._failures.append(f"no machine of the cluster has a CPU and {gib:.1f} GiB for {asked[-1].asr}")
+            task = self._task_for(asked[-1])
+            if task is None:
                 self._is_over = True
                 self._waiting.clear()
                 return
-            task = self._connect().remote(hear_away).options(num_cpus=1, memory=wanted["memory"], max_retries=1)
             folder = None if self._sends else self._run.folder
             self._going_on[task.remote(folder, jobs, asked[-1], str(Path.cwd()))] = asked
 
+    def _task_for(self, engines: Engines) -> Any:
+        """What hears by some engines, made once, as the cluster has to be sent it; None where no machine is large enough."""
+        if engines not in self._tasks:
+            wanted = {"CPU": 1.0, "memory": float(memory_of(engines.asr))}
+            if not has_room_for(self._connect(), wanted):
+                gib = wanted["memory"] / (1 << 30)
+                self._failures.append(f"no machine of the cluster has a CPU and {gib:.1f} GiB for {engines.asr}")
+                return None
+            task = self._connect().remote(hear_away)
+            self._tasks[engines] = task.options(num_cpus=1, memory=wanted["memory"], max_retries=1)
+        return self._tasks[engines]
+
     def _most(self) -> int:
-        """Tasks that may be asked for at once."""
-        return _WAITING_PER_CPU * max(1, int(self._connect().cluster_resources().get("CPU", 1)))
+        """Tasks that may be asked for at once; a cluster may grow, and is looked at now and then."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s > _LOOK_S:
+            self._looked_s, self._n_cpus = now_s, max(1, int(self._connect().cluster_resources().get("CPU", 1)))
+        return _WAITING_PER_CPU * self._n_cpus
 
     def _jobs(self, main: TakeId, sample: Sample, engines: Engines) -> Iterator[Job]:
         """What is to be heard of a sample, but what has been; what cannot be read is left to whoever scores it."""
