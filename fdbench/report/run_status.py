@@ -155,9 +155,10 @@ class _Log:
 
 
 def _made_by(name: str, log: _Log) -> dict[str, int]:
-    """How many calls a log says were made: by one process, or by machines where there are several."""
+    """How many calls a log says were made: by a shard, wherever it has been, or by each machine of a cluster."""
     hosts = Counter(call.host for call in log.calls if call.is_recorded)
-    return {f"{name}, {host}": n for host, n in sorted(hosts.items())} if len(hosts) > 1 else {name: hosts.total()}
+    is_of_cluster = name == _ALONE and len(hosts) > 1
+    return {f"{name}, {host}": n for host, n in sorted(hosts.items())} if is_of_cluster else {name: hosts.total()}
 
 
 def _ended(path: Path) -> _Log:

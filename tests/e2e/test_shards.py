@@ -177,6 +177,11 @@ def test_status_says_how_fast_and_where_calls_were_made(record_once, tmp_path):
     said = fdbench("status", run).out
     assert "lately 6 calls a minute, 4 x real time; about 1 minutes left" in said
     assert "this run, node0" in said and "this run, node1" in said
+    (run / "attempts.jsonl").rename(run / "attempts.1-of-4.jsonl")  # a job that was queued again goes on elsewhere
+    (run / "leases").mkdir()
+    (run / "leases" / "x.json").write_text('{"owner": "1-of-4@node1:1:ab", "state": "held", "beat": 1}')
+    (worker,) = json.loads(fdbench("status", run, "--json").out)["workers"]
+    assert (worker["name"], worker["n_made"], worker["n_going_on"]) == ("1-of-4", 4, 1)
 
 
 def test_parts_that_were_made_apart_are_united(record_once, tmp_path):
